@@ -1,0 +1,64 @@
+import tseslint from 'typescript-eslint';
+import importX from 'eslint-plugin-import-x';
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
+
+/** The seven floors of core (docs/architecture.md): a room imports only from floors below it. */
+const floors = [
+  ['run'],
+  ['attacks', 'analysis'],
+  ['trainer', 'plugins'],
+  ['evaluation', 'hooks'],
+  ['engine', 'classifier', 'threat', 'random.ts', 'batch.ts', 'formats'],
+  ['errors.ts', 'loss'],
+];
+const room = (name) => `./packages/core/src/${name}`;
+const floorZones = floors.flatMap((rooms, level) =>
+  rooms.flatMap((target) =>
+    floors.slice(0, level).flat().map((from) => ({
+      target: room(target),
+      from: room(from),
+      message: 'a room imports only from floors below it',
+    })),
+  ),
+);
+const packageZones = [
+  ...['objectives', 'models', 'datasets', 'cli'].map((from) => ({ target: './packages/core', from: `./packages/${from}` })),
+  ...['objectives', 'models', 'datasets'].flatMap((target) =>
+    ['objectives', 'models', 'datasets', 'cli'].filter((from) => from !== target).map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
+  ),
+].map((zone) => ({ ...zone, message: 'objectives, models and datasets import only core; core imports none of them' }));
+/** The trainer knows the hook contracts, but no attack, no evaluation, no concrete plugin. */
+const trainerZones = ['attacks', 'analysis', 'evaluation', 'plugins'].map((from) => ({
+  target: room('trainer'),
+  from: room(from),
+  message: 'the trainer knows hook contracts only',
+}));
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', 'docs/api/**', '**/fixtures/**', 'runs/**'] },
+  ...tseslint.configs.recommended,
+  {
+    files: ['**/*.ts', '**/*.js', '**/*.mjs'],
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver({ project: 'packages/*/tsconfig.json' })] },
+    rules: {
+      'import-x/no-default-export': 'error',
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { zones: [...floorZones, ...packageZones, ...trainerZones] }],
+      'no-restricted-imports': ['error', { patterns: [{ group: ['@bulwark/*/src/*', '@bulwark/*/dist/*'], message: 'import from the package, not from its inside' }] }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'inject a Random' },
+        { object: 'tf', property: 'losses', message: 'losses are ours, from logSoftmax' },
+        { object: 'tf', property: 'randomNormal', message: 'inject a Random' },
+        { object: 'tf', property: 'randomUniform', message: 'inject a Random' },
+        { object: 'tf', property: 'sign', message: 'tf.sign is 0 below 1.19e-7 on wasm: use signOf' },
+      ],
+      'max-params': ['error', 4],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+    },
+  },
+  { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
+  { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
+);
