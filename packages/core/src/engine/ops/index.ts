@@ -1,0 +1,5 @@
+export { conv2d } from './conv2d.js';
+export type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from './conv2d.js';
+export { batchNormEval, batchNormTrain } from './batch-norm.js';
+export { relu } from './relu.js';
+export { signOf, signStep } from './sign-step.js';
