@@ -14,17 +14,25 @@ const floors = [
 const room = (name) => `./packages/core/src/${name}`;
 const floorZones = floors.flatMap((rooms, level) =>
   rooms.flatMap((target) =>
-    floors.slice(0, level).flat().map((from) => ({
-      target: room(target),
-      from: room(from),
-      message: 'a room imports only from floors below it',
-    })),
+    floors
+      .slice(0, level)
+      .flat()
+      .map((from) => ({
+        target: room(target),
+        from: room(from),
+        message: 'a room imports only from floors below it',
+      })),
   ),
 );
 const packageZones = [
-  ...['objectives', 'models', 'datasets', 'cli'].map((from) => ({ target: './packages/core', from: `./packages/${from}` })),
+  ...['objectives', 'models', 'datasets', 'cli'].map((from) => ({
+    target: './packages/core',
+    from: `./packages/${from}`,
+  })),
   ...['objectives', 'models', 'datasets'].flatMap((target) =>
-    ['objectives', 'models', 'datasets', 'cli'].filter((from) => from !== target).map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
+    ['objectives', 'models', 'datasets', 'cli']
+      .filter((from) => from !== target)
+      .map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
   ),
 ].map((zone) => ({ ...zone, message: 'objectives, models and datasets import only core; core imports none of them' }));
 /** The trainer knows the hook contracts, but no attack, no evaluation, no concrete plugin. */
@@ -45,7 +53,17 @@ export default tseslint.config(
       'import-x/no-default-export': 'error',
       'import-x/no-cycle': 'error',
       'import-x/no-restricted-paths': ['error', { zones: [...floorZones, ...packageZones, ...trainerZones] }],
-      'no-restricted-imports': ['error', { patterns: [{ group: ['@bulwark/*/src/*', '@bulwark/*/dist/*'], message: 'import from the package, not from its inside' }] }],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              group: ['@bulwark/*/src/*', '@bulwark/*/dist/*'],
+              message: 'import from the package, not from its inside',
+            },
+          ],
+        },
+      ],
       'no-restricted-properties': [
         'error',
         { object: 'Math', property: 'random', message: 'inject a Random' },

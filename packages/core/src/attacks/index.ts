@@ -1,0 +1,1 @@
+export { attackStep, gradientLoop, inputGradient, type GradientLoop, type PointLoss } from './loop.js';

@@ -1,0 +1,133 @@
+import type { ImageShape } from '../batch.js';
+
+/** Reference to a node of a network graph: its position in `nodes`. */
+export type NodeId = number;
+
+export type Initialisation = 'uniform-fan-in' | 'normal-fan-out';
+
+/** One operation. Names are PyTorch's module names, so that parameters are exchanged by name. */
+export type Node =
+  | { readonly op: 'input' }
+  | {
+      readonly op: 'normalize';
+      readonly input: NodeId;
+      readonly mean: readonly number[];
+      readonly std: readonly number[];
+    }
+  | {
+      readonly op: 'conv';
+      readonly name: string;
+      readonly input: NodeId;
+      readonly filters: number;
+      readonly kernel: number;
+      readonly stride: number;
+      readonly padding: number;
+      readonly bias: boolean;
+      readonly init: Initialisation;
+    }
+  | { readonly op: 'batch-norm'; readonly name: string; readonly input: NodeId }
+  | { readonly op: 'relu'; readonly input: NodeId }
+  | { readonly op: 'add'; readonly input: NodeId; readonly other: NodeId }
+  | { readonly op: 'max-pool'; readonly input: NodeId; readonly size: number }
+  | { readonly op: 'global-average-pool'; readonly input: NodeId }
+  | { readonly op: 'flatten'; readonly input: NodeId }
+  | {
+      readonly op: 'linear';
+      readonly name: string;
+      readonly input: NodeId;
+      readonly units: number;
+      readonly zeroBias: boolean;
+    };
+
+/** An architecture as data: it can be run, counted, converted to stock layers, and written with PyTorch's names. */
+export interface NetworkGraph {
+  readonly inputShape: ImageShape;
+  readonly nodes: readonly Node[];
+  /** Output shape of each node without the batch: `[h, w, c]` or `[features]`. */
+  readonly shapes: readonly (readonly number[])[];
+}
+
+/** Adds nodes; each method returns the new node's id. The last node added is the output. */
+export interface GraphBuilder {
+  readonly input: NodeId;
+  normalize(input: NodeId, options: { mean: readonly number[]; std: readonly number[] }): NodeId;
+  conv(
+    name: string,
+    input: NodeId,
+    options: {
+      filters: number;
+      kernel: number;
+      stride?: number;
+      padding?: number;
+      bias?: boolean;
+      init?: Initialisation;
+    },
+  ): NodeId;
+  batchNorm(name: string, input: NodeId): NodeId;
+  relu(input: NodeId): NodeId;
+  add(input: NodeId, other: NodeId): NodeId;
+  maxPool(input: NodeId, size: number): NodeId;
+  globalAveragePool(input: NodeId): NodeId;
+  flatten(input: NodeId): NodeId;
+  linear(name: string, input: NodeId, options: { units: number; zeroBias?: boolean }): NodeId;
+  /** Number of channels (or features) of a node's output. */
+  channels(id: NodeId): number;
+}
+
+function outputShape(
+  node: Node,
+  inputShape: ImageShape,
+  shapeOf: (id: NodeId) => readonly number[],
+): readonly number[] {
+  switch (node.op) {
+    case 'input':
+      return inputShape;
+    case 'conv': {
+      const [h, w] = shapeOf(node.input) as ImageShape;
+      const size = (n: number) => Math.floor((n + 2 * node.padding - node.kernel) / node.stride) + 1;
+      return [size(h), size(w), node.filters];
+    }
+    case 'max-pool': {
+      const [h, w, c] = shapeOf(node.input) as ImageShape;
+      return [Math.floor(h / node.size), Math.floor(w / node.size), c];
+    }
+    case 'global-average-pool':
+      return [shapeOf(node.input).at(-1)!];
+    case 'flatten':
+      return [shapeOf(node.input).reduce((size, n) => size * n, 1)];
+    case 'linear':
+      return [node.units];
+    default:
+      return shapeOf(node.input);
+  }
+}
+
+/** Builds a graph: `build` receives the builder and adds nodes from `builder.input` to the logits. */
+export function networkGraph(inputShape: ImageShape, build: (builder: GraphBuilder) => NodeId): NetworkGraph {
+  const nodes: Node[] = [];
+  const shapes: (readonly number[])[] = [];
+  const push = (node: Node): NodeId => {
+    nodes.push(node);
+    shapes.push(outputShape(node, inputShape, (id) => shapes[id]!));
+    return nodes.length - 1;
+  };
+  const input = push({ op: 'input' });
+  build({
+    input,
+    normalize: (from, { mean, std }) => push({ op: 'normalize', input: from, mean, std }),
+    conv: (
+      name,
+      from,
+      { filters, kernel, stride = 1, padding = (kernel - 1) / 2, bias = false, init = 'uniform-fan-in' },
+    ) => push({ op: 'conv', name, input: from, filters, kernel, stride, padding, bias, init }),
+    batchNorm: (name, from) => push({ op: 'batch-norm', name, input: from }),
+    relu: (from) => push({ op: 'relu', input: from }),
+    add: (from, other) => push({ op: 'add', input: from, other }),
+    maxPool: (from, size) => push({ op: 'max-pool', input: from, size }),
+    globalAveragePool: (from) => push({ op: 'global-average-pool', input: from }),
+    flatten: (from) => push({ op: 'flatten', input: from }),
+    linear: (name, from, { units, zeroBias = false }) => push({ op: 'linear', name, input: from, units, zeroBias }),
+    channels: (id) => shapes[id]!.at(-1)!,
+  });
+  return { inputShape, nodes, shapes };
+}

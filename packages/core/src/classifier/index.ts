@@ -1,0 +1,18 @@
+export {
+  disposeStatistics,
+  parameterCount,
+  type BatchStatistics,
+  type Classifier,
+  type LayerStatistics,
+  type Mode,
+} from './classifier.js';
+export {
+  networkGraph,
+  type GraphBuilder,
+  type Initialisation,
+  type NetworkGraph,
+  type Node,
+  type NodeId,
+} from './graph.js';
+export { createNetwork, type Network } from './network.js';
+export { updateRunningStatistics } from './running-statistics.js';

@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { batchNormEval, batchNormTrain, conv2d, relu } from '../engine/ops/index.js';
+import type { Random } from '../random.js';
+import {
+  disposeStatistics,
+  type BatchStatistics,
+  type Classifier,
+  type LayerStatistics,
+  type Mode,
+} from './classifier.js';
+import type { NetworkGraph, Node } from './graph.js';
+import { initialParameters } from './initialise.js';
+import { updateRunningStatistics } from './running-statistics.js';
+
+/** PyTorch's BatchNorm epsilon. */
+const epsilon = 1e-5;
+
+/** A classifier made of a graph of layers, with its own variables and the three normalisation modes. */
+export interface Network extends Classifier {
+  readonly graph: NetworkGraph;
+}
+
+/**
+ * Makes a classifier of a graph.
+ * @param options.random draws the initial weights in parameter order
+ */
+export function createNetwork(graph: NetworkGraph, options: { name: string; random: Random }): Network {
+  const { parameters, statistics } = initialParameters(graph, options.random);
+
+  const value = (name: string): tf.Tensor => (parameters.get(name) ?? statistics.get(name))!;
+
+  const normalise = (node: Node & { op: 'batch-norm' }, x: tf.Tensor4D, pass: Pass): tf.Tensor => {
+    const gamma = value(`${node.name}.weight`) as tf.Tensor1D;
+    const beta = value(`${node.name}.bias`) as tf.Tensor1D;
+    if (pass.mode === 'eval')
+      return batchNormEval(x, {
+        gamma,
+        beta,
+        mean: value(`${node.name}.running_mean`) as tf.Tensor1D,
+        variance: value(`${node.name}.running_var`) as tf.Tensor1D,
+        epsilon,
+      });
+    const { y, mean, variance } = batchNormTrain(x, gamma, beta, epsilon);
+    pass.captured?.set(node.name, {
+      mean: tf.keep(mean),
+      variance: tf.keep(variance),
+      count: x.size / x.shape.at(-1)!,
+    });
+    return y;
+  };
+
+  const apply = (node: Node, images: tf.Tensor4D, pass: Pass): tf.Tensor => {
+    const at = (id: number) => pass.outputs[id]!;
+    switch (node.op) {
+      case 'input':
+        return images;
+      case 'normalize':
+        return tf.div(tf.sub(at(node.input), tf.tensor1d([...node.mean])), tf.tensor1d([...node.std]));
+      case 'conv': {
+        const y = conv2d(at(node.input) as tf.Tensor4D, value(`${node.name}.weight`) as tf.Tensor4D, node);
+        return node.bias ? tf.add(y, value(`${node.name}.bias`)) : y;
+      }
+      case 'batch-norm':
+        return normalise(node, at(node.input) as tf.Tensor4D, pass);
+      case 'relu':
+        return relu(at(node.input));
+      case 'add':
+        return tf.add(at(node.input), at(node.other));
+      case 'max-pool':
+        return tf.maxPool(at(node.input) as tf.Tensor4D, node.size, node.size, 'valid');
+      case 'global-average-pool':
+        return tf.mean(at(node.input), [1, 2]);
+      case 'flatten':
+        return tf.reshape(at(node.input), [images.shape[0], -1]);
+      case 'linear':
+        return tf.add(
+          tf.matMul(at(node.input) as tf.Tensor2D, value(`${node.name}.weight`) as tf.Tensor2D),
+          value(`${node.name}.bias`),
+        );
+    }
+  };
+
+  const run = (images: tf.Tensor4D, mode: Mode, captured?: Map<string, LayerStatistics>): tf.Tensor2D =>
+    tf.tidy(() => {
+      const pass: Pass = { mode, captured, outputs: [] };
+      for (const node of graph.nodes) pass.outputs.push(apply(node, images, pass));
+      return pass.outputs.at(-1) as tf.Tensor2D;
+    });
+
+  const forwardCapturing = (images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics } => {
+    const captured = new Map<string, LayerStatistics>();
+    return { logits: run(images, 'batch', captured), statistics: captured };
+  };
+
+  return {
+    name: options.name,
+    graph,
+    inputShape: graph.inputShape,
+    classes: graph.shapes.at(-1)![0]!,
+    parameters,
+    statistics,
+    forward(images, mode) {
+      if (mode !== 'train') return run(images, mode);
+      const { logits, statistics: batch } = forwardCapturing(images);
+      updateRunningStatistics(statistics, batch);
+      disposeStatistics(batch);
+      return logits;
+    },
+    forwardCapturing,
+    applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
+    dispose() {
+      for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
+    },
+  };
+}
+
+interface Pass {
+  readonly mode: Mode;
+  readonly captured: Map<string, LayerStatistics> | undefined;
+  readonly outputs: tf.Tensor[];
+}

@@ -1,0 +1,21 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { BatchStatistics } from './classifier.js';
+
+/** PyTorch's momentum: the share of the new batch. */
+export const statisticsMomentum = 0.1;
+
+/**
+ * `running = 0.9 running + 0.1 batch`, with the unbiased batch variance (n / (n - 1)), as PyTorch updates them.
+ * `variables` holds `<layer>.running_mean` and `<layer>.running_var`, each `[channels]` float32.
+ */
+export function updateRunningStatistics(variables: ReadonlyMap<string, tf.Variable>, batch: BatchStatistics): void {
+  tf.tidy(() => {
+    const move = (variable: tf.Variable, value: tf.Tensor) =>
+      variable.assign(tf.add(tf.mul(variable, 1 - statisticsMomentum), tf.mul(value, statisticsMomentum)));
+    for (const [layer, { mean, variance, count }] of batch) {
+      move(variables.get(`${layer}.running_mean`)!, mean);
+      // a single value has no unbiased variance; PyTorch refuses it, the biased one (0) is the harmless choice here
+      move(variables.get(`${layer}.running_var`)!, count > 1 ? tf.mul(variance, count / (count - 1)) : variance);
+    }
+  });
+}

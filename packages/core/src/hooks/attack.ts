@@ -1,0 +1,37 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Classifier } from '../classifier/index.js';
+import type { Random } from '../random.js';
+import type { ThreatModel } from '../threat/index.js';
+
+/** What an attack gets: a model that it uses in `eval` mode only and never changes. */
+export interface AttackContext {
+  readonly model: Classifier;
+  readonly threat: ThreatModel;
+  /** Evaluation noise. */
+  readonly random: Random;
+  /** Called between iterations with the share done, in [0, 1]; throws to stop the attack. */
+  readonly progress?: (share: number) => void;
+  /** Collects what an attack noticed on the way (zero gradients, for example), for the trust checks. */
+  readonly observe?: (observation: AttackObservation) => void;
+}
+
+/** One thing an attack noticed. */
+export interface AttackObservation {
+  readonly kind: string;
+  /** One flag or number per example of the batch. */
+  readonly perExample?: Float32Array | Int32Array | Uint8Array;
+  readonly note?: string;
+}
+
+/** An evaluation attack: one adversarial candidate per image. */
+export interface Attack {
+  /** Shown in results, e.g. `pgd-20`. */
+  readonly label: string;
+  /**
+   * @param images `[batch, h, w, c]` float32 in [0, 1]
+   * @param labels `[batch]` int32
+   * @returns candidates `[batch, h, w, c]` float32 in [0, 1] inside the threat model's ball (minimum-norm attacks may leave an example
+   *   untouched); the evaluator judges them, not the attack
+   */
+  run(images: tf.Tensor4D, labels: tf.Tensor1D, context: AttackContext): tf.Tensor4D;
+}

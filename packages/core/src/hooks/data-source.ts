@@ -1,0 +1,58 @@
+import type { ImageSet, ImageShape, Batch } from '../batch.js';
+import type { Random } from '../random.js';
+
+/** How an epoch is cut into batches: a pure function of the generator's state, so that an epoch can be replayed. */
+export interface Sampler {
+  readonly batchesPerEpoch: number;
+  /** Indices into the training set, one array per batch. */
+  epoch(random: Random): readonly Int32Array[];
+}
+
+/** Hook: where do (x, y) come from, in which mixture? */
+export interface DataSource {
+  readonly name: string;
+  readonly shape: ImageShape;
+  readonly classNames: readonly string[];
+  readonly train: ImageSet;
+  /** Held out from training, for choosing checkpoints. */
+  readonly validation?: ImageSet;
+  /** For the final evaluation only. */
+  readonly test: ImageSet;
+  /** Default: a new permutation every epoch, cut into batches, the last short batch kept. */
+  readonly sampler?: (options: { batchSize: number }) => Sampler;
+  /** What to say about the data in a report or model card: origin, licence, selection. */
+  readonly notes?: readonly string[];
+}
+
+/**
+ * A random change of a training batch held as numbers: `pixels` float32 NHWC in [0, 1], changed in place or replaced. Draws from
+ * `random` in a documented order, the same on every engine.
+ */
+export interface Augmentation {
+  apply(batch: RawBatch, random: Random): RawBatch;
+}
+
+/** A batch before it becomes tensors. */
+export interface RawBatch {
+  readonly pixels: Float32Array;
+  readonly labels: Int32Array;
+  /** `[batch, classes]` target rows where labels were mixed. */
+  readonly targets?: Float32Array;
+  readonly shape: ImageShape;
+  readonly classes: number;
+}
+
+export type { Batch };
+
+/** A new permutation every epoch, cut into batches of `batchSize`; the last, short one is kept unless `dropLast`. */
+export function permutationSampler(count: number, options: { batchSize: number; dropLast?: boolean }): Sampler {
+  const { batchSize, dropLast = false } = options;
+  const batchesPerEpoch = dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);
+  return {
+    batchesPerEpoch,
+    epoch(random) {
+      const order = random.permutation(count);
+      return Array.from({ length: batchesPerEpoch }, (_, i) => order.slice(i * batchSize, (i + 1) * batchSize));
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import type { Random } from '../random.js';
+import type { ThreatModel } from '../threat/index.js';
+
+/** Which point of the ball something is: `natural` is the image itself. Two-neighbour methods add numbered roles. */
+export type Role = 'natural' | 'adversarial' | 'collaborative' | (string & {});
+
+/** What a hook may use while neighbours are made. Nothing here is on the gradient tape. */
+export interface CraftContext {
+  readonly model: Classifier;
+  readonly threat: ThreatModel;
+  /** Attack noise. */
+  readonly random: Random;
+  /** Epoch, from 0. */
+  readonly epoch: number;
+  /** Number of epochs of the run. */
+  readonly epochs: number;
+}
+
+/** The neighbours of one batch, with whatever per-example facts the attack found out on the way. */
+export interface Crafted {
+  /** Points by role, each `[batch, h, w, c]` float32 in [0, 1]; never contains `natural`. */
+  readonly points: Readonly<Record<Role, tf.Tensor4D>>;
+  /** Per-example facts that terms may use (GAIRAT's kappa, example weights), each `[batch]`, constants. */
+  readonly facts?: Readonly<Record<string, tf.Tensor>>;
+}
+
+/** Hook: which neighbours of x inside the threat model's ball does this step train on? */
+export interface InnerOptimizer {
+  /** The roles of the points it makes. */
+  readonly produces: readonly Role[];
+  /**
+   * Makes the neighbours. Runs off the tape, leaves parameters untouched; running statistics change only if the method
+   * says so (attack in `train` mode). The caller disposes the result.
+   */
+  craft(batch: Batch, context: CraftContext): Crafted;
+}

@@ -1,0 +1,33 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Gradients } from './weight-perturber.js';
+
+/** Updates parameters from gradients. State is keyed by parameter name. */
+export interface Optimizer {
+  /** One update in place; parameters without a gradient are skipped (no decay either). */
+  apply(parameters: ReadonlyMap<string, tf.Variable>, gradients: Gradients, learningRate: number): void;
+  /**
+   * Adds the coupled (L2) weight decay to gradients, taken at `at` (the weights that the loss was differentiated at).
+   * Returns new tensors for those that change.
+   */
+  decayed(gradients: Gradients, at: ReadonlyMap<string, tf.Tensor>): Gradients;
+  readonly learningRate: number;
+  /** Slots by name (`momentum/<parameter>`), for checkpoints. The optimizer keeps ownership. */
+  slots(): ReadonlyMap<string, tf.Tensor>;
+  restoreSlots(slots: ReadonlyMap<string, tf.Tensor>): void;
+  dispose(): void;
+}
+
+/** Where a run is. */
+export interface Progress {
+  /** Epoch, from 0. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Step within the epoch, from 0. */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+}
+
+/** Factor on the base learning rate: a pure function of where the run is. */
+export interface Schedule {
+  factor(progress: Progress): number;
+}

@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * Labels as rows of 0 and 1: `[batch]` int32 to `[batch, classes]` float32. A label of -1 ("no label") gives a row of
+ * zeros, so that every loss built on it is 0 there.
+ */
+export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
+  return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
+}
+
+/**
+ * Cross-entropy per example, `-sum_c t_c log p_c`, from `logSoftmax`.
+ * @param logits `[batch, classes]` float32, unbounded
+ * @param labels `[batch]` int32 in [0, classes), -1 for "no label" (loss 0), or `[batch, classes]` float32 target rows
+ * @returns `[batch]` float32, at least 0
+ */
+export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
+  const targets = labels.rank === 2 ? (labels as tf.Tensor2D) : oneHotLabels(labels as tf.Tensor1D, logits.shape[1]);
+  return tf.neg(tf.sum(tf.mul(targets, logSoftmax(logits)), 1)) as tf.Tensor1D;
+}
+
+/**
+ * `z - logsumexp(z)` along classes, `[batch, classes]`. The gradient is written out (dy - p * sum dy) because the
+ * stock one keeps the input and runs more operations; values are the same.
+ */
+export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
+  return logSoftmaxWithGradient(logits) as tf.Tensor2D;
+}
+
+const logSoftmaxWithGradient = tf.customGrad((...args) => {
+  const [logits, save] = args as unknown as [tf.Tensor2D, tf.GradSaveFunc];
+  const shifted = tf.sub(logits, tf.max(logits, 1, true));
+  const value = tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
+  save([value]);
+  return {
+    value,
+    gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.sub(dy, tf.mul(tf.exp(saved[0]!), tf.sum(dy, 1, true))),
+  };
+});
+
+/** Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1. */
+export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  return tf.sum(tf.mul(tf.exp(logSoftmax(logits)), oneHotLabels(labels, logits.shape[1])), 1) as tf.Tensor1D;
+}

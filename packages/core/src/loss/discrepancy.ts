@@ -1,0 +1,72 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { logSoftmax } from './cross-entropy.js';
+import { stopGradient } from './stop-gradient.js';
+
+/** The discrepancies of the Squeeze Training paper (Li et al., 2023, section 3.3), by the names used in configs. */
+export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squared-l2'] as const;
+export type DiscrepancyName = (typeof discrepancyNames)[number];
+
+/**
+ * How far apart two outputs are, per example.
+ * `a`: logits of x' (the adversarial side), `b`: logits of x'' (natural or collaborative side); both `[batch, classes]`.
+ * Returns `[batch]` float32, at least 0 up to rounding.
+ */
+export type Discrepancy = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.Tensor1D;
+
+/** `D(p||q) = sum_c p_c (log p_c - log q_c)` from log-probabilities: finite for every finite logit. */
+function divergence(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor1D {
+  return tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1) as tf.Tensor1D;
+}
+
+/** `log((p + q) / 2)`; the argument is at least p/2, so nothing underflows that matters. */
+function logMean(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
+  const upper = tf.maximum(stopGradient(logP), stopGradient(logQ));
+  return tf.add(upper, tf.log(tf.mul(0.5, tf.add(tf.exp(tf.sub(logP, upper)), tf.exp(tf.sub(logQ, upper))))));
+}
+
+/** Paper's KL(f(x'), f(x'')), which is `D(p(x'') || p(x'))`: the argument order of the authors' code. */
+const kl: Discrepancy = (a, b) => divergence(logSoftmax(b), logSoftmax(a));
+
+const half = (x: tf.Tensor1D): tf.Tensor1D => tf.mul(0.5, x);
+
+const symmetricKl: Discrepancy = (a, b) => {
+  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+  return half(tf.add(divergence(logQ, logP), divergence(logP, logQ)));
+};
+
+/** The target of each KL term is a constant: what the authors' ST code computes, inside the loop and outside. */
+const symmetricKlDetached: Discrepancy = (a, b) => {
+  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+  return half(tf.add(divergence(stopGradient(logQ), logP), divergence(stopGradient(logP), logQ)));
+};
+
+const js: Discrepancy = (a, b) => {
+  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+  const logM = logMean(logP, logQ);
+  return half(tf.add(divergence(logP, logM), divergence(logQ, logM)));
+};
+
+const jsReversed: Discrepancy = (a, b) => {
+  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+  const logM = logMean(logP, logQ);
+  return half(tf.add(divergence(logM, logP), divergence(logM, logQ)));
+};
+
+const squaredL2: Discrepancy = (a, b) =>
+  tf.sum(tf.square(tf.sub(tf.exp(logSoftmax(a)), tf.exp(logSoftmax(b)))), 1) as tf.Tensor1D;
+
+const full: Record<DiscrepancyName, Discrepancy> = {
+  kl,
+  'symmetric-kl': symmetricKl,
+  js,
+  'js-reversed': jsReversed,
+  'squared-l2': squaredL2,
+};
+
+/**
+ * The discrepancy of this name. With `detachTarget`, each KL term of `symmetric-kl` takes its target distribution as a
+ * constant; the option has no meaning for the others, whose gradient always flows through both arguments.
+ */
+export function discrepancy(name: DiscrepancyName, options: { detachTarget?: boolean } = {}): Discrepancy {
+  return name === 'symmetric-kl' && options.detachTarget ? symmetricKlDetached : full[name];
+}

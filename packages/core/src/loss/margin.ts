@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { oneHotLabels } from './cross-entropy.js';
+
+/** A value no logit of interest reaches: takes the true class out of a maximum without making infinities. */
+const outOfTheWay = 1e9;
+
+/** Index of the largest logit among the wrong classes, `[batch]` int32; ties go to the lowest index. */
+export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  return tf.tidy(
+    () => tf.argMax(tf.sub(logits, tf.mul(oneHotLabels(labels, logits.shape[1]), outOfTheWay)), 1) as tf.Tensor1D,
+  );
+}
+
+/**
+ * The margin loss of Carlini and Wagner (2017) without a confidence clamp, `max_{j != y} z_j - z_y`, to be maximised; this is the
+ * form that the Squeeze Training paper's C&W attack uses. The runner-up class is a constant to differentiation.
+ * @param logits `[batch, classes]`
+ * @param labels `[batch]` int32 in [0, classes)
+ * @returns `[batch]` float32; positive exactly where the example is misclassified
+ */
+export function margin(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  const classes = logits.shape[1];
+  const pick = (index: tf.Tensor1D) => tf.sum(tf.mul(logits, oneHotLabels(index, classes)), 1);
+  return tf.sub(pick(strongestWrongClass(logits, labels)), pick(labels)) as tf.Tensor1D;
+}

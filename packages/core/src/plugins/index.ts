@@ -1,0 +1,25 @@
+export {
+  defineAttack,
+  defineAugmentation,
+  defineClassification,
+  defineDataSource,
+  defineInnerOptimizer,
+  defineModel,
+  defineObjective,
+  defineOptimizer,
+  definePlugin,
+  defineRegularizer,
+  defineSchedule,
+  defineWeightPerturber,
+  type PluginDefinition,
+} from './define.js';
+export { integer, number, plugin, pluginReferences } from './option.js';
+export {
+  pluginKinds,
+  type Plugin,
+  type PluginKind,
+  type PluginProducts,
+  type PluginServices,
+  type PluginSpec,
+} from './plugin.js';
+export { createRegistry, type PluginRegistry } from './registry.js';

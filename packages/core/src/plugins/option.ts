@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { PluginKind, PluginSpec } from './plugin.js';
+
+/** `8/255`, `-1/4`, also with decimals and spaces. */
+const fraction = /^\s*(-?\d+(?:\.\d+)?)\s*\/\s*(\d+(?:\.\d+)?)\s*$/;
+
+const parseFraction = (text: string): number => {
+  const [, above, below] = fraction.exec(text)!;
+  return Number(above) / Number(below);
+};
+
+/** A number that may be written as a fraction, with inclusive bounds. */
+export function number(bounds: { min?: number; max?: number; above?: number } = {}) {
+  let checked = z.number();
+  if (bounds.min !== undefined) checked = checked.min(bounds.min);
+  if (bounds.max !== undefined) checked = checked.max(bounds.max);
+  if (bounds.above !== undefined) checked = checked.gt(bounds.above);
+  return z
+    .union(
+      [
+        z.number(),
+        z.string().regex(fraction, 'expected a number or a fraction such as 8/255').transform(parseFraction),
+      ],
+      {
+        error: (issue) => `expected a number or a fraction such as 8/255, received ${JSON.stringify(issue.input)}`,
+      },
+    )
+    .pipe(checked);
+}
+
+/** An integer with inclusive bounds. */
+export function integer(bounds: { min?: number; max?: number } = {}) {
+  let checked = z.number().int();
+  if (bounds.min !== undefined) checked = checked.min(bounds.min);
+  if (bounds.max !== undefined) checked = checked.max(bounds.max);
+  return checked;
+}
+
+/** Marks where a schema holds another plugin: the composer validates that plugin's options in place. */
+export const pluginReferences = z.registry<{ kind: PluginKind }>();
+
+/** A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`. */
+export function plugin(kind: PluginKind) {
+  const spec = z
+    .union([z.string().transform((use) => ({ use })), z.looseObject({ use: z.string() })])
+    .transform((value) => value as PluginSpec);
+  spec.register(pluginReferences, { kind });
+  return spec;
+}

@@ -1,0 +1,84 @@
+import type { z } from 'zod';
+import type { ImageShape } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import type {
+  Attack,
+  Augmentation,
+  Classification,
+  DataSource,
+  InnerOptimizer,
+  Objective,
+  Optimizer,
+  Regularizer,
+  Schedule,
+  WeightPerturber,
+} from '../hooks/index.js';
+import type { Random } from '../random.js';
+import type { ThreatModel } from '../threat/index.js';
+
+/** What each kind of plugin makes. The four hooks first; everything else serves them. */
+export interface PluginProducts {
+  'inner-optimizer': InnerOptimizer;
+  regularizer: Regularizer;
+  'weight-perturber': WeightPerturber;
+  data: DataSource | Promise<DataSource>;
+  objective: Objective;
+  classification: Classification;
+  model: Classifier | Promise<Classifier>;
+  attack: Attack;
+  augmentation: Augmentation;
+  optimizer: Optimizer;
+  schedule: Schedule;
+}
+
+export type PluginKind = keyof PluginProducts;
+
+export const pluginKinds = [
+  'objective',
+  'inner-optimizer',
+  'regularizer',
+  'classification',
+  'weight-perturber',
+  'data',
+  'augmentation',
+  'model',
+  'attack',
+  'optimizer',
+  'schedule',
+] as const satisfies readonly PluginKind[];
+
+/** A section of a config that names a plugin, with that plugin's options beside the name. */
+export interface PluginSpec {
+  readonly use: string;
+  readonly [option: string]: unknown;
+}
+
+/** What a plugin gets injected. It asks for what it needs and never reaches for a global. */
+export interface PluginServices {
+  /** Another plugin, by kind and spec. */
+  make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K];
+  /** The generator of a purpose; the same purpose always gives the same generator within a run. */
+  random(purpose: string): Random;
+  readonly threat: ThreatModel;
+  /** Of the data: known to models, not to data sources. */
+  readonly inputShape: ImageShape;
+  readonly classNames: readonly string[];
+  /** Folder that relative paths in the config are resolved against. */
+  readonly baseFolder: string;
+  /** Tells the user something, once. */
+  warn(message: string): void;
+}
+
+/** A plugin is a value: kind, name, options schema, factory. */
+export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodObject = z.ZodObject> {
+  readonly kind: K;
+  /** Lower case with hyphens; the `use` of configs. */
+  readonly name: string;
+  /** One sentence. */
+  readonly summary: string;
+  /** Paper and equation, with its arXiv number where there is one. */
+  readonly cite?: string;
+  /** Defaults and descriptions live here, once. */
+  readonly options: S;
+  create(options: z.output<S>, services: PluginServices): PluginProducts[K];
+}

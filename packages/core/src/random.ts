@@ -1,0 +1,132 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** State of a generator as plain JSON. */
+export type RandomState = readonly number[];
+
+/**
+ * Injected randomness. One generator per purpose; the same numbers on every engine, because they are made in JavaScript
+ * and only then become tensors. Tests inject recorded noise through the same interface.
+ */
+export interface Random {
+  /** One uniform number in [0, 1), a multiple of 2^-24 (exact in float32). */
+  next(): number;
+  /** Uniform tensor in [low, high), float32, filled in row-major (NHWC) order. */
+  uniform<S extends tf.Rank = tf.Rank>(shape: readonly number[], low?: number, high?: number): tf.Tensor<S>;
+  /** Standard normal tensor, float32. */
+  normal<S extends tf.Rank = tf.Rank>(shape: readonly number[]): tf.Tensor<S>;
+  /** An integer in [0, below). */
+  integer(below: number): number;
+  /** A permutation of 0..n-1 (Fisher-Yates). */
+  permutation(n: number): Int32Array;
+  state(): RandomState;
+  restore(state: RandomState): void;
+}
+
+/** A stream of 32-bit words with a serialisable state. */
+export interface WordStream {
+  word(): number;
+  state(): RandomState;
+  restore(state: RandomState): void;
+}
+
+/** xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32: fast in JavaScript, period 2^128 - 1. */
+export function xoshiro128(seed: number): WordStream {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let s = seed >>> 0;
+  const splitmix = () => {
+    s = (s + 0x9e3779b9) | 0;
+    let z = s;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return z ^ (z >>> 15);
+  };
+  [a, b, c, d] = [splitmix(), splitmix(), splitmix(), splitmix()];
+  return {
+    word() {
+      const mixed = Math.imul(b, 5);
+      const result = Math.imul((mixed << 7) | (mixed >>> 25), 9);
+      const t = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= t;
+      d = (d << 11) | (d >>> 21);
+      return result >>> 0;
+    },
+    state: () => [a >>> 0, b >>> 0, c >>> 0, d >>> 0],
+    restore(state) {
+      [a, b, c, d] = state.map((word) => word | 0) as [number, number, number, number];
+    },
+  };
+}
+
+/** mulberry32: the stream of the golden files, so that recorded attack runs replay draw by draw. */
+export function mulberry32(seed: number): WordStream {
+  let a = seed | 0;
+  return {
+    word() {
+      a = (a + 0x6d2b79f5) | 0;
+      let t = Math.imul(a ^ (a >>> 15), 1 | a);
+      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      return (t ^ (t >>> 14)) >>> 0;
+    },
+    state: () => [a >>> 0],
+    restore: (state) => void (a = state[0]! | 0),
+  };
+}
+
+/** Reorders an `[n, h, w, c]` buffer that was filled channel plane by channel plane ([n, c, h, w]). */
+function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32Array {
+  const [n, h, w, c] = shape as [number, number, number, number];
+  const pixels = new Float32Array(planes.length);
+  let from = 0;
+  for (let i = 0; i < n; i++)
+    for (let k = 0; k < c; k++) for (let p = 0; p < h * w; p++) pixels[(i * h * w + p) * c + k] = planes[from++]!;
+  return pixels;
+}
+
+/**
+ * A generator over a word stream. With `imageOrder: 'nchw'`, rank-4 tensors are filled channel plane by channel plane, as
+ * PyTorch fills them, and then laid out as NHWC.
+ */
+export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 'nchw' } = {}): Random {
+  const next = () => (stream.word() >>> 8) / 16777216;
+  const fill = (shape: readonly number[], draw: () => number) => {
+    const values = new Float32Array(shape.reduce((size, n) => size * n, 1));
+    for (let i = 0; i < values.length; i++) values[i] = draw();
+    const ordered = options.imageOrder === 'nchw' && shape.length === 4 ? planesToPixels(values, shape) : values;
+    return tf.tensor(ordered, [...shape], 'float32');
+  };
+  const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  const integer = (below: number) => Math.floor(next() * below);
+  return {
+    next,
+    uniform: <S extends tf.Rank>(shape: readonly number[], low = 0, high = 1) =>
+      fill(shape, () => low + (high - low) * next()) as tf.Tensor<S>,
+    normal: <S extends tf.Rank>(shape: readonly number[]) => fill(shape, normal) as tf.Tensor<S>,
+    integer,
+    permutation(n) {
+      const order = Int32Array.from({ length: n }, (_, i) => i);
+      for (let i = n - 1; i > 0; i--) {
+        const j = integer(i + 1);
+        [order[i], order[j]] = [order[j]!, order[i]!];
+      }
+      return order;
+    },
+    state: () => stream.state(),
+    restore: (state) => stream.restore(state),
+  };
+}
+
+/** 32-bit FNV-1a of a string. */
+function hash(text: string): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 0;
+}
+
+/** The generator of one purpose ("initialisation", "shuffling", "attack noise", ...) of a run with this seed. */
+export function createRandom(seed: number, purpose = ''): Random {
+  return randomFrom(xoshiro128(hash(`${seed}/${purpose}`)));
+}

@@ -1,0 +1,10 @@
+import { l1 } from './l1.js';
+import { l2 } from './l2.js';
+import { linf } from './linf.js';
+import type { Norm, NormName } from './norm.js';
+
+export { l1, l2, linf };
+export { clipToPixelRange, normNames, overPixels, type Norm, type NormName, type ThreatModel } from './norm.js';
+
+/** The norms by name. */
+export const norms: Readonly<Record<NormName, Norm>> = { linf, l2, l1 };

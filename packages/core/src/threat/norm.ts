@@ -1,0 +1,29 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Random } from '../random.js';
+
+export const normNames = ['linf', 'l2', 'l1'] as const;
+export type NormName = (typeof normNames)[number];
+
+/** A norm is a value: everything an attack needs to know about the geometry of the ball. */
+export interface Norm {
+  readonly name: NormName;
+  /** Norm of each example's perturbation: `[batch, h, w, c]` to `[batch]` float32. */
+  measure(perturbation: tf.Tensor4D): tf.Tensor1D;
+  /** The nearest point of the ball of radius epsilon around `origin`, then of the box [0, 1]. */
+  project(point: tf.Tensor4D, options: { origin: tf.Tensor4D; epsilon: number }): tf.Tensor4D;
+  /** Direction of steepest ascent with unit norm, per example; 0 where the gradient is 0. */
+  normalize(gradient: tf.Tensor4D): tf.Tensor4D;
+  /** A random perturbation inside the ball (not clipped to the box), `shape` float32. */
+  randomStart(random: Random, options: { shape: readonly number[]; epsilon: number }): tf.Tensor4D;
+}
+
+/** Which perturbations the adversary may make: `norm(x' - x) <= epsilon`, pixels stay in [0, 1]. */
+export interface ThreatModel {
+  readonly norm: Norm;
+  readonly epsilon: number;
+}
+
+/** Per-example reduction over height, width and channels, keeping the axes for broadcasting. */
+export const overPixels = [1, 2, 3];
+
+export const clipToPixelRange = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(x, 0, 1);
