@@ -29,18 +29,9 @@ export interface WordStream {
   restore(state: RandomState): void;
 }
 
-/** xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32: fast in JavaScript, period 2^128 - 1. */
-export function xoshiro128(seed: number): WordStream {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let s = seed >>> 0;
-  const splitmix = () => {
-    s = (s + 0x9e3779b9) | 0;
-    let z = s;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return z ^ (z >>> 15);
-  };
-  [a, b, c, d] = [splitmix(), splitmix(), splitmix(), splitmix()];
+/** xoshiro128** (Blackman and Vigna, 2018): fast in JavaScript, period 2^128 - 1. The four words must not all be 0. */
+export function xoshiro128(seed: readonly [number, number, number, number]): WordStream {
+  let [a, b, c, d] = seed;
   return {
     word() {
       const mixed = Math.imul(b, 5);
@@ -119,14 +110,20 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
   };
 }
 
-/** 32-bit FNV-1a of a string. */
+/** 32-bit FNV-1a of a string, finished with splitmix32's mixer. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  return h >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  return h ^ (h >>> 15);
 }
 
-/** The generator of one purpose ("initialisation", "shuffling", "attack noise", ...) of a run with this seed. */
+/**
+ * The generator of one purpose of a run with this seed. Purposes are addresses such as `initialisation`,
+ * `shuffling/3` (epoch) or `attack/3/17` (epoch, step): any position of a run can be replayed from its name alone.
+ */
 export function createRandom(seed: number, purpose = ''): Random {
-  return randomFrom(xoshiro128(hash(`${seed}/${purpose}`)));
+  const word = (salt: number) => hash(`${salt}:${seed}/${purpose}`);
+  return randomFrom(xoshiro128([word(1), word(2), word(3), word(4) | 1]));
 }

@@ -1,7 +1,15 @@
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
 export { permutationSampler, type Augmentation, type DataSource, type RawBatch, type Sampler } from './data-source.js';
 export type { CraftContext, Crafted, InnerOptimizer, Role } from './inner-optimizer.js';
-export { checkObjective, passes, type Objective, type Pass, type PassText, type Term } from './objective.js';
+export {
+  checkObjective,
+  passes,
+  type HookState,
+  type Objective,
+  type Pass,
+  type PassText,
+  type Term,
+} from './objective.js';
 export type { Optimizer, Progress, Schedule } from './optimizer.js';
 export type { Classification, Regularizer } from './terms.js';
 export { renamed, type Views } from './views.js';

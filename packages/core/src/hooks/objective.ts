@@ -37,6 +37,14 @@ export interface Objective {
   readonly passesBefore?: readonly Role[];
   /** Passes in `train` mode after the update, at the new weights (Rice et al.'s clean pass). */
   readonly passesAfter?: readonly Role[];
+  /** What the method carries from step to step, if anything, so that checkpoints hold it. */
+  readonly state?: HookState;
+}
+
+/** State of a hook for checkpoints: tensors by name, and plain JSON. The hook keeps ownership of what it saves. */
+export interface HookState {
+  save(): { tensors: ReadonlyMap<string, tf.Tensor>; values: unknown };
+  restore(saved: { tensors: ReadonlyMap<string, tf.Tensor>; values: unknown }): void;
 }
 
 /** A pass written as `role` or `role:batch` (no update of running statistics). */

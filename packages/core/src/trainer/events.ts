@@ -1,0 +1,47 @@
+import { EventEmitter } from 'eventemitter3';
+
+/** Numbers of one epoch, as written to `metrics.jsonl`; a pure function of config, seed and engine (no timings). */
+export interface EpochMetrics {
+  /** From 1. */
+  readonly epoch: number;
+  /** Steps made so far in the run. */
+  readonly steps: number;
+  readonly learningRate: number;
+  /** The loss that was differentiated, mean over the epoch's examples. */
+  readonly loss: number;
+  /** Each term without its weight, mean over the epoch's examples. */
+  readonly terms: Readonly<Record<string, number>>;
+  /** Cross-entropy and accuracy of the outer passes by role, and what else observers of the step measured. */
+  readonly train: Readonly<Record<string, number>>;
+  /** Accuracies on the validation split: `clean`, then one per attack label. Absent in epochs without validation. */
+  readonly validation?: Readonly<Record<string, number>>;
+}
+
+export interface StepReport {
+  /** From 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Within the epoch, from 1. */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly terms: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  readonly examples: number;
+  readonly seconds: number;
+}
+
+/** Facts that the trainer reports. Listeners observe; they never steer. */
+export interface TrainerEvents {
+  'run:start': (event: { epochs: number; stepsPerEpoch: number; resumedAt?: { epoch: number; step: number } }) => void;
+  step: (report: StepReport) => void;
+  'epoch:end': (event: { metrics: EpochMetrics; seconds: number; examples: number }) => void;
+  'validation:progress': (event: { label: string; share: number }) => void;
+  checkpoint: (event: { kind: 'last' | 'best'; epoch: number; step: number; seconds: number }) => void;
+  warning: (event: { message: string }) => void;
+  'run:end': (event: { reason: 'finished' | 'interrupted'; epoch: number }) => void;
+}
+
+export type TrainerBus = EventEmitter<TrainerEvents>;
+
+export const createBus = (): TrainerBus => new EventEmitter<TrainerEvents>();

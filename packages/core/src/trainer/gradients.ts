@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { BatchStatistics, Classifier } from '../classifier/index.js';
+import type { Crafted, Gradients, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
+
+/** The loss of one batch at the current weights, with everything that its passes produced. All tensors are the caller's. */
+export interface LossGradients {
+  /** The scalar that was differentiated, then each term's mean by name (without its weight), as one tensor `[1 + terms]`. */
+  readonly values: tf.Tensor1D;
+  readonly gradients: Gradients;
+  /** Batch statistics of each outer pass. */
+  readonly statistics: ReadonlyMap<Role, BatchStatistics>;
+  /** Logits `[batch, classes]` of each outer pass. */
+  readonly logits: ReadonlyMap<Role, tf.Tensor2D>;
+}
+
+const mean: Reduction = (perExample) => tf.mean(perExample) as tf.Scalar;
+
+/** The one place where per-example terms become a scalar: means over all examples, or over those with a label. */
+function scaled(term: Term, views: Views, labelledShare: number): tf.Tensor1D {
+  const values = term.values(views);
+  return term.over === 'labelled' && labelledShare < 1 ? tf.mul(values, 1 / labelledShare) : values;
+}
+
+/** Share of examples with a label; 1 if none has, so that empty sums stay 0. */
+function labelledShareOf(batch: Batch): number {
+  const labels = batch.labels.dataSync();
+  return (labels.filter((label) => label >= 0).length || labels.length) / labels.length;
+}
+
+/**
+ * Differentiates the objective at the current weights: one forward pass with batch statistics per role, one backward pass. Nothing
+ * is written to the model; `statistics` are applied by whoever decides that this pass counts.
+ */
+export function lossGradients(options: {
+  model: Classifier;
+  objective: Objective;
+  batch: Batch;
+  crafted: Crafted;
+  reduction?: Reduction;
+}): LossGradients {
+  const { model, objective, batch, crafted, reduction = mean } = options;
+  const statistics = new Map<Role, BatchStatistics>();
+  const logits = new Map<Role, tf.Tensor2D>();
+  const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
+
+  const views: Views = {
+    batch,
+    classes: model.classes,
+    fact: (name) => crafted.facts![name]!,
+    logits: (role) => logits.get(role)!,
+  };
+  const labelledShare = labelledShareOf(batch);
+  let values: tf.Tensor1D | undefined;
+
+  const { value, grads } = tf.variableGrads(() => {
+    for (const { role } of objective.passes) {
+      if (logits.has(role)) continue;
+      const pass = model.forwardCapturing(pointOf(role));
+      logits.set(role, tf.keep(pass.logits));
+      statistics.set(role, pass.statistics);
+    }
+    const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledShare) }));
+    const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
+    values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
+    return total;
+  }, [...model.parameters.values()]);
+  value.dispose();
+
+  const gradients = new Map<string, tf.Tensor>();
+  for (const [name, variable] of model.parameters) if (grads[variable.name]) gradients.set(name, grads[variable.name]!);
+  return { values: values!, gradients, statistics, logits };
+}

@@ -1,0 +1,16 @@
+export { createBus, type EpochMetrics, type StepReport, type TrainerBus, type TrainerEvents } from './events.js';
+export { lossGradients, type LossGradients } from './gradients.js';
+export { createPipeline, type Pipeline } from './pipeline.js';
+export { atPerturbedWeights, disposeGradients } from './perturbed.js';
+export { createSgd, type SgdOptions } from './sgd.js';
+export * as schedules from './schedules.js';
+export {
+  restoreModel,
+  restoreSnapshot,
+  takeSnapshot,
+  type CheckpointStore,
+  type Snapshot,
+  type TrainingState,
+} from './snapshot.js';
+export { disposeOutcome, stepGradients, trainStep, type StepOutcome, type StepSetup } from './step.js';
+export { train, type TrainerOptions, type TrainerParts, type TrainingResult } from './trainer.js';

@@ -1,0 +1,76 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import { BulwarkError } from '../errors.js';
+import type { Objective } from '../hooks/index.js';
+import { crossEntropy } from '../loss/index.js';
+import type { EpochSums } from './snapshot.js';
+import type { StepOutcome } from './step.js';
+
+/** What one step is reported by: its loss, its terms, and diagnostics of the outer passes. */
+export interface StepNumbers {
+  readonly loss: number;
+  readonly terms: Record<string, number>;
+  /** Per role: `<role>.crossEntropy`, `<role>.accuracy`, and `<role>.collaborative`, the share of points that are easier than the image. */
+  readonly train: Record<string, number>;
+}
+
+/** Diagnostics of the outer passes, from logits that exist anyway, as one tensor. */
+function diagnostics(outcome: StepOutcome, batch: Batch): { names: string[]; values: tf.Tensor1D[] } {
+  const names: string[] = [];
+  const values: tf.Tensor1D[] = [];
+  const natural = outcome.loss.logits.get('natural');
+  const naturalLoss = natural && crossEntropy(natural, batch.labels);
+  for (const [role, logits] of outcome.loss.logits) {
+    const loss = crossEntropy(logits, batch.labels);
+    names.push(`${role}.crossEntropy`, `${role}.accuracy`);
+    values.push(loss, tf.cast(tf.equal(tf.argMax(logits, 1), batch.labels), 'float32') as tf.Tensor1D);
+    if (role === 'natural' || !naturalLoss) continue;
+    names.push(`${role}.collaborative`);
+    values.push(tf.cast(tf.less(loss, naturalLoss), 'float32') as tf.Tensor1D);
+  }
+  return { names, values };
+}
+
+/** Reads a step's numbers from the engine, with one transfer. */
+export async function readNumbers(outcome: StepOutcome, batch: Batch, objective: Objective): Promise<StepNumbers> {
+  const { names, all } = tf.tidy(() => {
+    const { names, values } = diagnostics(outcome, batch);
+    return { names, all: tf.concat([outcome.loss.values, tf.stack(values.map((value) => tf.mean(value)))]) };
+  });
+  const numbers = [...(await all.data())];
+  all.dispose();
+  const [loss, ...rest] = numbers as [number, ...number[]];
+  const terms = Object.fromEntries(objective.terms.map(({ name }, i) => [name, rest[i]!]));
+  return { loss, terms, train: Object.fromEntries(names.map((name, i) => [name, rest[objective.terms.length + i]!])) };
+}
+
+/** @throws BulwarkError LOSS_NOT_FINITE, naming the term that went first */
+export function checkFinite(numbers: StepNumbers, position: { epoch: number; step: number }): void {
+  if (Number.isFinite(numbers.loss)) return;
+  const term = Object.entries(numbers.terms).find(([, value]) => !Number.isFinite(value));
+  const what = term ? `the ${term[0]} term is ${term[1]}` : `the loss is ${numbers.loss}, the sum of finite terms`;
+  throw new BulwarkError('LOSS_NOT_FINITE', `${what} in epoch ${position.epoch + 1}, step ${position.step + 1}`, {
+    cure: 'lower the learning rate or beta; the last checkpoint is still good',
+  });
+}
+
+export function addToSums(sums: EpochSums, numbers: StepNumbers, examples: number): void {
+  const entries = { loss: numbers.loss, ...prefixed('terms', numbers.terms), ...prefixed('train', numbers.train) };
+  for (const [name, value] of Object.entries(entries)) sums.sums[name] = (sums.sums[name] ?? 0) + value * examples;
+  sums.examples += examples;
+}
+
+const prefixed = (prefix: string, values: Record<string, number>) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}:${name}`, value]));
+
+/** Means over the epoch, rounded to 9 significant digits so that files stay readable. */
+export function epochMeans({ examples, sums }: EpochSums): StepNumbers {
+  const mean = (value: number) => Number((value / examples).toPrecision(9));
+  const part = (prefix: string) =>
+    Object.fromEntries(
+      Object.entries(sums)
+        .filter(([name]) => name.startsWith(`${prefix}:`))
+        .map(([name, value]) => [name.slice(prefix.length + 1), mean(value)]),
+    );
+  return { loss: mean(sums['loss'] ?? 0), terms: part('terms'), train: part('train') };
+}
