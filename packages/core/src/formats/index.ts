@@ -1,0 +1,2 @@
+export { readSafetensors, writeSafetensors, type Safetensors } from './safetensors.js';
+export type { StoredTensor, StoredType, StoredValues } from './stored-tensor.js';
