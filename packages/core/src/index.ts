@@ -10,3 +10,4 @@ export * from './hooks/index.js';
 export * from './plugins/index.js';
 export * from './attacks/index.js';
 export * from './trainer/index.js';
+export * from './run/index.js';

@@ -19,9 +19,9 @@ export type PluginDefinition<K extends PluginKind, Shape extends z.ZodRawShape> 
 export function definePlugin<K extends PluginKind, Shape extends z.ZodRawShape = Record<never, never>>(
   kind: K,
   definition: PluginDefinition<K, Shape>,
-): Plugin<K, z.ZodObject<Shape>> {
+): Plugin<K> {
   const options = z.strictObject((definition.options ?? {}) as Shape) as unknown as z.ZodObject<Shape>;
-  return Object.freeze({ ...definition, kind, options });
+  return Object.freeze({ ...definition, kind, options }) as unknown as Plugin<K>;
 }
 
 const definer =

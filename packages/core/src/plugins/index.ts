@@ -22,4 +22,4 @@ export {
   type PluginServices,
   type PluginSpec,
 } from './plugin.js';
-export { createRegistry, type PluginRegistry } from './registry.js';
+export { createRegistry, nearest, type PluginRegistry } from './registry.js';

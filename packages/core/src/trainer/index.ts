@@ -7,6 +7,7 @@ export * as schedules from './schedules.js';
 export {
   restoreModel,
   restoreSnapshot,
+  snapshotVersion,
   takeSnapshot,
   type CheckpointStore,
   type Snapshot,

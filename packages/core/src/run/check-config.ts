@@ -1,0 +1,118 @@
+import type { z } from 'zod';
+import { BulwarkError } from '../errors.js';
+import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
+import { nearest } from '../plugins/index.js';
+import { runConfigSchema, type RunConfig } from './config.js';
+import { findReferences, replaceAt } from './schema-walk.js';
+
+type Path = readonly (string | number)[];
+
+const written = (path: Path): string =>
+  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${key}` : key), '');
+
+const received = (value: unknown): string => {
+  const text = JSON.stringify(value);
+  return text === undefined ? 'nothing' : text.length > 60 ? `${text.slice(0, 57)}...` : text;
+};
+
+const valueAt = (value: unknown, path: Path): unknown =>
+  path.reduce<unknown>((current, key) => (current as Record<string | number, unknown> | undefined)?.[key], value);
+
+/** Turns the first issue of a failed parse into one sentence: path, value received, what is allowed, nearest valid name. */
+function refuse(issue: z.core.$ZodIssue, context: { input: unknown; at: Path; known: readonly string[] }): never {
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const near = nearest(key, context.known);
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `${written([...context.at, ...(issue.path as Path), key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
+      { cure: near ? `did you mean ${near}?` : 'remove it' },
+    );
+  }
+  const path = issue.path as Path;
+  const value = valueAt(context.input, path);
+  const place = written([...context.at, ...path]) || 'the config';
+  const message =
+    value === undefined ? `${place} is missing (${issue.message})` : `${place} is ${received(value)}: ${issue.message}`;
+  throw new BulwarkError('CONFIG_INVALID', message, { cure: `set ${place} to an allowed value` });
+}
+
+/** Keys that a strict object at this path of a schema knows, for suggestions. */
+function keysAt(schema: z.ZodType, path: Path): string[] {
+  let current = schema as unknown as { _zod: { def: Record<string, unknown> } };
+  for (const key of [...path, undefined]) {
+    while (['optional', 'default', 'prefault', 'nullable', 'pipe'].includes(current._zod.def['type'] as string))
+      current = (current._zod.def['innerType'] ?? current._zod.def['out']) as typeof current;
+    const { type, shape, element } = current._zod.def as {
+      type: string;
+      shape?: Record<string, typeof current>;
+      element?: typeof current;
+    };
+    if (key === undefined) return Object.keys(shape ?? {});
+    const next = type === 'array' ? element : shape?.[key as string];
+    if (!next) return [];
+    current = next;
+  }
+  return [];
+}
+
+function parse<S extends z.ZodType>(schema: S, input: unknown, at: Path): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  return refuse(issue, { input, at, known: keysAt(schema, issue.path as Path) });
+}
+
+/** A plugin section with its options checked and its defaults filled in, nested plugins included. */
+export function checkSpec(registry: PluginRegistry, kind: PluginKind, spec: PluginSpec, at: Path): PluginSpec {
+  const { use, ...options } = spec;
+  const plugin = findPlugin(registry, kind, use, at);
+  const parsed: unknown = checkReferences(registry, plugin.options, parse(plugin.options, options, at), at);
+  return { use, ...(parsed as object) };
+}
+
+function findPlugin(registry: PluginRegistry, kind: PluginKind, name: string, at: Path) {
+  try {
+    return registry.find(kind, name);
+  } catch (error) {
+    if (!(error instanceof BulwarkError)) throw error;
+    throw new BulwarkError(error.code, `${written([...at, 'use'])}: ${error.message}`, { cure: error.cure });
+  }
+}
+
+function checkReferences(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): unknown {
+  return findReferences(schema, value).reduce<unknown>(
+    (current, { kind, path, value: spec }) =>
+      replaceAt(current, path, checkSpec(registry, kind, spec as PluginSpec, [...at, ...path])),
+    value,
+  );
+}
+
+/** Options of a section that belong to the run, not to its plugin. */
+const runLevel = { data: ['batchSize', 'augment'], optimizer: ['schedule'] } as const;
+
+/** Checks one of the two sections that mix a plugin's options with the run's own. */
+function checkMixed(registry: PluginRegistry, section: 'data' | 'optimizer', config: RunConfig): unknown {
+  const own = runLevel[section] as readonly string[];
+  const entries = Object.entries(config[section]);
+  const forPlugin = Object.fromEntries(entries.filter(([key]) => !own.includes(key))) as PluginSpec;
+  const forRun = Object.fromEntries(entries.filter(([key]) => own.includes(key)));
+  return { ...checkSpec(registry, section, forPlugin, [section]), ...forRun };
+}
+
+/**
+ * Checks a whole config before any data is read: keys, types, ranges, plugins and their options, at any depth.
+ * @returns the config with all defaults filled in; composing it again gives the same
+ * @throws BulwarkError CONFIG_INVALID or PLUGIN_UNKNOWN, naming the path, the value and what is allowed
+ */
+export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig {
+  const config = parse(runConfigSchema, input, []);
+  const mixed = { data: checkMixed(registry, 'data', config), optimizer: checkMixed(registry, 'optimizer', config) };
+  return checkReferences(registry, runConfigSchema, { ...config, ...mixed }, []) as RunConfig;
+}
+
+/** The plugin's part of a mixed section. */
+export function pluginPart(section: 'data' | 'optimizer', config: RunConfig): PluginSpec {
+  const own = runLevel[section] as readonly string[];
+  return Object.fromEntries(Object.entries(config[section]).filter(([key]) => !own.includes(key))) as PluginSpec;
+}

@@ -1,0 +1,126 @@
+import type { ImageShape } from '../batch.js';
+import { checkImageSet } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import { checkObjective, type Attack, type DataSource } from '../hooks/index.js';
+import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
+import { createRandom, type Random } from '../random.js';
+import { norms, type ThreatModel } from '../threat/index.js';
+import { createBus, type TrainerParts } from '../trainer/index.js';
+import { pluginPart } from './check-config.js';
+import type { RunConfig } from './config.js';
+
+/** The parts of a run, made from a checked config. */
+export interface ComposedRun {
+  readonly config: RunConfig;
+  readonly parts: Omit<TrainerParts, 'validate' | 'store'>;
+  readonly attacks: readonly Attack[];
+  readonly registry: PluginRegistry;
+}
+
+/** tsyringe tokens of a run's own container, for trainer-side services of plugins that ask for them. */
+export const runTokens = {
+  config: 'bulwark:config',
+  threat: 'bulwark:threat',
+  bus: 'bulwark:bus',
+  model: 'bulwark:model',
+  data: 'bulwark:data',
+} as const;
+
+export const threatOf = (config: Pick<RunConfig, 'threat'>): ThreatModel => ({
+  norm: norms[config.threat.norm],
+  epsilon: config.threat.epsilon,
+});
+
+interface DataFacts {
+  readonly inputShape: ImageShape;
+  readonly classNames: readonly string[];
+}
+
+/** What plugins of a run get injected. Generators are made once per purpose. */
+function createServices(
+  config: RunConfig,
+  options: { registry: PluginRegistry; baseFolder: string; facts?: DataFacts; warn: (message: string) => void },
+): PluginServices {
+  const { registry, baseFolder, facts, warn } = options;
+  const generators = new Map<string, Random>();
+  const unknown = (what: string): never => {
+    throw new Error(`${what} is not known while data sources are made`);
+  };
+  const services: PluginServices = {
+    threat: threatOf(config),
+    baseFolder,
+    warn,
+    get inputShape() {
+      return facts?.inputShape ?? unknown('inputShape');
+    },
+    get classNames() {
+      return facts?.classNames ?? unknown('classNames');
+    },
+    random(purpose) {
+      if (!generators.has(purpose)) generators.set(purpose, createRandom(config.seed, purpose));
+      return generators.get(purpose)!;
+    },
+    make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K] {
+      const { use, ...given } = spec;
+      const plugin = registry.find(kind, use);
+      return plugin.create(plugin.options.parse(given), services) as PluginProducts[K];
+    },
+  };
+  return services;
+}
+
+async function makeData(config: RunConfig, services: PluginServices): Promise<DataSource> {
+  const data = await services.make('data', pluginPart('data', config));
+  const where = (split: string) => ({ name: `${data.name} ${split}`, classes: data.classNames.length });
+  checkImageSet(data.train, where('train'));
+  if (data.validation) checkImageSet(data.validation, where('validation'));
+  checkImageSet(data.test, where('test'));
+  return data;
+}
+
+/** What composing needs besides the config. */
+export interface ComposeOptions {
+  readonly registry: PluginRegistry;
+  /** Folder that relative paths in the config refer to. */
+  readonly baseFolder: string;
+  readonly warn?: (message: string) => void;
+}
+
+/** Makes only data and model: what evaluating or exporting a run needs. */
+export async function composeModel(
+  config: RunConfig,
+  options: ComposeOptions,
+): Promise<{ data: DataSource; model: Classifier; services: PluginServices }> {
+  const warn = options.warn ?? (() => undefined);
+  const data = await makeData(config, createServices(config, { ...options, warn }));
+  const facts = { inputShape: data.shape, classNames: data.classNames };
+  const services = createServices(config, { ...options, warn, facts });
+  return { data, model: await services.make('model', config.model), services };
+}
+
+/**
+ * The composition root: one child container per run, in which the run's plugins and services live. The config must have come through
+ * `checkConfig`.
+ */
+export async function compose(config: RunConfig, options: ComposeOptions): Promise<ComposedRun> {
+  const { data, model, services } = await composeModel(config, options);
+  const { container } = options.registry;
+  const bus = createBus();
+  const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);
+  const parts = {
+    model,
+    data,
+    objective,
+    weightPerturber: config.weightPerturber && services.make('weight-perturber', config.weightPerturber),
+    optimizer: services.make('optimizer', pluginPart('optimizer', config)),
+    schedule: services.make('schedule', config.optimizer.schedule),
+    augmentations: config.data.augment.map((spec) => services.make('augmentation', spec)),
+    threat: services.threat,
+    bus,
+  };
+  const values = { config, threat: services.threat, bus, model, data };
+  for (const [name, token] of Object.entries(runTokens))
+    container.register(token, { useValue: values[name as keyof typeof values] });
+  const attacks = config.evaluation.attacks.map((spec) => services.make('attack', spec));
+  return { config, parts, attacks, registry: options.registry };
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { engineNames } from '../engine/index.js';
+import { integer, number, plugin } from '../plugins/index.js';
+import { normNames } from '../threat/index.js';
+
+/** Top level of a run's config. Sections that name a plugin carry that plugin's options beside `use`. */
+export const runConfigSchema = z.strictObject({
+  $schema: z.string().optional().describe('JSON schema of this file, for editors'),
+  extends: z.string().optional().describe('a base config, relative to this file; this one is laid over it'),
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, 'letters, digits, dots, hyphens and underscores only')
+    .default('run')
+    .describe('name of the run and of its folder'),
+  seed: integer({ min: 0 })
+    .default(1)
+    .describe('one seed for initialisation, shuffling, augmentation and attack noise'),
+  engine: z
+    .enum(['auto', ...engineNames])
+    .default('auto')
+    .describe('which engine computes; auto takes the best that works'),
+  plugins: z.array(z.string()).default([]).describe('packages or relative paths with further plugins'),
+  data: z
+    .looseObject({
+      use: z.string(),
+      batchSize: integer({ min: 1 }).default(128).describe('images per training batch'),
+      augment: z.array(plugin('augmentation')).default([]).describe('augmentations of training batches, in order'),
+    })
+    .describe('data source, with its options'),
+  model: plugin('model').describe('architecture, with its options'),
+  threat: z
+    .strictObject({
+      norm: z.enum(normNames).default('linf').describe('norm of the perturbation'),
+      epsilon: number({ min: 0 }).describe('radius of the ball, in pixel values of [0, 1]'),
+    })
+    .describe('which perturbations the adversary may make'),
+  objective: plugin('objective').describe('training method, with its options'),
+  weightPerturber: plugin('weight-perturber').optional().describe('at which weights the loss is differentiated'),
+  optimizer: z
+    .looseObject({ use: z.string().default('sgd'), schedule: plugin('schedule').default({ use: 'constant' }) })
+    .prefault({})
+    .describe('optimizer, with its options and learning-rate schedule'),
+  epochs: integer({ min: 1 }).describe('passes over the training data'),
+  evaluation: z
+    .strictObject({
+      every: integer({ min: 1 }).default(1).describe('validate after every n-th epoch'),
+      attacks: z
+        .array(plugin('attack'))
+        .default([{ use: 'pgd', steps: 20 }])
+        .describe('attacks of the validation'),
+      examples: integer({ min: 1 }).optional().describe('use at most this many validation images'),
+      batchSize: integer({ min: 1 }).default(250).describe('images per evaluation batch'),
+      selectBest: z
+        .string()
+        .optional()
+        .describe('label of the validation accuracy that chooses the best checkpoint; default: the last attack'),
+    })
+    .prefault({})
+    .describe('validation while training'),
+  checkpoint: z
+    .strictObject({ minutes: number({ above: 0 }).default(5).describe('at most this long between two checkpoints') })
+    .prefault({})
+    .describe('how often the state is saved'),
+});
+
+/** What a user writes. */
+export type RunConfigInput = z.input<typeof runConfigSchema>;
+/** The same with defaults filled in. */
+export type RunConfig = z.output<typeof runConfigSchema>;
+
+/** Gives a config object its type, for completion in TypeScript config files. */
+export const defineConfig = (config: RunConfigInput): RunConfigInput => config;
