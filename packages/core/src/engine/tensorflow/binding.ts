@@ -1,0 +1,32 @@
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+
+/** An attribute of a TensorFlow op, as the native binding takes it. */
+export interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: string | number | boolean | readonly number[];
+}
+
+/** The part of tfjs-node's native addon that we use. */
+export interface NativeBinding {
+  readonly TF_Version: string;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_TYPE: number;
+  createTensor(shape: readonly number[], type: number, values: ArrayLike<number>): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): ArrayLike<number>;
+  executeOp(name: string, attributes: readonly OpAttribute[], inputIds: readonly number[], outputs: number): { id: number; shape: number[] }[];
+  isUsingGpuDevice(): boolean;
+}
+
+/** The part of tfjs-node's kernel backend that our kernels use. */
+export interface NodeBackend {
+  readonly binding: NativeBinding;
+  executeSingleOutput(name: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): Tensor;
+  executeMultipleOutputs(name: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[], outputs: number): Tensor[];
+}

@@ -1,0 +1,55 @@
+import { mkdir, statfs } from 'node:fs/promises';
+import { BulwarkError } from '../../../errors.js';
+import { run } from './run.js';
+
+const supported = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
+
+/** Refuses platforms whose TensorFlow wheel has no C library that a compiler can link. */
+export function requirePlatform(platform: string = process.platform, arch: string = process.arch): void {
+  const here = `${platform}-${arch}`;
+  if (!supported.includes(here))
+    throw new BulwarkError('ENGINE_INSTALL', `the tensorflow engine cannot be built on ${here}; it can on ${supported.join(', ')}`, {
+      cure: 'use --from cdn where the official download is reachable, or engine: wasm, which runs everywhere',
+    });
+}
+
+/** Refuses a disk with less than `bytes` free for `folder`. */
+export async function requireSpace(folder: string, bytes: number): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  const megabytes = (value: number) => `${Math.round(value / 1e6)} MB`;
+  throw new BulwarkError('ENGINE_INSTALL', `${folder} has ${megabytes(free)} free; the install needs ${megabytes(bytes)}`, {
+    cure: 'free some space, or set BULWARK_CACHE to a folder on a larger disk',
+  });
+}
+
+/** The C++ compiler: `CXX`, else the first of the usual names that runs. */
+export async function requireCompiler(): Promise<string> {
+  const names = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
+  for (const name of names) if ((await run(name, ['--version'])).code === 0) return name;
+  throw new BulwarkError('ENGINE_INSTALL', `no C++ compiler: tried ${names.join(', ')}`, {
+    cure: process.platform === 'darwin' ? 'run `xcode-select --install`' : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX',
+  });
+}
+
+/** The Python that pip is run with: `BULWARK_PYTHON`, else python3, else python. */
+export async function requirePython(): Promise<string> {
+  const names = process.env.BULWARK_PYTHON ? [process.env.BULWARK_PYTHON] : ['python3', 'python'];
+  for (const name of names) {
+    const { code, stdout } = await run(name, ['-c', 'import sys; print(sys.executable) if sys.version_info >= (3, 8) else sys.exit(1)']);
+    if (code === 0) return stdout.trim();
+  }
+  throw new BulwarkError('ENGINE_INSTALL', `no Python 3.8 or newer: tried ${names.join(', ')}`, {
+    cure: 'install python3 with pip (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON',
+  });
+}
+
+/** Refuses a Python without pip. */
+export async function requirePip(python: string): Promise<void> {
+  if ((await run(python, ['-m', 'pip', '--version'])).code === 0) return;
+  throw new BulwarkError('ENGINE_INSTALL', `${python} has no pip`, {
+    cure: 'install it (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON to a Python that has it',
+  });
+}

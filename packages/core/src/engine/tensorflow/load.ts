@@ -1,0 +1,101 @@
+import { getKernelsForBackend, registerBackend, unregisterKernel } from '@tensorflow/tfjs-core';
+import { registerTensorflowKernels } from './kernels.js';
+import { installedPackages } from './install/cache.js';
+import { wrongBatchNorm, wrongProducts } from './numerics.js';
+import { loadBinding, loadKernels, packageVersion, projectPackage } from './package.js';
+import type { NodePackage } from './package.js';
+
+/** Where a usable native engine came from, and what it is. */
+export interface TensorflowEngine {
+  readonly backendName: 'tensorflow';
+  /** Version of the native TensorFlow library. */
+  readonly version: string;
+  /** True when TensorFlow put its work on a GPU. */
+  readonly gpu: boolean;
+  /** Package and folder that it was loaded from. */
+  readonly origin: string;
+  /** What works less well than it should, for `bulwark doctor`. */
+  readonly remarks: readonly string[];
+}
+
+/** Why one candidate is not used. */
+export interface Refusal {
+  readonly candidate: string;
+  readonly reason: string;
+}
+
+/** Either the engine, registered with TensorFlow.js, or the reason for each candidate. */
+export type TensorflowLoad =
+  | { readonly available: true; readonly engine: TensorflowEngine; readonly refusals: readonly Refusal[] }
+  | { readonly available: false; readonly refusals: readonly Refusal[] };
+
+export interface LoadOptions {
+  /** Let oneDNN compute matrix products and convolutions in bfloat16. Decided once per process, before the first load. */
+  readonly reducedPrecision?: boolean;
+}
+
+let current: { readonly load: Extract<TensorflowLoad, { available: true }>; readonly reducedPrecision: boolean } | undefined;
+
+/** TensorFlow reads its environment when its library is loaded, so this comes first. */
+function prepareEnvironment(reducedPrecision: boolean): void {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  if (reducedPrecision) process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
+}
+
+function candidates(): { found: (NodePackage & { label: string })[]; refusals: Refusal[] } {
+  const found: (NodePackage & { label: string })[] = [];
+  const refusals: Refusal[] = [];
+  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const) {
+    const candidate = projectPackage(name);
+    if (candidate) found.push({ ...candidate, label: name });
+    else refusals.push({ candidate: name, reason: 'not installed in this project (npm drops it when its install script fails)' });
+  }
+  const cached = installedPackages();
+  found.push(...cached.found.map((candidate) => ({ ...candidate, label: 'engine cache' })));
+  refusals.push(...cached.reasons.map((reason) => ({ candidate: 'engine cache', reason })));
+  return { found, refusals };
+}
+
+function start(candidate: NodePackage): TensorflowEngine {
+  const binding = loadBinding(candidate.folder);
+  const wrong = wrongProducts(binding);
+  if (wrong) throw new Error(`it loads but computes wrong numbers: ${wrong}`);
+  const wrongFused = wrongBatchNorm(binding);
+  const makeBackend = loadKernels(candidate, binding);
+  registerTensorflowKernels({ fusedBatchNorm: !wrongFused });
+  registerBackend('tensorflow', makeBackend);
+  return {
+    backendName: 'tensorflow',
+    version: binding.TF_Version,
+    gpu: binding.isUsingGpuDevice(),
+    origin: `${candidate.name}@${packageVersion(candidate.folder)} in ${candidate.folder}`,
+    remarks: wrongFused ? [`fused BatchNorm is not used: ${wrongFused}`] : [],
+  };
+}
+
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+
+/**
+ * Makes the native engine available as TensorFlow.js backend `tensorflow`, without making it current: the project's
+ * tfjs-node-gpu, then its tfjs-node, then what `bulwark engine install tensorflow` built. Each must compute a few
+ * exact products rightly. Never throws for a missing or broken candidate: the reasons are in the result.
+ */
+export async function loadTensorflow({ reducedPrecision = false }: LoadOptions = {}): Promise<TensorflowLoad> {
+  if (current) {
+    if (current.reducedPrecision === reducedPrecision) return current.load;
+    const reason = `this process loaded it with reducedPrecision ${current.reducedPrecision}, which cannot change afterwards`;
+    return { available: false, refusals: [{ candidate: 'tensorflow', reason }] };
+  }
+  prepareEnvironment(reducedPrecision);
+  const { found, refusals } = candidates();
+  for (const candidate of found) {
+    try {
+      current = { load: { available: true, engine: start(candidate), refusals }, reducedPrecision };
+      return current.load;
+    } catch (error) {
+      getKernelsForBackend('tensorflow').forEach(({ kernelName }) => unregisterKernel(kernelName, 'tensorflow'));
+      refusals.push({ candidate: candidate.label, reason: `${firstLine(error)} (${candidate.folder})` });
+    }
+  }
+  return { available: false, refusals };
+}
