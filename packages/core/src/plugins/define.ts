@@ -28,7 +28,7 @@ const definer =
   <K extends PluginKind>(kind: K) =>
   <Shape extends z.ZodRawShape = Record<never, never>>(
     definition: PluginDefinition<K, Shape>,
-  ): Plugin<K, z.ZodObject<Shape>> =>
+  ): Plugin<K> =>
     definePlugin(kind, definition);
 
 export const defineObjective = definer('objective');
