@@ -1,0 +1,135 @@
+import {
+  createNetwork,
+  defineModel,
+  integer,
+  type NetworkGraph,
+  type Plugin,
+  type PluginServices,
+} from '@bulwark/core';
+import { z } from 'zod';
+import { mlp } from './architectures/mlp.js';
+import { commonOptions, type InputNormalisation, type Size } from './architectures/options.js';
+import { preActResnet } from './architectures/preact-resnet.js';
+import { resnet } from './architectures/resnet.js';
+import { smallCnn } from './architectures/small-cnn.js';
+import { vgg } from './architectures/vgg.js';
+import { wideResnet } from './architectures/wide-resnet.js';
+
+interface Common {
+  readonly normalize?: InputNormalisation | undefined;
+  readonly weights?: string | undefined;
+}
+
+const size = (services: PluginServices): Size => ({
+  inputShape: services.inputShape,
+  classes: services.classNames.length,
+});
+
+/** Makes the classifier of a graph for a run. */
+function build(name: string, graph: NetworkGraph, _options: Common, services: PluginServices) {
+  return createNetwork(graph, { name, random: services.random('initialisation') });
+}
+
+const width = (value: number, description: string) =>
+  integer({ min: 1, max: 4096 }).default(value).describe(description);
+const blocks = z
+  .array(integer({ min: 1, max: 64 }))
+  .min(1)
+  .max(6)
+  .default([2, 2, 2, 2])
+  .describe('Blocks per stage.');
+
+const smallCnnPlugin = defineModel({
+  name: 'small-cnn',
+  summary: 'Three convolutions with BatchNorm and a linear layer; trains on a laptop.',
+  options: { ...commonOptions, width: width(16, 'Channels of the first convolution.') },
+  create: (options, services) => build('small-cnn', smallCnn({ ...options, ...size(services) }), options, services),
+});
+
+const mlpPlugin = defineModel({
+  name: 'mlp',
+  summary: 'Fully connected layers with ReLU, without BatchNorm.',
+  options: {
+    ...commonOptions,
+    width: width(256, 'Units of each hidden layer.'),
+    depth: integer({ min: 0, max: 32 }).default(2).describe('Hidden layers.'),
+  },
+  create: (options, services) => build('mlp', mlp({ ...options, ...size(services) }), options, services),
+});
+
+const resnet18Plugin = defineModel({
+  name: 'resnet18',
+  summary: 'ResNet-18 for small images.',
+  cite: 'He et al., 2016; arXiv:1512.03385',
+  options: { ...commonOptions, width: width(64, 'Channels of the first stage.'), blocks },
+  create: (options, services) => build('resnet18', resnet({ ...options, ...size(services) }), options, services),
+});
+
+const preActResnet18Plugin = defineModel({
+  name: 'preact-resnet18',
+  summary: 'Pre-activation ResNet-18, as in AWP.',
+  cite: 'He et al., 2016; arXiv:1603.05027',
+  options: {
+    ...commonOptions,
+    width: width(64, 'Channels of the first stage.'),
+    blocks,
+    finalNorm: z.boolean().default(true).describe('BatchNorm and ReLU before the pool (AWP: yes; kuangliu: no).'),
+    shortcut: z
+      .enum(['activated', 'raw'])
+      .default('activated')
+      .describe('What shortcut convolutions read (AWP: activated; some RobustBench models: raw).'),
+  },
+  create: (options, services) =>
+    build('preact-resnet18', preActResnet({ ...options, ...size(services) }), options, services),
+});
+
+const wideResnetCite = 'Zagoruyko and Komodakis, 2016; arXiv:1605.07146';
+
+const wideResnetPlugin = defineModel({
+  name: 'wide-resnet',
+  summary: 'Wide ResNet of any depth and width.',
+  cite: wideResnetCite,
+  options: {
+    ...commonOptions,
+    depth: integer({ min: 10, max: 1000 }).default(34).describe('Layers: 6 m + 4.'),
+    width: width(10, 'Widening factor.'),
+  },
+  create: (options, services) => build('wide-resnet', wideResnet({ ...options, ...size(services) }), options, services),
+});
+
+const wideResnetPreset = (depth: number, factor: number) => {
+  const name = `wrn-${depth}-${factor}`;
+  return defineModel({
+    name,
+    summary: `Wide ResNet with ${depth} layers, ${factor} times as wide.`,
+    cite: wideResnetCite,
+    options: commonOptions,
+    create: (options, services) =>
+      build(name, wideResnet({ ...options, ...size(services), depth, width: factor }), options, services),
+  });
+};
+
+const vggPlugin = defineModel({
+  name: 'vgg',
+  summary: 'VGG with BatchNorm: 11, 13, 16 or 19 layers.',
+  cite: 'Simonyan and Zisserman, 2015; arXiv:1409.1556',
+  options: {
+    ...commonOptions,
+    depth: z.literal([11, 13, 16, 19]).default(16).describe('Layers: 11, 13, 16 or 19.'),
+    width: width(64, 'Channels of the first stage.'),
+  },
+  create: (options, services) => build('vgg', vgg({ ...options, ...size(services) }), options, services),
+});
+
+/** Every architecture, ready to be registered. */
+export const modelPlugins: Plugin[] = [
+  smallCnnPlugin,
+  mlpPlugin,
+  resnet18Plugin,
+  preActResnet18Plugin,
+  wideResnetPlugin,
+  wideResnetPreset(34, 5),
+  wideResnetPreset(34, 10),
+  wideResnetPreset(28, 10),
+  vggPlugin,
+];
