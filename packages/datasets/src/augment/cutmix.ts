@@ -1,0 +1,39 @@
+import { defineAugmentation, number } from '@bulwark/core';
+import { boxAround } from './cutout.js';
+import { mixTargets, symmetricBeta } from './mix-targets.js';
+
+/**
+ * Pastes a box of another image of the batch; targets are mixed by area (Eq. 1 and 2). One box for the batch, its share of the
+ * area corrected for what the border cuts off, as in the authors' code.
+ * Draws: one number for `probability`; if the batch is mixed, then the share from Beta(alpha, alpha), a permutation, row and column of the centre.
+ */
+export const cutmix = defineAugmentation({
+  name: 'cutmix',
+  summary: 'Pastes a box of another image of the batch into each image and mixes the targets by area.',
+  cite: 'Yun et al., 2019, Eq. 1 and 2; arXiv:1905.04899',
+  options: {
+    alpha: number({ above: 0 }).default(1).describe('of Beta(alpha, alpha), from which the share is drawn'),
+    probability: number({ min: 0, max: 1 }).default(1).describe('of mixing a batch'),
+  },
+  create: ({ alpha, probability }) => ({
+    apply(batch, random) {
+      if (random.next() >= probability) return batch;
+      const [height, width, channels] = batch.shape;
+      const cut = Math.sqrt(1 - symmetricBeta(random, alpha));
+      const partner = random.permutation(batch.labels.length);
+      const center = { y: random.integer(height), x: random.integer(width) };
+      const extent = { height: Math.floor(height * cut), width: Math.floor(width * cut) };
+      const { top, bottom, left, right } = boxAround(center, extent, batch.shape);
+      const original = batch.pixels.slice();
+      const size = height * width * channels;
+      for (let i = 0; i < partner.length; i++)
+        for (let y = top; y < bottom; y++) {
+          const from = partner[i]! * size + (y * width + left) * channels;
+          const piece = original.subarray(from, from + (right - left) * channels);
+          batch.pixels.set(piece, i * size + (y * width + left) * channels);
+        }
+      const share = 1 - ((bottom - top) * (right - left)) / (height * width);
+      return { ...batch, ...mixTargets(batch, { partner, share, by: 'cutmix' }) };
+    },
+  }),
+});
