@@ -17,12 +17,26 @@ export interface CraftContext {
   readonly epoch: number;
   /** Number of epochs of the run. */
   readonly epochs: number;
+  /** Sees every update of an attack before it is made; for `verify` and for tests. Steers nothing. */
+  readonly observe?: (observation: CraftObservation) => void;
+}
+
+/** One update of an attack, as it is about to be made. The tensors live only as long as the call. */
+export interface CraftObservation {
+  /** Counts from 0 in every attack. */
+  readonly step: number;
+  /** The points that the update starts from, by role, each `[batch, h, w, c]` float32. */
+  readonly points: Readonly<Record<string, tf.Tensor4D>>;
+  /** The loss that the attack follows, per example, `[batch]` float32. */
+  readonly loss: tf.Tensor1D;
+  /** Squeeze only: the chosen side, index into [natural, collaborative, adversarial], each `[batch]` int32. */
+  readonly choice?: { readonly upper: tf.Tensor1D; readonly lower: tf.Tensor1D };
 }
 
 /** The neighbours of one batch, with whatever per-example facts the attack found out on the way. */
 export interface Crafted {
   /** Points by role, each `[batch, h, w, c]` float32 in [0, 1]; never contains `natural`. */
-  readonly points: Readonly<Record<Role, tf.Tensor4D>>;
+  readonly points: Readonly<Record<string, tf.Tensor4D>>;
   /** Per-example facts that terms may use (GAIRAT's kappa, example weights), each `[batch]`, constants. */
   readonly facts?: Readonly<Record<string, tf.Tensor>>;
 }

@@ -13,6 +13,6 @@ export interface Views {
 }
 
 /** Views in which one role stands for another: how two-neighbour methods apply a one-neighbour term twice. */
-export function renamed(views: Views, names: Readonly<Record<Role, Role>>): Views {
+export function renamed(views: Views, names: Readonly<Record<string, Role>>): Views {
   return { ...views, logits: (role) => views.logits(names[role] ?? role) };
 }

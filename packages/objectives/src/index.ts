@@ -1,0 +1,56 @@
+import type { Plugin } from '@bulwark/core';
+import { at } from './at.js';
+import { compose } from './compose.js';
+import { nonePlugin } from './inner/none.js';
+import { pgdPlugin } from './inner/pgd.js';
+import { squeezePlugin } from './inner/squeeze.js';
+import { natural } from './natural.js';
+import { rst, stRst } from './rst.js';
+import { st } from './st.js';
+import { discrepancyPlugins } from './terms/between.js';
+import { crossEntropyPlugin } from './terms/cross-entropy.js';
+import { boostedCrossEntropyPlugin, weightedKlPlugin } from './terms/mart.js';
+import { squeezedPlugin } from './terms/squeeze.js';
+import { trades } from './trades.js';
+
+/** Everything that this package adds to a registry. */
+export const objectivePlugins: readonly Plugin[] = [
+  natural,
+  at,
+  trades,
+  st,
+  rst,
+  stRst,
+  compose,
+  pgdPlugin,
+  squeezePlugin,
+  nonePlugin,
+  crossEntropyPlugin,
+  boostedCrossEntropyPlugin,
+  ...discrepancyPlugins,
+  weightedKlPlugin,
+  squeezedPlugin,
+] as unknown as Plugin[];
+
+export { noNeighbours } from './inner/none.js';
+export { onCrossEntropy, onDiscrepancyToNatural, onMargin, type Goal, type LogitsOf } from './inner/goals.js';
+export { pgd, pgdPoint, type PgdOptions } from './inner/pgd.js';
+export { innerOptions, innerSection, startNames, type InnerSettings, type StartName } from './inner/settings.js';
+export { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './inner/sides.js';
+export { squeeze, type SqueezeOptions } from './inner/squeeze.js';
+export { startPoint } from './inner/start.js';
+export {
+  assemble,
+  betaOption,
+  classificationTerm,
+  passesOption,
+  regularizerTerm,
+  type Parts,
+} from './terms/assemble.js';
+export { between } from './terms/between.js';
+export { crossEntropyAt } from './terms/cross-entropy.js';
+export { discrepancyOptions } from './terms/discrepancy-options.js';
+export { unlabelledEntropy } from './terms/entropy.js';
+export { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
+export { squeezed } from './terms/squeeze.js';
+export { at, compose, natural, rst, st, stRst, trades };

@@ -1,0 +1,90 @@
+import {
+  defineInnerOptimizer,
+  discrepancy,
+  discrepancyNames,
+  gradientLoop,
+  type Batch,
+  type CraftContext,
+  type InnerOptimizer,
+  type Role,
+} from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { onCrossEntropy, onDiscrepancyToNatural, type Goal } from './goals.js';
+import { innerOptions, type InnerSettings } from './settings.js';
+import { startPoint } from './start.js';
+
+/** One attack of a training method. */
+export interface PgdOptions extends InnerSettings {
+  /** Which neighbour it makes. */
+  readonly role: Role;
+  readonly goal: Goal;
+  /** Downhill instead of uphill. */
+  readonly descend?: boolean;
+  /** One more pass at the last point, for its side effect on running statistics in `train` mode (Rice et al.). */
+  readonly evaluateLast?: boolean;
+  /** Sees the logits `[batch, classes]` of the point that each update starts from; what it keeps it disposes. */
+  readonly onLogits?: (logits: tf.Tensor2D) => void;
+}
+
+/**
+ * Projected gradient ascent (Madry et al., 2018, section 2.1; arXiv:1706.06083) from the chosen start; the last iterate is used.
+ * @returns `[batch, h, w, c]` float32 in [0, 1], inside the ball
+ */
+export function pgdPoint(batch: Batch, context: CraftContext, options: PgdOptions): tf.Tensor4D {
+  const { model, threat, observe } = context;
+  const { role, steps, stepSize, mode } = options;
+  return tf.tidy(() => {
+    const logitsOf = (points: tf.Tensor4D) => model.forward(points, mode);
+    const value = options.goal(batch, logitsOf);
+    const start = startPoint(batch.images, context, options);
+    let step = 0;
+    const loss = (points: tf.Tensor4D) => {
+      const logits = logitsOf(points);
+      options.onLogits?.(logits);
+      const values = value(logits);
+      observe?.({ step: step++, points: { [role]: points }, loss: values });
+      return values;
+    };
+    const origin = batch.images;
+    const last =
+      steps === 0
+        ? threat.norm.project(start, { origin, epsilon: threat.epsilon })
+        : gradientLoop({ origin, start, steps, stepSize: options.descend ? -stepSize : stepSize, threat, loss });
+    if (options.evaluateLast) logitsOf(last);
+    return last;
+  });
+}
+
+/** An inner optimizer that makes one neighbour. */
+export function pgd(options: PgdOptions): InnerOptimizer {
+  return {
+    produces: [options.role],
+    craft: (batch, context) => ({ points: { [options.role]: pgdPoint(batch, context, options) } }),
+  };
+}
+
+export const pgdPlugin = defineInnerOptimizer({
+  name: 'pgd',
+  summary: 'Projected gradient steps on cross-entropy or on a discrepancy to the natural output.',
+  cite: 'Madry et al., 2018, section 2.1; arXiv:1706.06083',
+  options: {
+    goal: z
+      .enum(['cross-entropy', ...discrepancyNames])
+      .default('cross-entropy')
+      .describe('what the attack climbs: cross-entropy with the label, or a discrepancy to the natural output'),
+    direction: z.enum(['ascend', 'descend']).default('ascend').describe('descend makes collaborative examples'),
+    role: z.string().optional().describe('name of the point; default adversarial, or collaborative when it descends'),
+    detachTarget: z.boolean().default(false).describe('symmetric-kl only: the target of each KL term is a constant'),
+    ...innerOptions({ start: 'gaussian', mode: 'eval' }),
+  },
+  create: ({ goal, direction, role, detachTarget, ...settings }) => {
+    const descend = direction === 'descend';
+    return pgd({
+      ...settings,
+      descend,
+      role: role ?? (descend ? 'collaborative' : 'adversarial'),
+      goal: goal === 'cross-entropy' ? onCrossEntropy : onDiscrepancyToNatural(discrepancy(goal, { detachTarget })),
+    });
+  },
+});

@@ -1,0 +1,28 @@
+import { defineObjective } from '@bulwark/core';
+import { createSt, stOptions } from './st.js';
+import { createTrades, tradesOptions } from './trades.js';
+
+/** Step of the RST family: 0.007, not 2/255. Its ball has radius 0.031. */
+const stepSize = 0.007;
+
+/** Robust self-training: TRADES on labelled and pseudo-labelled images, with the order of passes of its authors' code. */
+export const rst = defineObjective({
+  name: 'rst',
+  summary: 'Robust self-training: TRADES as the RST authors run it on labelled and pseudo-labelled images.',
+  cite: 'Carmon et al., 2019, Eq. 2; arXiv:1905.13736',
+  options: tradesOptions({ passes: ['adversarial', 'natural'], stepSize }),
+  create: createTrades,
+});
+
+/** ST on RST data: a uniform start that is not clipped, and the adversarial pass before the natural one. */
+export const stRst = defineObjective({
+  name: 'st-rst',
+  summary: 'Squeeze Training as its authors run it on labelled and pseudo-labelled images.',
+  cite: 'Li et al., 2023, section 5.2; arXiv:2210.01288',
+  options: stOptions({
+    passes: ['collaborative:batch', 'adversarial', 'natural'],
+    start: 'unclipped-uniform',
+    stepSize,
+  }),
+  create: createSt,
+});

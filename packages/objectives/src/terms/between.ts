@@ -1,0 +1,45 @@
+import {
+  defineRegularizer,
+  discrepancy,
+  discrepancyNames,
+  type Discrepancy,
+  type DiscrepancyName,
+  type Regularizer,
+  type Role,
+} from '@bulwark/core';
+import { z } from 'zod';
+
+/** The discrepancy from one point's output to another's: with KL, `D(p(from) || p(to))`, which papers write KL(f(to), f(from)). */
+export const between = (from: Role, to: Role, measure: Discrepancy): Regularizer => ({
+  needs: [from, to],
+  penalty: ({ logits }) => measure(logits(to), logits(from)),
+});
+
+const summaries: Record<DiscrepancyName, string> = {
+  kl: 'Kullback-Leibler divergence D(p(from) || p(to)).',
+  'symmetric-kl': 'Half the sum of the KL divergences in both directions.',
+  js: 'Jensen-Shannon divergence.',
+  'js-reversed': 'Jensen-Shannon divergence with the arguments of each KL exchanged.',
+  'squared-l2': 'Squared Euclidean distance of the probabilities.',
+};
+
+const discrepancyPlugin = (name: DiscrepancyName) =>
+  defineRegularizer({
+    name,
+    summary: summaries[name],
+    cite: 'Li et al., 2023, section 3.3; arXiv:2210.01288',
+    options: {
+      between: z
+        .tuple([z.string(), z.string()])
+        .default(['natural', 'adversarial'])
+        .describe('roles of the two points, from and to'),
+      ...(name === 'symmetric-kl' && {
+        detachTarget: z.boolean().default(false).describe('the target of each KL term is a constant'),
+      }),
+    },
+    create: (options: { between: [string, string]; detachTarget?: boolean }) =>
+      between(...options.between, discrepancy(name, options)),
+  });
+
+/** One regularizer for each discrepancy. */
+export const discrepancyPlugins = discrepancyNames.map(discrepancyPlugin);

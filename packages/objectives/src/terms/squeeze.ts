@@ -1,0 +1,33 @@
+import {
+  defineRegularizer,
+  discrepancy as discrepancyNamed,
+  discrepancyNames,
+  type Discrepancy,
+  type Regularizer,
+} from '@bulwark/core';
+import { z } from 'zod';
+import { chooseSides, pick } from '../inner/sides.js';
+
+/**
+ * The discrepancy of the squeezed pair, sides chosen again at the outer logits (Li et al., 2023, Eq. 6; arXiv:2210.01288): a side
+ * may turn out to be the natural point, whose logits then get gradient through the regularizer, too.
+ */
+export const squeezed = (measure: Discrepancy): Regularizer => ({
+  needs: ['natural', 'collaborative', 'adversarial'],
+  penalty({ logits, batch }) {
+    const triplet = [logits('natural'), logits('collaborative'), logits('adversarial')] as const;
+    const sides = chooseSides(triplet, batch.labels);
+    return measure(pick(sides.upper, triplet), pick(sides.lower, triplet));
+  },
+});
+
+export const squeezedPlugin = defineRegularizer({
+  name: 'squeeze',
+  summary: 'Discrepancy between the least and the most probable of natural, collaborative and adversarial point.',
+  cite: 'Li et al., 2023, Eq. 6; arXiv:2210.01288',
+  options: {
+    discrepancy: z.enum(discrepancyNames).default('symmetric-kl').describe('how far apart two outputs are'),
+    detachTarget: z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),
+  },
+  create: ({ discrepancy, detachTarget }) => squeezed(discrepancyNamed(discrepancy, { detachTarget })),
+});
