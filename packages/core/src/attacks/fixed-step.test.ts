@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import { takeExamples, type Batch } from '../batch.js';
+import type { Network } from '../classifier/index.js';
+import { useEngine } from '../engine/index.js';
+import { linf } from '../threat/index.js';
+import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
+import { margin } from '../loss/index.js';
+import { fixedStepAttack, type FixedStep } from './fixed-step.js';
+
+/** What every record says about all 64 final points. */
+interface Summary {
+  readonly margin: number[];
+  readonly pred: number[];
+  readonly linf: number[];
+  readonly l2: number[];
+}
+interface Run {
+  readonly steps: number;
+  readonly x_adv: GoldenTensor;
+  readonly iterates: { t: number; x: GoldenTensor }[];
+  readonly all: Summary;
+}
+interface Goldens {
+  readonly fgsm: { x_adv: GoldenTensor; all: Summary };
+  readonly ifgsm: { runs: Run[] };
+  readonly mifgsm: { runs: Run[] };
+  readonly pgd: { runs: Run[]; clipped_start_variant: { all: Summary } };
+  readonly cw_inf: { runs: Run[] };
+  readonly pgd_trades: Run;
+  readonly pgd_rst: {
+    runs: { steps: number; alpha: number; random_start: boolean; seeds: number[]; robust_after_all: string }[];
+  };
+}
+const golden = readGolden<Goldens>('fixed-step');
+const images = toyImages();
+const eight = 8 / 255;
+
+describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => {
+  let model: Network;
+  let batch: Batch;
+  beforeAll(async () => {
+    await useEngine(engine);
+    model = toyClassifier();
+    batch = takeExamples(images, [...images.labels.keys()]);
+  });
+  afterAll(() => {
+    model.dispose();
+    tf.dispose([batch.images, batch.labels]);
+  });
+
+  const attack = (options: FixedStep, { seed = 101, epsilon = eight } = {}) =>
+    fixedStepAttack(batch, options, { model, threat: { norm: linf, epsilon }, random: goldenRandom(seed) });
+
+  /** 1e-6 per pixel; up to 1 % of the pixels of 5 % of the images may be a whole step off (a gradient near zero). */
+  const expectImages = (actual: tf.Tensor4D, expected: GoldenTensor) => {
+    const values = actual.dataSync();
+    const off = expected.data.filter((value, i) => Math.abs(values[i]! - value) > 1e-6).length;
+    expect(off / expected.data.length).toBeLessThan(0.0005);
+  };
+  const expectSummary = (actual: tf.Tensor4D, expected: Summary) => {
+    const logits = model.forward(actual, 'eval');
+    const margins = margin(logits, batch.labels).dataSync();
+    const far = expected.margin.filter((value, i) => Math.abs(margins[i]! + value) > 1e-4);
+    expect(far.length).toBeLessThanOrEqual(3);
+    expect([...logits.argMax(1).dataSync()]).toEqual(expected.pred);
+  };
+  const ce: FixedStep = { loss: 'ce', steps: 10, stepSize: 2 / 255, start: 'image' };
+
+  it('repeats FGSM of the official code', () => {
+    const points = attack({ ...ce, steps: 1, stepSize: eight });
+    expectImages(points, golden.fgsm.x_adv);
+    expectSummary(points, golden.fgsm.all);
+  });
+  it('repeats I-FGSM, also its first three iterates', () => {
+    const run = golden.ifgsm.runs[0]!;
+    for (const { t, x } of run.iterates) expectImages(attack({ ...ce, steps: t }), x);
+    expectSummary(attack({ ...ce, steps: run.steps }), run.all);
+  });
+  it('repeats PGD-20 from the recorded noise', () => {
+    const run = golden.pgd.runs[0]!;
+    const random: FixedStep = { ...ce, start: 'random' };
+    for (const { t, x } of run.iterates) expectImages(attack({ ...random, steps: t }), x);
+    const points = attack({ ...random, steps: run.steps });
+    expectImages(points, run.x_adv);
+    expectSummary(points, run.all);
+  });
+  it('repeats PGD-20 with the start clipped to the pixel range', () => {
+    const points = attack({ ...ce, start: 'random', clipStart: true, steps: 20 });
+    expectSummary(points, golden.pgd.clipped_start_variant.all);
+  });
+  it('repeats C&W-linf: PGD on the margin without a confidence clamp', () => {
+    const run = golden.cw_inf.runs[0]!;
+    for (const { t, x } of run.iterates)
+      expectImages(attack({ ...ce, loss: 'margin', start: 'random', steps: t }), x);
+    expectSummary(attack({ ...ce, loss: 'margin', start: 'random', steps: run.steps }), run.all);
+  });
+  it("repeats PGD as TRADES evaluates (0.031, 20 steps of 0.003)", () => {
+    const run = golden.pgd_trades;
+    const points = attack({ ...ce, start: 'random', steps: 20, stepSize: 0.003 }, { epsilon: 0.031 });
+    expectSummary(points, run.all);
+  });
+  it("repeats RST's protocol: an example is robust only if every iterate of every restart is classified correctly", () => {
+    for (const run of golden.pgd_rst.runs.filter(({ seeds }) => seeds.length === 1)) {
+      const start = run.random_start ? 'random' : 'image';
+      const points = attack(
+        { ...ce, steps: run.steps, stepSize: run.alpha, start, keep: 'any' },
+        { seed: run.seeds[0], epsilon: 0.031 },
+      );
+      const wrong = model.forward(points, 'eval').argMax(1).notEqual(batch.labels).dataSync();
+      expect([...wrong].map((flag) => 1 - flag).join('')).toBe(run.robust_after_all);
+    }
+  });
+  it('leaves no tensor behind', () => {
+    const before = tf.memory().numTensors;
+    attack({ ...ce, start: 'random', steps: 2, restarts: 2, keep: 'any', loss: 'kl' }).dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});

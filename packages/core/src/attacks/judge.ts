@@ -1,0 +1,17 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Classifier } from '../classifier/index.js';
+
+/** Predicted classes `[batch]` int32 in `eval` mode; at exact ties the lowest index. */
+export function predict(model: Classifier, images: tf.Tensor4D): tf.Tensor1D {
+  return tf.tidy(() => tf.argMax(model.forward(images, 'eval'), 1) as tf.Tensor1D);
+}
+
+/** Where the prediction is wrong, `[batch]` bool. */
+export function misclassified(model: Classifier, images: tf.Tensor4D, labels: tf.Tensor1D): tf.Tensor1D {
+  return tf.tidy(() => tf.notEqual(predict(model, images), labels) as tf.Tensor1D);
+}
+
+/** `a` where the flag `[batch]` is set, else `b`; both `[batch, h, w, c]`. */
+export function choose(flags: tf.Tensor1D, a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D {
+  return tf.tidy(() => tf.where(tf.reshape(flags, [-1, 1, 1, 1]), a, b) as tf.Tensor4D);
+}

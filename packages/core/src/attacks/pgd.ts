@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { defineAttack, integer, number } from '../plugins/index.js';
+import { attackLossNames } from './attack-loss.js';
+import { fixedStepAttack } from './fixed-step.js';
+
+/** `pgd-20`, `pgd-20-margin`, `pgd-20-x5`: what changes the result is part of the name. */
+const label = (name: string, parts: { steps: number; loss: string; restarts: number }): string =>
+  [
+    `${name}-${parts.steps}`,
+    ...(parts.loss === 'ce' ? [] : [parts.loss]),
+    ...(parts.restarts === 1 ? [] : [`x${parts.restarts}`]),
+  ].join('-');
+
+/**
+ * Projected gradient descent. As in the code of the papers (Madry, TRADES, MART, Squeeze Training), the random start is not clipped to
+ * [0, 1] before the first gradient; `clipStart` clips it, as torchattacks does.
+ */
+export const pgd = defineAttack({
+  name: 'pgd',
+  summary: 'Projected gradient ascent from a random point of the ball; the last point counts.',
+  cite: 'Madry et al., 2018, section 2.1; arXiv:1706.06083',
+  options: {
+    steps: integer({ min: 1 }).default(20).describe('Gradient steps'),
+    stepSize: number({ above: 0 })
+      .optional()
+      .describe('Length of a step in the norm; default a quarter of epsilon, which is 2/255 at 8/255'),
+    loss: z.enum(attackLossNames).default('ce').describe('What the attack maximises'),
+    start: z.enum(['random', 'image']).default('random').describe('First point: uniform in the ball, or the image'),
+    clipStart: z.boolean().default(false).describe('Clip the random start to [0, 1] before the first gradient'),
+    restarts: integer({ min: 1 }).default(1).describe('Random restarts; an example is broken if any of them breaks it'),
+    keep: z
+      .enum(['last', 'any'])
+      .default('last')
+      .describe('last: the last point counts; any: every point on the way counts (the RST protocol)'),
+  },
+  create: ({ stepSize, ...options }) => ({
+    label: label('pgd', options),
+    run: (images, labels, context) =>
+      fixedStepAttack(
+        { images, labels },
+        { ...options, stepSize: stepSize ?? context.threat.epsilon / 4 },
+        context,
+      ),
+  }),
+});

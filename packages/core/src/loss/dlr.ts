@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { oneHotLabels } from './cross-entropy.js';
+import { strongestWrongClass } from './margin.js';
+
+/** Keeps the quotient finite where the logits are equal; the value of the official code. */
+const tiny = 1e-12;
+
+/** One logit per example, by class index `[batch]` int32 (a constant to differentiation). */
+const pick = (logits: tf.Tensor2D, index: tf.Tensor1D): tf.Tensor =>
+  tf.sum(tf.mul(logits, oneHotLabels(index, logits.shape[1])), 1);
+
+/** The class with the r-th largest logit for each r up to `count`, each `[batch]` int32: `topk` itself has no gradient. */
+function ranking(logits: tf.Tensor2D, count: number): tf.Tensor1D[] {
+  return tf.unstack(tf.topk(logits, count).indices, 1) as tf.Tensor1D[];
+}
+
+/**
+ * Difference of logits ratio (Croce and Hein, 2020, Eq. 6; arXiv:2003.01690), to be maximised:
+ * `-(z_y - max_{j != y} z_j) / (z_(1) - z_(3) + 1e-12)`. The denominator is differentiated, too.
+ * @param logits `[batch, classes]` float32, at least 3 classes
+ * @param labels `[batch]` int32 in [0, classes)
+ * @returns `[batch]` float32; positive exactly where the example is misclassified, unbounded where z_(1) = z_(3)
+ */
+export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
+  const [first, , third] = ranking(logits, 3) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  const above = tf.sub(pick(logits, strongestWrongClass(logits, labels)), pick(logits, labels));
+  const spread = tf.sub(pick(logits, first), pick(logits, third));
+  return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
+}
+
+/**
+ * Targeted DLR (Croce and Hein, 2020, Eq. 7), to be maximised: `-(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2 + 1e-12)`,
+ * with the ranks of the current logits.
+ * @param logits `[batch, classes]` float32, at least 4 classes
+ * @param labels `[batch]` int32 in [0, classes)
+ * @param targets `[batch]` int32, the class to be predicted instead
+ * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
+ */
+export function targetedDlr(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
+  const [first, , third, fourth] = ranking(logits, 4) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  const above = tf.sub(pick(logits, targets), pick(logits, labels));
+  const spread = tf.sub(pick(logits, first), tf.mul(0.5, tf.add(pick(logits, third), pick(logits, fourth))));
+  return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
+}
