@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
-import './wasm/index.js';
+import { registerWasmKernels } from './wasm/index.js';
 
 export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -19,5 +19,6 @@ export async function useEngine(name: EngineName | 'auto'): Promise<EngineChoice
   if (!(await tf.setBackend(chosen).catch(() => false)))
     throw new BulwarkError('ENGINE_UNAVAILABLE', `engine ${chosen} does not start on this machine`, { cure: 'use engine: wasm' });
   await tf.ready();
+  if (chosen === 'wasm') registerWasmKernels();
   return { name: chosen, reason: name === 'auto' ? 'runs everywhere' : 'asked for' };
 }

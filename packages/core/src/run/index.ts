@@ -6,3 +6,5 @@ export { compose, composeModel, runTokens, threatOf, type ComposedRun, type Comp
 export { defineConfig, runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';
 export { loadPlugins, type ImportModule } from './load-plugins.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
+export { checkRun, resumeRun, startRun, type RunHandle, type RunServices } from './run.js';
+export { validate, type Validation } from './validate.js';

@@ -1,0 +1,23 @@
+import { BulwarkError } from '@bulwark/core';
+import { parse as parseYaml } from 'yaml';
+
+/**
+ * Applies `--set objective.beta=8` and the like: a dotted path (list positions as numbers) and a YAML value.
+ * @throws BulwarkError USAGE
+ */
+export function override(config: Record<string, unknown>, assignments: readonly string[]): Record<string, unknown> {
+  return assignments.reduce((current, assignment) => {
+    const at = assignment.indexOf('=');
+    if (at < 1) throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
+    return setAt(current, assignment.slice(0, at).split('.'), parseYaml(assignment.slice(at + 1))) as Record<string, unknown>;
+  }, config);
+}
+
+function setAt(value: unknown, [key, ...rest]: readonly string[], replacement: unknown): unknown {
+  if (key === undefined) return replacement;
+  // `objective: trades` is short for `objective: { use: trades }`
+  const section = typeof value === 'string' ? { use: value } : (value ?? {});
+  const copy = (Array.isArray(section) ? [...section] : { ...(section as object) }) as Record<string, unknown>;
+  copy[key] = setAt(copy[key], rest, replacement);
+  return copy;
+}

@@ -1,0 +1,28 @@
+import type { RunConfigInput } from '@bulwark/core';
+
+/** The methods of the demo, in the order of its table. */
+export const demoMethods = ['natural', 'at', 'trades', 'st'] as const;
+export type DemoMethod = (typeof demoMethods)[number];
+
+const inner = { steps: 7, stepSize: '0.03' };
+
+const objectives: Readonly<Record<DemoMethod, { use: string; [option: string]: unknown }>> = {
+  natural: { use: 'natural' },
+  at: { use: 'at', inner },
+  trades: { use: 'trades', beta: 6, inner },
+  st: { use: 'st', beta: 6, inner },
+};
+
+/** One setting for all four methods, so that the table compares methods and nothing else. */
+export const demoConfig = (method: DemoMethod, seed: number): RunConfigInput => ({
+  name: `demo-${method}`,
+  seed,
+  engine: 'wasm',
+  data: { use: 'fashion-mnist-mini', batchSize: 128 },
+  model: 'small-cnn',
+  threat: { norm: 'linf', epsilon: 0.1 },
+  objective: objectives[method],
+  optimizer: { use: 'sgd', learningRate: 0.1, schedule: { use: 'step', milestones: [6, 8], factor: 0.1 } },
+  epochs: 8,
+  evaluation: { every: 8, attacks: [{ use: 'pgd', steps: 10, stepSize: 0.025 }], examples: 250 },
+});

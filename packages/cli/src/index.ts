@@ -1,0 +1,5 @@
+export { starterConfig } from './commands/init.js';
+export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
+export { override } from './config/override.js';
+export { program } from './program.js';
+export { builtinRegistry } from './registry.js';

@@ -1,0 +1,20 @@
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { demoCommand } from './commands/demo.js';
+import { initCommand } from './commands/init.js';
+import { pluginsCommand } from './commands/plugins.js';
+import { trainCommand } from './commands/train.js';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** The whole command; each subcommand is a file under commands/. */
+export function program(): Command {
+  const root = new Command('bulwark')
+    .description('train neural networks that withstand adversarial examples')
+    .version(version)
+    .option('--debug', 'show stack traces')
+    .addHelpText('after', '\nStart with:\n  bulwark demo\n  bulwark init && bulwark train bulwark.yaml');
+  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand()];
+  for (const command of commands) root.addCommand(command.exitOverride());
+  return root.exitOverride().showHelpAfterError('(add --help for usage)');
+}
