@@ -1,5 +1,5 @@
 import { crossEntropy, margin, type Batch, type Discrepancy } from '@bulwark/core';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 
 /** Logits `[batch, classes]` of points `[batch, h, w, c]` in the attack's mode. */
 export type LogitsOf = (points: tf.Tensor4D) => tf.Tensor2D;
@@ -21,5 +21,9 @@ export const onDiscrepancyToNatural =
     return (logits) => discrepancy(logits, natural);
   };
 
-/** The margin of Carlini and Wagner, `max_{j != y} z_j - z_y`. */
-export const onMargin: Goal = (batch) => (logits) => margin(logits, batch.labels);
+/** The authors' confidence of GAIR-RST: beyond it an example is left alone. */
+const confidence = 50;
+
+/** The margin of Carlini and Wagner as GAIR-RST climbs it: `-max(z_y - max_{j != y} z_j + 50, 0)`. */
+export const onClampedMargin: Goal = (batch) => (logits) =>
+  tf.neg(tf.relu(tf.sub(confidence, margin(logits, batch.labels)))) as tf.Tensor1D;
