@@ -1,58 +1,120 @@
-import { backend_util, conv2d, registerKernel, tidy, unregisterKernel, getKernel } from '@tensorflow/tfjs-core';
-import type { KernelFunc, NamedAttrMap, NamedTensorInfoMap, Tensor4D } from '@tensorflow/tfjs-core';
+import { backend_util, getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
-import { composedFilterGrad, composedInputGrad } from './conv2d-composed.js';
-import type { Shape4D } from './conv2d-composed.js';
+import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
+import type { ConvGeometry, Shape4D } from './conv2d.js';
+import { addressOf, allocate, kernelsOn } from './module.js';
+import type { Kernels, WasmBackend } from './module.js';
+import { normEval, normEvalInputGrad, normTrain, normTrainGrad } from './norm.js';
 
-/** Replaces (or adds) one kernel of the wasm backend. */
-function put(kernelName: string, compute: (inputs: Record<string, Tensor4D>, attrs: NamedAttrMap) => Tensor4D): void {
+type Infos = Record<string, TensorInfo>;
+/** Kernels read their inputs and attributes by name; the op that calls them guarantees the names. */
+type Compute<Inputs, Attrs> = (backend: WasmBackend, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[];
+
+/** Adds one kernel to the wasm backend, or replaces it. */
+function put<Inputs, Attrs>(kernelName: string, compute: Compute<Inputs, Attrs>): void {
   if (getKernel(kernelName, 'wasm')) unregisterKernel(kernelName, 'wasm');
-  const kernelFunc: KernelFunc = ({ inputs, attrs }) =>
-    tidy(() => compute(inputs as NamedTensorInfoMap as unknown as Record<string, Tensor4D>, attrs ?? {}));
+  const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
+    compute(backend as unknown as WasmBackend, inputs as unknown as Inputs, attrs as unknown as Attrs);
   registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
 }
 
-const square = (attrs: Conv2DAttrs) => ({
-  strides: [attrs.stride, attrs.stride] as [number, number],
-  top: attrs.padding,
-  left: attrs.padding,
+const geometryOf = ({ stride, padding }: Conv2DAttrs): ConvGeometry => ({
+  strides: [stride, stride],
+  top: padding,
+  left: padding,
 });
 
 /** Geometry of TensorFlow.js's own attributes, whichever form of padding they use. */
-function stock(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap) {
+function stockGeometry(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap): ConvGeometry {
   const { strides, pad, dimRoundingMode } = attrs as {
     strides: [number, number];
     pad: number;
     dimRoundingMode?: 'floor';
   };
   const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
-  return {
-    strides: [info.strideHeight, info.strideWidth] as [number, number],
-    top: info.padInfo.top,
-    left: info.padInfo.left,
-  };
+  return { strides: [info.strideHeight, info.strideWidth], top: info.padInfo.top, left: info.padInfo.left };
+}
+
+function putConvolutions(): void {
+  put<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>('BulwarkConv2D', (backend, inputs, attrs) => {
+    const [, height, width] = inputs.x.shape as Shape4D;
+    const [kernelHeight, kernelWidth] = inputs.filter.shape as Shape4D;
+    const outSize = (size: number, kernel: number): number =>
+      Math.floor((size + 2 * attrs.padding - kernel) / attrs.stride) + 1;
+    const [outHeight, outWidth] = [outSize(height, kernelHeight), outSize(width, kernelWidth)];
+    return convForward(backend, inputs, { ...geometryOf(attrs), outHeight, outWidth });
+  });
+  put<{ dy: TensorInfo; filter: TensorInfo }, Conv2DInputGradAttrs>(
+    'BulwarkConv2DInputGrad',
+    (backend, inputs, attrs) => convInputGrad(backend, inputs, { ...geometryOf(attrs), inputShape: attrs.inputShape }),
+  );
+  put<{ x: TensorInfo; dy: TensorInfo }, Conv2DFilterGradAttrs>('BulwarkConv2DFilterGrad', (backend, inputs, attrs) =>
+    convFilterGrad(backend, inputs, { ...geometryOf(attrs), filterShape: attrs.filterShape }),
+  );
+  put<{ dy: TensorInfo; filter: TensorInfo }, NamedAttrMap>('Conv2DBackpropInput', (backend, inputs, attrs) => {
+    const inputShape = attrs.inputShape as Shape4D;
+    return convInputGrad(backend, inputs, {
+      ...stockGeometry(inputShape, inputs.filter.shape as Shape4D, attrs),
+      inputShape,
+    });
+  });
+  put<{ x: TensorInfo; dy: TensorInfo }, NamedAttrMap>('Conv2DBackpropFilter', (backend, inputs, attrs) => {
+    const filterShape = attrs.filterShape as Shape4D;
+    return convFilterGrad(backend, inputs, {
+      ...stockGeometry(inputs.x.shape as Shape4D, filterShape, attrs),
+      filterShape,
+    });
+  });
+}
+
+function putNormalisation(): void {
+  type Epsilon = { epsilon: number };
+  put<Parameters<typeof normTrain>[1], Epsilon>('BulwarkBatchNormTrain', (backend, inputs, { epsilon }) =>
+    normTrain(backend, inputs, epsilon),
+  );
+  put<Parameters<typeof normTrainGrad>[1], Epsilon>('BulwarkBatchNormTrainGrad', (backend, inputs, { epsilon }) =>
+    normTrainGrad(backend, inputs, epsilon),
+  );
+  put<Parameters<typeof normEval>[1], Epsilon>('BulwarkBatchNormEval', (backend, inputs, { epsilon }) =>
+    normEval(backend, inputs, epsilon),
+  );
+  put<Parameters<typeof normEvalInputGrad>[1], Epsilon>(
+    'BulwarkBatchNormEvalInputGrad',
+    (backend, inputs, { epsilon }) => normEvalInputGrad(backend, inputs, epsilon),
+  );
+}
+
+/** A kernel over equally shaped tensors: their addresses in the order of `names`, then the result's, size and options. */
+function putElementwise(
+  kernelName: string,
+  { kernel, names, options = [] }: { kernel: keyof Kernels; names: string[]; options?: string[] },
+): void {
+  put<Infos, Record<string, number>>(kernelName, (backend, inputs, attrs) => {
+    const shape = inputs[names[0]!]!.shape;
+    const output = allocate(backend, shape);
+    const size = shape.reduce((product, side) => product * side, 1);
+    const addresses = names.map((name) => addressOf(backend, inputs[name]!));
+    kernelsOn(backend).kernels[kernel](
+      ...addresses,
+      addressOf(backend, output),
+      size,
+      ...options.map((option) => attrs[option]!),
+    );
+    return output;
+  });
 }
 
 /** Registers Bulwark's kernels for the `wasm` backend; safe to call again. */
 export function registerWasmKernels(): void {
-  put('BulwarkConv2D', ({ x, filter }, attrs) => {
-    const { stride, padding } = attrs as unknown as Conv2DAttrs;
-    return conv2d(x!, filter!, stride, padding, 'NHWC', 1, 'floor');
-  });
-  put('BulwarkConv2DInputGrad', ({ dy, filter }, attrs) => {
-    const { inputShape, ...rest } = attrs as unknown as Conv2DInputGradAttrs;
-    return composedInputGrad(dy!, filter!, { ...square(rest), inputShape });
-  });
-  put('BulwarkConv2DFilterGrad', ({ x, dy }, attrs) => {
-    const { filterShape, ...rest } = attrs as unknown as Conv2DFilterGradAttrs;
-    return composedFilterGrad(x!, dy!, { ...square(rest), filterShape });
-  });
-  put('Conv2DBackpropInput', ({ dy, filter }, attrs) => {
-    const inputShape = attrs.inputShape as Shape4D;
-    return composedInputGrad(dy!, filter!, { ...stock(inputShape, filter!.shape, attrs), inputShape });
-  });
-  put('Conv2DBackpropFilter', ({ x, dy }, attrs) => {
-    const filterShape = attrs.filterShape as Shape4D;
-    return composedFilterGrad(x!, dy!, { ...stock(x!.shape, filterShape, attrs), filterShape });
+  putConvolutions();
+  putNormalisation();
+  putElementwise('BulwarkRelu', { kernel: 'relu', names: ['x'] });
+  putElementwise('BulwarkReluGrad', { kernel: 'reluGrad', names: ['dy', 'y'] });
+  putElementwise('BulwarkSignOf', { kernel: 'signOf', names: ['x'] });
+  putElementwise('BulwarkSignStep', {
+    kernel: 'signStep',
+    names: ['x', 'g', 'origin'],
+    options: ['stepSize', 'epsilon'],
   });
 }
