@@ -5,6 +5,7 @@ import * as util from 'node:util';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { NativeBinding, NodeBackend } from './binding.js';
 import { packageRequire } from './commonjs.js';
+import { nodeApiLevel } from './versions.js';
 
 const nodeRequire = createRequire(import.meta.url);
 
@@ -20,6 +21,12 @@ const utilForTfjsNode = {
   isNullOrUndefined: (value: unknown) => value === null || value === undefined,
   isArray: Array.isArray,
 };
+
+/** An addon beside the binding that our installer builds, to mute stderr for a moment; the official package has none. */
+export const quietAddon = 'quiet.node';
+
+/** Where our installer puts the addons that it builds. */
+export const bindingFolder = (folder: string): string => join(folder, 'lib', `napi-v${nodeApiLevel}`);
 
 /** The addon of the highest Node-API level that this Node knows, or undefined. */
 export function bindingPath(folder: string): string | undefined {
@@ -48,7 +55,15 @@ export function packageVersion(folder: string): string {
 export function loadBinding(folder: string): NativeBinding {
   const path = bindingPath(folder);
   if (!path) throw new Error(`${join(folder, 'lib')} has no tfjs_binding.node: the package's install script did not finish`);
-  return nodeRequire(path) as NativeBinding;
+  const quietPath = join(dirname(path), quietAddon);
+  const wantsLog = process.env.TF_CPP_MIN_LOG_LEVEL === '0';
+  const quiet = existsSync(quietPath) && !wantsLog ? (nodeRequire(quietPath) as { mute(): void; unmute(): void }) : undefined;
+  quiet?.mute();
+  try {
+    return nodeRequire(path) as NativeBinding;
+  } finally {
+    quiet?.unmute();
+  }
 }
 
 /** Registers tfjs-node's kernels with our tfjs-core and returns a function that makes its backend. */

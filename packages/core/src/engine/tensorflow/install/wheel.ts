@@ -12,7 +12,7 @@ const downloadTimeout = 30 * 60_000;
 const unpack = `
 import sys, zipfile
 wheel, target = sys.argv[1:]
-keep = ('tensorflow/include/tensorflow/c/', 'tensorflow/include/tensorflow/core/platform/', 'tensorflow/include/tsl/', 'tensorflow/include/xla/tsl/')
+keep = tuple('tensorflow/include/' + name for name in ('tensorflow/c/', 'tensorflow/core/platform/', 'tsl/', 'xla/tsl/'))
 with zipfile.ZipFile(wheel) as archive:
     for name in archive.namelist():
         if name.startswith(keep) or (name.startswith('tensorflow/libtensorflow') and name.count('/') == 1):
