@@ -20,7 +20,12 @@ export interface NativeBinding {
   createTensor(shape: readonly number[], type: number, values: ArrayLike<number>): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): ArrayLike<number>;
-  executeOp(name: string, attributes: readonly OpAttribute[], inputIds: readonly number[], outputs: number): { id: number; shape: number[] }[];
+  executeOp(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputIds: readonly number[],
+    outputs: number,
+  ): { id: number; shape: number[] }[];
   isUsingGpuDevice(): boolean;
 }
 
@@ -28,5 +33,10 @@ export interface NativeBinding {
 export interface NodeBackend {
   readonly binding: NativeBinding;
   executeSingleOutput(name: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): Tensor;
-  executeMultipleOutputs(name: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[], outputs: number): Tensor[];
+  executeMultipleOutputs(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly TensorInfo[],
+    outputs: number,
+  ): Tensor[];
 }

@@ -17,15 +17,18 @@ export function packageRequire(folder: string, provided: Readonly<Record<string,
     if (known) return known.exports;
     const module = { exports: {} };
     loaded.set(file, module);
-    const run = compileFunction(readFileSync(file, 'utf8'), ['module', 'exports', 'require', '__filename', '__dirname'], { filename: file }) as (
-      ...scope: unknown[]
-    ) => void;
+    const run = compileFunction(
+      readFileSync(file, 'utf8'),
+      ['module', 'exports', 'require', '__filename', '__dirname'],
+      { filename: file },
+    ) as (...scope: unknown[]) => void;
     run(module, module.exports, (request: string) => requireFrom(file, request), file, dirname(file));
     return module.exports;
   };
   const requireFrom = (file: string, request: string): unknown => {
     if (request in provided) return provided[request];
-    if (request.startsWith('.')) return load(resolve(dirname(file), request.endsWith('.js') ? request : `${request}.js`));
+    if (request.startsWith('.'))
+      return load(resolve(dirname(file), request.endsWith('.js') ? request : `${request}.js`));
     return nodeRequire(request);
   };
   return (path) => load(join(folder, path));

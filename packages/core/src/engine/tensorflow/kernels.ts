@@ -1,4 +1,12 @@
-import { backend_util, getKernel, registerKernel, reshape, tensor1d, tidy, unregisterKernel } from '@tensorflow/tfjs-core';
+import {
+  backend_util,
+  getKernel,
+  registerKernel,
+  reshape,
+  tensor1d,
+  tidy,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
 import type { NodeBackend } from './binding.js';
@@ -16,7 +24,8 @@ function put(kernelName: string, compute: Compute): void {
   registerKernel({
     kernelName,
     backendName,
-    kernelFunc: ({ inputs, backend, attrs }) => tidy(() => compute(backend as NodeBackend, inputs as unknown as Inputs, attrs ?? {})),
+    kernelFunc: ({ inputs, backend, attrs }) =>
+      tidy(() => compute(backend as NodeBackend, inputs as unknown as Inputs, attrs ?? {})),
   });
 }
 
@@ -27,21 +36,53 @@ const symmetric = ({ stride, padding }: Conv2DAttrs): ConvGeometry => ({
 
 /** The geometry that TensorFlow.js's own attributes mean, whichever of its forms of padding they use. */
 function stock(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap): ConvGeometry {
-  const { strides, pad, dataFormat, dimRoundingMode } = attrs as { strides: [number, number]; pad: number; dataFormat: string; dimRoundingMode?: 'floor' };
-  if (dataFormat === 'NCHW') throw new Error('convolution gradients take dataFormat NHWC, not NCHW');
-  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
+  const {
+    strides,
+    pad,
+    dataFormat,
+    dilations = 1,
+    dimRoundingMode,
+  } = attrs as {
+    strides: [number, number];
+    pad: number;
+    dataFormat: string;
+    dilations?: [number, number] | 1;
+    dimRoundingMode?: 'floor';
+  };
+  if (dataFormat === 'NCHW') throw new Error('convolution takes dataFormat NHWC here, not NCHW');
+  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode);
   const { top, bottom, left, right } = info.padInfo;
-  return { strides: [info.strideHeight, info.strideWidth], padding: [top, bottom, left, right] };
+  return {
+    strides: [info.strideHeight, info.strideWidth],
+    padding: [top, bottom, left, right],
+    dilations: [info.dilationHeight, info.dilationWidth],
+  };
 }
 
 const convolution = (backend: NodeBackend, { x, filter }: Inputs, geometry: ConvGeometry): Tensor =>
   backend.executeSingleOutput('Conv2D', convAttributes(backend.binding, geometry), [x!, filter!]);
 
-const inputGradient = (backend: NodeBackend, { dy, filter }: Inputs, { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D }): Tensor =>
-  backend.executeSingleOutput('Conv2DBackpropInput', convAttributes(backend.binding, geometry), [tensor1d(inputShape, 'int32'), filter!, dy!]);
+const inputGradient = (
+  backend: NodeBackend,
+  { dy, filter }: Inputs,
+  { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D },
+): Tensor =>
+  backend.executeSingleOutput('Conv2DBackpropInput', convAttributes(backend.binding, geometry), [
+    tensor1d(inputShape, 'int32'),
+    filter!,
+    dy!,
+  ]);
 
-const filterGradient = (backend: NodeBackend, { x, dy }: Inputs, { filterShape, ...geometry }: ConvGeometry & { filterShape: Shape4D }): Tensor =>
-  backend.executeSingleOutput('Conv2DBackpropFilter', convAttributes(backend.binding, geometry), [x!, tensor1d(filterShape, 'int32'), dy!]);
+const filterGradient = (
+  backend: NodeBackend,
+  { x, dy }: Inputs,
+  { filterShape, ...geometry }: ConvGeometry & { filterShape: Shape4D },
+): Tensor =>
+  backend.executeSingleOutput('Conv2DBackpropFilter', convAttributes(backend.binding, geometry), [
+    x!,
+    tensor1d(filterShape, 'int32'),
+    dy!,
+  ]);
 
 /** FusedBatchNorm knows images only: [batch, channels] becomes [batch, 1, 1, channels]. */
 const asImages = (x: Tensor): Tensor => (x.rank === 4 ? x : reshape(x, [x.shape[0]!, 1, 1, x.shape[1]!]));
@@ -53,21 +94,40 @@ interface Epsilon {
 function batchNormTrain(backend: NodeBackend, { x, gamma, beta }: Inputs, { epsilon }: Epsilon): Tensor[] {
   const none = tensor1d([], 'float32');
   const inputs = [asImages(x!), gamma!, beta!, none, none];
-  const [y, mean, unbiased] = backend.executeMultipleOutputs('FusedBatchNormV3', batchNormAttributes(backend.binding, { epsilon, training: true }), inputs, 6);
+  const [y, mean, unbiased] = backend.executeMultipleOutputs(
+    'FusedBatchNormV3',
+    batchNormAttributes(backend.binding, { epsilon, training: true }),
+    inputs,
+    6,
+  );
   const count = x!.size / gamma!.size;
-  const variance = count > 1 ? backend.executeSingleOutput('Mul', floatAttribute(backend), [unbiased!, tensor1d([(count - 1) / count])]) : unbiased!;
+  const variance =
+    count > 1
+      ? backend.executeSingleOutput('Mul', floatAttribute(backend), [unbiased!, tensor1d([(count - 1) / count])])
+      : unbiased!;
   return [reshape(y!, x!.shape), mean!, variance];
 }
 
-function batchNormTrainGrad(backend: NodeBackend, { dy, x, gamma, mean, variance }: Inputs, { epsilon }: Epsilon): Tensor[] {
+function batchNormTrainGrad(
+  backend: NodeBackend,
+  { dy, x, gamma, mean, variance }: Inputs,
+  { epsilon }: Epsilon,
+): Tensor[] {
   // cuDNN saves 1 / standard deviation between the passes where the CPU op saves the variance.
   const spread = backend.binding.isUsingGpuDevice() ? inverseDeviation(backend, variance!, epsilon) : variance!;
   const inputs = [asImages(dy!), asImages(x!), gamma!, mean!, spread, tensor1d([], 'float32')];
-  const outputs = backend.executeMultipleOutputs('FusedBatchNormGradV3', batchNormAttributes(backend.binding, { epsilon, training: true }), inputs, 5);
+  const outputs = backend.executeMultipleOutputs(
+    'FusedBatchNormGradV3',
+    batchNormAttributes(backend.binding, { epsilon, training: true }),
+    inputs,
+    5,
+  );
   return [reshape(outputs[0]!, x!.shape), outputs[1]!, outputs[2]!];
 }
 
-const floatAttribute = (backend: NodeBackend) => [{ name: 'T', type: backend.binding.TF_ATTR_TYPE, value: backend.binding.TF_FLOAT }];
+const floatAttribute = (backend: NodeBackend) => [
+  { name: 'T', type: backend.binding.TF_ATTR_TYPE, value: backend.binding.TF_FLOAT },
+];
 
 function inverseDeviation(backend: NodeBackend, variance: Tensor, epsilon: number): Tensor {
   const sum = backend.executeSingleOutput('AddV2', floatAttribute(backend), [variance, tensor1d([epsilon])]);
@@ -76,17 +136,24 @@ function inverseDeviation(backend: NodeBackend, variance: Tensor, epsilon: numbe
 
 function batchNormEval(backend: NodeBackend, { x, gamma, beta, mean, variance }: Inputs, { epsilon }: Epsilon): Tensor {
   const inputs = [asImages(x!), gamma!, beta!, mean!, variance!];
-  const outputs = backend.executeMultipleOutputs('FusedBatchNormV3', batchNormAttributes(backend.binding, { epsilon, training: false }), inputs, 6);
+  const outputs = backend.executeMultipleOutputs(
+    'FusedBatchNormV3',
+    batchNormAttributes(backend.binding, { epsilon, training: false }),
+    inputs,
+    6,
+  );
   return reshape(outputs[0]!, x!.shape);
 }
 
 /**
- * Registers Bulwark's kernels for the `tensorflow` backend and repairs the stock convolution gradients, which
- * refuse numeric padding although the native ops take it. Safe to call again.
+ * Registers Bulwark's kernels for the `tensorflow` backend and repairs the stock convolution and its gradients,
+ * which refuse numeric padding although the native ops take it. Safe to call again.
  * @param options fusedBatchNorm: false leaves BatchNorm to its composed form, for a library whose fused op is wrong
  */
 export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: boolean }): void {
-  put('BulwarkConv2D', (backend, inputs, attrs) => convolution(backend, inputs, symmetric(attrs as unknown as Conv2DAttrs)));
+  put('BulwarkConv2D', (backend, inputs, attrs) =>
+    convolution(backend, inputs, symmetric(attrs as unknown as Conv2DAttrs)),
+  );
   put('BulwarkConv2DInputGrad', (backend, inputs, attrs) => {
     const { inputShape, ...rest } = attrs as unknown as Conv2DInputGradAttrs;
     return inputGradient(backend, inputs, { ...symmetric(rest), inputShape });
@@ -95,18 +162,30 @@ export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: 
     const { filterShape, ...rest } = attrs as unknown as Conv2DFilterGradAttrs;
     return filterGradient(backend, inputs, { ...symmetric(rest), filterShape });
   });
+  put('Conv2D', (backend, inputs, attrs) =>
+    convolution(backend, inputs, stock((inputs.x as Tensor4D).shape, (inputs.filter as Tensor4D).shape, attrs)),
+  );
   put('Conv2DBackpropInput', (backend, inputs, attrs) => {
     const inputShape = attrs.inputShape as Shape4D;
-    return inputGradient(backend, inputs, { ...stock(inputShape, (inputs.filter as Tensor4D).shape, attrs), inputShape });
+    return inputGradient(backend, inputs, {
+      ...stock(inputShape, (inputs.filter as Tensor4D).shape, attrs),
+      inputShape,
+    });
   });
   put('Conv2DBackpropFilter', (backend, inputs, attrs) => {
     const filterShape = attrs.filterShape as Shape4D;
     return filterGradient(backend, inputs, { ...stock((inputs.x as Tensor4D).shape, filterShape, attrs), filterShape });
   });
   put('BulwarkRelu', (backend, { x }) => backend.executeSingleOutput('Relu', floatAttribute(backend), [x!]));
-  put('BulwarkReluGrad', (backend, { dy, y }) => backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy!, y!]));
+  put('BulwarkReluGrad', (backend, { dy, y }) =>
+    backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy!, y!]),
+  );
   if (!fusedBatchNorm) return;
-  put('BulwarkBatchNormTrain', (backend, inputs, attrs) => batchNormTrain(backend, inputs, attrs as unknown as Epsilon));
-  put('BulwarkBatchNormTrainGrad', (backend, inputs, attrs) => batchNormTrainGrad(backend, inputs, attrs as unknown as Epsilon));
+  put('BulwarkBatchNormTrain', (backend, inputs, attrs) =>
+    batchNormTrain(backend, inputs, attrs as unknown as Epsilon),
+  );
+  put('BulwarkBatchNormTrainGrad', (backend, inputs, attrs) =>
+    batchNormTrainGrad(backend, inputs, attrs as unknown as Epsilon),
+  );
   put('BulwarkBatchNormEval', (backend, inputs, attrs) => batchNormEval(backend, inputs, attrs as unknown as Epsilon));
 }

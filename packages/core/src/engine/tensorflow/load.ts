@@ -34,7 +34,8 @@ export interface LoadOptions {
   readonly reducedPrecision?: boolean;
 }
 
-let current: { readonly load: Extract<TensorflowLoad, { available: true }>; readonly reducedPrecision: boolean } | undefined;
+let current:
+  { readonly load: Extract<TensorflowLoad, { available: true }>; readonly reducedPrecision: boolean } | undefined;
 
 /** TensorFlow reads its environment when its library is loaded, so this comes first. */
 function prepareEnvironment(reducedPrecision: boolean): void {
@@ -48,7 +49,11 @@ function candidates(): { found: (NodePackage & { label: string })[]; refusals: R
   for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const) {
     const candidate = projectPackage(name);
     if (candidate) found.push({ ...candidate, label: name });
-    else refusals.push({ candidate: name, reason: 'not installed in this project (npm drops it when its install script fails)' });
+    else
+      refusals.push({
+        candidate: name,
+        reason: 'not installed in this project (npm drops it when its install script fails)',
+      });
   }
   const cached = installedPackages();
   found.push(...cached.found.map((candidate) => ({ ...candidate, label: 'engine cache' })));

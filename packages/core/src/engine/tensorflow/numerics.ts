@@ -17,7 +17,11 @@ function integers(shape: readonly number[], seed: number): Values {
   return { shape, data };
 }
 
-const typed = (binding: NativeBinding, name = 'T'): OpAttribute => ({ name, type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT });
+const typed = (binding: NativeBinding, name = 'T'): OpAttribute => ({
+  name,
+  type: binding.TF_ATTR_TYPE,
+  value: binding.TF_FLOAT,
+});
 
 /** Runs one native op on plain values and returns the first `outputs` results. */
 function execute(
@@ -36,7 +40,10 @@ function execute(
 
 function largestDifference(found: readonly number[] | undefined, expected: ArrayLike<number>): number {
   if (found?.length !== expected.length) return Infinity;
-  return found.reduce((worst, value, i) => (Math.abs(value - expected[i]!) <= worst ? worst : Math.abs(value - expected[i]!)), 0);
+  return found.reduce(
+    (worst, value, i) => (Math.abs(value - expected[i]!) <= worst ? worst : Math.abs(value - expected[i]!)),
+    0,
+  );
 }
 
 /** Three-by-three convolution with padding 1 and stride 1 and both its gradients, by definition. */
@@ -85,7 +92,11 @@ export function wrongProducts(binding: NativeBinding): string | undefined {
     ['MatMul', execute(binding, { name: 'MatMul', attributes: [typed(binding), ...transposes] }, [a, b]), product],
     ['Conv2D', execute(binding, { name: 'Conv2D', attributes }, [x, filter]), y],
     ['Conv2DBackpropInput', execute(binding, { name: 'Conv2DBackpropInput', attributes }, [sizes(x), filter, dy]), dx],
-    ['Conv2DBackpropFilter', execute(binding, { name: 'Conv2DBackpropFilter', attributes }, [x, sizes(filter), dy]), dFilter],
+    [
+      'Conv2DBackpropFilter',
+      execute(binding, { name: 'Conv2DBackpropFilter', attributes }, [x, sizes(filter), dy]),
+      dFilter,
+    ],
   ];
   for (const [name, [found], expected] of checks) {
     const difference = largestDifference(found, expected);
@@ -100,8 +111,12 @@ export function wrongBatchNorm(binding: NativeBinding): string | undefined {
   const [rows, channels] = [64, 2];
   const x = integers([rows, 1, 1, channels], 6);
   const dy = integers([rows, 1, 1, channels], 7);
-  const channelValues = (values: readonly number[]): Values => ({ shape: [values.length], data: Float32Array.from(values) });
-  const column = (values: Float32Array, c: number) => Array.from({ length: rows }, (_, row) => values[row * channels + c]!);
+  const channelValues = (values: readonly number[]): Values => ({
+    shape: [values.length],
+    data: Float32Array.from(values),
+  });
+  const column = (values: Float32Array, c: number) =>
+    Array.from({ length: rows }, (_, row) => values[row * channels + c]!);
   const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const statistics = [0, 1].map((c) => {
     const xs = column(x.data, c);
@@ -110,16 +125,40 @@ export function wrongBatchNorm(binding: NativeBinding): string | undefined {
     const normal = xs.map((value) => (value - mean) / Math.sqrt(variance + epsilon));
     const dys = column(dy.data, c);
     const [dBeta, dGamma] = [average(dys), average(dys.map((d, row) => d * normal[row]!))];
-    return { mean, variance, normal, dx: dys.map((d, row) => (d - dBeta - normal[row]! * dGamma) / Math.sqrt(variance + epsilon)) };
+    return {
+      mean,
+      variance,
+      normal,
+      dx: dys.map((d, row) => (d - dBeta - normal[row]! * dGamma) / Math.sqrt(variance + epsilon)),
+    };
   });
-  const interleave = (key: 'normal' | 'dx') => Float32Array.from({ length: rows * channels }, (_, at) => statistics[at % channels]![key][Math.floor(at / channels)]!);
+  const interleave = (key: 'normal' | 'dx') =>
+    Float32Array.from(
+      { length: rows * channels },
+      (_, at) => statistics[at % channels]![key][Math.floor(at / channels)]!,
+    );
   const attributes = batchNormAttributes(binding, { epsilon, training: true });
   const ones = channelValues([1, 1]);
   const empty = channelValues([]);
-  const forward = execute(binding, { name: 'FusedBatchNormV3', attributes, outputs: 6 }, [x, ones, channelValues([0, 0]), empty, empty]);
+  const forward = execute(binding, { name: 'FusedBatchNormV3', attributes, outputs: 6 }, [
+    x,
+    ones,
+    channelValues([0, 0]),
+    empty,
+    empty,
+  ]);
   const means = channelValues(statistics.map(({ mean }) => mean));
-  const spreads = channelValues(statistics.map(({ variance }) => (binding.isUsingGpuDevice() ? 1 / Math.sqrt(variance + epsilon) : variance)));
-  const backward = execute(binding, { name: 'FusedBatchNormGradV3', attributes, outputs: 5 }, [dy, x, ones, means, spreads, empty]);
+  const spreads = channelValues(
+    statistics.map(({ variance }) => (binding.isUsingGpuDevice() ? 1 / Math.sqrt(variance + epsilon) : variance)),
+  );
+  const backward = execute(binding, { name: 'FusedBatchNormGradV3', attributes, outputs: 5 }, [
+    dy,
+    x,
+    ones,
+    means,
+    spreads,
+    empty,
+  ]);
   for (const [name, found, expected] of [
     ['FusedBatchNormV3', forward[0], interleave('normal')],
     ['FusedBatchNormGradV3', backward[0], interleave('dx')],

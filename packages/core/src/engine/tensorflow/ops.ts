@@ -8,7 +8,10 @@ export interface ConvGeometry {
 }
 
 /** Attributes of TensorFlow's convolution op and its two gradient ops, which share them. NHWC. */
-export function convAttributes(binding: NativeBinding, { strides, padding, dilations = [1, 1] }: ConvGeometry): OpAttribute[] {
+export function convAttributes(
+  binding: NativeBinding,
+  { strides, padding, dilations = [1, 1] }: ConvGeometry,
+): OpAttribute[] {
   const none = padding.every((zeros) => zeros === 0);
   return [
     { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
@@ -22,7 +25,10 @@ export function convAttributes(binding: NativeBinding, { strides, padding, dilat
 }
 
 /** Attributes of FusedBatchNormV3 and FusedBatchNormGradV3, NHWC. */
-export function batchNormAttributes(binding: NativeBinding, { epsilon, training }: { epsilon: number; training: boolean }): OpAttribute[] {
+export function batchNormAttributes(
+  binding: NativeBinding,
+  { epsilon, training }: { epsilon: number; training: boolean },
+): OpAttribute[] {
   return [
     { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
     { name: 'U', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },

@@ -54,10 +54,12 @@ export function packageVersion(folder: string): string {
 /** Loads the native library into this process. Throws what the dynamic linker says. */
 export function loadBinding(folder: string): NativeBinding {
   const path = bindingPath(folder);
-  if (!path) throw new Error(`${join(folder, 'lib')} has no tfjs_binding.node: the package's install script did not finish`);
+  if (!path)
+    throw new Error(`${join(folder, 'lib')} has no tfjs_binding.node: the package's install script did not finish`);
   const quietPath = join(dirname(path), quietAddon);
   const wantsLog = process.env.TF_CPP_MIN_LOG_LEVEL === '0';
-  const quiet = existsSync(quietPath) && !wantsLog ? (nodeRequire(quietPath) as { mute(): void; unmute(): void }) : undefined;
+  const quiet =
+    existsSync(quietPath) && !wantsLog ? (nodeRequire(quietPath) as { mute(): void; unmute(): void }) : undefined;
   quiet?.mute();
   try {
     return nodeRequire(path) as NativeBinding;

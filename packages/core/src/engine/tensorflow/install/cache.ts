@@ -49,9 +49,12 @@ export function readSlot(gpu: boolean): InstalledEngine | { readonly reason: str
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { reason: `nothing installed for ${slotName(gpu)}` };
     return { reason: `${slotFile(gpu)} is damaged: run \`bulwark engine install tensorflow --force\`` };
   }
-  if (!bindingPath(packageFolder(engine))) return { reason: `the build in ${engine.folder} is gone: run \`bulwark engine install tensorflow --force\`` };
+  if (!bindingPath(packageFolder(engine)))
+    return { reason: `the build in ${engine.folder} is gone: run \`bulwark engine install tensorflow --force\`` };
   if (!existsSync(engine.libraries))
-    return { reason: `it uses the TensorFlow of ${engine.libraries}, which is gone: run \`bulwark engine install tensorflow --force\`` };
+    return {
+      reason: `it uses the TensorFlow of ${engine.libraries}, which is gone: run \`bulwark engine install tensorflow --force\``,
+    };
   return engine;
 }
 
@@ -73,7 +76,8 @@ export async function commitSlot(engine: InstalledEngine): Promise<void> {
   const draft = `${slotFile(engine.gpu)}.new`;
   await writeFile(draft, `${JSON.stringify(engine, null, 2)}\n`);
   await rename(draft, slotFile(engine.gpu));
-  if (!('reason' in before) && before.folder !== engine.folder) await rm(before.folder, { recursive: true, force: true });
+  if (!('reason' in before) && before.folder !== engine.folder)
+    await rm(before.folder, { recursive: true, force: true });
 }
 
 /** Deletes builds that no slot names: what failed or interrupted installs left. Call it under the lock. */
@@ -89,7 +93,9 @@ export async function sweepLeftovers(): Promise<void> {
     }
   }
   const builds = entries.filter((name) => name.startsWith('build-')).map((name) => join(engineFolder(), name));
-  await Promise.all(builds.filter((folder) => !used.has(folder)).map((folder) => rm(folder, { recursive: true, force: true })));
+  await Promise.all(
+    builds.filter((folder) => !used.has(folder)).map((folder) => rm(folder, { recursive: true, force: true })),
+  );
 }
 
 /** Removes every build and slot of this engine. */

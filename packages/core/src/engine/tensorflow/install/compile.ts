@@ -12,7 +12,9 @@ import type { RunResult } from './run.js';
 /** Node's C headers beside this Node, where its distribution has them; undefined otherwise. */
 function nodeHeadersHere(): string | undefined {
   const prefixes = [join(dirname(process.execPath), '..'), '/usr', '/usr/local'];
-  return prefixes.map((prefix) => join(prefix, 'include', 'node')).find((folder) => existsSync(join(folder, 'node_api.h')));
+  return prefixes
+    .map((prefix) => join(prefix, 'include', 'node'))
+    .find((folder) => existsSync(join(folder, 'node_api.h')));
 }
 
 /** A folder with `node_api.h`: this Node's own, else that of the Node project's header package, below `workplace`. */
@@ -91,12 +93,17 @@ export async function compileBinding(
   const includes = [await nodeHeaders(build), libraries.include].map((include) => `-I${include}`);
   const flags = ['-std=c++17', '-O2', '-fPIC', ...mode, `-DNAPI_VERSION=${nodeApiLevel}`, ...includes];
   const rpath = `-Wl,-rpath,${searchPath(folder, libraries.folder, build)}`;
-  const compile: Compile = ({ sources, output, link }) => run(compiler, [...flags, ...sources, '-o', output, ...link, rpath], { timeoutMs: 10 * 60_000 });
+  const compile: Compile = ({ sources, output, link }) =>
+    run(compiler, [...flags, ...sources, '-o', output, ...link, rpath], { timeoutMs: 10 * 60_000 });
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageFolder, 'binding', file));
   const result = await compile({ sources, output: join(folder, 'tfjs_binding.node'), link: libraries.files });
   if (result.code !== 0)
-    throw new BulwarkError('ENGINE_INSTALL', `${compiler} could not build the binding against ${libraries.source}:\n${result.tail}`, {
-      cure: 'a C++17 compiler is needed (g++ 9, clang 10 or newer); set CXX to choose one',
-    });
+    throw new BulwarkError(
+      'ENGINE_INSTALL',
+      `${compiler} could not build the binding against ${libraries.source}:\n${result.tail}`,
+      {
+        cure: 'a C++17 compiler is needed (g++ 9, clang 10 or newer); set CXX to choose one',
+      },
+    );
   await compileQuiet(compile, folder);
 }

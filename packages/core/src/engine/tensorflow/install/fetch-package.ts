@@ -8,8 +8,13 @@ export async function fetchPackage(spec: string, folder: string): Promise<void> 
   const workplace = `${folder}-download`;
   await mkdir(workplace, { recursive: true });
   const failed = (step: string, tail: string) =>
-    new BulwarkError('ENGINE_INSTALL', `${step} ${spec} failed:\n${tail}`, { cure: "check npm's registry and proxy settings (`npm ping`), then try again" });
-  const packed = await run('npm', ['pack', spec, '--pack-destination', workplace], { cwd: workplace, timeoutMs: 5 * 60_000 });
+    new BulwarkError('ENGINE_INSTALL', `${step} ${spec} failed:\n${tail}`, {
+      cure: "check npm's registry and proxy settings (`npm ping`), then try again",
+    });
+  const packed = await run('npm', ['pack', spec, '--pack-destination', workplace], {
+    cwd: workplace,
+    timeoutMs: 5 * 60_000,
+  });
   const archive = (await readdir(workplace)).find((name) => name.endsWith('.tgz'));
   if (packed.code !== 0 || !archive) throw failed('downloading', packed.tail);
   const unpacked = await run('tar', ['-xzf', archive], { cwd: workplace });

@@ -77,7 +77,9 @@ async function obtain(job: Job): Promise<{ source: string; libraries: string }> 
   if (job.from !== undefined && job.from !== 'cdn') return buildHere(job);
   const answers = await officialDownloadAnswers(job.package.folder);
   if (job.from === 'cdn' && !answers)
-    throw new BulwarkError('ENGINE_INSTALL', 'the official download of tfjs-node does not answer from here', { cure: 'use --from pip' });
+    throw new BulwarkError('ENGINE_INSTALL', 'the official download of tfjs-node does not answer from here', {
+      cure: 'use --from pip',
+    });
   if (!answers) {
     job.progress('the official download does not answer: building here');
     return buildHere(job);
@@ -93,7 +95,9 @@ async function obtain(job: Job): Promise<{ source: string; libraries: string }> 
 
 async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = await Promise.all(entries.filter((entry) => entry.isFile()).map((entry) => lstat(join(entry.parentPath, entry.name))));
+  const sizes = await Promise.all(
+    entries.filter((entry) => entry.isFile()).map((entry) => lstat(join(entry.parentPath, entry.name))),
+  );
   return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
@@ -112,14 +116,25 @@ async function build({ gpu = false, from, progress = () => {} }: InstallOptions)
     progress('checking its numbers in a separate process');
     const probe = await probePackage(target.folder);
     const bytes = await sizeOf(folder);
-    const engine: InstalledEngine = { name, tensorflow: probe.version, ...obtained, gpu, folder, bytes, installed: new Date().toISOString() };
+    const engine: InstalledEngine = {
+      name,
+      tensorflow: probe.version,
+      ...obtained,
+      gpu,
+      folder,
+      bytes,
+      installed: new Date().toISOString(),
+    };
     await commitSlot(engine);
     if (gpu && !probe.gpu) progress('TensorFlow sees no GPU on this machine: the engine will use the CPU');
     return engine;
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-      throw new BulwarkError('ENGINE_INSTALL', `the disk of ${engineFolder()} is full`, { cure: 'free some space, or set BULWARK_CACHE', cause: error });
+      throw new BulwarkError('ENGINE_INSTALL', `the disk of ${engineFolder()} is full`, {
+        cure: 'free some space, or set BULWARK_CACHE',
+        cause: error,
+      });
     throw error;
   }
 }

@@ -20,7 +20,11 @@ const namePattern = /^libtensorflow(_cc|_framework)?(\.so\.2|\.2\.dylib)$/;
 
 /** Names of TensorFlow's shared libraries in a folder: a wheel's (`libtensorflow_cc`) or the C distribution's (`libtensorflow`). */
 export function libraryFiles(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => namePattern.test(name)).map((name) => join(folder, name)) : [];
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => namePattern.test(name))
+        .map((name) => join(folder, name))
+    : [];
 }
 
 /** The libraries in the `tensorflow` folder of a wheel, or in an unpacked C distribution; undefined when they are not there. */
@@ -28,7 +32,10 @@ export function librariesIn(folder: string, source: string): NativeLibraries | u
   for (const libraries of [folder, join(folder, 'lib')]) {
     const files = libraryFiles(libraries);
     const include = join(folder, 'include');
-    if (files.some((file) => /libtensorflow(_cc)?\./.test(file)) && existsSync(join(include, 'tensorflow', 'c', 'c_api.h')))
+    if (
+      files.some((file) => /libtensorflow(_cc)?\./.test(file)) &&
+      existsSync(join(include, 'tensorflow', 'c', 'c_api.h'))
+    )
       return { folder: libraries, files, include, source };
   }
   return undefined;
@@ -55,11 +62,18 @@ export function isCudaBuild(libraries: NativeLibraries): boolean {
 /** The libraries at a path that the user gave: a `tensorflow` folder, a site-packages folder, a C distribution, or a Python interpreter. */
 export async function librariesAtPath(path: string): Promise<NativeLibraries> {
   if (!existsSync(path))
-    throw new BulwarkError('ENGINE_INSTALL', `--from ${path}: no such file or folder; allowed are cdn, pip or a path`, { cure: 'give an existing path' });
+    throw new BulwarkError('ENGINE_INSTALL', `--from ${path}: no such file or folder; allowed are cdn, pip or a path`, {
+      cure: 'give an existing path',
+    });
   const source = `the TensorFlow in ${path}`;
-  const found = librariesIn(path, source) ?? librariesIn(join(path, 'tensorflow'), source) ?? (await librariesOfPython(path));
+  const found =
+    librariesIn(path, source) ?? librariesIn(join(path, 'tensorflow'), source) ?? (await librariesOfPython(path));
   if (found) return found;
-  throw new BulwarkError('ENGINE_INSTALL', `--from ${path}: no TensorFlow ${oldestTensorflow} or newer there (libtensorflow_cc and include/tensorflow/c/c_api.h)`, {
-    cure: "give a wheel file, the `tensorflow` folder of a Python installation's site-packages, that Python itself, or an unpacked C distribution",
-  });
+  throw new BulwarkError(
+    'ENGINE_INSTALL',
+    `--from ${path}: no TensorFlow ${oldestTensorflow} or newer there (libtensorflow_cc and include/tensorflow/c/c_api.h)`,
+    {
+      cure: "give a wheel file, the `tensorflow` folder of a Python installation's site-packages, that Python itself, or an unpacked C distribution",
+    },
+  );
 }

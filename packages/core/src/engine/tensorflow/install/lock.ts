@@ -17,7 +17,12 @@ function isRunning(pid: number): boolean {
 async function holder(file: string): Promise<number | undefined> {
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
   if (Number.isInteger(pid)) return isRunning(pid) ? pid : undefined;
-  const age = Date.now() - (await stat(file).then(({ mtimeMs }) => mtimeMs, () => 0));
+  const age =
+    Date.now() -
+    (await stat(file).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    ));
   return age < 5000 ? 0 : undefined;
 }
 
@@ -32,9 +37,13 @@ export async function withLock<T>(file: string, work: () => Promise<T>): Promise
       if (codeOf(error) !== 'EEXIST') throw error;
       const pid = await holder(file);
       if (pid !== undefined || attempt > 0)
-        throw new BulwarkError('ENGINE_INSTALL', `another install of the tensorflow engine is running${pid ? ` (process ${pid})` : ''}`, {
-          cure: `wait for it to end; if none is running, delete ${file}`,
-        });
+        throw new BulwarkError(
+          'ENGINE_INSTALL',
+          `another install of the tensorflow engine is running${pid ? ` (process ${pid})` : ''}`,
+          {
+            cure: `wait for it to end; if none is running, delete ${file}`,
+          },
+        );
       await rm(file, { force: true });
     }
   }

@@ -6,7 +6,12 @@ function examine(folder: string): object {
   try {
     const binding = loadBinding(folder);
     const wrong = wrongProducts(binding);
-    return { version: binding.TF_Version, gpu: binding.isUsingGpuDevice(), wrong, remark: wrong ? undefined : wrongBatchNorm(binding) };
+    return {
+      version: binding.TF_Version,
+      gpu: binding.isUsingGpuDevice(),
+      wrong,
+      remark: wrong ? undefined : wrongBatchNorm(binding),
+    };
   } catch (error) {
     return { failure: error instanceof Error ? error.message : String(error) };
   }

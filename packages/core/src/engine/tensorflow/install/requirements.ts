@@ -8,9 +8,13 @@ const supported = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 export function requirePlatform(platform: string = process.platform, arch: string = process.arch): void {
   const here = `${platform}-${arch}`;
   if (!supported.includes(here))
-    throw new BulwarkError('ENGINE_INSTALL', `the tensorflow engine cannot be built on ${here}; it can on ${supported.join(', ')}`, {
-      cure: 'use --from cdn where the official download is reachable, or engine: wasm, which runs everywhere',
-    });
+    throw new BulwarkError(
+      'ENGINE_INSTALL',
+      `the tensorflow engine cannot be built on ${here}; it can on ${supported.join(', ')}`,
+      {
+        cure: 'use --from cdn where the official download is reachable, or engine: wasm, which runs everywhere',
+      },
+    );
 }
 
 /** Refuses a disk with less than `bytes` free for `folder`. */
@@ -20,9 +24,13 @@ export async function requireSpace(folder: string, bytes: number): Promise<void>
   const free = bavail * bsize;
   if (free >= bytes) return;
   const megabytes = (value: number) => `${Math.round(value / 1e6)} MB`;
-  throw new BulwarkError('ENGINE_INSTALL', `${folder} has ${megabytes(free)} free; the install needs ${megabytes(bytes)}`, {
-    cure: 'free some space, or set BULWARK_CACHE to a folder on a larger disk',
-  });
+  throw new BulwarkError(
+    'ENGINE_INSTALL',
+    `${folder} has ${megabytes(free)} free; the install needs ${megabytes(bytes)}`,
+    {
+      cure: 'free some space, or set BULWARK_CACHE to a folder on a larger disk',
+    },
+  );
 }
 
 /** The C++ compiler: `CXX`, else the first of the usual names that runs. */
@@ -30,7 +38,10 @@ export async function requireCompiler(): Promise<string> {
   const names = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
   for (const name of names) if ((await run(name, ['--version'])).code === 0) return name;
   throw new BulwarkError('ENGINE_INSTALL', `no C++ compiler: tried ${names.join(', ')}`, {
-    cure: process.platform === 'darwin' ? 'run `xcode-select --install`' : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX',
+    cure:
+      process.platform === 'darwin'
+        ? 'run `xcode-select --install`'
+        : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX',
   });
 }
 
@@ -38,7 +49,10 @@ export async function requireCompiler(): Promise<string> {
 export async function requirePython(): Promise<string> {
   const names = process.env.BULWARK_PYTHON ? [process.env.BULWARK_PYTHON] : ['python3', 'python'];
   for (const name of names) {
-    const { code, stdout } = await run(name, ['-c', 'import sys; print(sys.executable) if sys.version_info >= (3, 8) else sys.exit(1)']);
+    const { code, stdout } = await run(name, [
+      '-c',
+      'import sys; print(sys.executable) if sys.version_info >= (3, 8) else sys.exit(1)',
+    ]);
     if (code === 0) return stdout.trim();
   }
   throw new BulwarkError('ENGINE_INSTALL', `no Python 3.8 or newer: tried ${names.join(', ')}`, {

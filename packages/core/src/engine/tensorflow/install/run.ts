@@ -18,7 +18,11 @@ export interface RunOptions {
 const tailLines = 12;
 
 /** Runs a program without a shell and without a terminal, and never throws. */
-export function run(command: string, args: readonly string[], { cwd, env, timeoutMs = 60_000 }: RunOptions = {}): Promise<RunResult> {
+export function run(
+  command: string,
+  args: readonly string[],
+  { cwd, env, timeoutMs = 60_000 }: RunOptions = {},
+): Promise<RunResult> {
   return new Promise((resolve) => {
     let stdout = '';
     let all = '';
