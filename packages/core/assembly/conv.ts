@@ -26,15 +26,18 @@ class ConvJob {
 
 /** Output channels [8 panel, 8 panel + 8) of pixels [first, last), counted over images, rows, columns. */
 function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
-  const gridWidth = job.gridWidth, gridHeight = job.gridHeight;
-  const inputColumn = job.inputColumn, outputColumn = job.outputColumn;
+  const gridWidth = job.gridWidth,
+    gridHeight = job.gridHeight;
+  const inputColumn = job.inputColumn,
+    outputColumn = job.outputColumn;
   const inputWrap = job.inputRow - gridWidth * inputColumn;
   const outputWrap = job.outputRow - gridWidth * outputColumn;
   const inputImageWrap = job.inputImage - gridHeight * job.inputRow;
   const outputImageWrap = job.outputImage - gridHeight * job.outputRow;
-  const rows = job.rows, run = job.run;
+  const rows = job.rows,
+    run = job.run;
   const rowTap = job.rowTap - (run << 2);
-  const weights = job.weights + (<usize>panel) * (rows * run << 5);
+  const weights = job.weights + <usize>panel * ((rows * run) << 5);
   const width = min(8, job.outChannels - (panel << 3));
 
   const imagePixels = gridWidth * gridHeight;
@@ -44,47 +47,178 @@ function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
   let source: usize = job.input + image * job.inputImage + y * job.inputRow + x * inputColumn;
   let target: usize = job.output + image * job.outputImage + y * job.outputRow + x * outputColumn + (panel << 5);
 
-  for (let pixel = first; pixel < last; ) {
+  for (let pixel = first; pixel < last;) {
     // Past the end the last pixel is computed again: same values, same place.
-    const s0 = source, t0 = target;
-    if (++pixel < last) { source += inputColumn; target += outputColumn; if (++x == gridWidth) { x = 0; source += inputWrap; target += outputWrap; if (++y == gridHeight) { y = 0; source += inputImageWrap; target += outputImageWrap; } } }
-    const s1 = source, t1 = target;
-    if (++pixel < last) { source += inputColumn; target += outputColumn; if (++x == gridWidth) { x = 0; source += inputWrap; target += outputWrap; if (++y == gridHeight) { y = 0; source += inputImageWrap; target += outputImageWrap; } } }
-    const s2 = source, t2 = target;
-    if (++pixel < last) { source += inputColumn; target += outputColumn; if (++x == gridWidth) { x = 0; source += inputWrap; target += outputWrap; if (++y == gridHeight) { y = 0; source += inputImageWrap; target += outputImageWrap; } } }
-    const s3 = source, t3 = target;
-    if (++pixel < last) { source += inputColumn; target += outputColumn; if (++x == gridWidth) { x = 0; source += inputWrap; target += outputWrap; if (++y == gridHeight) { y = 0; source += inputImageWrap; target += outputImageWrap; } } }
-    const s4 = source, t4 = target;
-    if (++pixel < last) { source += inputColumn; target += outputColumn; if (++x == gridWidth) { x = 0; source += inputWrap; target += outputWrap; if (++y == gridHeight) { y = 0; source += inputImageWrap; target += outputImageWrap; } } }
-    let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00;
-    let a0 = s0, a1 = s1, a2 = s2, a3 = s3, a4 = s4, w = weights;
+    const s0 = source,
+      t0 = target;
+    if (++pixel < last) {
+      source += inputColumn;
+      target += outputColumn;
+      if (++x == gridWidth) {
+        x = 0;
+        source += inputWrap;
+        target += outputWrap;
+        if (++y == gridHeight) {
+          y = 0;
+          source += inputImageWrap;
+          target += outputImageWrap;
+        }
+      }
+    }
+    const s1 = source,
+      t1 = target;
+    if (++pixel < last) {
+      source += inputColumn;
+      target += outputColumn;
+      if (++x == gridWidth) {
+        x = 0;
+        source += inputWrap;
+        target += outputWrap;
+        if (++y == gridHeight) {
+          y = 0;
+          source += inputImageWrap;
+          target += outputImageWrap;
+        }
+      }
+    }
+    const s2 = source,
+      t2 = target;
+    if (++pixel < last) {
+      source += inputColumn;
+      target += outputColumn;
+      if (++x == gridWidth) {
+        x = 0;
+        source += inputWrap;
+        target += outputWrap;
+        if (++y == gridHeight) {
+          y = 0;
+          source += inputImageWrap;
+          target += outputImageWrap;
+        }
+      }
+    }
+    const s3 = source,
+      t3 = target;
+    if (++pixel < last) {
+      source += inputColumn;
+      target += outputColumn;
+      if (++x == gridWidth) {
+        x = 0;
+        source += inputWrap;
+        target += outputWrap;
+        if (++y == gridHeight) {
+          y = 0;
+          source += inputImageWrap;
+          target += outputImageWrap;
+        }
+      }
+    }
+    const s4 = source,
+      t4 = target;
+    if (++pixel < last) {
+      source += inputColumn;
+      target += outputColumn;
+      if (++x == gridWidth) {
+        x = 0;
+        source += inputWrap;
+        target += outputWrap;
+        if (++y == gridHeight) {
+          y = 0;
+          source += inputImageWrap;
+          target += outputImageWrap;
+        }
+      }
+    }
+    let c00 = f32x4.splat(0),
+      c01 = c00,
+      c10 = c00,
+      c11 = c00,
+      c20 = c00,
+      c21 = c00,
+      c30 = c00,
+      c31 = c00,
+      c40 = c00,
+      c41 = c00;
+    let a0 = s0,
+      a1 = s1,
+      a2 = s2,
+      a3 = s3,
+      a4 = s4,
+      w = weights;
     for (let row = 0; row < rows; row++) {
       let k = run;
       for (; k >= 2; k -= 2) {
-        let b0 = v128.load(w), b1 = v128.load(w, 16);
-        let v = v128.load32_splat(a0); c00 = madd(v, b0, c00); c01 = madd(v, b1, c01);
-        v = v128.load32_splat(a1); c10 = madd(v, b0, c10); c11 = madd(v, b1, c11);
-        v = v128.load32_splat(a2); c20 = madd(v, b0, c20); c21 = madd(v, b1, c21);
-        v = v128.load32_splat(a3); c30 = madd(v, b0, c30); c31 = madd(v, b1, c31);
-        v = v128.load32_splat(a4); c40 = madd(v, b0, c40); c41 = madd(v, b1, c41);
-        b0 = v128.load(w, 32); b1 = v128.load(w, 48);
-        v = v128.load32_splat(a0, 4); c00 = madd(v, b0, c00); c01 = madd(v, b1, c01);
-        v = v128.load32_splat(a1, 4); c10 = madd(v, b0, c10); c11 = madd(v, b1, c11);
-        v = v128.load32_splat(a2, 4); c20 = madd(v, b0, c20); c21 = madd(v, b1, c21);
-        v = v128.load32_splat(a3, 4); c30 = madd(v, b0, c30); c31 = madd(v, b1, c31);
-        v = v128.load32_splat(a4, 4); c40 = madd(v, b0, c40); c41 = madd(v, b1, c41);
-        a0 += 8; a1 += 8; a2 += 8; a3 += 8; a4 += 8; w += 64;
+        let b0 = v128.load(w),
+          b1 = v128.load(w, 16);
+        let v = v128.load32_splat(a0);
+        c00 = madd(v, b0, c00);
+        c01 = madd(v, b1, c01);
+        v = v128.load32_splat(a1);
+        c10 = madd(v, b0, c10);
+        c11 = madd(v, b1, c11);
+        v = v128.load32_splat(a2);
+        c20 = madd(v, b0, c20);
+        c21 = madd(v, b1, c21);
+        v = v128.load32_splat(a3);
+        c30 = madd(v, b0, c30);
+        c31 = madd(v, b1, c31);
+        v = v128.load32_splat(a4);
+        c40 = madd(v, b0, c40);
+        c41 = madd(v, b1, c41);
+        b0 = v128.load(w, 32);
+        b1 = v128.load(w, 48);
+        v = v128.load32_splat(a0, 4);
+        c00 = madd(v, b0, c00);
+        c01 = madd(v, b1, c01);
+        v = v128.load32_splat(a1, 4);
+        c10 = madd(v, b0, c10);
+        c11 = madd(v, b1, c11);
+        v = v128.load32_splat(a2, 4);
+        c20 = madd(v, b0, c20);
+        c21 = madd(v, b1, c21);
+        v = v128.load32_splat(a3, 4);
+        c30 = madd(v, b0, c30);
+        c31 = madd(v, b1, c31);
+        v = v128.load32_splat(a4, 4);
+        c40 = madd(v, b0, c40);
+        c41 = madd(v, b1, c41);
+        a0 += 8;
+        a1 += 8;
+        a2 += 8;
+        a3 += 8;
+        a4 += 8;
+        w += 64;
       }
       if (k) {
-        let b0 = v128.load(w), b1 = v128.load(w, 16);
-        let v = v128.load32_splat(a0); c00 = madd(v, b0, c00); c01 = madd(v, b1, c01);
-        v = v128.load32_splat(a1); c10 = madd(v, b0, c10); c11 = madd(v, b1, c11);
-        v = v128.load32_splat(a2); c20 = madd(v, b0, c20); c21 = madd(v, b1, c21);
-        v = v128.load32_splat(a3); c30 = madd(v, b0, c30); c31 = madd(v, b1, c31);
-        v = v128.load32_splat(a4); c40 = madd(v, b0, c40); c41 = madd(v, b1, c41);
-        a0 += 4; a1 += 4; a2 += 4; a3 += 4; a4 += 4; w += 32;
+        let b0 = v128.load(w),
+          b1 = v128.load(w, 16);
+        let v = v128.load32_splat(a0);
+        c00 = madd(v, b0, c00);
+        c01 = madd(v, b1, c01);
+        v = v128.load32_splat(a1);
+        c10 = madd(v, b0, c10);
+        c11 = madd(v, b1, c11);
+        v = v128.load32_splat(a2);
+        c20 = madd(v, b0, c20);
+        c21 = madd(v, b1, c21);
+        v = v128.load32_splat(a3);
+        c30 = madd(v, b0, c30);
+        c31 = madd(v, b1, c31);
+        v = v128.load32_splat(a4);
+        c40 = madd(v, b0, c40);
+        c41 = madd(v, b1, c41);
+        a0 += 4;
+        a1 += 4;
+        a2 += 4;
+        a3 += 4;
+        a4 += 4;
+        w += 32;
       }
-      a0 += rowTap; a1 += rowTap; a2 += rowTap; a3 += rowTap; a4 += rowTap;
+      a0 += rowTap;
+      a1 += rowTap;
+      a2 += rowTap;
+      a3 += rowTap;
+      a4 += rowTap;
     }
     store(t0, c00, c01, width);
     store(t1, c10, c11, width);
@@ -94,16 +228,21 @@ function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
   }
 }
 
-// @ts-ignore: decorator
-@inline
 function store(target: usize, low: v128, high: v128, width: i32): void {
-  if (width == 8) { v128.store(target, low); v128.store(target, high, 16); }
-  else storePart(target, low, high, width);
+  if (width == 8) {
+    v128.store(target, low);
+    v128.store(target, high, 16);
+  } else storePart(target, low, high, width);
 }
 
 function storePart(target: usize, low: v128, high: v128, width: i32): void {
   let rest = low;
-  if (width >= 4) { v128.store(target, low); target += 16; width -= 4; rest = high; }
+  if (width >= 4) {
+    v128.store(target, low);
+    target += 16;
+    width -= 4;
+    rest = high;
+  }
   if (width >= 1) v128.store_lane<f32>(target, rest, 0);
   if (width >= 2) v128.store_lane<f32>(target, rest, 1, 4);
   if (width >= 3) v128.store_lane<f32>(target, rest, 2, 8);
