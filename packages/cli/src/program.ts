@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.js';
+import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { trainCommand } from './commands/train.js';
@@ -14,7 +15,7 @@ export function program(): Command {
     .version(version)
     .option('--debug', 'show stack traces')
     .addHelpText('after', '\nStart with:\n  bulwark demo\n  bulwark init && bulwark train bulwark.yaml');
-  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand()];
+  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand()];
   for (const command of commands) root.addCommand(command.exitOverride());
   return root.exitOverride().showHelpAfterError('(add --help for usage)');
 }

@@ -97,10 +97,3 @@ export async function sweepLeftovers(): Promise<void> {
     builds.filter((folder) => !used.has(folder)).map((folder) => rm(folder, { recursive: true, force: true })),
   );
 }
-
-/** Removes every build and slot of this engine. */
-export async function removeInstalled(): Promise<readonly InstalledEngine[]> {
-  const removed = listInstalled();
-  await rm(engineFolder(), { recursive: true, force: true });
-  return removed;
-}
