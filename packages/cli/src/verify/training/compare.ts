@@ -1,0 +1,193 @@
+import { crossEntropy, strongestWrongClass } from '@bulwark/core';
+import { chooseSides, sideIndex } from '@bulwark/objectives';
+import * as tf from '@tensorflow/tfjs-core';
+import { exact, ofLargest, scaled, within, type Comparison } from '../comparison.js';
+import { malformed, numbersOf, type Golden } from '../golden.js';
+import { roleOf, type Method } from './method.js';
+import type { GoldenNetwork } from './network.js';
+import type { Named, RecordedStep, Values } from './record.js';
+
+/** Tolerances for float32 of the format's README. */
+const pointTolerance = within(2e-6);
+const valueTolerance = scaled(2e-5);
+const gradientTolerance = ofLargest(1e-4);
+const stateTolerance = within(2e-5);
+
+export interface StepComparison {
+  readonly comparison: Comparison;
+  readonly index: number;
+  readonly recorded: RecordedStep;
+  readonly method: Method;
+  readonly golden: GoldenNetwork;
+  readonly labels: readonly number[];
+}
+
+const meanOf = (values: Values) => [...values].reduce((sum, value) => sum + value, 0) / values.length;
+
+function logitsOf({ recorded }: StepComparison, role: string): tf.Tensor2D {
+  const logits = recorded.logits.get(role);
+  if (!logits) throw malformed(`there are no ${role} logits`);
+  return tf.tensor2d(logits.values, logits.shape as [number, number]);
+}
+
+const fromLogits = (at: StepComparison, compute: (labels: tf.Tensor1D) => tf.Tensor): Values =>
+  tf.tidy(
+    () =>
+      compute(tf.tensor1d([...at.labels], 'int32'))
+        .dataSync()
+        .slice() as Values,
+  );
+
+/** Golden names of loss terms, without their number, by the names of an objective's terms. */
+const termNames: Record<string, string> = {
+  ce: 'classification',
+  natural: 'classification',
+  boostedCrossEntropy: 'classification',
+  weightedCe: 'classification',
+  regularizer: 'regularizer',
+  weightedKl: 'regularizer',
+  entropyUnlabeled: 'entropy',
+  bridge: 'bridge',
+};
+
+/** Value of a golden loss: a term, or what the authors' code reports beside its terms. */
+function lossValue(name: string, at: StepComparison): number | undefined {
+  const adversarialCe = () => meanOf(fromLogits(at, (labels) => crossEntropy(logitsOf(at, 'adversarial'), labels)));
+  const { terms } = at.recorded;
+  if (name === 'advCrossEntropy' || (name === 'ce' && at.recorded.facts.has('weight'))) return adversarialCe();
+  if (name === 'advMargin') return terms.get('classification')! - adversarialCe();
+  const [, word = name, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(name) ?? [];
+  const term = termNames[word];
+  return term === undefined ? undefined : terms.get(index ? `${term}-${index}` : term);
+}
+
+/** Final sides of Squeeze Training, chosen at the outer logits as the regularizer chooses them. */
+function finalSide(at: StepComparison, side: 'upper' | 'lower'): Values {
+  const logits = ['natural', 'collaborative', 'adversarial'].map((role) => logitsOf(at, role));
+  const triplet = logits as unknown as Parameters<typeof chooseSides>[0];
+  return fromLogits(at, (labels) => sideIndex(chooseSides(triplet, labels)[side]));
+}
+
+/** Point of a golden field such as `xAdv2`; bridged training's adversarial point is its last bridge. */
+function pointOf({ recorded }: StepComparison, name: string): Values | undefined {
+  const role = roleOf(name.slice(1));
+  return recorded.points.get(role) ?? (role === 'adversarial' ? [...recorded.points.values()].at(-1) : undefined);
+}
+
+type Compare = (expected: unknown, at: StepComparison, name: string) => void;
+
+const compareNamed =
+  (
+    actual: (at: StepComparison) => Named,
+    names: (at: StepComparison) => ReadonlyMap<string, string>,
+    tolerance: typeof exact,
+  ): Compare =>
+  (expected, at, name) => {
+    for (const [golden, value] of Object.entries(expected as Golden)) {
+      const part = `steps[${at.index}].${name}.${golden}`;
+      const own = actual(at).get(names(at).get(golden) ?? '');
+      at.comparison.compare({ quantity: name, part }, own, numbersOf(value, part), tolerance);
+    }
+  };
+
+const compareOne =
+  (actual: (at: StepComparison, name: string) => Values | number | undefined, tolerance: typeof exact): Compare =>
+  (expected, at, name) => {
+    const part = `steps[${at.index}].${name}`;
+    at.comparison.compare({ quantity: name, part }, actual(at, name), numbersOf(expected, part), tolerance);
+  };
+
+const parameterNames = ({ golden }: StepComparison) => golden.parameterNames;
+const statisticNames = ({ golden }: StepComparison) => golden.statisticNames;
+const directions = ({ recorded, method }: StepComparison): Named =>
+  new Map([...recorded.offsets].map(([name, offset]) => [name, offset.map((value) => value / method.gamma)]));
+
+const side: Compare = compareOne((at, name) => finalSide(at, name as 'upper' | 'lower'), exact);
+const point: Compare = compareOne(pointOf, pointTolerance);
+
+const compareLosses: Compare = (expected, at) => {
+  for (const [name, value] of Object.entries(expected as Golden)) {
+    const part = `steps[${at.index}].losses.${name}`;
+    at.comparison.compare({ quantity: 'losses', part }, lossValue(name, at), numbersOf(value, part), valueTolerance);
+  }
+};
+
+const compareLogits: Compare = (expected, at) => {
+  for (const [name, value] of Object.entries(expected as Golden)) {
+    const part = `steps[${at.index}].logits.${name}`;
+    const own = at.recorded.logits.get(roleOf(name))?.values;
+    at.comparison.compare({ quantity: 'logits', part }, own, numbersOf(value, part), valueTolerance);
+  }
+};
+
+/** Repeated passes may be computed once, but running statistics must be updated as often as in the reference. */
+const compareForwardLog: Compare = (expected, at) => {
+  if (at.golden.statisticNames.size === 0) return; // without BatchNorm the mode has no effect
+  const updates = (expected as string[]).filter((pass) => pass.endsWith(':train')).length;
+  at.comparison.compare({ quantity: 'statistics updates' }, at.recorded.statisticsUpdates, updates, exact);
+};
+
+const noise: Compare = (expected, at) => {
+  const used = (expected as unknown[]).length - at.recorded.noiseLeft;
+  at.comparison.compare({ quantity: 'noise draws' }, used, (expected as unknown[]).length, exact);
+};
+
+const fields: Record<string, Compare> = {
+  noise,
+  losses: compareLosses,
+  total: compareOne(({ recorded }) => recorded.total, valueTolerance),
+  logits: compareLogits,
+  upper: side,
+  lower: side,
+  wrongClass: compareOne(
+    (at) => fromLogits(at, (labels) => strongestWrongClass(logitsOf(at, 'adversarial'), labels)),
+    exact,
+  ),
+  kappa: compareOne(({ recorded }) => recorded.facts.get('kappa'), exact),
+  weights: compareOne(({ recorded }) => recorded.facts.get('weight'), valueTolerance),
+  grads: compareNamed(({ recorded }) => recorded.gradients, parameterNames, gradientTolerance),
+  weightDiff: compareNamed(directions, parameterNames, gradientTolerance),
+  paramsAfter: compareNamed(({ recorded }) => recorded.parameters, parameterNames, stateTolerance),
+  bnAfterLoss: compareNamed(({ recorded }) => recorded.statisticsAfterLoss, statisticNames, stateTolerance),
+  bnAfter: compareNamed(({ recorded }) => recorded.statistics, statisticNames, stateTolerance),
+  forwardLog: compareForwardLog,
+};
+
+const comparatorOf = (name: string): Compare | undefined => (/^x[A-Z]/.test(name) ? point : fields[name]);
+
+/** Compares every field of one step; a field that nobody knows is a failure. */
+export function compareStep(step: Golden, at: StepComparison): void {
+  for (const [name, expected] of Object.entries(step)) {
+    const compare = comparatorOf(name);
+    if (compare) compare(expected, at, name);
+    else at.comparison.fail(name, `steps[${at.index}].${name} is a field that this version cannot check`);
+  }
+}
+
+/** Compares the way of the attack in the first step. */
+export function compareTrace(trace: Golden, at: StepComparison): void {
+  const { comparison, recorded, method } = at;
+  for (const [name, expected] of Object.entries(trace)) {
+    const quantity = `trace.${name}`;
+    if (name === 'innerLoss') {
+      const sum = method.innerReduction === 'sum';
+      const own = recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1));
+      comparison.compare({ quantity }, own, expected as number[], valueTolerance);
+    } else if (name === 'selection') {
+      (expected as Golden[]).forEach((chosen, i) => {
+        for (const which of ['upper', 'lower'] as const) {
+          const part = `${quantity}[${i}].${which}`;
+          const own = recorded.updates[i]?.choice?.[which];
+          comparison.compare({ quantity, part }, own, numbersOf(chosen[which], part), exact);
+        }
+      });
+    } else if (/^x[A-Z]/.test(name) && Array.isArray(expected)) {
+      const role = roleOf(name.slice(1));
+      const own = recorded.updates.filter(({ points }) => role in points);
+      expected.forEach((value, i) => {
+        const part = `${quantity}[${i}]`;
+        comparison.compare({ quantity, part }, own[i + 1]?.points[role], numbersOf(value, part), pointTolerance);
+      });
+    } else comparison.fail(quantity, 'a field that this version cannot check');
+  }
+}

@@ -1,0 +1,204 @@
+import type { PluginSpec, Role, SgdOptions } from '@bulwark/core';
+import { fieldReader, malformed, type FieldReader, type Golden } from '../golden.js';
+
+/** A golden case's method in the words of a config. */
+export interface Method {
+  readonly objective: PluginSpec;
+  readonly weightPerturber?: PluginSpec;
+  readonly sgd: SgdOptions;
+  readonly epsilon: number;
+  /** Relative length of the weight perturbation. */
+  readonly gamma: number;
+  readonly outerPasses: readonly Role[];
+  /** How the case reduces the loss of its attack over the batch. */
+  readonly innerReduction: 'sum' | 'mean';
+}
+
+/** Role of a point by its name in golden files: `adv2` is the second neighbour. */
+export function roleOf(golden: string): Role {
+  const [, name = golden, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(golden) ?? [];
+  const known: Record<string, Role> = {
+    nat: 'natural',
+    adv: 'adversarial',
+    col: 'collaborative',
+    cw: 'carlini-wagner',
+    bridge: 'bridge',
+  };
+  const role = known[name.toLowerCase()];
+  if (!role) throw malformed(`${golden} is not the name of a point`);
+  return index ? `${role}-${index}` : role;
+}
+
+const discrepancies: Record<string, string> = {
+  kl: 'kl',
+  symkl: 'symmetric-kl',
+  js: 'js',
+  jsReversed: 'js-reversed',
+  l2: 'squared-l2',
+};
+
+const modes: Record<string, string> = { eval: 'eval', train: 'train', 'train-notrack': 'batch' };
+
+/** Config name of a golden value; an unknown one stays as it is, and the config check refuses it by name. */
+const named = (names: Record<string, string>, value: unknown) => names[String(value)] ?? value;
+
+const defined = (options: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
+interface Reading {
+  readonly hyper: FieldReader;
+  readonly noise: Golden | undefined;
+  readonly outerPasses: readonly string[] | undefined;
+}
+
+const discrepancyOf = ({ hyper }: Reading) => {
+  const reg = hyper.take('reg');
+  return {
+    discrepancy: reg === undefined ? undefined : named(discrepancies, reg),
+    detachTarget: hyper.take('detachTarget'),
+  };
+};
+
+const innerOf = ({ hyper, noise }: Reading, uniform: 'uniform' | 'unclipped-uniform') => {
+  const attackBn = hyper.take('attackBn');
+  return defined({
+    steps: hyper.take('K'),
+    stepSize: hyper.take('alpha'),
+    start: noise === undefined ? 'none' : noise['dist'] === 'normal' ? 'gaussian' : uniform,
+    startScale: noise?.['dist'] === 'normal' ? noise['scale'] : undefined,
+    mode: attackBn === undefined ? undefined : named(modes, attackBn),
+  });
+};
+
+const passesOf = ({ outerPasses }: Reading) => outerPasses?.map(roleOf);
+
+/** ST's collaborative pass leaves running statistics alone, unless the case says otherwise. */
+const squeezePasses = (reading: Reading) => {
+  const track = reading.hyper.take('trackCollaborative');
+  return passesOf(reading)?.map((role) => (role === 'collaborative' && !track ? 'collaborative:batch' : role));
+};
+
+const trades = (use: string) => (reading: Reading) => ({
+  use,
+  beta: reading.hyper.take('beta'),
+  ...discrepancyOf(reading),
+  entropyWeight: reading.hyper.take('entropyWeight'),
+  inner: innerOf(reading, 'unclipped-uniform'),
+  passes: passesOf(reading),
+});
+
+const st = (use: string) => (reading: Reading) => ({
+  use,
+  beta: reading.hyper.take('beta'),
+  ...discrepancyOf(reading),
+  noSwapWhenNoBenign: reading.hyper.take('noSwapWhenNoBenign'),
+  entropyWeight: reading.hyper.take('entropyWeight'),
+  inner: innerOf(reading, 'unclipped-uniform'),
+  passes: squeezePasses(reading),
+});
+
+const weightFunctions: Record<string, string> = { Tanh: 'tanh', Sigmoid: 'sigmoid', Discrete: 'discrete' };
+
+const methods: Record<string, (reading: Reading) => Record<string, unknown>> = {
+  AT: (reading) => ({
+    use: 'at',
+    riceBookkeeping: reading.hyper.take('cleanForwardAfterStep'),
+    inner: innerOf(reading, 'uniform'),
+    passes: passesOf(reading),
+  }),
+  TRADES: trades('trades'),
+  RST: trades('rst'),
+  MART: (reading) => ({
+    use: 'mart',
+    beta: reading.hyper.take('beta'),
+    inner: innerOf(reading, 'unclipped-uniform'),
+    passes: passesOf(reading),
+  }),
+  ST: st('st'),
+  'ST-RST': st('st-rst'),
+  COLLAB: (reading) => ({
+    use: 'collaborative',
+    beta: reading.hyper.take('beta'),
+    ...discrepancyOf(reading),
+    inner: innerOf(reading, 'unclipped-uniform'),
+    passes: passesOf(reading),
+  }),
+  GAIRAT: (reading) => {
+    const weights = reading.hyper.take('func');
+    return {
+      use: 'gairat',
+      lambda: reading.hyper.take('lambda'),
+      weights: weights === undefined ? undefined : named(weightFunctions, weights),
+      burnIn: 0,
+      inner: innerOf(reading, 'uniform'),
+      passes: passesOf(reading),
+    };
+  },
+  'GAIR-RST': (reading) => ({
+    use: 'gair-rst',
+    beta: reading.hyper.take('beta'),
+    lambda: reading.hyper.take('lambda'),
+    burnIn: 0,
+    inner: innerOf(reading, 'unclipped-uniform'),
+    passes: passesOf(reading),
+  }),
+  BAT: (reading) => ({
+    use: 'bat',
+    beta: reading.hyper.take('beta'),
+    bridges: reading.hyper.take('bridges'),
+    inner: innerOf(reading, 'uniform'),
+  }),
+};
+
+function objectiveOf(name: string, reading: Reading): PluginSpec {
+  const dagger = name.endsWith('-dagger');
+  const base = dagger ? name.slice(0, -'-dagger'.length) : name;
+  const read = methods[base];
+  if (!read)
+    throw malformed(`method ${name} is not known; known: ${Object.keys(methods).join(', ')}, each with -dagger`);
+  // two neighbours make their passes from those of the base method
+  const spec = defined(read(dagger ? { ...reading, outerPasses: undefined } : reading)) as PluginSpec;
+  if (!dagger) return spec;
+  const told = reading.hyper.take('base');
+  if (told !== undefined && told !== spec.use) throw malformed(`base is ${String(told)} in a case of ${name}`);
+  return defined({ use: 'two-neighbours', of: spec, combine: reading.hyper.take('combine') }) as PluginSpec;
+}
+
+function perturberOf(hyper: FieldReader): PluginSpec | undefined {
+  const use = hyper.take('wp');
+  if (use === undefined || use === null || use === 'none') return undefined;
+  hyper.take('proxyLr'); // the learning rate of the authors' proxy cancels out
+  const options = { use, gamma: hyper.take('gamma') };
+  if (use !== 'rwp') return defined(options) as unknown as PluginSpec;
+  const more = { maxLoss: hyper.take('cMin'), steps: hyper.take('rwpSteps'), perLayer: hyper.take('perLayer') };
+  return defined({ ...options, ...more }) as unknown as PluginSpec;
+}
+
+/** Reads `method` and `hyper`. @throws BulwarkError NUMERICS_MISMATCH for a method or hyper-parameter that cannot be run */
+export function readMethod(method: string, hyperparameters: Golden, firstNoise: Golden | undefined): Method {
+  const hyper = fieldReader(hyperparameters);
+  const [name] = method.split('+') as [string];
+  const outerPasses = hyper.take('outerPasses') as string[] | undefined;
+  const objective = objectiveOf(name, { hyper, noise: firstNoise, outerPasses });
+  const weightPerturber = perturberOf(hyper);
+  const told = method.split('+')[1]?.toLowerCase();
+  if (told !== weightPerturber?.use)
+    throw malformed(`method is ${method}, hyper.wp is ${weightPerturber?.use ?? 'absent'}`);
+  const result: Method = {
+    objective,
+    weightPerturber,
+    sgd: {
+      learningRate: Number(hyper.take('lr')),
+      momentum: Number(hyper.take('momentum') ?? 0),
+      weightDecay: Number(hyper.take('weightDecay') ?? 0),
+      nesterov: Boolean(hyper.take('nesterov') ?? false),
+    },
+    epsilon: Number(hyper.take('eps')),
+    gamma: Number(hyperparameters['gamma'] ?? 0),
+    outerPasses: (outerPasses ?? []).map(roleOf),
+    innerReduction: /^(TRADES|RST|GAIR-RST)/.test(name) ? 'sum' : 'mean',
+  };
+  const left = hyper.left();
+  if (left.length > 0) throw malformed(`hyper.${left.join(', hyper.')} cannot be run with ${method}`);
+  return result;
+}

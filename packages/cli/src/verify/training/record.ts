@@ -1,0 +1,148 @@
+import {
+  createSgd,
+  disposeOutcome,
+  norms,
+  trainStep,
+  type Batch,
+  type Classifier,
+  type CraftObservation,
+  type Objective,
+  type Optimizer,
+  type Role,
+  type WeightPerturber,
+} from '@bulwark/core';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Golden } from '../golden.js';
+import type { Method } from './method.js';
+import { recordedNoise } from './noise.js';
+
+export type Values = Float32Array | Int32Array;
+export type Named = ReadonlyMap<string, Values>;
+
+/** One update of an attack as numbers. */
+export interface RecordedUpdate {
+  readonly points: Readonly<Record<string, Values>>;
+  readonly loss: Values;
+  readonly choice?: { readonly upper: Values; readonly lower: Values };
+}
+
+/** Everything one training step computed, as numbers. */
+export interface RecordedStep {
+  readonly total: number;
+  /** Means of the loss terms by name. */
+  readonly terms: ReadonlyMap<string, number>;
+  readonly points: Named;
+  readonly facts: Named;
+  readonly logits: ReadonlyMap<Role, { readonly values: Values; readonly shape: readonly number[] }>;
+  readonly gradients: Named;
+  /** Weight offsets as they were made, before they are scaled back by gamma. */
+  readonly offsets: Named;
+  readonly updates: readonly RecordedUpdate[];
+  readonly parameters: Named;
+  /** Running statistics after the outer passes, and after everything. */
+  readonly statisticsAfterLoss: Named;
+  readonly statistics: Named;
+  /** Number of times that running statistics were updated. */
+  readonly statisticsUpdates: number;
+  readonly noiseLeft: number;
+}
+
+const read = (tensor: tf.Tensor): Values => tensor.dataSync().slice() as Values;
+const readAll = (tensors: Iterable<readonly [string, tf.Tensor]>): Named =>
+  new Map([...tensors].map(([name, tensor]) => [name, read(tensor)]));
+
+const recordUpdate = ({ points, loss, choice }: CraftObservation): RecordedUpdate => ({
+  points: Object.fromEntries(Object.entries(points).map(([role, point]) => [role, read(point)])),
+  loss: read(loss),
+  ...(choice && { choice: { upper: read(choice.upper), lower: read(choice.lower) } }),
+});
+
+/** Makes the training steps of a case, one after the other, through the trainer's own step. */
+export interface StepRecorder {
+  step(noise: readonly Golden[]): RecordedStep;
+  dispose(): void;
+}
+
+export interface RecorderParts {
+  readonly model: Classifier;
+  readonly batch: Batch;
+  readonly objective: Objective;
+  readonly weightPerturber?: WeightPerturber;
+  readonly method: Method;
+}
+
+/** Wraps optimizer, perturber and model to see what passes through them; nothing of the step itself is different. */
+export function createRecorder({ model, batch, objective, weightPerturber, method }: RecorderParts): StepRecorder {
+  const sgd = createSgd(method.sgd);
+  let seen: { offsets: Named; afterLoss: Named; statisticsUpdates: number };
+
+  const watchedModel: Classifier = {
+    ...model,
+    forward(images, mode) {
+      if (mode === 'train') seen.statisticsUpdates++;
+      return model.forward(images, mode);
+    },
+    applyStatistics(statistics) {
+      seen.statisticsUpdates++;
+      model.applyStatistics(statistics);
+    },
+  };
+  const watchedOptimizer: Optimizer = {
+    ...sgd,
+    apply(parameters, gradients, learningRate) {
+      seen.afterLoss = readAll(model.statistics);
+      sgd.apply(parameters, gradients, learningRate);
+    },
+  };
+  const watchedPerturber: WeightPerturber | undefined = weightPerturber && {
+    ...weightPerturber,
+    perturb(context) {
+      const offsets = weightPerturber.perturb(context);
+      if (offsets) seen.offsets = readAll(offsets);
+      return offsets;
+    },
+  };
+
+  return {
+    step(noise) {
+      seen = { offsets: new Map(), afterLoss: new Map(), statisticsUpdates: 0 };
+      const { random, left } = recordedNoise(noise);
+      const updates: RecordedUpdate[] = [];
+      const outcome = trainStep(batch, {
+        model: watchedModel,
+        objective,
+        weightPerturber: watchedPerturber,
+        optimizer: watchedOptimizer,
+        learningRate: method.sgd.learningRate,
+        context: {
+          model: watchedModel,
+          threat: { norm: norms.linf, epsilon: method.epsilon },
+          random,
+          epoch: 0,
+          epochs: 1,
+          observe: (observation) => updates.push(recordUpdate(observation)),
+        },
+      });
+      const { loss, crafted } = outcome;
+      const [total, ...terms] = read(loss.values);
+      const recorded: RecordedStep = {
+        total: total!,
+        terms: new Map(objective.terms.map(({ name }, i) => [name, terms[i]!])),
+        points: readAll(Object.entries(crafted.points)),
+        facts: readAll(Object.entries(crafted.facts ?? {})),
+        logits: new Map([...loss.logits].map(([role, z]) => [role, { values: read(z), shape: z.shape }])),
+        gradients: readAll(loss.gradients),
+        offsets: seen.offsets,
+        updates,
+        parameters: readAll(model.parameters),
+        statisticsAfterLoss: seen.afterLoss,
+        statistics: readAll(model.statistics),
+        statisticsUpdates: seen.statisticsUpdates,
+        noiseLeft: left(),
+      };
+      disposeOutcome(outcome);
+      return recorded;
+    },
+    dispose: () => sgd.dispose(),
+  };
+}

@@ -1,0 +1,39 @@
+/** One compared quantity of a case. */
+export interface VerifyRow {
+  readonly quantity: string;
+  /** Largest absolute difference. */
+  readonly absolute: number;
+  /** That difference over the largest absolute expected value of the same array. */
+  readonly relative: number;
+  /** In words, e.g. `2e-5 max(1, |v|)`. */
+  readonly tolerance: string;
+  readonly pass: boolean;
+  /** Why it failed: place, value received, value expected. */
+  readonly reason?: string;
+}
+
+/** What running a case may use. */
+export interface CaseContext {
+  /** File name without folder. */
+  readonly file: string;
+  /** Another JSON file of the same folder, by name without `.json`. @throws if it is not there */
+  readonly read: (name: string) => unknown;
+  /** Path of a file in the same folder, for cases beside which other formats lie. */
+  readonly pathOf: (name: string) => string;
+}
+
+/** Knows one documented format of cases. */
+export interface CaseRunner {
+  readonly kind: string;
+  matches(json: unknown, file: string): boolean;
+  /** @returns one row per quantity, or undefined for a file that only holds data of other cases */
+  run(json: unknown, context: CaseContext): Promise<VerifyRow[] | undefined>;
+}
+
+/** A case with its rows. */
+export interface CaseResult {
+  readonly name: string;
+  readonly kind: string;
+  readonly rows: readonly VerifyRow[];
+  readonly pass: boolean;
+}
