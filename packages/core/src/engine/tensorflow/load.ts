@@ -1,6 +1,7 @@
 import { getKernelsForBackend, registerBackend, unregisterKernel } from '@tensorflow/tfjs-core';
 import { registerTensorflowKernels } from './kernels.js';
 import { installedPackages } from './install/cache.js';
+import { withMemoryErrors } from './memory-errors.js';
 import { wrongBatchNorm, wrongProducts } from './numerics.js';
 import { loadBinding, loadKernels, packageVersion, projectPackage } from './package.js';
 import type { NodePackage } from './package.js';
@@ -66,7 +67,7 @@ function start(candidate: NodePackage): TensorflowEngine {
   const wrong = wrongProducts(binding);
   if (wrong) throw new Error(`it loads but computes wrong numbers: ${wrong}`);
   const wrongFused = wrongBatchNorm(binding);
-  const makeBackend = loadKernels(candidate, binding);
+  const makeBackend = loadKernels(candidate, withMemoryErrors(binding));
   registerTensorflowKernels({ fusedBatchNorm: !wrongFused });
   registerBackend('tensorflow', makeBackend);
   return {

@@ -8,7 +8,7 @@ import { commitSlot, engineFolder, packageFolder, readSlot, slotName, sweepLefto
 import type { InstalledEngine } from './cache.js';
 import { compileBinding } from './compile.js';
 import { fetchPackage } from './fetch-package.js';
-import { isCudaBuild, librariesAtPath, librariesOfPython } from './libraries.js';
+import { isCudaBuild, librariesAtPath, librariesOfPython, requirePath } from './libraries.js';
 import type { NativeLibraries } from './libraries.js';
 import { withLock } from './lock.js';
 import { officialDownloadAnswers, runOfficialInstall } from './official.js';
@@ -53,10 +53,18 @@ async function obtainLibraries({ gpu, from, build, progress }: Job): Promise<Nat
   return gpu ? gpuLibrariesFromPip(python, site) : cpuLibrariesFromPip(python, site);
 }
 
-/** Builds tfjs-node's binding here. Returns where its libraries are. */
-async function buildHere(job: Job): Promise<{ source: string; libraries: string }> {
+/** Everything that can be known to be missing before anything is downloaded. */
+async function requireTools(from: string | undefined): Promise<string> {
   requirePlatform();
   const compiler = await requireCompiler();
+  if (from === undefined || from === 'pip' || from.endsWith('.whl')) await requirePython();
+  if (from !== undefined && from !== 'pip') await requirePath(resolve(from));
+  return compiler;
+}
+
+/** Builds tfjs-node's binding here. Returns where its libraries are. */
+async function buildHere(job: Job): Promise<{ source: string; libraries: string }> {
+  const compiler = await requireTools(job.from);
   const libraries = await obtainLibraries(job);
   job.progress(`compiling the binding against ${libraries.source}`);
   await compileBinding(compiler, { build: job.build, packageFolder: job.package.folder, libraries });
@@ -103,6 +111,7 @@ async function sizeOf(folder: string): Promise<number> {
 
 /** Builds in a folder of its own and puts it in place only when it has computed known values in a separate process. */
 async function build({ gpu = false, from, progress = () => {} }: InstallOptions): Promise<InstalledEngine> {
+  if (from !== undefined && from !== 'cdn') await requireTools(from);
   await sweepLeftovers();
   const folder = join(engineFolder(), `build-${slotName(gpu)}-${Date.now()}`);
   try {

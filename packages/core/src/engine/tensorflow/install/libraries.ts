@@ -59,6 +59,11 @@ export function isCudaBuild(libraries: NativeLibraries): boolean {
   return existsSync(info) && /['"]is_cuda_build['"]\s*:\s*True/.test(readFileSync(info, 'utf8'));
 }
 
+/** Refuses a path that holds no TensorFlow; a wheel file is looked into when it is unpacked. */
+export async function requirePath(path: string): Promise<void> {
+  if (!path.endsWith('.whl') || !existsSync(path)) await librariesAtPath(path);
+}
+
 /** The libraries at a path that the user gave: a `tensorflow` folder, a site-packages folder, a C distribution, or a Python interpreter. */
 export async function librariesAtPath(path: string): Promise<NativeLibraries> {
   if (!existsSync(path))
