@@ -4,11 +4,52 @@ import { cutout } from './augment/cutout.js';
 import { horizontalFlip } from './augment/horizontal-flip.js';
 import { mixup } from './augment/mixup.js';
 import { randomCrop } from './augment/random-crop.js';
+import { npz, pickle } from './sources/array-set.js';
+import { cifar100Set, cifar10Set } from './sources/cifar.js';
 import { fashionMnistMini } from './sources/fashion-mnist-mini.js';
+import { imageFolder } from './sources/image-folder.js';
+import { fashionMnistSet, mnistSet } from './sources/mnist.js';
+import { rst } from './sources/rst.js';
+import { svhnSet } from './sources/svhn.js';
+import { wholeSetSource } from './sources/whole-set.js';
+
+export const cifar10 = wholeSetSource(cifar10Set);
+export const cifar100 = wholeSetSource(cifar100Set);
+export const svhn = wholeSetSource(svhnSet);
+export const mnist = wholeSetSource(mnistSet);
+export const fashionMnist = wholeSetSource(fashionMnistSet);
 
 /** Every data source and augmentation of this package. */
-export const dataPlugins: Plugin[] = [fashionMnistMini, randomCrop, horizontalFlip, cutout, mixup, cutmix];
+export const dataPlugins: Plugin[] = [
+  fashionMnistMini,
+  fashionMnist,
+  mnist,
+  cifar10,
+  cifar100,
+  svhn,
+  imageFolder,
+  npz,
+  pickle,
+  rst,
+  randomCrop,
+  horizontalFlip,
+  cutout,
+  mixup,
+  cutmix,
+];
 
-export { fashionMnistMini, randomCrop, horizontalFlip, cutout, mixup, cutmix };
+export { cutmix, cutout, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
+export { benchmarkPipeline } from './benchmark.js';
+export { describeData, sampleSheet, type SplitFacts } from './describe.js';
+export { fetchDataSet, type Fetched, type FetchOptions } from './fetch/fetch.js';
+export { type OnProgress, type Progress } from './fetch/transfer.js';
+export { dataFolder, dataRoot } from './folder.js';
 export { readIdx, writeIdx, type IdxArray } from './formats/idx.js';
-export { firstExamples, split, stratifiedHoldOut } from './splits.js';
+export { encodePng } from './formats/image.js';
+export { readMat5, type MatArray } from './formats/mat5.js';
+export { readNpy, writeNpy, type NpyArray, type NpyValues } from './formats/npy.js';
+export { readNpz, writeNpz } from './formats/npz.js';
+export { pseudoLabels, selectPseudoLabels, type PseudoLabels } from './pseudo-labels.js';
+export { readArraySet } from './sources/array-set.js';
+export { rstSampler, type RstMixture } from './sources/rst-sampler.js';
+export { firstExamples, stratifiedHoldOut } from './splits.js';

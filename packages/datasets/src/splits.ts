@@ -71,7 +71,21 @@ export function stratifiedHoldOut(
   return { kept: all.filter((i) => !isHeld[i]), held: all.filter((i) => isHeld[i]) };
 }
 
-/** What the options make of a whole training and test set. */
+/** Takes the held-out examples out of a set by moving the others together in its own buffer, so that memory does not hold it twice. */
+function takeOut(
+  set: ImageSet,
+  { kept, held }: { kept: Int32Array; held: Int32Array },
+): { rest: ImageSet; heldOut: ImageSet } {
+  const heldOut = subset(set, held);
+  const size = set.shape[0] * set.shape[1] * set.shape[2];
+  kept.forEach((from, to) => {
+    set.images.copyWithin(to * size, from * size, (from + 1) * size);
+    set.labels[to] = set.labels[from]!;
+  });
+  return { rest: firstExamples(set, kept.length), heldOut };
+}
+
+/** What the options make of a whole training and test set. Takes the training set over: its buffer is reordered. */
 export function split(
   whole: { train: ImageSet; test: ImageSet },
   options: SplitOptions & { name: string },
@@ -92,10 +106,10 @@ export function split(
       `data.validation: ${count} examples cannot be held out of the ${countOf(train)} training examples of ${options.name}`,
       { cure: 'lower `validation`, or set it to 0' },
     );
-  const { kept, held } = stratifiedHoldOut(train.labels, { count, seed: options.splitSeed });
+  const { rest, heldOut } = takeOut(train, stratifiedHoldOut(train.labels, { count, seed: options.splitSeed }));
   return {
-    train: subset(train, kept),
-    validation: subset(train, held),
+    train: rest,
+    validation: heldOut,
     test,
     notes: [
       ...limits,

@@ -1,4 +1,4 @@
-import { defineAugmentation, integer } from '@bulwark/core';
+import { defineAugmentation, integer, type RawBatch } from '@bulwark/core';
 import { z } from 'zod';
 
 /**
@@ -18,27 +18,44 @@ export const randomCrop = defineAugmentation({
   create: ({ padding, fill }) => ({
     apply(batch, random) {
       const [height, width, channels] = batch.shape;
-      const size = height * width * channels;
-      const original = new Float32Array(size);
+      const row = width * channels;
+      const size = height * row;
+      const paddedRow = row + 2 * padding * channels;
+      // its border stays zero; only its inside is written, image after image
+      const padded = new Float32Array((height + 2 * padding) * paddedRow);
       for (let start = 0; start < batch.pixels.length; start += size) {
-        const top = random.integer(2 * padding + 1) - padding;
-        const left = random.integer(2 * padding + 1) - padding;
-        original.set(batch.pixels.subarray(start, start + size));
-        let to = start;
+        const top = random.integer(2 * padding + 1);
+        const left = random.integer(2 * padding + 1);
         for (let y = 0; y < height; y++) {
-          const fromY = fill === 'reflect' ? mirrored(y + top, height) : y + top;
-          for (let x = 0; x < width; x++) {
-            const fromX = fill === 'reflect' ? mirrored(x + left, width) : x + left;
-            const inside = fromY >= 0 && fromY < height && fromX >= 0 && fromX < width;
-            const from = (fromY * width + fromX) * channels;
-            for (let c = 0; c < channels; c++) batch.pixels[to++] = inside ? original[from + c]! : 0;
-          }
+          const from = start + y * row;
+          padded.set(batch.pixels.subarray(from, from + row), (y + padding) * paddedRow + padding * channels);
+        }
+        if (fill === 'reflect') reflectBorder(padded, batch.shape, padding);
+        for (let y = 0; y < height; y++) {
+          const from = (y + top) * paddedRow + left * channels;
+          batch.pixels.set(padded.subarray(from, from + row), start + y * row);
         }
       }
       return batch;
     },
   }),
 });
+
+/** Fills the border of a padded image with its mirrored inside: first the columns, then whole rows. */
+function reflectBorder(padded: Float32Array, [height, width, channels]: RawBatch['shape'], padding: number): void {
+  const paddedWidth = width + 2 * padding;
+  for (let y = padding; y < padding + height; y++)
+    for (let x = 0; x < paddedWidth; x++) {
+      const from = (y * paddedWidth + padding + mirrored(x - padding, width)) * channels;
+      if (x < padding || x >= padding + width)
+        padded.copyWithin((y * paddedWidth + x) * channels, from, from + channels);
+    }
+  for (let y = 0; y < height + 2 * padding; y++) {
+    const from = (padding + mirrored(y - padding, height)) * paddedWidth * channels;
+    if (y < padding || y >= padding + height)
+      padded.copyWithin(y * paddedWidth * channels, from, from + paddedWidth * channels);
+  }
+}
 
 /** Reflection at both borders: -1 -> 1, n -> n - 2; periodic, so that any padding is allowed. */
 function mirrored(position: number, n: number): number {

@@ -1,0 +1,69 @@
+import { BulwarkError, checkImageSet, countOf, defineDataSource, integer, plugin, type ImageSet } from '@bulwark/core';
+import { z } from 'zod';
+import { rstSampler } from './rst-sampler.js';
+
+/** One set after the other. */
+function concatenate(a: ImageSet, b: ImageSet): ImageSet {
+  const images = new Uint8Array(a.images.length + b.images.length);
+  images.set(a.images);
+  images.set(b.images, a.images.length);
+  const labels = new Int32Array(a.labels.length + b.labels.length);
+  labels.set(a.labels);
+  labels.set(b.labels, a.labels.length);
+  return { images, labels, shape: a.shape };
+}
+
+function refuse(what: string, cure: string): never {
+  throw new BulwarkError('DATA_CORRUPT', `rst: ${what}`, { cure });
+}
+
+/**
+ * Labelled and pseudo-labelled images in every batch, for RST and ST-RST. Validation and test are those of the labelled source; of the
+ * unlabelled one, only the training set is used. Examples labelled -1 take part in the consistency term alone.
+ */
+export const rst = defineDataSource({
+  name: 'rst',
+  summary:
+    'Mixes a labelled and a pseudo-labelled data set with a fixed share per batch, as robust self-training does.',
+  cite: 'Carmon et al., 2019, section 4; arXiv:1905.13736',
+  options: {
+    labelled: plugin('data').describe('the labelled data set'),
+    unlabelled: plugin('data').describe('the pseudo-labelled one, e.g. { use: npz, train: pseudo.npz }'),
+    unlabelledFraction: z
+      .union([z.literal(-1), z.number().min(0).lt(1)])
+      .default(0.5)
+      .describe('share of pseudo-labelled images in a batch; -1: one common pool'),
+    epochSize: integer({ min: 1 })
+      .default(50000)
+      .describe('an epoch is epochSize / batchSize batches, rounded up, whatever the sizes of the data sets'),
+  },
+  async create({ labelled: labelledSpec, unlabelled: unlabelledSpec, unlabelledFraction, epochSize }, services) {
+    const labelled = await services.make('data', labelledSpec);
+    const unlabelled = await services.make('data', unlabelledSpec);
+    if (unlabelled.shape.join() !== labelled.shape.join())
+      refuse(`unlabelled images are [${unlabelled.shape}], labelled ones [${labelled.shape}]`, 'both need one shape');
+    if (countOf(labelled.train) === 0 || countOf(unlabelled.train) === 0)
+      refuse(
+        `${countOf(labelled.train)} labelled and ${countOf(unlabelled.train)} unlabelled images`,
+        'neither may be empty',
+      );
+    const classes = labelled.classNames.length;
+    checkImageSet(unlabelled.train, { name: `rst: unlabelled (${unlabelled.name})`, classes });
+    const counts = { labelled: countOf(labelled.train), unlabelled: countOf(unlabelled.train) };
+    return {
+      name: 'rst',
+      shape: labelled.shape,
+      classNames: labelled.classNames,
+      train: concatenate(labelled.train, unlabelled.train),
+      ...(labelled.validation && { validation: labelled.validation }),
+      test: labelled.test,
+      sampler: ({ batchSize }) =>
+        rstSampler({ ...counts, unlabelledFraction, batchesPerEpoch: Math.ceil(epochSize / batchSize) }, { batchSize }),
+      notes: [
+        ...(labelled.notes ?? []),
+        ...(unlabelled.notes ?? []),
+        `${counts.labelled} labelled and ${counts.unlabelled} pseudo-labelled images, share per batch ${unlabelledFraction}.`,
+      ],
+    };
+  },
+});

@@ -1,0 +1,46 @@
+import { checkImageSet, defineDataSource, type ImageSet, type ImageShape } from '@bulwark/core';
+import { dataFolder, folderOption } from '../folder.js';
+import { split, splitOptions } from '../splits.js';
+
+/** A published data set: where its files are and how they are read. */
+export interface WholeSet {
+  readonly name: string;
+  readonly summary: string;
+  readonly cite: string;
+  readonly shape: ImageShape;
+  readonly classNames: readonly string[];
+  readonly notes: readonly string[];
+  /** Default number of held-out training examples. */
+  readonly validation: number;
+  /** Reads the training and the test set from the folder; throws DATA_MISSING or DATA_CORRUPT. */
+  read(folder: string): { train: ImageSet; test: ImageSet };
+}
+
+/** The data source over a published data set. */
+export function wholeSetSource(set: WholeSet) {
+  return defineDataSource({
+    name: set.name,
+    summary: set.summary,
+    cite: set.cite,
+    options: { folder: folderOption, ...splitOptions({ validation: set.validation }) },
+    create({ folder, ...options }, services) {
+      const { train, test } = readWholeSet(set, dataFolder(set.name, { folder, baseFolder: services.baseFolder }));
+      const parts = split({ train, test }, { ...options, name: set.name });
+      return {
+        name: set.name,
+        shape: set.shape,
+        classNames: set.classNames,
+        ...parts,
+        notes: [...set.notes, ...(parts.notes ?? [])],
+      };
+    },
+  });
+}
+
+/** Both sets, checked. */
+export function readWholeSet(set: WholeSet, folder: string): { train: ImageSet; test: ImageSet } {
+  const { train, test } = set.read(folder);
+  const check = (part: ImageSet, name: string) =>
+    checkImageSet(part, { name: `${set.name} (${name})`, classes: set.classNames.length });
+  return { train: check(train, 'train'), test: check(test, 'test') };
+}
