@@ -17,14 +17,12 @@ export type Sides = {
 /** Something of the natural, the collaborative and the adversarial point, in this order, each `[batch, ...]`. */
 export type Triplet<T extends tf.Tensor> = readonly [natural: T, collaborative: T, adversarial: T];
 
-const side = (natural: tf.Tensor, collaborativeBeforeAdversarial: tf.Tensor): Side => {
-  const other = tf.logicalNot(natural);
-  const mask = (chosen: tf.Tensor) => tf.cast(chosen, 'float32') as tf.Tensor1D;
-  return {
-    natural: mask(natural),
-    collaborative: mask(tf.logicalAnd(other, collaborativeBeforeAdversarial)),
-    adversarial: mask(tf.logicalAnd(other, tf.logicalNot(collaborativeBeforeAdversarial))),
-  };
+/** 0 and 1 by arithmetic: of all comparisons only `greaterEqual` may stand on a tape in TensorFlow.js. */
+const mask = (condition: tf.Tensor) => tf.cast(condition, 'float32') as tf.Tensor1D;
+
+const side = (natural: tf.Tensor1D, collaborativeBeforeAdversarial: tf.Tensor1D): Side => {
+  const collaborative = tf.mul<tf.Tensor1D>(tf.sub(1, natural), collaborativeBeforeAdversarial);
+  return { natural, collaborative, adversarial: tf.sub(tf.sub(1, natural), collaborative) };
 };
 
 /**
@@ -38,8 +36,8 @@ export function chooseSides(logits: Triplet<tf.Tensor2D>, labels: tf.Tensor1D): 
   return tf.tidy(() => {
     const [n, c, a] = logits.map((z) => trueClassProbability(z, labels)) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
     return {
-      upper: side(tf.logicalAnd(tf.lessEqual(n, c), tf.lessEqual(n, a)), tf.lessEqual(c, a)),
-      lower: side(tf.logicalAnd(tf.greaterEqual(n, c), tf.greaterEqual(n, a)), tf.greaterEqual(c, a)),
+      upper: side(tf.mul(mask(tf.greaterEqual(c, n)), mask(tf.greaterEqual(a, n))), mask(tf.greaterEqual(a, c))),
+      lower: side(tf.mul(mask(tf.greaterEqual(n, c)), mask(tf.greaterEqual(n, a))), mask(tf.greaterEqual(c, a))),
     };
   });
 }
