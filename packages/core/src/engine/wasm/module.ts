@@ -7,6 +7,7 @@ import { plainKernels, relaxedKernels } from './kernels.wasm.js';
 export interface WasmBackend {
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   disposeData(dataId: object): boolean;
+  incRef(dataId: object): void;
   readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
   readonly wasm: { readonly asm: { readonly memory: WebAssembly.Memory }; _malloc(bytes: number): number };
 }

@@ -1,5 +1,6 @@
-import { backend_util, getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { backend_util, getKernel, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
 import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { BulwarkError } from '../../errors.js';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
 import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
 import type { ConvGeometry, Shape4D } from './conv2d.js';
@@ -92,9 +93,17 @@ function putElementwise(
 ): void {
   put<Infos, Record<string, number>>(kernelName, (backend, inputs, attrs) => {
     const shape = inputs[names[0]!]!.shape;
-    const output = allocate(backend, shape);
+    for (const name of names) {
+      const found = inputs[name]!.shape;
+      if (util.arraysEqual(found, shape)) continue;
+      throw new BulwarkError(
+        'BATCH_INVALID',
+        `${kernelName}: ${name} has shape [${found.join(', ')}]; allowed: [${shape.join(', ')}]`,
+      );
+    }
     const size = shape.reduce((product, side) => product * side, 1);
     const addresses = names.map((name) => addressOf(backend, inputs[name]!));
+    const output = allocate(backend, shape);
     kernelsOn(backend).kernels[kernel](
       ...addresses,
       addressOf(backend, output),
@@ -105,10 +114,22 @@ function putElementwise(
   });
 }
 
+/**
+ * TensorFlow.js's own Identity copies the values, and a tape clones every tensor that it saves; sharing them, as all other
+ * backends do, halves the memory of a training step.
+ */
+function putIdentity(): void {
+  put<{ x: TensorInfo }, unknown>('Identity', (backend, { x }) => {
+    backend.incRef(x.dataId);
+    return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+  });
+}
+
 /** Registers Bulwark's kernels for the `wasm` backend; safe to call again. */
 export function registerWasmKernels(): void {
   putConvolutions();
   putNormalisation();
+  putIdentity();
   putElementwise('BulwarkRelu', { kernel: 'relu', names: ['x'] });
   putElementwise('BulwarkReluGrad', { kernel: 'reluGrad', names: ['dy', 'y'] });
   putElementwise('BulwarkSignOf', { kernel: 'signOf', names: ['x'] });
