@@ -5,6 +5,7 @@ import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { trainCommand } from './commands/train.js';
+import { verifyCommand } from './commands/verify.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -15,7 +16,7 @@ export function program(): Command {
     .version(version)
     .option('--debug', 'show stack traces')
     .addHelpText('after', '\nStart with:\n  bulwark demo\n  bulwark init && bulwark train bulwark.yaml');
-  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand()];
+  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand(), verifyCommand()];
   for (const command of commands) root.addCommand(command.exitOverride());
   return root.exitOverride().showHelpAfterError('(add --help for usage)');
 }

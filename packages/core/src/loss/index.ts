@@ -2,4 +2,4 @@ export { crossEntropy, logSoftmax, oneHotLabels, trueClassProbability } from './
 export { discrepancy, discrepancyNames, type Discrepancy, type DiscrepancyName } from './discrepancy.js';
 export { dlr, targetedDlr } from './dlr.js';
 export { margin, strongestWrongClass } from './margin.js';
-export { stopGradient } from './stop-gradient.js';
+export { stopGradient, withoutGradient } from './stop-gradient.js';

@@ -9,3 +9,18 @@ const identityWithoutGradient = tf.customGrad((x) => ({
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   return identityWithoutGradient(x) as T;
 }
+
+/**
+ * The value of `compute(inputs)`, a constant to differentiation: for comparisons and other operations that have no gradient at
+ * all, whose use on the tape would be an error.
+ */
+export function withoutGradient<T extends tf.Tensor>(
+  compute: (...inputs: tf.Tensor[]) => T,
+  ...inputs: readonly tf.Tensor[]
+): T {
+  const constant = tf.customGrad(() => ({
+    value: compute(...inputs),
+    gradFunc: () => inputs.map((input) => tf.zerosLike(input)),
+  }));
+  return constant(...inputs) as T;
+}

@@ -1,4 +1,4 @@
-import { trueClassProbability } from '@bulwark/core';
+import { trueClassProbability, withoutGradient } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** One of the three points of the triplet per example: three masks `[batch]` float32 of 0 and 1 that add up to 1. */
@@ -17,13 +17,21 @@ export type Sides = {
 /** Something of the natural, the collaborative and the adversarial point, in this order, each `[batch, ...]`. */
 export type Triplet<T extends tf.Tensor> = readonly [natural: T, collaborative: T, adversarial: T];
 
-/** 0 and 1 by arithmetic: of all comparisons only `greaterEqual` may stand on a tape in TensorFlow.js. */
-const mask = (condition: tf.Tensor) => tf.cast(condition, 'float32') as tf.Tensor1D;
-
-const side = (natural: tf.Tensor1D, collaborativeBeforeAdversarial: tf.Tensor1D): Side => {
-  const collaborative = tf.mul<tf.Tensor1D>(tf.sub(1, natural), collaborativeBeforeAdversarial);
-  return { natural, collaborative, adversarial: tf.sub(tf.sub(1, natural), collaborative) };
+/** The masks of one side as rows, `[3, batch]`. */
+const side = (natural: tf.Tensor, collaborativeBeforeAdversarial: tf.Tensor): tf.Tensor2D => {
+  const other = tf.logicalNot(natural);
+  const collaborative = tf.logicalAnd(other, collaborativeBeforeAdversarial);
+  const adversarial = tf.logicalAnd(other, tf.logicalNot(collaborativeBeforeAdversarial));
+  return tf.cast(tf.stack([natural, collaborative, adversarial]), 'float32') as tf.Tensor2D;
 };
+
+/** Both sides, `[6, batch]`. */
+function sideMasks(probabilities: readonly tf.Tensor[]): tf.Tensor2D {
+  const [n, c, a] = probabilities as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const upper = side(tf.logicalAnd(tf.lessEqual(n, c), tf.lessEqual(n, a)), tf.lessEqual(c, a));
+  const lower = side(tf.logicalAnd(tf.greaterEqual(n, c), tf.greaterEqual(n, a)), tf.greaterEqual(c, a));
+  return tf.concat([upper, lower]);
+}
 
 /**
  * Which point of the triplet stands on which side (Squeeze Training, Algorithm 1): the upper side has the lowest, the lower side
@@ -34,10 +42,21 @@ const side = (natural: tf.Tensor1D, collaborativeBeforeAdversarial: tf.Tensor1D)
  */
 export function chooseSides(logits: Triplet<tf.Tensor2D>, labels: tf.Tensor1D): Sides {
   return tf.tidy(() => {
-    const [n, c, a] = logits.map((z) => trueClassProbability(z, labels)) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+    const masks = withoutGradient(
+      (...triplet) => sideMasks(triplet.map((z) => trueClassProbability(z as tf.Tensor2D, labels))),
+      ...logits,
+    );
+    const [un, uc, ua, ln, lc, la] = tf.unstack(masks) as [
+      tf.Tensor1D,
+      tf.Tensor1D,
+      tf.Tensor1D,
+      tf.Tensor1D,
+      tf.Tensor1D,
+      tf.Tensor1D,
+    ];
     return {
-      upper: side(tf.mul(mask(tf.greaterEqual(c, n)), mask(tf.greaterEqual(a, n))), mask(tf.greaterEqual(a, c))),
-      lower: side(tf.mul(mask(tf.greaterEqual(n, c)), mask(tf.greaterEqual(n, a))), mask(tf.greaterEqual(c, a))),
+      upper: { natural: un, collaborative: uc, adversarial: ua },
+      lower: { natural: ln, collaborative: lc, adversarial: la },
     };
   });
 }

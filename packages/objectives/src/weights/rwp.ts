@@ -1,4 +1,4 @@
-import { defineWeightPerturber, integer, number, type Gradients, type Reduction } from '@bulwark/core';
+import { defineWeightPerturber, integer, number, withoutGradient, type Gradients, type Reduction } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { kernelsOnly, relativeOffsets } from './kernels.js';
@@ -7,7 +7,12 @@ import { kernelsOnly, relativeOffsets } from './kernels.js';
 export const meanOfSmall =
   (ceiling: number): Reduction =>
   (perExample) =>
-    tf.mean(tf.mul(perExample, tf.cast(tf.less(perExample, ceiling), 'float32'))) as tf.Scalar;
+    tf.mean(
+      tf.mul(
+        perExample,
+        withoutGradient((loss) => tf.cast(tf.less(loss, ceiling), 'float32'), perExample),
+      ),
+    ) as tf.Scalar;
 
 /** Sum of two sets of gradients; takes ownership of both. */
 function added(a: Map<string, tf.Tensor>, b: Map<string, tf.Tensor>): Map<string, tf.Tensor> {

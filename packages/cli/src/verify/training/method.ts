@@ -158,9 +158,10 @@ function objectiveOf(name: string, reading: Reading): PluginSpec {
     throw malformed(`method ${name} is not known; known: ${Object.keys(methods).join(', ')}, each with -dagger`);
   // two neighbours make their passes from those of the base method
   const spec = defined(read(dagger ? { ...reading, outerPasses: undefined } : reading)) as PluginSpec;
-  if (!dagger) return spec;
   const told = reading.hyper.take('base');
-  if (told !== undefined && told !== spec.use) throw malformed(`base is ${String(told)} in a case of ${name}`);
+  if (told !== undefined && String(told).toUpperCase() !== base)
+    throw malformed(`hyper.base is ${String(told)} in a case of ${name}`);
+  if (!dagger) return spec;
   return defined({ use: 'two-neighbours', of: spec, combine: reading.hyper.take('combine') }) as PluginSpec;
 }
 

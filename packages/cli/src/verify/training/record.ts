@@ -42,7 +42,7 @@ export interface RecordedStep {
   /** Running statistics after the outer passes, and after everything. */
   readonly statisticsAfterLoss: Named;
   readonly statistics: Named;
-  /** Number of times that running statistics were updated. */
+  /** Number of times that running statistics were updated until then. */
   readonly statisticsUpdates: number;
   readonly noiseLeft: number;
 }
@@ -74,7 +74,7 @@ export interface RecorderParts {
 /** Wraps optimizer, perturber and model to see what passes through them; nothing of the step itself is different. */
 export function createRecorder({ model, batch, objective, weightPerturber, method }: RecorderParts): StepRecorder {
   const sgd = createSgd(method.sgd);
-  let seen: { offsets: Named; afterLoss: Named; statisticsUpdates: number };
+  let seen: { offsets: Named; afterLoss: Named; statisticsUpdates: number; updatesAfterLoss: number };
 
   const watchedModel: Classifier = {
     ...model,
@@ -91,6 +91,7 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
     ...sgd,
     apply(parameters, gradients, learningRate) {
       seen.afterLoss = readAll(model.statistics);
+      seen.updatesAfterLoss = seen.statisticsUpdates;
       sgd.apply(parameters, gradients, learningRate);
     },
   };
@@ -105,7 +106,7 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
 
   return {
     step(noise) {
-      seen = { offsets: new Map(), afterLoss: new Map(), statisticsUpdates: 0 };
+      seen = { offsets: new Map(), afterLoss: new Map(), statisticsUpdates: 0, updatesAfterLoss: 0 };
       const { random, left } = recordedNoise(noise);
       const updates: RecordedUpdate[] = [];
       const outcome = trainStep(batch, {
@@ -137,7 +138,7 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
         parameters: readAll(model.parameters),
         statisticsAfterLoss: seen.afterLoss,
         statistics: readAll(model.statistics),
-        statisticsUpdates: seen.statisticsUpdates,
+        statisticsUpdates: seen.updatesAfterLoss,
         noiseLeft: left(),
       };
       disposeOutcome(outcome);
