@@ -63,7 +63,7 @@ describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => 
     const margins = margin(logits, batch.labels).dataSync();
     const far = expected.margin.filter((value, i) => Math.abs(margins[i]! + value) > 1e-4);
     expect(far.length).toBeLessThanOrEqual(3);
-    expect([...logits.argMax(1).dataSync()]).toEqual(expected.pred);
+    expect([...tf.argMax(logits, 1).dataSync()]).toEqual(expected.pred);
   };
   const ce: FixedStep = { loss: 'ce', steps: 10, stepSize: 2 / 255, start: 'image' };
 
@@ -91,11 +91,10 @@ describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => 
   });
   it('repeats C&W-linf: PGD on the margin without a confidence clamp', () => {
     const run = golden.cw_inf.runs[0]!;
-    for (const { t, x } of run.iterates)
-      expectImages(attack({ ...ce, loss: 'margin', start: 'random', steps: t }), x);
+    for (const { t, x } of run.iterates) expectImages(attack({ ...ce, loss: 'margin', start: 'random', steps: t }), x);
     expectSummary(attack({ ...ce, loss: 'margin', start: 'random', steps: run.steps }), run.all);
   });
-  it("repeats PGD as TRADES evaluates (0.031, 20 steps of 0.003)", () => {
+  it('repeats PGD as TRADES evaluates (0.031, 20 steps of 0.003)', () => {
     const run = golden.pgd_trades;
     const points = attack({ ...ce, start: 'random', steps: 20, stepSize: 0.003 }, { epsilon: 0.031 });
     expectSummary(points, run.all);
@@ -107,7 +106,7 @@ describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => 
         { ...ce, steps: run.steps, stepSize: run.alpha, start, keep: 'any' },
         { seed: run.seeds[0], epsilon: 0.031 },
       );
-      const wrong = model.forward(points, 'eval').argMax(1).notEqual(batch.labels).dataSync();
+      const wrong = tf.notEqual(tf.argMax(model.forward(points, 'eval'), 1), batch.labels).dataSync();
       expect([...wrong].map((flag) => 1 - flag).join('')).toBe(run.robust_after_all);
     }
   });

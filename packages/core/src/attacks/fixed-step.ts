@@ -15,8 +15,8 @@ export interface FixedStep {
   readonly restarts?: number;
   /** `last`: the last point of a restart counts; `any`: the first misclassified point on the way. */
   readonly keep?: 'last' | 'any';
-  /** A fresh gradient transform (momentum) for every restart. */
-  readonly transform?: () => NonNullable<GradientLoop['transform']>;
+  /** Changes the gradient before each step (momentum). */
+  readonly transform?: GradientLoop['transform'];
 }
 
 interface Target {
@@ -54,7 +54,7 @@ function oneRestart({ images, labels }: Target, options: FixedStep, context: Att
     stepSize: options.stepSize,
     threat,
     loss: (points) => loss(model.forward(points, 'eval')),
-    transform: options.transform?.(),
+    transform: options.transform,
     onPoint: (point, step) => {
       context.progress?.(step / options.steps);
       if (options.keep === 'any') keepFirst(point, step);

@@ -35,11 +35,8 @@ export const pgd = defineAttack({
   },
   create: ({ stepSize, ...options }) => ({
     label: label('pgd', options),
+    settings: { ...options, stepSize },
     run: (images, labels, context) =>
-      fixedStepAttack(
-        { images, labels },
-        { ...options, stepSize: stepSize ?? context.threat.epsilon / 4 },
-        context,
-      ),
+      fixedStepAttack({ images, labels }, { ...options, stepSize: stepSize ?? context.threat.epsilon / 4 }, context),
   }),
 });

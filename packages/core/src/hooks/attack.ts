@@ -27,11 +27,18 @@ export interface AttackObservation {
 export interface Attack {
   /** Shown in results, e.g. `pgd-20`. */
   readonly label: string;
+  /** What the attack was made with, as plain JSON: recorded in results, and what decides whether two results belong together. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /**
+   * The parts of an ensemble in their order. An evaluator runs each part on the examples that survived the parts before it, in full
+   * batches; `run` does the same within one batch.
+   */
+  readonly stages?: readonly Attack[];
   /**
    * @param images `[batch, h, w, c]` float32 in [0, 1]
    * @param labels `[batch]` int32
    * @returns candidates `[batch, h, w, c]` float32 in [0, 1] inside the threat model's ball (minimum-norm attacks may leave an example
    *   untouched); the evaluator judges them, not the attack
    */
-  run(images: tf.Tensor4D, labels: tf.Tensor1D, context: AttackContext): tf.Tensor4D;
+  run(images: tf.Tensor4D, labels: tf.Tensor1D, context: AttackContext): tf.Tensor4D | Promise<tf.Tensor4D>;
 }

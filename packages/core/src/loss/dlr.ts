@@ -9,10 +9,21 @@ const tiny = 1e-12;
 const pick = (logits: tf.Tensor2D, index: tf.Tensor1D): tf.Tensor =>
   tf.sum(tf.mul(logits, oneHotLabels(index, logits.shape[1])), 1);
 
-/** The class with the r-th largest logit for each r up to `count`, each `[batch]` int32: `topk` itself has no gradient. */
-function ranking(logits: tf.Tensor2D, count: number): tf.Tensor1D[] {
-  return tf.unstack(tf.topk(logits, count).indices, 1) as tf.Tensor1D[];
+/**
+ * Masks of the classes with the r-th largest logit for r = 1..count, `[count, batch, classes]`: a constant to differentiation, as
+ * `topk` has no gradient.
+ */
+function rankMasks(logits: tf.Tensor2D, count: number): tf.Tensor3D {
+  return tf.customGrad((...args) => {
+    const z = args[0] as tf.Tensor2D;
+    const ranks = tf.transpose(tf.topk(z, count).indices);
+    return { value: tf.cast(tf.oneHot(ranks, z.shape[1]), 'float32'), gradFunc: () => tf.zerosLike(z) };
+  })(logits) as tf.Tensor3D;
 }
+
+/** The `count` largest logits in descending order, `[count, batch]`, differentiable. */
+const largest = (logits: tf.Tensor2D, count: number): tf.Tensor2D =>
+  tf.sum(tf.mul(rankMasks(logits, count), tf.expandDims(logits, 0)), 2) as tf.Tensor2D;
 
 /**
  * Difference of logits ratio (Croce and Hein, 2020, Eq. 6; arXiv:2003.01690), to be maximised:
@@ -22,9 +33,9 @@ function ranking(logits: tf.Tensor2D, count: number): tf.Tensor1D[] {
  * @returns `[batch]` float32; positive exactly where the example is misclassified, unbounded where z_(1) = z_(3)
  */
 export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const [first, , third] = ranking(logits, 3) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  const [first, , third] = tf.unstack(largest(logits, 3)) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const above = tf.sub(pick(logits, strongestWrongClass(logits, labels)), pick(logits, labels));
-  const spread = tf.sub(pick(logits, first), pick(logits, third));
+  const spread = tf.sub(first, third);
   return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
 }
 
@@ -37,8 +48,8 @@ export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
  * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
  */
 export function targetedDlr(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
-  const [first, , third, fourth] = ranking(logits, 4) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  const [first, , third, fourth] = tf.unstack(largest(logits, 4)) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
   const above = tf.sub(pick(logits, targets), pick(logits, labels));
-  const spread = tf.sub(pick(logits, first), tf.mul(0.5, tf.add(pick(logits, third), pick(logits, fourth))));
+  const spread = tf.sub(first, tf.mul(0.5, tf.add(third, fourth)));
   return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
 }

@@ -33,7 +33,7 @@ export async function validate(validation: Validation): Promise<Record<string, n
     const batch = takeExamples(set, indices);
     hits['clean']! += correct(model, batch.images, batch.labels);
     for (const attack of attacks) {
-      const candidates = attack.run(batch.images, batch.labels, { model, threat, random: randoms.get(attack.label)! });
+      const candidates = await attack.run(batch.images, batch.labels, { model, threat, random: randoms.get(attack.label)! });
       hits[attack.label]! += correct(model, candidates, batch.labels);
       candidates.dispose();
       progress?.({ label: attack.label, share: (from + indices.length) / count });

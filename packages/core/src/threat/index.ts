@@ -1,9 +1,10 @@
 import { l1 } from './l1.js';
+import { projectL1InBox } from './l1-projection.js';
 import { l2 } from './l2.js';
 import { linf } from './linf.js';
 import type { Norm, NormName } from './norm.js';
 
-export { l1, l2, linf };
+export { l1, l2, linf, projectL1InBox };
 export { clipToPixelRange, normNames, overPixels, type Norm, type NormName, type ThreatModel } from './norm.js';
 
 /** The norms by name. */

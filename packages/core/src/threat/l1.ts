@@ -1,49 +1,25 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clipToPixelRange, overPixels, type Norm } from './norm.js';
 import { signOf } from '../engine/ops/index.js';
-
-/** Absolute values, largest first, per example: what the projection's threshold is found on. */
-function thresholds(magnitudes: Float32Array, dimension: number, epsilon: number): Float32Array {
-  const count = magnitudes.length / dimension;
-  const result = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    const sorted = Float64Array.from(magnitudes.subarray(i * dimension, (i + 1) * dimension))
-      .sort()
-      .reverse();
-    let [sum, threshold] = [0, 0];
-    const total = sorted.reduce((a, b) => a + b, 0);
-    if (total > epsilon)
-      for (let j = 0; j < dimension; j++) {
-        sum += sorted[j]!;
-        const candidate = (sum - epsilon) / (j + 1);
-        if (candidate >= sorted[j]!) break;
-        threshold = candidate;
-      }
-    result[i] = threshold;
-  }
-  return result;
-}
+import { projectL1InBox } from './l1-projection.js';
 
 /** The sum of absolute values over all pixels and channels of an image. */
 export const l1: Norm = {
   name: 'l1',
   measure: (perturbation) => tf.tidy(() => tf.sum(tf.abs(perturbation), overPixels) as tf.Tensor1D),
-  /** Euclidean projection onto the ball (Duchi et al., 2008, in float64), then the box. */
-  project: (point, { origin, epsilon }) =>
-    tf.tidy(() => {
-      const perturbation = tf.sub(point, origin);
-      const magnitude = tf.abs(perturbation);
-      const dimension = point.size / point.shape[0];
-      const cut = tf.tensor4d(thresholds(magnitude.dataSync() as Float32Array, dimension, epsilon), [
-        point.shape[0],
-        1,
-        1,
-        1,
-      ]);
-      return clipToPixelRange(
-        tf.add(origin, tf.mul(signOf(perturbation), tf.relu(tf.sub(magnitude, cut)))) as tf.Tensor4D,
-      );
-    }),
+  /** Euclidean projection onto the ball and the box together, in float64 off the engine. */
+  project: (point, { origin, epsilon }) => {
+    const x = origin.dataSync() as Float32Array;
+    const moved = Float32Array.from(point.dataSync() as Float32Array);
+    const dimension = x.length / origin.shape[0];
+    for (let from = 0; from < x.length; from += dimension) {
+      const image = x.subarray(from, from + dimension);
+      const z = Float64Array.from(moved.subarray(from, from + dimension), (value, j) => value - image[j]!);
+      projectL1InBox(z, image, epsilon);
+      for (let j = 0; j < dimension; j++) moved[from + j] = image[j]! + z[j]!;
+    }
+    return tf.tidy(() => clipToPixelRange(tf.tensor4d(moved, point.shape)));
+  },
   /** All of the step on the coordinates with the largest absolute gradient. */
   normalize: (gradient) =>
     tf.tidy(() => {

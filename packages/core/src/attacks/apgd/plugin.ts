@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { defineAttack, integer, number } from '../../plugins/index.js';
+import type { Attack } from '../../hooks/index.js';
+import { apgd, apgdLossNames, type ApgdOptions } from './restarts.js';
+
+/** `apgd-ce`, `apgd-dlr`, `apgd-t`, with what departs from AutoAttack's use of them. */
+function label({ loss, iterations, restarts, eot }: ApgdOptions): string {
+  const name = loss === 'dlr-targeted' ? 'apgd-t' : `apgd-${loss}`;
+  const parts = [iterations !== 100 && `${iterations}`, restarts > 1 && `x${restarts}`, eot > 1 && `eot${eot}`];
+  return [name, ...parts.filter(Boolean)].join('-');
+}
+
+/** The attack with these options, as AutoAttack and the tiers use it. */
+export const apgdAttack = (options: ApgdOptions): Attack => ({
+  label: label(options),
+  settings: { ...options },
+  run: (images, labels, context) => apgd({ images, labels }, options, context),
+});
+
+export const apgdPlugin = defineAttack({
+  name: 'apgd',
+  summary: 'Auto-PGD: no step size to choose; cross-entropy, DLR or targeted DLR, in the linf, l2 or l1 ball.',
+  cite: 'Croce and Hein, 2020, Algorithm 1; arXiv:2003.01690; l1: Croce and Hein, 2021; arXiv:2103.01208',
+  options: {
+    loss: z.enum(apgdLossNames).default('ce').describe('What the attack maximises'),
+    iterations: integer({ min: 1 }).default(100).describe('Iterations per run'),
+    restarts: integer({ min: 1 }).default(1).describe('Runs per example (and target class) while it survives'),
+    targets: integer({ min: 1 }).default(9).describe('Target classes of dlr-targeted: the next most likely ones'),
+    rho: number({ min: 0, max: 1 })
+      .default(0.75)
+      .describe('The step size is halved when fewer steps than this share increased the loss'),
+    eot: integer({ min: 1 }).default(1).describe('Gradients averaged per iteration, for randomised models'),
+    largeRadii: z.boolean().default(false).describe('l1 only: begin in balls of 3 and 2 epsilon'),
+  },
+  create: apgdAttack,
+});

@@ -1,0 +1,112 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { AttackContext } from '../../hooks/index.js';
+import { crossEntropy, dlr, targetedDlr } from '../../loss/index.js';
+import { requireClasses, type LogitLoss } from '../attack-loss.js';
+import { gatherExamples, take } from '../gradient.js';
+import { SurvivorPool } from '../survivors.js';
+import { apgdDense } from './dense.js';
+import { apgdL1, projectPoints } from './l1.js';
+import type { ApgdResult, ApgdRun } from './run.js';
+
+export const apgdLossNames = ['ce', 'dlr', 'dlr-targeted'] as const;
+export type ApgdLossName = (typeof apgdLossNames)[number];
+
+export interface ApgdOptions {
+  readonly loss: ApgdLossName;
+  readonly iterations: number;
+  readonly restarts: number;
+  /** Target classes of `dlr-targeted`: the next most likely ones. */
+  readonly targets: number;
+  readonly rho: number;
+  readonly eot: number;
+  /** l1 only: first larger radii, 3 and 2 epsilon. */
+  readonly largeRadii: boolean;
+}
+
+const runOnce = (run: ApgdRun): Promise<ApgdResult> =>
+  run.context.threat.norm.name === 'l1' ? apgdL1(run) : apgdDense(run);
+
+/** The l1 variant of section 3.4: radii 3, 2 and 1 epsilon with 30, 30 and 40 % of the iterations, each from the last best point. */
+async function shrinkingRadii(run: ApgdRun): Promise<ApgdResult> {
+  const { images, context, iterations } = run;
+  const { norm, epsilon } = context.threat;
+  const x = (await images.data()) as Float32Array;
+  const host = { n: images.shape[0], dimension: x.length / images.shape[0], x };
+  const noise = await take(context.random.normal(images.shape));
+  let points = Float64Array.from(noise, (t, j) => x[j]! + t);
+  projectPoints(points, host, 3 * epsilon);
+  const share = Math.ceil(0.3 * iterations);
+  const phases = [
+    { radius: 3, iterations: share },
+    { radius: 2, iterations: share },
+    { radius: 1, iterations: iterations - 2 * share },
+  ];
+  let result: ApgdResult | undefined;
+  for (const phase of phases) {
+    const radius = phase.radius * epsilon;
+    projectPoints(points, host, radius);
+    const start = tf.tensor4d(Float32Array.from(points), images.shape);
+    const threat = { norm, epsilon: radius };
+    if (result) tf.dispose([result.best, result.adversarial]);
+    result = await apgdL1({ ...run, start, iterations: phase.iterations, context: { ...context, threat } });
+    start.dispose();
+    points = Float64Array.from(await result.best.data());
+  }
+  return result!;
+}
+
+/** The class with the (rank + 1)-th largest clean logit, `[batch]` int32. */
+const classAtRank = (logits: tf.Tensor2D, rank: number): tf.Tensor1D =>
+  tf.tidy(() => tf.unstack(tf.topk(logits, rank + 1).indices, 1)[rank] as tf.Tensor1D);
+
+/**
+ * APGD on the examples that are still classified correctly: for each target rank (targeted) and restart, one run on the survivors;
+ * an example leaves with its last misclassified point. Examples that survive come back as they were.
+ * @param images `[batch, h, w, c]` float32 in [0, 1]
+ * @param labels `[batch]` int32
+ */
+export async function apgd(
+  target: { images: tf.Tensor4D; labels: tf.Tensor1D },
+  options: ApgdOptions,
+  context: AttackContext,
+): Promise<tf.Tensor4D> {
+  const { loss, iterations, rho, eot, restarts, largeRadii } = options;
+  const targeted = loss === 'dlr-targeted';
+  if (loss === 'dlr') requireClasses(context, 3, 'apgd with the dlr loss');
+  if (targeted) requireClasses(context, 4, 'apgd with the dlr-targeted loss');
+  // the official code fails where there are fewer other classes than targets; here all of them are attacked
+  const targets = Math.min(options.targets, context.model.classes - 1);
+  const ranks = targeted ? Array.from({ length: targets }, (_, r) => r + 1) : [0];
+  const pool = await SurvivorPool.of(target, context.model);
+  const zero = new Uint8Array(target.images.shape[0]);
+  const runs = ranks.length * restarts;
+  let done = 0;
+  for (const rank of ranks)
+    for (let restart = 0; restart < restarts && pool.survivors.length > 0; restart++) {
+      const { images, labels, indices } = pool.batch();
+      const classes = targeted ? gatherExamples(pool.cleanLogits, indices) : undefined;
+      const targetClass = classes && classAtRank(classes, rank);
+      const lossOf: Record<ApgdLossName, LogitLoss> = {
+        ce: (logits) => crossEntropy(logits, labels),
+        dlr: (logits) => dlr(logits, labels),
+        'dlr-targeted': (logits) => targetedDlr(logits, labels, targetClass!),
+      };
+      const progress = (share: number) => context.progress?.((done + share) / runs);
+      const run: ApgdRun = {
+        images,
+        labels,
+        context: { ...context, progress },
+        loss: lossOf[loss],
+        iterations,
+        rho,
+        eot,
+      };
+      const result = await (largeRadii && context.threat.norm.name === 'l1' ? shrinkingRadii(run) : runOnce(run));
+      result.zeroGradient.forEach((flag, k) => (zero[indices[k]!]! |= flag));
+      pool.settle(indices, result.robust, result.adversarial);
+      tf.dispose([images, labels, result.best, result.adversarial, ...(classes ? [classes, targetClass!] : [])]);
+      done++;
+    }
+  context.observe?.({ kind: 'zero-gradient', perExample: zero, note: loss });
+  return pool.finish();
+}

@@ -1,0 +1,60 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Classifier } from '../classifier/index.js';
+import { gatherExamples, take } from './gradient.js';
+
+/**
+ * The examples of a batch that an attack still works on: those classified correctly, until a candidate for them is found. Examples
+ * that were wrong from the start, and those nobody broke, come back as they were.
+ */
+export class SurvivorPool {
+  /** Positions in the batch, ascending. */
+  survivors: number[];
+
+  private constructor(
+    private readonly target: { images: tf.Tensor4D; labels: tf.Tensor1D },
+    /** Logits of the images, `[batch, classes]`; the pool owns it. */
+    readonly cleanLogits: tf.Tensor2D,
+    correct: Float32Array,
+  ) {
+    this.survivors = [...correct.keys()].filter((i) => correct[i]);
+  }
+
+  private readonly found: { position: number; image: tf.Tensor4D }[] = [];
+
+  static async of(target: { images: tf.Tensor4D; labels: tf.Tensor1D }, model: Classifier): Promise<SurvivorPool> {
+    const logits = model.forward(target.images, 'eval');
+    const correct = await take(tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), target.labels), 'float32')));
+    return new SurvivorPool(target, logits, correct);
+  }
+
+  /** The survivors as tensors, which the caller disposes. */
+  batch(): { images: tf.Tensor4D; labels: tf.Tensor1D; indices: readonly number[] } {
+    const indices = this.survivors;
+    const { images, labels } = this.target;
+    return { images: gatherExamples(images, indices), labels: gatherExamples(labels, indices), indices };
+  }
+
+  /** Takes over the candidates `[indices.length, h, w, c]` of those that are not robust any more. */
+  settle(indices: readonly number[], robust: ArrayLike<number>, candidates: tf.Tensor4D): void {
+    indices.forEach((position, k) => {
+      if (robust[k]) return;
+      this.found.push({ position, image: gatherExamples(candidates, [k]) });
+    });
+    this.survivors = indices.filter((_, k) => robust[k]);
+  }
+
+  /** The batch with every candidate in its place; ends the pool. */
+  finish(): tf.Tensor4D {
+    const { images } = this.target;
+    const result = tf.tidy(() => {
+      if (this.found.length === 0) return tf.clone(images);
+      const kept = images.shape[0];
+      const source = tf.concat([images, ...this.found.map(({ image }) => image)]);
+      const order = Array.from({ length: kept }, (_, i) => i);
+      this.found.forEach(({ position }, k) => (order[position] = kept + k));
+      return gatherExamples(source, order);
+    });
+    tf.dispose([this.cleanLogits, ...this.found.map(({ image }) => image)]);
+    return result;
+  }
+}
