@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { dataCommand } from './commands/data.js';
 import { demoCommand } from './commands/demo.js';
 import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
+import { pseudoLabelCommand } from './commands/pseudo-label.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 
@@ -16,7 +18,7 @@ export function program(): Command {
     .version(version)
     .option('--debug', 'show stack traces')
     .addHelpText('after', '\nStart with:\n  bulwark demo\n  bulwark init && bulwark train bulwark.yaml');
-  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand(), verifyCommand()];
+  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand(), dataCommand(), pseudoLabelCommand(), verifyCommand()];
   for (const command of commands) root.addCommand(command.exitOverride());
   return root.exitOverride().showHelpAfterError('(add --help for usage)');
 }
