@@ -14,6 +14,7 @@ export interface ComposedRun {
   readonly config: RunConfig;
   readonly parts: Omit<TrainerParts, 'validate' | 'store'>;
   readonly attacks: readonly Attack[];
+  readonly services: PluginServices;
   readonly registry: PluginRegistry;
 }
 
@@ -122,5 +123,5 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   for (const [name, token] of Object.entries(runTokens))
     container.register(token, { useValue: values[name as keyof typeof values] });
   const attacks = config.evaluation.attacks.map((spec) => services.make('attack', spec));
-  return { config, parts, attacks, registry: options.registry };
+  return { config, parts, attacks, services, registry: options.registry };
 }

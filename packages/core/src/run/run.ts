@@ -1,9 +1,9 @@
 import { BulwarkError } from '../errors.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
-import type { PluginRegistry } from '../plugins/index.js';
+import type { PluginRegistry, PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { checkConfig } from './check-config.js';
-import { compose } from './compose.js';
+import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { loadPlugins, type ImportModule } from './load-plugins.js';
 import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
@@ -16,6 +16,10 @@ export interface RunHandle {
   readonly folder: RunFolder;
   readonly engine: EngineChoice;
   readonly bus: TrainerBus;
+  /** Model, data, objective and the rest, for whoever works with them after training. */
+  readonly parts: ComposedRun['parts'];
+  /** What plugins of this run get injected. */
+  readonly services: PluginServices;
   /** Trains to the end, or until the signal is aborted (then the state is saved). */
   train(signal?: AbortSignal): Promise<TrainingResult>;
   /** Frees the model and the optimizer. */
@@ -85,7 +89,7 @@ async function assemble(options: {
   resumeFrom?: Snapshot;
 }): Promise<RunHandle> {
   const { config, registry, engine, services, resumeFrom } = options;
-  const { parts, attacks } = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
+  const { parts, attacks, services: injected } = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
   const { model, data, bus, optimizer, threat } = parts;
   const { evaluation } = config;
   const set = data.validation && firstExamples(data.validation, evaluation.examples);
@@ -104,6 +108,8 @@ async function assemble(options: {
     folder,
     engine,
     bus,
+    parts,
+    services: injected,
     async train(signal) {
       folder.writeMetrics(history);
       const result = await train(
