@@ -12,8 +12,11 @@ import { registerWasmKernels } from './register.js';
 
 const backend = (): WasmBackend => tf.backend() as unknown as WasmBackend;
 const ramp = (shape: number[], scale = 1): tf.Tensor4D => {
-  const values = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, index) => scale * Math.sin(index * 1.7));
-  return tf.tensor(values, shape);
+  const values = Float32Array.from(
+    { length: tf.util.sizeFromShape(shape) },
+    (_, index) => scale * Math.sin(index * 1.7),
+  );
+  return tf.tensor(values, shape as [number, number, number, number]);
 };
 
 /** One training step's worth of ops: a convolution, normalisation, both gradients and an attack step. */
