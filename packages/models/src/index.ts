@@ -6,3 +6,7 @@ export { smallCnn } from './architectures/small-cnn.js';
 export { vgg, vggDepths, type VggDepth } from './architectures/vgg.js';
 export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.js';
 export { modelPlugins } from './plugins.js';
+export { loadStateDict, loadWeights, type LoadOptions } from './weights/load.js';
+export { readWeightsFile } from './weights/read.js';
+export { encodeWeights, saveWeights } from './weights/save.js';
+export { toStateDict } from './weights/state-dict.js';

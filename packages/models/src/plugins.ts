@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   createNetwork,
   defineModel,
@@ -14,6 +15,7 @@ import { resnet } from './architectures/resnet.js';
 import { smallCnn } from './architectures/small-cnn.js';
 import { vgg } from './architectures/vgg.js';
 import { wideResnet } from './architectures/wide-resnet.js';
+import { loadWeights } from './weights/load.js';
 
 interface Common {
   readonly normalize?: InputNormalisation | undefined;
@@ -26,8 +28,10 @@ const size = (services: PluginServices): Size => ({
 });
 
 /** Makes the classifier of a graph for a run. */
-function build(name: string, graph: NetworkGraph, _options: Common, services: PluginServices) {
-  return createNetwork(graph, { name, random: services.random('initialisation') });
+function build(name: string, graph: NetworkGraph, options: Common, services: PluginServices) {
+  const network = createNetwork(graph, { name, random: services.random('initialisation') });
+  if (options.weights !== undefined) loadWeights(network, resolve(services.baseFolder, options.weights));
+  return network;
 }
 
 const width = (value: number, description: string) =>

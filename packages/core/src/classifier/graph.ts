@@ -1,4 +1,5 @@
 import type { ImageShape } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 
 /** Reference to a node of a network graph: its position in `nodes`. */
 export type NodeId = number;
@@ -102,13 +103,41 @@ function outputShape(
   }
 }
 
+/** Refuses what cannot be computed, while the architecture is built and before any weight is allocated. */
+function checkNode(node: Node, shape: readonly number[], shapeOf: (id: NodeId) => readonly number[]): void {
+  const fail = (what: string, cure: string): never => {
+    throw new BulwarkError('MODEL_INVALID', what, { cure });
+  };
+  if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
+    const what = 'name' in node ? `${node.op} ${node.name}` : node.op;
+    fail(
+      `${what} turns ${'input' in node ? `[${shapeOf(node.input).join(', ')}]` : 'the image'} into [${shape.join(', ')}]`,
+      'use larger images, or an architecture that makes them smaller fewer times',
+    );
+  }
+  if (node.op === 'add' && shapeOf(node.input).join() !== shapeOf(node.other).join())
+    fail(
+      `add of [${shapeOf(node.input).join(', ')}] and [${shapeOf(node.other).join(', ')}]`,
+      'both inputs need the same shape',
+    );
+  if (node.op === 'normalize')
+    for (const [key, values] of [['mean', node.mean] as const, ['std', node.std] as const])
+      if (values.length !== shape.at(-1))
+        fail(
+          `normalize.${key} has ${values.length} numbers, images have ${shape.at(-1)} channels`,
+          'give one number per channel',
+        );
+}
+
 /** Builds a graph: `build` receives the builder and adds nodes from `builder.input` to the logits. */
 export function networkGraph(inputShape: ImageShape, build: (builder: GraphBuilder) => NodeId): NetworkGraph {
   const nodes: Node[] = [];
   const shapes: (readonly number[])[] = [];
   const push = (node: Node): NodeId => {
+    const shape = outputShape(node, inputShape, (id) => shapes[id]!);
+    checkNode(node, shape, (id) => shapes[id]!);
     nodes.push(node);
-    shapes.push(outputShape(node, inputShape, (id) => shapes[id]!));
+    shapes.push(shape);
     return nodes.length - 1;
   };
   const input = push({ op: 'input' });

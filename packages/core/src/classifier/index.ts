@@ -14,5 +14,7 @@ export {
   type Node,
   type NodeId,
 } from './graph.js';
+export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { createNetwork, type Network } from './network.js';
 export { updateRunningStatistics } from './running-statistics.js';
+export { variableSpecs, type Start, type VariableSpec } from './variables.js';

@@ -80,10 +80,16 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     }
   };
 
+  const doneAfter = lastReads(graph);
+
   const run = (images: tf.Tensor4D, mode: Mode, captured?: Map<string, LayerStatistics>): tf.Tensor2D =>
     tf.tidy(() => {
       const pass: Pass = { mode, captured, outputs: [] };
-      for (const node of graph.nodes) pass.outputs.push(apply(node, images, pass));
+      for (const [id, node] of graph.nodes.entries()) {
+        pass.outputs.push(tf.tidy(() => apply(node, images, pass)));
+        // what no later node reads is freed at once; the gradient tape holds its own references to what it needs
+        for (const done of doneAfter[id]!) pass.outputs[done]!.dispose();
+      }
       return pass.outputs.at(-1) as tf.Tensor2D;
     });
 
@@ -112,6 +118,16 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
       for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
     },
   };
+}
+
+/** For each node, the earlier ones that nothing reads after it. The input belongs to the caller. */
+function lastReads(graph: NetworkGraph): number[][] {
+  const last = new Map<number, number>();
+  for (const [id, node] of graph.nodes.entries()) {
+    if ('input' in node) last.set(node.input, id);
+    if ('other' in node) last.set(node.other, id);
+  }
+  return graph.nodes.map((_, id) => [...last].filter(([node, at]) => at === id && node !== 0).map(([node]) => node));
 }
 
 interface Pass {

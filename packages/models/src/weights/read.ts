@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { BulwarkError, readSafetensors, type StoredTensor } from '@bulwark/core';
+
+type Tensors = ReadonlyMap<string, StoredTensor>;
+
+const invalid = (message: string, cure: string) => new BulwarkError('WEIGHTS_INVALID', message, { cure });
+
+function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw invalid(`cannot read ${path}: ${(cause as Error).message}`, 'check the path');
+  }
+}
+
+/** The tensors of a sharded file: each name must be in exactly the shard that the index names. */
+function readShards(bytes: Uint8Array, path: string): Tensors {
+  let index: unknown;
+  try {
+    index = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw invalid(`${path} is not JSON: ${(cause as Error).message.slice(0, 200)}`, 'get the file again');
+  }
+  const weightMap = (index as { weight_map?: unknown } | null)?.weight_map;
+  if (typeof weightMap !== 'object' || weightMap === null)
+    throw invalid(`${path} has no weight_map`, 'pass the .safetensors.index.json of a sharded file');
+  const tensors = new Map<string, StoredTensor>();
+  const shards = new Map<string, Tensors>();
+  for (const [name, shard] of Object.entries(weightMap)) {
+    // a shard lies beside its index: anything else would let an index read other files
+    if (typeof shard !== 'string' || basename(shard) !== shard || !shard.endsWith('.safetensors'))
+      throw invalid(
+        `${path}: shard ${JSON.stringify(shard)} of ${name} is not the name of a .safetensors file beside the index`,
+        'get the index again',
+      );
+    if (!shards.has(shard)) shards.set(shard, readSafetensors(readBytes(join(dirname(path), shard))).tensors);
+    const tensor = shards.get(shard)!.get(name);
+    if (!tensor) throw invalid(`${shard} does not hold ${name}, which the index expects there`, 'get all shards again');
+    tensors.set(name, tensor);
+  }
+  for (const [shard, held] of shards)
+    for (const name of held.keys())
+      if (!tensors.has(name))
+        throw invalid(`${shard} holds ${name}, which the index does not name`, 'get the index again');
+  return tensors;
+}
+
+/** The tensors of a weights file of any known form, by content: JSON index, PyTorch zip, or safetensors. */
+export function readWeightsFile(source: string | Uint8Array): Tensors {
+  const bytes = typeof source === 'string' ? readBytes(source) : source;
+  if (bytes[0] === 0x7b) {
+    if (typeof source === 'string') return readShards(bytes, source);
+    throw invalid('an index of shards can only be read by its path', 'pass the path of the .safetensors.index.json');
+  }
+  return readSafetensors(bytes).tensors;
+}
