@@ -36,7 +36,9 @@ export function demoCommand(): Command {
       const methods = chosen(flags.methods);
       const folder = prepareFolder(resolve(flags.out));
       const { data, model, threat, epochs } = demoConfig('st', 1);
-      output.line(`${methods.length} methods, ${(data as { use: string }).use}, ${String(model)}, ${threat.norm} epsilon ${threat.epsilon}, ${epochs} epochs, engine wasm`);
+      output.line(
+        `${methods.length} methods, ${(data as { use: string }).use}, ${String(model)}, ${threat.norm} epsilon ${threat.epsilon}, ${epochs} epochs, engine wasm`,
+      );
       const began = Date.now();
       const results = await runAll(methods, { seed: flags.seed, jobs: Number(flags.jobs), folder, output });
       writeFileSync(join(folder, 'demo.json'), `${JSON.stringify(results, null, 2)}\n`);
@@ -51,7 +53,9 @@ function chosen(names: string): DemoMethod[] {
   const methods = names.split(',').map((name) => name.trim());
   const unknown = methods.find((name) => !(demoMethods as readonly string[]).includes(name));
   if (unknown !== undefined)
-    throw new BulwarkError('USAGE', `--methods has ${JSON.stringify(unknown)}; known: ${demoMethods.join(', ')}`, { cure: 'name some of these' });
+    throw new BulwarkError('USAGE', `--methods has ${JSON.stringify(unknown)}; known: ${demoMethods.join(', ')}`, {
+      cure: 'name some of these',
+    });
   return methods as DemoMethod[];
 }
 
@@ -73,20 +77,26 @@ async function runAll(
   const shares = new Map<DemoMethod, number>();
   const show = process.stdout.isTTY && !options.output.json;
   const draw = () => {
-    if (show) logUpdate([...shares].map(([method, share]) => `${method.padEnd(8)} ${percent(share).padStart(6)}%`).join('   '));
+    if (show)
+      logUpdate([...shares].map(([method, share]) => `${method.padEnd(8)} ${percent(share).padStart(6)}%`).join('   '));
   };
   const work = async () => {
     for (let method = waiting.shift(); method; method = waiting.shift()) {
       const name = method;
-      results.set(name, await runOne(name, options, (message) => {
-        if (message.kind === 'step') shares.set(name, message.done / message.total);
-        if (message.kind === 'epoch') {
-          if (show) logUpdate.clear();
-          const { epoch, loss } = message.metrics;
-          options.output.line(`${name.padEnd(8)} epoch ${epoch}  loss ${loss.toFixed(4)}  ${duration(message.seconds)}`);
-        }
-        draw();
-      }));
+      results.set(
+        name,
+        await runOne(name, options, (message) => {
+          if (message.kind === 'step') shares.set(name, message.done / message.total);
+          if (message.kind === 'epoch') {
+            if (show) logUpdate.clear();
+            const { epoch, loss } = message.metrics;
+            options.output.line(
+              `${name.padEnd(8)} epoch ${epoch}  loss ${loss.toFixed(4)}  ${duration(message.seconds)}`,
+            );
+          }
+          draw();
+        }),
+      );
       shares.delete(name);
     }
   };
@@ -101,7 +111,9 @@ function runOne(
   on: (message: DemoMessage) => void,
 ): Promise<DemoResult> {
   return new Promise((done, failed) => {
-    const child = fork(worker, [method, options.seed, options.folder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(worker, [method, options.seed, options.folder], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     const stop = () => child.kill('SIGTERM');
     process.once('exit', stop);
     let outcome: DemoMessage | undefined;
@@ -112,7 +124,13 @@ function runOne(
     child.on('exit', (code) => {
       process.off('exit', stop);
       if (outcome?.kind === 'result') done(outcome.result);
-      else failed(new BulwarkError('INTERRUPTED', `the demo's ${method} run ended early: ${outcome?.kind === 'failed' ? outcome.message : `exit code ${code}`}`));
+      else
+        failed(
+          new BulwarkError(
+            'INTERRUPTED',
+            `the demo's ${method} run ended early: ${outcome?.kind === 'failed' ? outcome.message : `exit code ${code}`}`,
+          ),
+        );
     });
   });
 }

@@ -21,7 +21,9 @@ const formats = '.yaml, .yml, .json, .ts, .js, .mjs';
 
 async function read(path: string): Promise<Json> {
   if (!existsSync(path))
-    throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, { cure: '`bulwark init` writes a starter config' });
+    throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, {
+      cure: '`bulwark init` writes a starter config',
+    });
   try {
     switch (extname(path)) {
       case '.yaml':
@@ -37,12 +39,16 @@ async function read(path: string): Promise<Json> {
       }
     }
   } catch (cause) {
-    throw new BulwarkError('CONFIG_PARSE', `${path} does not parse: ${(cause as Error).message}`, { cure: 'mend the syntax at the place named', cause });
+    throw new BulwarkError('CONFIG_PARSE', `${path} does not parse: ${(cause as Error).message}`, {
+      cure: 'mend the syntax at the place named',
+      cause,
+    });
   }
   throw new BulwarkError('CONFIG_PARSE', `${path} has an unknown ending`, { cure: `use one of ${formats}` });
 }
 
-const isSection = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSection = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Lays `over` on `base`, key by key. A section that names another plugin replaces the base's section: options of one plugin mean
@@ -53,7 +59,8 @@ export function layOver(base: Json, over: Json): Json {
   for (const [key, value] of Object.entries(over)) {
     const below = result[key];
     if (value === null) delete result[key];
-    else if (isSection(value) && isSection(below) && (value['use'] === undefined || value['use'] === below['use'])) result[key] = layOver(below, value);
+    else if (isSection(value) && isSection(below) && (value['use'] === undefined || value['use'] === below['use']))
+      result[key] = layOver(below, value);
     else result[key] = value;
   }
   return result;
@@ -61,12 +68,20 @@ export function layOver(base: Json, over: Json): Json {
 
 async function readChain(path: string, seen: readonly string[]): Promise<Json> {
   if (seen.includes(path))
-    throw new BulwarkError('CONFIG_EXTENDS', `configs extend each other in a circle: ${[...seen, path].join(' -> ')}`, { cure: 'remove one extends' });
+    throw new BulwarkError('CONFIG_EXTENDS', `configs extend each other in a circle: ${[...seen, path].join(' -> ')}`, {
+      cure: 'remove one extends',
+    });
   const own = await read(path);
-  if (!isSection(own)) throw new BulwarkError('CONFIG_PARSE', `${path} holds no config object`, { cure: 'write keys such as data, model and objective' });
+  if (!isSection(own))
+    throw new BulwarkError('CONFIG_PARSE', `${path} holds no config object`, {
+      cure: 'write keys such as data, model and objective',
+    });
   const { extends: base, ...rest } = own;
   if (base === undefined) return rest;
-  if (typeof base !== 'string') throw new BulwarkError('CONFIG_EXTENDS', `extends in ${path} is ${JSON.stringify(base)}`, { cure: 'name one file' });
+  if (typeof base !== 'string')
+    throw new BulwarkError('CONFIG_EXTENDS', `extends in ${path} is ${JSON.stringify(base)}`, {
+      cure: 'name one file',
+    });
   return layOver(await readChain(resolve(dirname(path), base), [...seen, path]), rest);
 }
 

@@ -8,8 +8,12 @@ import { parse as parseYaml } from 'yaml';
 export function override(config: Record<string, unknown>, assignments: readonly string[]): Record<string, unknown> {
   return assignments.reduce((current, assignment) => {
     const at = assignment.indexOf('=');
-    if (at < 1) throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
-    return setAt(current, assignment.slice(0, at).split('.'), parseYaml(assignment.slice(at + 1))) as Record<string, unknown>;
+    if (at < 1)
+      throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
+    return setAt(current, assignment.slice(0, at).split('.'), parseYaml(assignment.slice(at + 1))) as Record<
+      string,
+      unknown
+    >;
   }, config);
 }
 

@@ -44,7 +44,14 @@ export async function runDemoMethod(
     return plugin.create(plugin.options.parse(given), run.services);
   });
   const { model, data } = run.parts;
-  const accuracy = await validate({ model, set: data.test, attacks, threat: threatOf(run.config), batchSize: 250, seed });
+  const accuracy = await validate({
+    model,
+    set: data.test,
+    attacks,
+    threat: threatOf(run.config),
+    batchSize: 250,
+    seed,
+  });
   // the last epoch also validates; the median is what training costs
   const secondsPerEpoch = seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length / 2)]!;
   const parameters = [...model.parameters.values()].reduce((sum, { size }) => sum + size, 0);

@@ -16,6 +16,8 @@ export function fail(error: unknown): never {
   }
   const { message = String(error), stack } = error as Error;
   process.stderr.write(`${paintError('unexpected error')} ${message}\n`);
-  process.stderr.write(debug ? `${stack}\n` : '  this is a fault in Bulwark; run again with --debug and report what it prints\n');
+  process.stderr.write(
+    debug ? `${stack}\n` : '  this is a fault in Bulwark; run again with --debug and report what it prints\n',
+  );
   process.exit(70);
 }

@@ -56,7 +56,11 @@ export function showProgress(bus: TrainerBus, output: Output, options: { name: s
     epochs = n;
     const skipped = resumedAt ? resumedAt.epoch * stepsPerEpoch + resumedAt.step : 0;
     total = n * stepsPerEpoch - skipped;
-    output.line(resumedAt ? `${options.name}: resumed at epoch ${resumedAt.epoch + 1}, step ${resumedAt.step}` : `${options.name}: ${n} epochs of ${stepsPerEpoch} steps`);
+    output.line(
+      resumedAt
+        ? `${options.name}: resumed at epoch ${resumedAt.epoch + 1}, step ${resumedAt.step}`
+        : `${options.name}: ${n} epochs of ${stepsPerEpoch} steps`,
+    );
   });
   bus.on('step', (report) => {
     last = report;

@@ -26,9 +26,7 @@ export function definePlugin<K extends PluginKind, Shape extends z.ZodRawShape =
 
 const definer =
   <K extends PluginKind>(kind: K) =>
-  <Shape extends z.ZodRawShape = Record<never, never>>(
-    definition: PluginDefinition<K, Shape>,
-  ): Plugin<K> =>
+  <Shape extends z.ZodRawShape = Record<never, never>>(definition: PluginDefinition<K, Shape>): Plugin<K> =>
     definePlugin(kind, definition);
 
 export const defineObjective = definer('objective');

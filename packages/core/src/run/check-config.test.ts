@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { BulwarkError } from '../errors.js';
+import {
+  createRegistry,
+  defineDataSource,
+  defineModel,
+  defineObjective,
+  integer,
+  number,
+  plugin,
+} from '../plugins/index.js';
+import { corePlugins } from './builtin-plugins.js';
+import { checkConfig } from './check-config.js';
+
+const never = (): never => {
+  throw new Error('options are checked before anything is made');
+};
+const registry = createRegistry([
+  ...corePlugins,
+  defineDataSource({
+    name: 'toy-data',
+    summary: '',
+    options: { validation: integer({ min: 0 }).default(10) },
+    create: never,
+  }),
+  defineModel({ name: 'toy-model', summary: '', options: { width: integer({ min: 1 }).default(4) }, create: never }),
+  defineObjective({
+    name: 'toy',
+    summary: '',
+    options: {
+      beta: number({ min: 0 }).default(6).describe('weight'),
+      inner: z
+        .strictObject({ steps: integer({ min: 0 }).default(10), stepSize: number({ above: 0 }).default(0.01) })
+        .prefault({}),
+      of: plugin('objective').optional(),
+      all: z.array(plugin('objective')).default([]),
+    },
+    create: never,
+  }),
+]);
+
+const good = {
+  data: { use: 'toy-data' },
+  model: 'toy-model',
+  threat: { epsilon: '8/255' },
+  objective: 'toy',
+  epochs: 2,
+};
+const check = (change: object) => checkConfig({ ...good, ...change }, registry);
+const refusal = (change: object): BulwarkError => {
+  try {
+    check(change);
+  } catch (error) {
+    return error as BulwarkError;
+  }
+  throw new Error('accepted');
+};
+
+describe('checkConfig', () => {
+  it('fills in defaults at every depth', () => {
+    const config = check({ objective: { use: 'toy', all: ['toy'] } });
+    expect(config.threat).toEqual({ norm: 'linf', epsilon: 8 / 255 });
+    expect(config.objective).toEqual({
+      use: 'toy',
+      beta: 6,
+      inner: { steps: 10, stepSize: 0.01 },
+      all: [{ use: 'toy', beta: 6, inner: { steps: 10, stepSize: 0.01 }, all: [] }],
+    });
+    expect(config.data).toMatchObject({ use: 'toy-data', validation: 10, batchSize: 128, augment: [] });
+    expect(config.optimizer).toMatchObject({ use: 'sgd', momentum: 0.9, schedule: { use: 'constant' } });
+    expect(config.evaluation.attacks[0]).toMatchObject({ use: 'pgd', steps: 20, loss: 'ce' });
+  });
+
+  it('gives the same when its result is checked again', () => {
+    const config = check({ objective: { use: 'toy', of: { use: 'toy', beta: '1/2' } } });
+    expect(checkConfig(JSON.parse(JSON.stringify(config)), registry)).toEqual(config);
+  });
+
+  it.each([
+    ['an unknown top-level key', { epoch: 3 }, 'epoch is not an option here', 'did you mean epochs?'],
+    [
+      'an unknown key in a section',
+      { threat: { epsilon: 0.1, radius: 2 } },
+      'threat.radius is not an option',
+      'remove it',
+    ],
+    [
+      'an unknown plugin option',
+      { objective: { use: 'toy', betta: 2 } },
+      'objective.betta is not an option here; known: beta, inner',
+      'did you mean beta?',
+    ],
+    [
+      'an unknown nested option',
+      { objective: { use: 'toy', inner: { step: 2 } } },
+      'objective.inner.step is not an option here; known: steps, stepSize',
+      'did you mean steps?',
+    ],
+    ['an unknown plugin', { objective: 'toi' }, 'objective.use: no objective is called "toi"', 'did you mean toy?'],
+    [
+      'an unknown nested plugin',
+      { objective: { use: 'toy', all: [{ use: 'x' }] } },
+      'objective.all[0].use: no objective',
+      'run `bulwark plugins` to see all',
+    ],
+    ['a wrong type', { epochs: 'many' }, 'epochs is "many"', 'set epochs'],
+    ['a value out of range', { objective: { use: 'toy', beta: -1 } }, 'objective.beta is -1', 'set objective.beta'],
+    [
+      'a malformed fraction',
+      { threat: { epsilon: '8//255' } },
+      'threat.epsilon is "8//255": expected a number or a fraction',
+      'set threat.epsilon',
+    ],
+    ['an unknown norm', { threat: { norm: 'l3', epsilon: 1 } }, 'threat.norm is "l3"', 'set threat.norm'],
+    [
+      'a data option of the wrong type',
+      { data: { use: 'toy-data', validation: 'x' } },
+      'data.validation is "x"',
+      'set data.validation',
+    ],
+    ['a missing section', { model: undefined }, 'model is missing', 'set model'],
+    [
+      'an unknown attack option',
+      { evaluation: { attacks: [{ use: 'pgd', stepz: 3 }] } },
+      'evaluation.attacks[0].stepz',
+      'did you mean steps?',
+    ],
+  ])('refuses %s, naming the place and the cure', (_, change, message, cure) => {
+    const error = refusal(change);
+    expect(error.message).toContain(message);
+    expect(error.cure).toContain(cure);
+    expect(error.exitCode).toBe(2);
+  });
+});
