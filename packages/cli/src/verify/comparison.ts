@@ -22,7 +22,8 @@ type Numbers = ArrayLike<number>;
 
 interface Worst {
   absolute: number;
-  relative: number;
+  /** Largest absolute expected value. */
+  largest: number;
   readonly tolerance: string;
   reason?: string;
 }
@@ -49,13 +50,13 @@ const largestOf = (values: Numbers) => Array.from(values).reduce((most, value) =
 export function createComparison(): Comparison {
   const found = new Map<string, Worst>();
   const entry = (quantity: string, tolerance: string): Worst => {
-    if (!found.has(quantity)) found.set(quantity, { absolute: 0, relative: 0, tolerance });
+    if (!found.has(quantity)) found.set(quantity, { absolute: 0, largest: 0, tolerance });
     return found.get(quantity)!;
   };
   const fail = (quantity: string, reason: string) => {
     const worst = entry(quantity, '-');
     worst.reason ??= reason;
-    if (worst.absolute === 0) Object.assign(worst, { absolute: NaN, relative: NaN });
+    if (worst.absolute === 0) worst.absolute = NaN;
   };
   return {
     fail,
@@ -66,13 +67,12 @@ export function createComparison(): Comparison {
       if (!got || got.length !== wanted.length)
         return fail(quantity, `${place}: ${got ? got.length : 'no'} values instead of ${wanted.length}`);
       const largest = largestOf(wanted);
+      worst.largest = Math.max(worst.largest, largest);
       for (let i = 0; i < wanted.length; i++) {
         const difference = Math.abs(got[i]! - wanted[i]!);
         const bad = !(difference <= tolerance.allowed(wanted[i]!, largest));
         if (bad) worst.reason ??= `${place}[${i}]: ${got[i]} instead of ${wanted[i]}`;
         if (!(difference <= worst.absolute)) worst.absolute = difference;
-        const relative = difference === 0 ? 0 : difference / largest;
-        if (!(relative <= worst.relative)) worst.relative = relative;
       }
     },
     finite(quantity, actual) {
@@ -81,9 +81,11 @@ export function createComparison(): Comparison {
       if (bad !== undefined) worst.reason ??= `${bad} among its values`;
     },
     rows: () =>
-      [...found].map(([quantity, { reason, ...worst }]) => ({
+      [...found].map(([quantity, { reason, absolute, largest, tolerance }]) => ({
         quantity,
-        ...worst,
+        absolute,
+        relative: absolute === 0 ? 0 : absolute / largest,
+        tolerance,
         pass: reason === undefined,
         ...(reason !== undefined && { reason }),
       })),

@@ -3,7 +3,7 @@ export interface VerifyRow {
   readonly quantity: string;
   /** Largest absolute difference. */
   readonly absolute: number;
-  /** That difference over the largest absolute expected value of the same array. */
+  /** That difference over the largest absolute expected value of the quantity. */
   readonly relative: number;
   /** In words, e.g. `2e-5 max(1, |v|)`. */
   readonly tolerance: string;
