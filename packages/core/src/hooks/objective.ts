@@ -30,6 +30,8 @@ export interface Pass {
 
 /** A named bundle of an inner optimizer, outer passes and loss terms: a training method. */
 export interface Objective {
+  /** For messages; `checkObjective` sets it. */
+  readonly name?: string;
   readonly inner: InnerOptimizer;
   readonly passes: readonly Pass[];
   readonly terms: readonly Term[];
@@ -60,6 +62,7 @@ export function passes(texts: readonly PassText[]): Pass[] {
 
 /**
  * Checks that a bundle fits together: every role that a term or pass reads is made, and every role that a term reads has a pass.
+ * @returns the objective with its name
  * @throws BulwarkError ROLE_MISSING
  */
 export function checkObjective(objective: Objective, name: string): Objective {
@@ -80,5 +83,5 @@ export function checkObjective(objective: Objective, name: string): Objective {
       require(role, `the ${term.name} term`, made, chooseInner);
       require(role, `the ${term.name} term`, passed, `add ${role} to the outer passes`);
     }
-  return objective;
+  return { ...objective, name };
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import { BulwarkError } from '../errors.js';
+import type { Classifier } from '../classifier/index.js';
 import type { Objective } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
 import type { EpochSums } from './snapshot.js';
@@ -12,7 +12,11 @@ export interface StepNumbers {
   readonly terms: Record<string, number>;
   /** Per role: `<role>.crossEntropy`, `<role>.accuracy`, and `<role>.collaborative`, the share of points that are easier than the image. */
   readonly train: Record<string, number>;
+  /** Sum of each parameter after the update: finite only if all of its weights are. */
+  readonly weights: Record<string, number>;
 }
+
+type EpochMeans = Omit<StepNumbers, 'weights'>;
 
 /** Diagnostics of the outer passes, from logits that exist anyway, as one tensor. */
 function diagnostics(outcome: StepOutcome, batch: Batch): { names: string[]; values: tf.Tensor1D[] } {
@@ -32,29 +36,32 @@ function diagnostics(outcome: StepOutcome, batch: Batch): { names: string[]; val
 }
 
 /** Reads a step's numbers from the engine, with one transfer. */
-export async function readNumbers(outcome: StepOutcome, batch: Batch, objective: Objective): Promise<StepNumbers> {
+export async function readNumbers(
+  outcome: StepOutcome,
+  of: { batch: Batch; objective: Objective; model: Classifier },
+): Promise<StepNumbers> {
+  const { batch, objective, model } = of;
   const { names, all } = tf.tidy(() => {
     const { names, values } = diagnostics(outcome, batch);
-    return { names, all: tf.concat([outcome.loss.values, tf.stack(values.map((value) => tf.mean(value)))]) };
+    const weights = [...model.parameters.values()].map((parameter) => tf.sum(parameter));
+    const means = values.map((value) => tf.mean(value));
+    return { names, all: tf.concat([outcome.loss.values, tf.stack([...means, ...weights])]) };
   });
   const numbers = [...(await all.data())];
   all.dispose();
-  const [loss, ...rest] = numbers as [number, ...number[]];
-  const terms = Object.fromEntries(objective.terms.map(({ name }, i) => [name, rest[i]!]));
-  return { loss, terms, train: Object.fromEntries(names.map((name, i) => [name, rest[objective.terms.length + i]!])) };
+  const take = (keys: readonly string[]) => {
+    const values = numbers.splice(0, keys.length);
+    return Object.fromEntries(keys.map((key, i) => [key, values[i]!]));
+  };
+  return {
+    loss: numbers.shift()!,
+    terms: take(objective.terms.map(({ name }) => name)),
+    train: take(names),
+    weights: take([...model.parameters.keys()]),
+  };
 }
 
-/** @throws BulwarkError LOSS_NOT_FINITE, naming the term that went first */
-export function checkFinite(numbers: StepNumbers, position: { epoch: number; step: number }): void {
-  if (Number.isFinite(numbers.loss)) return;
-  const term = Object.entries(numbers.terms).find(([, value]) => !Number.isFinite(value));
-  const what = term ? `the ${term[0]} term is ${term[1]}` : `the loss is ${numbers.loss}, the sum of finite terms`;
-  throw new BulwarkError('LOSS_NOT_FINITE', `${what} in epoch ${position.epoch + 1}, step ${position.step + 1}`, {
-    cure: 'lower the learning rate or beta; the last checkpoint is still good',
-  });
-}
-
-export function addToSums(sums: EpochSums, numbers: StepNumbers, examples: number): void {
+export function addToSums(sums: EpochSums, numbers: EpochMeans, examples: number): void {
   const entries = { loss: numbers.loss, ...prefixed('terms', numbers.terms), ...prefixed('train', numbers.train) };
   for (const [name, value] of Object.entries(entries)) sums.sums[name] = (sums.sums[name] ?? 0) + value * examples;
   sums.examples += examples;
@@ -64,7 +71,7 @@ const prefixed = (prefix: string, values: Record<string, number>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}:${name}`, value]));
 
 /** Means over the epoch, rounded to 9 significant digits so that files stay readable. */
-export function epochMeans({ examples, sums }: EpochSums): StepNumbers {
+export function epochMeans({ examples, sums }: EpochSums): EpochMeans {
   const mean = (value: number) => Number((value / examples).toPrecision(9));
   const part = (prefix: string) =>
     Object.fromEntries(

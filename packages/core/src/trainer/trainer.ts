@@ -116,7 +116,7 @@ export async function train(
     const examples = raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);
-    checkFinite(numbers, state);
+    checkFinite(numbers, { ...state, objective: objective.name });
     addToSums(state.epochSums, numbers, examples);
     state.step++;
     state.steps++;
