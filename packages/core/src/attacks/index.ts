@@ -1,13 +1,25 @@
 import type { Plugin } from '../plugins/index.js';
 import { apgdPlugin } from './apgd/plugin.js';
 import { cwLinf } from './cw-linf.js';
+import { fabPlugin, fabTargetedPlugin } from './fab/plugin.js';
 import { fgsm } from './fgsm.js';
 import { iterativeFgsm } from './i-fgsm.js';
 import { momentumFgsm } from './mi-fgsm.js';
 import { pgd } from './pgd.js';
+import { squarePlugin } from './square/plugin.js';
 
 export { attackStep, gradientLoop, inputGradient, type GradientLoop, type PointLoss } from './loop.js';
 export { attackLossNames, type AttackLossName } from './attack-loss.js';
 
 /** Every attack that comes with core. */
-export const attackPlugins: readonly Plugin[] = [fgsm, iterativeFgsm, momentumFgsm, pgd, cwLinf, apgdPlugin];
+export const attackPlugins: readonly Plugin[] = [
+  fgsm,
+  iterativeFgsm,
+  momentumFgsm,
+  pgd,
+  cwLinf,
+  apgdPlugin,
+  fabPlugin,
+  fabTargetedPlugin,
+  squarePlugin,
+];

@@ -149,28 +149,26 @@ describe('APGD with restarts and targets', () => {
     ['apgd-ce L2 n_iter=20 n_restarts=2', 'l2', 0.5, { iterations: 20, restarts: 2 }, 1],
     ['apgd-ce L1 use_largereps n_iter=20', 'l1', 3, { iterations: 20, largeRadii: true }, 4],
   ];
-  it.each(cases)(
-    'breaks the examples that the official code breaks: %s',
-    async (label, norm, epsilon, options, slack) => {
-      const expected = runs.runs.find((run) => run.label === label)!;
-      const before = tf.memory().numTensors;
-      const candidates = await apgd(
-        batch as Batch,
-        { ...base, ...options },
-        {
-          model,
-          threat: { norm: norms[norm], epsilon },
-          random: goldenRandom(runs.seed),
-        },
-      );
-      const robust = [...misclassified(model, candidates, batch.labels).dataSync()].map((flag) => 1 - flag);
-      const reference = [...expected.robust].map(Number);
-      if (norm === 'l1') {
-        const count = (flags: number[]) => flags.reduce((sum, flag) => sum + flag, 0);
-        expect(Math.abs(count(robust) - count(reference))).toBeLessThanOrEqual(slack);
-      } else expect(robust.filter((flag, i) => flag !== reference[i]).length).toBeLessThanOrEqual(slack);
-      expect(tf.memory().numTensors).toBe(before + 2);
-      candidates.dispose();
-    },
-  );
+  it.each(cases)('breaks the examples that the official code breaks: %s', async (label, ...setup) => {
+    const [norm, epsilon, options, slack] = setup;
+    const expected = runs.runs.find((run) => run.label === label)!;
+    const before = tf.memory().numTensors;
+    const candidates = await apgd(
+      batch as Batch,
+      { ...base, ...options },
+      {
+        model,
+        threat: { norm: norms[norm], epsilon },
+        random: goldenRandom(runs.seed),
+      },
+    );
+    const robust = [...misclassified(model, candidates, batch.labels).dataSync()].map((flag) => 1 - flag);
+    const reference = [...expected.robust].map(Number);
+    if (norm === 'l1') {
+      const count = (flags: number[]) => flags.reduce((sum, flag) => sum + flag, 0);
+      expect(Math.abs(count(robust) - count(reference))).toBeLessThanOrEqual(slack);
+    } else expect(robust.filter((flag, i) => flag !== reference[i]).length).toBeLessThanOrEqual(slack);
+    expect(tf.memory().numTensors).toBe(before + 2);
+    candidates.dispose();
+  });
 });

@@ -98,8 +98,8 @@ export async function apgdL1(run: ApgdRun): Promise<ApgdResult> {
   };
 
   const point = await start(run, host);
-  let { gradient, loss, correct, zero } = await evaluate(point, 0);
-  const zeroGradient = zero!;
+  const first = await evaluate(point, 0);
+  let { gradient, loss, correct } = first;
   const [best, adversarial] = [point.slice(), point.slice()];
   const bestGradient = gradient.slice();
   const bestLoss = loss.slice();
@@ -138,5 +138,5 @@ export async function apgdL1(run: ApgdRun): Promise<ApgdResult> {
     context.progress?.(i / iterations);
   }
   const tensor = (values: Float64Array) => tf.tensor4d(Float32Array.from(values), images.shape);
-  return { best: tensor(best), adversarial: tensor(adversarial), robust, bestLoss, zeroGradient };
+  return { best: tensor(best), adversarial: tensor(adversarial), robust, bestLoss, zeroGradient: first.zero! };
 }

@@ -2,9 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { useEngine } from '../engine/index.js';
 import { readGolden } from '../testing/golden.js';
-import { crossEntropy } from './cross-entropy.js';
-import { dlr, targetedDlr } from './dlr.js';
-import { margin } from './margin.js';
+import { crossEntropy, dlr, margin, targetedDlr } from '../loss/index.js';
 
 interface Golden {
   on_logits: {

@@ -1,0 +1,79 @@
+import type { NormName } from '../../threat/index.js';
+
+/** Coefficients below this do not move a coordinate in the l2 and l1 projections, as in the official code. */
+const negligible = 1e-8;
+
+/** A hyperplane `<w, .> = b`. */
+export interface Hyperplane {
+  readonly w: Float64Array;
+  readonly b: number;
+}
+
+/** The largest move of coordinate j that lowers `<w, t>`: to 0 where w_j > 0, to 1 where w_j < 0. */
+const roomOf = (t: number, w: number): number => (w > 0 ? t : 1 - t);
+
+/**
+ * Solves `sum_j weight_j min(lambda speed_j, room_j) = c` for lambda by Newton steps from 0. The sum is concave and piecewise linear,
+ * so the steps grow towards the solution and end on it exactly.
+ */
+function solve(weight: Float64Array, speed: Float64Array, { room, c }: { room: Float64Array; c: number }): number {
+  let lambda = 0;
+  for (let step = 0; step < weight.length + 2; step++) {
+    let [sum, slope] = [0, 0];
+    for (let j = 0; j < weight.length; j++) {
+      const move = lambda * speed[j]!;
+      if (move < room[j]!) {
+        sum += weight[j]! * move;
+        slope += weight[j]! * speed[j]!;
+      } else sum += weight[j]! * room[j]!;
+    }
+    if (slope === 0) break;
+    const next = lambda + (c - sum) / slope;
+    if (!(next > lambda)) break;
+    lambda = next;
+  }
+  return lambda;
+}
+
+/** l1: spends the budget on the largest coefficients first. Writes moves (all at least 0) into `move`. */
+function greedy(weight: Float64Array, room: Float64Array, { c, move }: { c: number; move: Float64Array }): void {
+  const order = [...weight.keys()].filter((j) => weight[j]! > 0).sort((i, j) => weight[j]! - weight[i]! || i - j);
+  let left = c;
+  for (const j of order) {
+    if (left <= 0) break;
+    move[j] = Math.min(room[j]!, left / weight[j]!);
+    left -= move[j]! * weight[j]!;
+  }
+}
+
+/**
+ * The displacement d of least norm with `<w, t + d> = b` and `0 <= t + d <= 1` (Croce and Hein, 2020, section 3.1; arXiv:1907.02044), in
+ * float64. Where the plane is out of reach, every coordinate goes to its face.
+ * @param t a point in [0, 1]
+ */
+export function projectOnHyperplane(t: Float64Array, { w, b }: Hyperplane, norm: NormName): Float64Array {
+  const n = t.length;
+  let c = -b;
+  for (let j = 0; j < n; j++) c += w[j]! * t[j]!;
+  const flip = c < 0 ? -1 : 1;
+  c = Math.abs(c);
+  const ignored = norm === 'linf' ? 0 : negligible;
+  const [weight, room, move] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
+  let reach = 0;
+  for (let j = 0; j < n; j++) {
+    const size = Math.abs(w[j]!);
+    if (size <= ignored) continue;
+    weight[j] = size;
+    room[j] = roomOf(t[j]!, flip * w[j]!);
+    reach += size * room[j]!;
+  }
+  if (reach <= c) move.set(room);
+  else if (norm === 'l1') greedy(weight, room, { c, move });
+  else {
+    const speed = norm === 'l2' ? weight : weight.map((value) => (value > 0 ? 1 : 0));
+    const lambda = solve(weight, speed, { room, c });
+    for (let j = 0; j < n; j++) move[j] = Math.min(lambda * speed[j]!, room[j]!);
+  }
+  for (let j = 0; j < n; j++) if (flip * w[j]! > 0) move[j] = -move[j]!;
+  return move;
+}

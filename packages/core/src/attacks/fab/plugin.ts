@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Attack, AttackContext } from '../../hooks/index.js';
+import { defineAttack, integer, number } from '../../plugins/index.js';
+import { gatherExamples, take } from '../gradient.js';
+import { SurvivorPool } from '../survivors.js';
+import { fabRun } from './run.js';
+
+export interface FabOptions {
+  readonly iterations: number;
+  readonly restarts: number;
+  readonly alphaMax: number;
+  readonly eta: number;
+  readonly beta: number;
+  /** 0: untargeted; otherwise the number of target classes, the next most likely ones. */
+  readonly targets: number;
+}
+
+/**
+ * FAB on the examples that are classified correctly. An example is broken if the nearest misclassified point lies in the ball; it then
+ * leaves, and all others come back as they were. From the second restart on, runs begin at a random point.
+ */
+async function fab(
+  target: { images: tf.Tensor4D; labels: tf.Tensor1D },
+  options: FabOptions,
+  context: AttackContext,
+): Promise<tf.Tensor4D> {
+  const pool = await SurvivorPool.of(target, context.model);
+  const targets = Math.min(options.targets, context.model.classes - 1);
+  const ranks = targets === 0 ? [0] : Array.from({ length: targets }, (_, r) => r + 1);
+  const runs = ranks.length * options.restarts;
+  const nearest = new Float32Array(target.images.shape[0]).fill(Infinity);
+  let done = 0;
+  for (const rank of ranks)
+    for (let restart = 0; restart < options.restarts && pool.survivors.length > 0; restart++) {
+      const { images, labels, indices } = pool.batch();
+      const classes =
+        rank === 0
+          ? undefined
+          : await take(
+              tf.tidy(() => tf.unstack(tf.topk(gatherExamples(pool.cleanLogits, indices), rank + 1).indices, 1)[rank]!),
+            );
+      const progress = (share: number) => context.progress?.((done + share) / runs);
+      const { points, distances } = await fabRun({
+        ...options,
+        images,
+        labels,
+        targets: classes,
+        context: { ...context, progress },
+        randomStart: restart > 0,
+      });
+      distances.forEach((distance, k) => (nearest[indices[k]!] = Math.min(nearest[indices[k]!]!, distance)));
+      pool.settle(
+        indices,
+        [...distances].map((distance) => (distance <= context.threat.epsilon ? 0 : 1)),
+        points,
+      );
+      tf.dispose([images, labels, points]);
+      done++;
+    }
+  context.observe?.({ kind: 'minimum-norm', perExample: nearest });
+  return pool.finish();
+}
+
+/** The attack with these options, as AutoAttack uses it. */
+export const fabAttack = (options: FabOptions): Attack => ({
+  label: [options.targets === 0 ? 'fab' : 'fab-t', ...(options.restarts > 1 ? [`x${options.restarts}`] : [])].join('-'),
+  settings: { ...options },
+  run: (images, labels, context) => fab({ images, labels }, options, context),
+});
+
+const shared = {
+  iterations: integer({ min: 1 }).default(100).describe('Iterations per run'),
+  restarts: integer({ min: 1 })
+    .default(1)
+    .describe('Runs per example while it survives; from the second on from a random point'),
+  alphaMax: number({ min: 0, max: 1 }).default(0.1).describe('Largest share of the step towards the image'),
+  eta: number({ min: 1 }).default(1.05).describe('Overshoot beyond the linearised boundary'),
+  beta: number({ above: 0, max: 1 }).default(0.9).describe('Backward step: share of the perturbation that is kept'),
+};
+const cite = 'Croce and Hein, 2020, Algorithm 1; arXiv:1907.02044';
+
+export const fabPlugin = defineAttack({
+  name: 'fab',
+  summary: 'Fast adaptive boundary attack: the nearest misclassified point, for all classes at once.',
+  cite,
+  options: shared,
+  create: (options) => fabAttack({ ...options, targets: 0 }),
+});
+
+export const fabTargetedPlugin = defineAttack({
+  name: 'fab-t',
+  summary: 'FAB towards each of the most likely wrong classes: cheaper where there are many classes.',
+  cite,
+  options: { ...shared, targets: integer({ min: 1 }).default(9).describe('Target classes: the next most likely ones') },
+  create: fabAttack,
+});
