@@ -1,4 +1,4 @@
-import { cifar10Layout, cifar10Set, cifar100Layout, cifar100Set } from '../sources/cifar.js';
+import { cifar10Layout, cifar10Set, cifar100Layout, cifar100Set, type CifarLayout } from '../sources/cifar.js';
 import { fashionMnistSet, mnistSet } from '../sources/mnist.js';
 import { svhnSet } from '../sources/svhn.js';
 import type { WholeSet } from '../sources/whole-set.js';
@@ -33,8 +33,8 @@ const idx = (set: WholeSet, base: string, sums: readonly { md5: string; contents
   unpacked: [idxNames],
 });
 
-const cifar = (set: WholeSet, layout: typeof cifar10Layout, archive: { name: string; md5: string }): RemoteSet => {
-  const paths = (version: typeof layout.binary) =>
+const cifar = (set: WholeSet, layout: CifarLayout, archive: { name: string; md5: string }): RemoteSet => {
+  const paths = (version: CifarLayout['binary']) =>
     [...version.train, ...version.test].map((name) => `${version.folder}/${name}`);
   return {
     set,

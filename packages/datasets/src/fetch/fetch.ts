@@ -45,7 +45,7 @@ export async function fetchDataSet(name: string, options: FetchOptions = {}): Pr
     const staging = join(root, `.${name}.fetching`);
     mkdirSync(staging, { recursive: true });
     await collect(remote, staging, options);
-    readWholeSet(remote.set, staging);
+    readThrough(remote, staging);
     const old = join(root, `.${name}.old`);
     rmSync(old, { recursive: true, force: true });
     if (existsSync(folder)) renameSync(folder, old);
@@ -53,6 +53,17 @@ export async function fetchDataSet(name: string, options: FetchOptions = {}): Pr
     rmSync(old, { recursive: true, force: true });
     return { folder, isNew: true };
   });
+}
+
+/** A last look at everything before it is put in place. What cannot be read is removed, so that the next attempt starts anew. */
+function readThrough(remote: RemoteSet, staging: string): void {
+  try {
+    readWholeSet(remote.set, staging);
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
+    throw error;
+  }
+  for (const { name } of remote.files) rmSync(join(staging, `${name}.unpacked`), { force: true });
 }
 
 function findRemote(name: string): RemoteSet {

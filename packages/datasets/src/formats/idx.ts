@@ -1,4 +1,5 @@
 import { corrupt, needBytes } from '../corrupt.js';
+import { plainBytes } from './files.js';
 
 /** An array of unsigned bytes as LeCun's idx format holds it. */
 export interface IdxArray {
@@ -27,7 +28,7 @@ export function readIdx(bytes: Uint8Array, options: { file: string; rank: number
   needBytes(bytes, { from: start, count: size }, { file });
   if (bytes.length > start + size)
     throw corrupt({ file, offset: start + size }, `${bytes.length - start - size} bytes follow the array [${shape}]`);
-  return { shape, data: bytes.subarray(start) };
+  return { shape, data: plainBytes(bytes.subarray(start)) };
 }
 
 /** The idx file of these bytes. */

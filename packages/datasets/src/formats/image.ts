@@ -2,6 +2,7 @@ import { decode as decodeJpeg } from 'jpeg-js';
 import { PNG } from 'pngjs';
 import type { ImageShape } from '@bulwark/core';
 import { corrupt, needBytes } from '../corrupt.js';
+import { plainBytes } from './files.js';
 
 /** No image of a training set is larger; a header that claims more is damaged or hostile. */
 const maxPixels = 4096 * 4096;
@@ -73,5 +74,5 @@ export function encodePng(data: Uint8Array, [height, width, channels]: ImageShap
     for (let c = 0; c < 3; c++) png.data[4 * i + c] = data[i * channels + (channels === 1 ? 0 : c)]!;
     png.data[4 * i + 3] = 255;
   }
-  return PNG.sync.write(png);
+  return plainBytes(PNG.sync.write(png));
 }

@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import { corrupt, needBytes } from '../corrupt.js';
+import { plainBytes } from './files.js';
 
 /** A numeric array of a MATLAB file: column-major, the first index fastest. */
 export interface MatArray {
@@ -23,6 +24,9 @@ const storage: Readonly<Record<number, { size: number; view: (buffer: ArrayBuffe
 };
 /** Array classes that hold plain numbers: double, single, the integers up to 32 bits. */
 const numericClasses = new Set([6, 7, 8, 9, 10, 11, 12, 13]);
+
+/** An aligned buffer of its own, which wider numbers need. */
+const copyOf = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
 interface Element {
   readonly type: number;
@@ -56,7 +60,7 @@ function readMatrix(bytes: Uint8Array, file: string): { name: string; array: Mat
   const label = readElement(bytes, dimensions.next, file);
   const name = new TextDecoder('latin1').decode(label.data);
   if (!numericClasses.has(flags.data[0]!)) return undefined;
-  const shape = [...new Int32Array(dimensions.data.slice().buffer.slice(0, dimensions.data.length & ~3))];
+  const shape = [...new Int32Array(copyOf(dimensions.data.subarray(0, dimensions.data.length & ~3)))];
   const values = readElement(bytes, label.next, file);
   const kind = storage[values.type];
   if (!kind)
@@ -68,16 +72,19 @@ function readMatrix(bytes: Uint8Array, file: string): { name: string; array: Mat
       `array ${name}: ${values.data.length} bytes for shape [${shape}] of ${kind.size}-byte numbers`,
     );
   // bytes need no copy; wider numbers get an aligned one
-  const data =
-    kind.size === 1 && values.type === 2 ? values.data : kind.view(values.data.slice().buffer as ArrayBuffer);
+  const data = kind.size === 1 && values.type === 2 ? plainBytes(values.data) : kind.view(copyOf(values.data));
   return { name, array: { shape, data } };
 }
 
 /**
  * The numeric arrays of a MATLAB file of level 5 (little-endian, elements plain or zlib-compressed), as SVHN's format 2 is published.
- * Cells, structs and text are passed over. A level 7.3 file is HDF5 and refused by name.
+ * Cells, structs and text are passed over. A level 7.3 file is HDF5 and refused by name. All arrays of `names` must be there.
  */
-export function readMat5(bytes: Uint8Array, file: string): Map<string, MatArray> {
+export function readMat5<Name extends string>(
+  bytes: Uint8Array,
+  options: { file: string; names: readonly Name[] },
+): Record<Name, MatArray> {
+  const { file, names } = options;
   needBytes(bytes, { from: 0, count: 128 }, { file });
   const text = new TextDecoder('latin1').decode(bytes.subarray(0, 116));
   if (text.startsWith('MATLAB 7.3')) throw corrupt({ file, offset: 0 }, 'a MATLAB 7.3 file (HDF5); expected level 5');
@@ -101,12 +108,18 @@ export function readMat5(bytes: Uint8Array, file: string): Map<string, MatArray>
     }
     at = next;
   }
-  return arrays;
+  const missing = names.find((name) => !arrays.has(name));
+  if (missing !== undefined)
+    throw corrupt(
+      { file, offset: bytes.length },
+      `the file ends without array ${missing}; it has ${[...arrays.keys()].join(', ') || 'none'}`,
+    );
+  return Object.fromEntries(names.map((name) => [name, arrays.get(name)!])) as Record<Name, MatArray>;
 }
 
 function inflate(element: Element, file: string): Uint8Array {
   try {
-    return inflateSync(element.data);
+    return plainBytes(inflateSync(element.data));
   } catch (cause) {
     throw corrupt({ file, offset: element.offset }, `a compressed element is damaged: ${(cause as Error).message}`, {
       cause,

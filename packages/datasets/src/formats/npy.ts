@@ -82,7 +82,7 @@ export function readNpy(bytes: Uint8Array, file: string): NpyArray {
     throw corrupt({ file, offset: start + count }, `${bytes.length - start - count} bytes follow the array [${shape}]`);
   if (View.BYTES_PER_ELEMENT === 1)
     return { shape, data: new View(bytes.buffer as never, bytes.byteOffset + start, size) };
-  return { shape, data: new View(bytes.slice(start, start + count).buffer as never) };
+  return { shape, data: new View(new Uint8Array(bytes.subarray(start, start + count)).buffer as never) };
 }
 
 /** An npy file of version 1. */

@@ -1,6 +1,7 @@
 import * as zlib from 'node:zlib';
 import { zipSync } from 'fflate';
 import { corrupt, needBytes } from '../corrupt.js';
+import { plainBytes } from './files.js';
 import { readNpy, writeNpy, type NpyArray } from './npy.js';
 
 const endSignature = 0x06054b50;
@@ -98,7 +99,7 @@ function inflate(packed: Uint8Array, entry: Entry, place: { file: string; offset
   if (entry.method !== deflated)
     throw corrupt(place, `compression method ${entry.method}; expected 0 (stored) or 8 (deflate)`);
   try {
-    return zlib.inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size) });
+    return plainBytes(zlib.inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.size) }));
   } catch (cause) {
     throw corrupt(place, `cannot be decompressed: ${(cause as Error).message}`, { cause });
   }

@@ -1,24 +1,44 @@
+import { BulwarkError, numpyGlobals, PickledArray, readPickle } from '@bulwark/core';
 import { corrupt } from '../corrupt.js';
 import type { NpyArray } from './npy.js';
 
 /** A pickled dictionary: arrays, numbers, lists of numbers, text. */
 export type PickledDict = ReadonlyMap<string, unknown>;
 
-export function readPickledDict(_bytes: Uint8Array, file: string): PickledDict {
-  throw corrupt({ file }, 'pickles cannot be read yet');
+/** Keys as text: Python 2 wrote `'data'`, Python 3 reads and writes it back as `b'data'`. */
+const keyText = (key: unknown): string =>
+  key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : String(key);
+
+/** Reads a pickled dictionary of numpy arrays and numbers. Names outside numpy's arrays are refused; nothing in the file is executed. */
+export function readPickledDict(bytes: Uint8Array, file: string): PickledDict {
+  let value: unknown;
+  try {
+    value = readPickle(bytes, { globals: numpyGlobals, where: file });
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw corrupt({ file }, message.replace(`${file} `, ''), {
+      cause,
+      ...(cause instanceof BulwarkError && {
+        cure: 'a data pickle holds a dictionary of numpy arrays and numbers only',
+      }),
+    });
+  }
+  if (!(value instanceof Map)) throw corrupt({ file }, 'the pickle does not hold a dictionary');
+  return new Map([...value].map(([key, entry]) => [keyText(key), entry]));
 }
 
 /** The array under this key. */
 export function arrayIn(dict: PickledDict, key: string, file: string): NpyArray {
-  const value = dict.get(key) as NpyArray | undefined;
-  if (value?.shape && value.data) return value;
+  const value = dict.get(key);
+  if (value instanceof PickledArray) return { shape: value.shape, data: value.data };
   throw corrupt({ file }, `has no array ${key}; it has ${[...dict.keys()].join(', ')}`);
 }
 
 /** The list of numbers under this key. */
 export function numbersIn(dict: PickledDict, key: string, file: string): readonly number[] {
   const value = dict.get(key);
-  if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value as number[];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'number' || typeof item === 'bigint'))
+    return value.map(Number);
   throw corrupt({ file }, `has no list of numbers ${key}; it has ${[...dict.keys()].join(', ')}`);
 }
 

@@ -11,7 +11,7 @@ import type { WholeSet } from './whole-set.js';
 const pixels = 32 * 32;
 const imageBytes = 3 * pixels;
 
-interface CifarLayout {
+export interface CifarLayout {
   readonly name: string;
   readonly classes: number;
   readonly labelBytes: number;
@@ -76,7 +76,8 @@ function readSplit(folder: string, layout: CifarLayout, split: 'train' | 'test')
 
 const named = (version: CifarLayout['binary'], name: string) => [join(version.folder, name), name];
 
-const cifar = (layout: CifarLayout, set: Pick<WholeSet, 'summary' | 'classNames'>): WholeSet => ({
+/** A data set in one of CIFAR's layouts. */
+export const cifarSet = (layout: CifarLayout, set: Pick<WholeSet, 'summary' | 'classNames'>): WholeSet => ({
   ...set,
   name: layout.name,
   cite: 'Krizhevsky, 2009 (Learning Multiple Layers of Features from Tiny Images)',
@@ -110,12 +111,12 @@ export const cifar100Layout: CifarLayout = {
   testCount: 10000,
 };
 
-export const cifar10Set = cifar(cifar10Layout, {
+export const cifar10Set = cifarSet(cifar10Layout, {
   summary: 'Photographs, 32x32x3, 10 classes, 50,000 + 10,000; binary or Python version.',
   classNames: cifar10Classes,
 });
 
-export const cifar100Set = cifar(cifar100Layout, {
+export const cifar100Set = cifarSet(cifar100Layout, {
   summary: 'Photographs, 32x32x3, 100 fine classes, 50,000 + 10,000; binary or Python version.',
   classNames: cifar100Classes,
 });

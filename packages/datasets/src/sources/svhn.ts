@@ -13,9 +13,7 @@ const side = 32;
 function readSplit(folder: string, name: string): ImageSet {
   const path = needFile(folder, [name], 'svhn');
   const file = basename(path);
-  const arrays = readMat5(readBytes(path), file);
-  const [x, y] = [arrays.get('X'), arrays.get('y')];
-  if (!x || !y) throw corrupt({ file }, `arrays ${[...arrays.keys()].join(', ') || 'none'}; expected X and y`);
+  const { X: x, y } = readMat5(readBytes(path), { file, names: ['X', 'y'] });
   const [height, width, channels, count] = x.shape;
   if (x.shape.length !== 4 || height !== side || width !== side || channels !== 3 || !(x.data instanceof Uint8Array))
     throw corrupt({ file }, `X has shape [${x.shape}]; expected bytes of [32, 32, 3, n]`);
