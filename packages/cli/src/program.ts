@@ -6,6 +6,7 @@ import { engineCommand } from './commands/engine.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
+import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 
@@ -18,7 +19,17 @@ export function program(): Command {
     .version(version)
     .option('--debug', 'show stack traces')
     .addHelpText('after', '\nStart with:\n  bulwark demo\n  bulwark init && bulwark train bulwark.yaml');
-  const commands = [demoCommand(), initCommand(), trainCommand(), pluginsCommand(), engineCommand(), dataCommand(), pseudoLabelCommand(), verifyCommand()];
+  const commands = [
+    demoCommand(),
+    initCommand(),
+    trainCommand(),
+    pluginsCommand(),
+    schemaCommand(),
+    engineCommand(),
+    dataCommand(),
+    pseudoLabelCommand(),
+    verifyCommand(),
+  ];
   for (const command of commands) root.addCommand(command.exitOverride());
   return root.exitOverride().showHelpAfterError('(add --help for usage)');
 }

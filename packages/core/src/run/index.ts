@@ -8,3 +8,4 @@ export { loadPlugins, type ImportModule } from './load-plugins.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { checkRun, resumeRun, startRun, type RunHandle, type RunServices } from './run.js';
 export { validate, type Validation } from './validate.js';
+export { configJsonSchema } from './json-schema.js';

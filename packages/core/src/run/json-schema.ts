@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { pluginKinds, pluginReferences, type Plugin, type PluginKind, type PluginRegistry } from '../plugins/index.js';
+import { runConfigSchema } from './config.js';
+
+type Schema = Record<string, unknown> & { properties?: Record<string, Schema>; required?: string[] };
+
+const definition = (kind: PluginKind) => ({ $ref: `#/$defs/${kind}` });
+
+/** A Zod schema as JSON schema; places that name a plugin refer to the definition of that kind. */
+function toSchema(schema: z.ZodType): Schema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const reference = pluginReferences.get(zodSchema as never);
+      if (!reference) return;
+      for (const key of Object.keys(jsonSchema)) delete (jsonSchema as Schema)[key];
+      Object.assign(jsonSchema, definition(reference.kind));
+    },
+  }) as Schema;
+  return rest;
+}
+
+/** One plugin's section: `use` and its options, beside what the run itself keeps in that section. */
+function section(plugin: Plugin, own: Schema = {}): Schema {
+  const options = toSchema(plugin.options);
+  const { use: _, ...ownProperties } = own.properties ?? {};
+  return {
+    type: 'object',
+    description: plugin.summary,
+    properties: { use: { const: plugin.name }, ...ownProperties, ...options.properties },
+    required: ['use', ...(options.required ?? [])],
+    additionalProperties: false,
+  };
+}
+
+/** JSON schema (draft 2020-12) of a run's config, made from the same schemas that check it, for the plugins of a registry. */
+export function configJsonSchema(registry: PluginRegistry): Schema {
+  const root = toSchema(runConfigSchema);
+  const properties = { ...root.properties };
+  for (const kind of ['data', 'optimizer'] as const)
+    properties[kind] = {
+      description: properties[kind]!['description'],
+      anyOf: registry.list(kind).map((plugin) => section(plugin, properties[kind])),
+    };
+  const definitions = Object.fromEntries(
+    pluginKinds.map((kind) => {
+      const plugins = registry.list(kind);
+      return [
+        kind,
+        { anyOf: [{ enum: plugins.map(({ name }) => name) }, ...plugins.map((plugin) => section(plugin))] },
+      ];
+    }),
+  );
+  // with `extends`, the base may hold what this file leaves out
+  const { required: _, ...rest } = root;
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Bulwark run',
+    ...rest,
+    properties,
+    $defs: definitions,
+  };
+}
