@@ -1,20 +1,13 @@
-import {
-  backend_util,
-  getKernel,
-  registerKernel,
-  reshape,
-  tensor1d,
-  tidy,
-  unregisterKernel,
-} from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, reshape, tensor1d, tidy, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
 import type { NodeBackend } from './binding.js';
-import { batchNormAttributes, convAttributes } from './ops.js';
-import type { ConvGeometry } from './ops.js';
+import { convolution, filterGradient, inputGradient, stock, symmetric } from './convolution.js';
+import type { Shape4D } from './convolution.js';
+import { batchNormAttributes } from './ops.js';
 
-type Inputs = Record<string, Tensor>;
-type Shape4D = [number, number, number, number];
+/** A kernel's tensors, under the names that its op gives them. */
+type Inputs = Record<'x' | 'y' | 'dy' | 'filter' | 'gamma' | 'beta' | 'mean' | 'variance', Tensor>;
 type Compute = (backend: NodeBackend, inputs: Inputs, attrs: NamedAttrMap) => Tensor | Tensor[];
 
 /** Registers (or replaces) a kernel of the `tensorflow` backend; whatever it makes and does not return is freed. */
@@ -29,63 +22,9 @@ function put(kernelName: string, compute: Compute): void {
   });
 }
 
-const symmetric = ({ stride, padding }: Conv2DAttrs): ConvGeometry => ({
-  strides: [stride, stride],
-  padding: [padding, padding, padding, padding],
-});
-
-/** The geometry that TensorFlow.js's own attributes mean, whichever of its forms of padding they use. */
-function stock(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap): ConvGeometry {
-  const {
-    strides,
-    pad,
-    dataFormat,
-    dilations = 1,
-    dimRoundingMode,
-  } = attrs as {
-    strides: [number, number];
-    pad: number;
-    dataFormat: string;
-    dilations?: [number, number] | 1;
-    dimRoundingMode?: 'floor';
-  };
-  if (dataFormat === 'NCHW') throw new Error('convolution takes dataFormat NHWC here, not NCHW');
-  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode);
-  const { top, bottom, left, right } = info.padInfo;
-  return {
-    strides: [info.strideHeight, info.strideWidth],
-    padding: [top, bottom, left, right],
-    dilations: [info.dilationHeight, info.dilationWidth],
-  };
-}
-
-const convolution = (backend: NodeBackend, { x, filter }: Inputs, geometry: ConvGeometry): Tensor =>
-  backend.executeSingleOutput('Conv2D', convAttributes(backend.binding, geometry), [x!, filter!]);
-
-const inputGradient = (
-  backend: NodeBackend,
-  { dy, filter }: Inputs,
-  { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D },
-): Tensor =>
-  backend.executeSingleOutput('Conv2DBackpropInput', convAttributes(backend.binding, geometry), [
-    tensor1d(inputShape, 'int32'),
-    filter!,
-    dy!,
-  ]);
-
-const filterGradient = (
-  backend: NodeBackend,
-  { x, dy }: Inputs,
-  { filterShape, ...geometry }: ConvGeometry & { filterShape: Shape4D },
-): Tensor =>
-  backend.executeSingleOutput('Conv2DBackpropFilter', convAttributes(backend.binding, geometry), [
-    x!,
-    tensor1d(filterShape, 'int32'),
-    dy!,
-  ]);
-
 /** FusedBatchNorm knows images only: [batch, channels] becomes [batch, 1, 1, channels]. */
 const asImages = (x: Tensor): Tensor => (x.rank === 4 ? x : reshape(x, [x.shape[0]!, 1, 1, x.shape[1]!]));
+const like = (x: Tensor, images: Tensor): Tensor => (x.rank === 4 ? images : reshape(images, x.shape));
 
 interface Epsilon {
   readonly epsilon: number;
@@ -93,19 +32,20 @@ interface Epsilon {
 
 function batchNormTrain(backend: NodeBackend, { x, gamma, beta }: Inputs, { epsilon }: Epsilon): Tensor[] {
   const none = tensor1d([], 'float32');
-  const inputs = [asImages(x!), gamma!, beta!, none, none];
-  const [y, mean, unbiased] = backend.executeMultipleOutputs(
+  const inputs = [asImages(x), gamma, beta, none, none];
+  const outputs = backend.executeMultipleOutputs(
     'FusedBatchNormV3',
     batchNormAttributes(backend.binding, { epsilon, training: true }),
     inputs,
     6,
   );
-  const count = x!.size / gamma!.size;
+  const [y, mean, unbiased] = outputs as [Tensor, Tensor, Tensor];
+  const count = x.size / gamma.size;
   const variance =
     count > 1
-      ? backend.executeSingleOutput('Mul', floatAttribute(backend), [unbiased!, tensor1d([(count - 1) / count])])
-      : unbiased!;
-  return [reshape(y!, x!.shape), mean!, variance];
+      ? backend.executeSingleOutput('Mul', floatAttribute(backend), [unbiased, tensor1d([(count - 1) / count])])
+      : unbiased;
+  return [like(x, y), mean, variance];
 }
 
 function batchNormTrainGrad(
@@ -114,15 +54,15 @@ function batchNormTrainGrad(
   { epsilon }: Epsilon,
 ): Tensor[] {
   // cuDNN saves 1 / standard deviation between the passes where the CPU op saves the variance.
-  const spread = backend.binding.isUsingGpuDevice() ? inverseDeviation(backend, variance!, epsilon) : variance!;
-  const inputs = [asImages(dy!), asImages(x!), gamma!, mean!, spread, tensor1d([], 'float32')];
+  const spread = backend.binding.isUsingGpuDevice() ? inverseDeviation(backend, variance, epsilon) : variance;
+  const inputs = [asImages(dy), asImages(x), gamma, mean, spread, tensor1d([], 'float32')];
   const outputs = backend.executeMultipleOutputs(
     'FusedBatchNormGradV3',
     batchNormAttributes(backend.binding, { epsilon, training: true }),
     inputs,
     5,
   );
-  return [reshape(outputs[0]!, x!.shape), outputs[1]!, outputs[2]!];
+  return [like(x, outputs[0]!), outputs[1]!, outputs[2]!];
 }
 
 const floatAttribute = (backend: NodeBackend) => [
@@ -135,14 +75,14 @@ function inverseDeviation(backend: NodeBackend, variance: Tensor, epsilon: numbe
 }
 
 function batchNormEval(backend: NodeBackend, { x, gamma, beta, mean, variance }: Inputs, { epsilon }: Epsilon): Tensor {
-  const inputs = [asImages(x!), gamma!, beta!, mean!, variance!];
+  const inputs = [asImages(x), gamma, beta, mean, variance];
   const outputs = backend.executeMultipleOutputs(
     'FusedBatchNormV3',
     batchNormAttributes(backend.binding, { epsilon, training: false }),
     inputs,
     6,
   );
-  return reshape(outputs[0]!, x!.shape);
+  return like(x, outputs[0]!);
 }
 
 /**
@@ -176,9 +116,9 @@ export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: 
     const filterShape = attrs.filterShape as Shape4D;
     return filterGradient(backend, inputs, { ...stock((inputs.x as Tensor4D).shape, filterShape, attrs), filterShape });
   });
-  put('BulwarkRelu', (backend, { x }) => backend.executeSingleOutput('Relu', floatAttribute(backend), [x!]));
+  put('BulwarkRelu', (backend, { x }) => backend.executeSingleOutput('Relu', floatAttribute(backend), [x]));
   put('BulwarkReluGrad', (backend, { dy, y }) =>
-    backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy!, y!]),
+    backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy, y]),
   );
   if (!fusedBatchNorm) return;
   put('BulwarkBatchNormTrain', (backend, inputs, attrs) =>

@@ -85,7 +85,7 @@ export function wrongProducts(binding: NativeBinding): string | undefined {
   const filter = integers([3, 3, 8, 16], 4);
   const dy = integers([2, 7, 6, 16], 5);
   const { y, dx, dFilter } = convolve(x, filter, dy);
-  const attributes = convAttributes(binding, { strides: [1, 1], padding: [1, 1, 1, 1] });
+  const attributes = convAttributes(binding, { strides: [1, 1], padding: [1, 1, 1, 1] }, 'SAME');
   const sizes = (values: Values) => ({ shape: [4], data: Int32Array.from(values.shape) });
   const transposes = ['transpose_a', 'transpose_b'].map((name) => ({ name, type: binding.TF_ATTR_BOOL, value: false }));
   const checks: [string, number[][], Float32Array][] = [
