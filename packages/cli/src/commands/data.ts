@@ -128,6 +128,7 @@ function infoCommand(): Command {
 export function dataCommand(): Command {
   return new Command('data')
     .description('fetch data sets and look at them')
+    .addHelpText('after', '\nExamples:\n  bulwark data info fashion-mnist-mini\n  bulwark data fetch cifar10')
     .addCommand(fetchCommand().exitOverride())
     .addCommand(infoCommand().exitOverride());
 }

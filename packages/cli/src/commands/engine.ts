@@ -97,7 +97,9 @@ function removeCommand(): Command {
 
 /** `bulwark engine install | list | remove`. */
 export function engineCommand(): Command {
-  const root = new Command('engine').description('install, list or remove native engines');
+  const root = new Command('engine')
+    .description('install, list or remove native engines')
+    .addHelpText('after', '\nExamples:\n  bulwark engine list\n  bulwark engine install tensorflow');
   for (const command of [installCommand(), listCommand(), removeCommand()]) root.addCommand(command.exitOverride());
   return root;
 }
