@@ -1,0 +1,1 @@
+export { countingClassifier, type PassCounts } from './counting-classifier.js';
