@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BulwarkError, readSafetensors, type StoredTensor } from '@bulwark/core';
+import {
+  BulwarkError,
+  isPickle,
+  isTorchZip,
+  readSafetensors,
+  readTorchCheckpoint,
+  TorchTensor,
+  type StoredTensor,
+} from '@bulwark/core';
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
@@ -46,6 +54,25 @@ function readShards(bytes: Uint8Array, path: string): Tensors {
   return tensors;
 }
 
+/** Where training scripts put the state dict inside their checkpoints, in the order of preference. */
+const wrappers = ['state_dict', 'model_state_dict', 'model', 'net', 'params', 'weights'];
+
+/** The dictionary of tensors in a checkpoint: the checkpoint itself, or what it holds under a usual name. */
+function findStateDict(value: unknown, where: string): Tensors {
+  if (!(value instanceof Map))
+    throw invalid(`${where} does not hold a dictionary of tensors`, 'save model.state_dict()');
+  const entries = [...(value as Map<unknown, unknown>)];
+  if (entries.length > 0 && entries.every(([name, held]) => typeof name === 'string' && held instanceof TorchTensor))
+    return value as Map<string, StoredTensor>;
+  const key = wrappers.find((name) => value.get(name) instanceof Map);
+  if (key) return findStateDict(value.get(key), `${where}: ${key}`);
+  const keys = entries.slice(0, 20).map(([name]) => String(name));
+  throw invalid(
+    `${where} holds no state dict; its keys are ${keys.join(', ') || 'none'}`,
+    `save model.state_dict() itself, or under one of ${wrappers.join(', ')}`,
+  );
+}
+
 /** The tensors of a weights file of any known form, by content: JSON index, PyTorch zip, or safetensors. */
 export function readWeightsFile(source: string | Uint8Array): Tensors {
   const bytes = typeof source === 'string' ? readBytes(source) : source;
@@ -53,5 +80,12 @@ export function readWeightsFile(source: string | Uint8Array): Tensors {
     if (typeof source === 'string') return readShards(bytes, source);
     throw invalid('an index of shards can only be read by its path', 'pass the path of the .safetensors.index.json');
   }
+  const where = typeof source === 'string' ? source : 'the checkpoint';
+  if (isTorchZip(bytes)) return findStateDict(readTorchCheckpoint(bytes, where), where);
+  if (isPickle(bytes))
+    throw invalid(
+      `${where} is a checkpoint of PyTorch before 1.6, or a bare pickle`,
+      'load it in PyTorch and save it again: torch.save(torch.load(path), path)',
+    );
   return readSafetensors(bytes).tensors;
 }

@@ -1,0 +1,110 @@
+import type { PickleGlobal, PickleValue } from './pickle.js';
+
+const arrayTypes = {
+  u1: Uint8Array,
+  i1: Int8Array,
+  b1: Uint8Array,
+  u2: Uint16Array,
+  i2: Int16Array,
+  u4: Uint32Array,
+  i4: Int32Array,
+  u8: BigUint64Array,
+  i8: BigInt64Array,
+  f4: Float32Array,
+  f8: Float64Array,
+} as const;
+
+type ArrayValues = InstanceType<(typeof arrayTypes)[keyof typeof arrayTypes]>;
+
+/** A numpy dtype: kind and size, `f4`, `u1`, ... */
+export class PickledDtype {
+  constructor(readonly name: string) {}
+}
+
+/** A numpy array as data, row-major. `data` shares memory with the file where its alignment allows. */
+export class PickledArray {
+  dtype = 'u1';
+  shape: readonly number[] = [0];
+  data: ArrayValues = new Uint8Array(0);
+}
+
+function typedArray(dtype: string, bytes: Uint8Array, count: number): ArrayValues {
+  const type = Object.hasOwn(arrayTypes, dtype) ? arrayTypes[dtype as keyof typeof arrayTypes] : undefined;
+  if (!type) throw new Error(`a numpy array of ${dtype}; allowed are ${Object.keys(arrayTypes).join(', ')}`);
+  if (bytes.length !== count * type.BYTES_PER_ELEMENT)
+    throw new Error(`${bytes.length} bytes are not ${count} numbers of ${dtype}`);
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : Uint8Array.from(bytes);
+  return new type(aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
+}
+
+/** Column-major numbers in row-major order. */
+function rowMajor(values: ArrayValues, shape: readonly number[]): ArrayValues {
+  const result = values.slice() as ArrayValues;
+  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((size, n) => size * n, 1));
+  const index = shape.map(() => 0);
+  for (let i = 0; i < values.length; i++) {
+    result[i] = values[index.reduce((at, n, axis) => at + n * strides[axis]!, 0)] as never;
+    for (let axis = shape.length - 1; axis >= 0 && ++index[axis]! === shape[axis]; axis--) index[axis] = 0;
+  }
+  return result;
+}
+
+/** Python 2 writes bytes as text; each character is one byte. */
+function bytesOf(value: PickleValue): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === 'string') return Uint8Array.from(Buffer.from(value, 'latin1'));
+  throw new Error('a numpy array without its bytes');
+}
+
+const isShape = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= 32 && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+
+/** State `(version, shape, dtype, is_fortran, bytes)`. */
+function buildArray(value: PickleValue, state: PickleValue): PickledArray {
+  const [, shape, dtype, fortran, content] = (Array.isArray(state) ? state : []) as unknown[];
+  if (!(value instanceof PickledArray) || !isShape(shape) || !(dtype instanceof PickledDtype))
+    throw new Error('a numpy array with a state of another form');
+  const values = typedArray(
+    dtype.name,
+    bytesOf(content),
+    shape.reduce((size, n) => size * n, 1),
+  );
+  value.dtype = dtype.name;
+  value.shape = shape;
+  value.data = fortran === true || fortran === 1 ? rowMajor(values, shape) : values;
+  return value;
+}
+
+/** State `(version, byte order, ...)`. */
+function buildDtype(value: PickleValue, state: PickleValue): PickleValue {
+  const order = Array.isArray(state) ? (state as unknown[])[1] : undefined;
+  if (order === '>') throw new Error('a big-endian numpy array');
+  return value;
+}
+
+function scalar([dtype, content]: readonly unknown[]): number | bigint {
+  if (!(dtype instanceof PickledDtype)) throw new Error('a numpy number without its type');
+  return typedArray(dtype.name, bytesOf(content), 1)[0]!;
+}
+
+const reconstruct: PickleGlobal = { call: () => new PickledArray(), build: buildArray };
+const number: PickleGlobal = { call: scalar };
+
+/** The names that pickled numpy arrays and numbers use, of numpy 1 and 2, as pure data. */
+export const numpyGlobals: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>([
+  ['numpy.core.multiarray _reconstruct', reconstruct],
+  ['numpy._core.multiarray _reconstruct', reconstruct],
+  ['numpy.core.multiarray scalar', number],
+  ['numpy._core.multiarray scalar', number],
+  ['numpy ndarray', {}],
+  ['numpy dtype', { call: ([name]) => new PickledDtype(String(name)), build: buildDtype }],
+  [
+    '_codecs encode',
+    {
+      call: ([text, codec]) => {
+        if (typeof text !== 'string' || codec !== 'latin1') throw new Error('encoded text that is not latin1');
+        return Uint8Array.from(Buffer.from(text, 'latin1'));
+      },
+    },
+  ],
+]);
