@@ -21,6 +21,7 @@ export const errorCatalogue = {
   RUN_EXISTS: 'The run folder exists already.',
   RUN_MISSING: 'The run folder does not exist or is not a run.',
   RUN_LOCKED: 'Another process is working in this run folder.',
+  RUN_CORRUPT: 'A file of the run folder is damaged or was changed.',
   RUN_WRITE: 'The run folder cannot be written.',
   CHECKPOINT_MISSING: 'No usable checkpoint was found.',
   CHECKPOINT_CORRUPT: 'A checkpoint is damaged or does not fit the model.',

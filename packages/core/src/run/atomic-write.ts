@@ -18,6 +18,19 @@ export function writeFailure(path: string, error: unknown): BulwarkError {
   });
 }
 
+/** Makes renames in a folder last through a power failure, where the system can. */
+export function syncFolder(path: string): void {
+  let folder: number | undefined;
+  try {
+    folder = openSync(path, 'r');
+    fsyncSync(folder);
+  } catch {
+    // some systems do not open folders; there the rename itself has to do
+  } finally {
+    if (folder !== undefined) closeSync(folder);
+  }
+}
+
 /**
  * Writes a file so that it is either the old one or the whole new one, whatever happens: temporary file, sync, rename.
  * @throws BulwarkError RUN_WRITE
@@ -35,6 +48,7 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
       closeSync(file);
     }
     renameSync(temporary, path);
+    syncFolder(dirname(path));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw writeFailure(path, error);

@@ -43,11 +43,15 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
   for (const key of [...path, undefined]) {
     while (['optional', 'default', 'prefault', 'nullable', 'pipe'].includes(current._zod.def['type'] as string))
       current = (current._zod.def['innerType'] ?? current._zod.def['out']) as typeof current;
-    const { type, shape, element } = current._zod.def as {
+    const { type, element, options, ...def } = current._zod.def as {
       type: string;
       shape?: Record<string, typeof current>;
       element?: typeof current;
+      options?: readonly (typeof current)[];
     };
+    const shape = options
+      ? (Object.assign({}, ...options.map((option) => option._zod.def['shape'])) as typeof def.shape)
+      : def.shape;
     if (key === undefined) return Object.keys(shape ?? {});
     const next = type === 'array' ? element : shape?.[key as string];
     if (!next) return [];
@@ -89,7 +93,7 @@ function checkReferences(registry: PluginRegistry, schema: z.ZodType, value: unk
 }
 
 /** Options of a section that belong to the run, not to its plugin. */
-const runLevel = { data: ['batchSize', 'augment'], optimizer: ['schedule'] } as const;
+const runLevel = { data: ['batchSize', 'accumulate', 'augment'], optimizer: ['schedule'] } as const;
 
 /** Checks one of the two sections that mix a plugin's options with the run's own. */
 function checkMixed(registry: PluginRegistry, section: 'data' | 'optimizer', config: RunConfig): unknown {

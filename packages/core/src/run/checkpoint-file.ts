@@ -4,7 +4,10 @@ import { readSafetensors, writeSafetensors } from '../formats/index.js';
 import { snapshotVersion, type Snapshot, type TrainingState } from '../trainer/index.js';
 
 /** Steps from an older version of the state to the next; index = version they start from. */
-const migrations: Readonly<Record<number, (state: Record<string, unknown>) => Record<string, unknown>>> = {};
+const migrations: Readonly<Record<number, (state: Record<string, unknown>) => Record<string, unknown>>> = {
+  // version 2 counts what the guard rolled back
+  1: (state) => ({ ...state, version: 2, learningRateScale: 1, rollbacks: 0 }),
+};
 
 const digest = (tensors: Snapshot['tensors'], state: string): string => {
   const hash = createHash('sha256').update(state);

@@ -5,7 +5,7 @@ import { checkObjective, type Attack, type DataSource } from '../hooks/index.js'
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { createRandom, type Random } from '../random.js';
 import { norms, type ThreatModel } from '../threat/index.js';
-import { createBus, type TrainerParts } from '../trainer/index.js';
+import { createBus, createEma, createSwa, type TrainerParts, type WeightAverage } from '../trainer/index.js';
 import { pluginPart } from './check-config.js';
 import type { RunConfig } from './config.js';
 
@@ -99,6 +99,15 @@ export async function composeModel(
   return { data, model: await services.make('model', config.model), services };
 }
 
+function averageOf({ averaging }: RunConfig): WeightAverage | undefined {
+  switch (averaging?.use) {
+    case 'ema':
+      return createEma(averaging);
+    case 'swa':
+      return createSwa(averaging);
+  }
+}
+
 /**
  * The composition root: one child container per run, in which the run's plugins and services live. The config must have come through
  * `checkConfig`.
@@ -115,6 +124,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
     weightPerturber: config.weightPerturber && services.make('weight-perturber', config.weightPerturber),
     optimizer: services.make('optimizer', pluginPart('optimizer', config)),
     schedule: services.make('schedule', config.optimizer.schedule),
+    average: averageOf(config),
     augmentations: config.data.augment.map((spec) => services.make('augmentation', spec)),
     threat: services.threat,
     bus,

@@ -24,6 +24,9 @@ export const runConfigSchema = z.strictObject({
     .looseObject({
       use: z.string(),
       batchSize: integer({ min: 1 }).default(128).describe('images per training batch'),
+      accumulate: integer({ min: 1 })
+        .default(1)
+        .describe('work through each batch in this many parts, for batches that do not fit into memory'),
       augment: z.array(plugin('augmentation')).default([]).describe('augmentations of training batches, in order'),
     })
     .describe('data source, with its options'),
@@ -40,6 +43,23 @@ export const runConfigSchema = z.strictObject({
     .looseObject({ use: z.string().default('sgd'), schedule: plugin('schedule').default({ use: 'constant' }) })
     .prefault({})
     .describe('optimizer, with its options and learning-rate schedule'),
+  averaging: z
+    .discriminatedUnion('use', [
+      z.strictObject({
+        use: z.literal('ema').describe('exponential moving average after every step'),
+        decay: number({ min: 0, max: 1 }).default(0.999).describe('share of the old average'),
+        warmup: integer({ min: 1 })
+          .default(10)
+          .describe('after t steps the decay is at most (1 + t) / (warmup + t); larger forgets the start for longer'),
+      }),
+      z.strictObject({
+        use: z.literal('swa').describe('mean of the weights at the ends of epochs'),
+        from: integer({ min: 1 }).describe('first epoch that counts'),
+        every: integer({ min: 1 }).default(1).describe('then every n-th'),
+      }),
+    ])
+    .optional()
+    .describe('average of the weights, which is then what is validated, evaluated and exported'),
   epochs: integer({ min: 1 }).describe('passes over the training data'),
   evaluation: z
     .strictObject({
@@ -54,6 +74,12 @@ export const runConfigSchema = z.strictObject({
         .string()
         .optional()
         .describe('label of the validation accuracy that chooses the best checkpoint; default: the last attack'),
+      final: z
+        .enum(['test', 'validation', 'none'])
+        .default('test')
+        .describe(
+          'images on which the best and the last checkpoint are compared at the end; `examples` limits them, too',
+        ),
     })
     .prefault({})
     .describe('validation while training'),
@@ -61,6 +87,28 @@ export const runConfigSchema = z.strictObject({
     .strictObject({ minutes: number({ above: 0 }).default(5).describe('at most this long between two checkpoints') })
     .prefault({})
     .describe('how often the state is saved'),
+  guard: z
+    .strictObject({
+      onFailure: z
+        .enum(['stop', 'rollback'])
+        .default('stop')
+        .describe('when training fails: stop, or go back to a good checkpoint with a lower learning rate'),
+      factor: number({ above: 0, max: 1 }).default(0.1).describe('multiplies the learning rate at every rollback'),
+      retries: integer({ min: 0 }).default(3).describe('rollbacks in the whole run'),
+      collapse: z
+        .strictObject({
+          epochs: integer({ min: 0 })
+            .default(5)
+            .describe('epochs in a row at chance accuracy that count as collapsed; 0 to let training collapse'),
+          margin: number({ min: 0, max: 1 })
+            .default(0.01)
+            .describe('share of the way from chance to 1 that still counts as chance'),
+        })
+        .prefault({})
+        .describe('when training accuracy falls to chance'),
+    })
+    .prefault({})
+    .describe('what counts as failed training, and what happens then'),
 });
 
 /** What a user writes. */

@@ -1,10 +1,11 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import type { CheckpointStore, EpochMetrics, Snapshot } from '../trainer/index.js';
+import type { CheckpointKind, CheckpointStore, EpochMetrics } from '../trainer/index.js';
 import { writeAtomically, writeFailure } from './atomic-write.js';
-import { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
+import { checkpointFiles } from './checkpoint-files.js';
 import type { RunConfig } from './config.js';
+import { digestOf } from './fingerprint.js';
 
 /** What `config.json` of a run folder holds: the composed config and what it ran with. */
 export interface FrozenConfig {
@@ -19,19 +20,38 @@ export interface FrozenConfig {
 export interface RunFolder {
   readonly path: string;
   readonly frozen: FrozenConfig;
-  readonly checkpoints: CheckpointStore & { has(kind: CheckpointName): boolean };
+  readonly checkpoints: CheckpointStore & { has(kind: CheckpointKind): boolean };
+  /** Replaces `config.json`. */
+  freeze(frozen: FrozenConfig): void;
   /** Replaces `metrics.jsonl` by these epochs, one line each; the same seed gives the same bytes. */
   writeMetrics(history: readonly EpochMetrics[]): void;
+  /** @throws BulwarkError RUN_CORRUPT */
   readMetrics(): EpochMetrics[];
   /** Adds a line to `timings.jsonl`: what differs from machine to machine. */
   addTiming(timing: object): void;
   writeSummary(summary: object): void;
+  /** @throws BulwarkError RUN_CORRUPT */
   readSummary(): Record<string, unknown> | undefined;
 }
 
-type CheckpointName = 'last' | 'best';
-
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+
+/** The frozen config with a checksum: a run must not go on from a config that it was not composed with. */
+const sealed = (frozen: FrozenConfig) => json({ ...frozen, sha256: digestOf(frozen) });
+
+const corrupt = (path: string, why: string, cause?: unknown) =>
+  new BulwarkError('RUN_CORRUPT', `${path} ${why}`, {
+    cure: 'restore the file; to train with another config, start a new run',
+    cause,
+  });
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw corrupt(path, `cannot be read: ${(cause as Error).message}`, cause);
+  }
+}
 
 /** Creates the folder of a new run. @throws BulwarkError RUN_EXISTS, RUN_WRITE */
 export function createRunFolder(path: string, frozen: FrozenConfig): RunFolder {
@@ -44,25 +64,22 @@ export function createRunFolder(path: string, frozen: FrozenConfig): RunFolder {
   } catch (error) {
     throw writeFailure(path, error);
   }
-  writeAtomically(join(path, 'config.json'), json(frozen));
+  writeAtomically(join(path, 'config.json'), sealed(frozen));
   return runFolder(path, frozen);
 }
 
-/** Opens an existing run. @throws BulwarkError RUN_MISSING, CONFIG_PARSE */
+/** Opens an existing run. @throws BulwarkError RUN_MISSING, RUN_CORRUPT */
 export function openRunFolder(path: string): RunFolder {
   const file = join(path, 'config.json');
   if (!existsSync(file))
     throw new BulwarkError('RUN_MISSING', `${resolve(path)} is not a run folder: it has no config.json`, {
       cure: 'give the folder that `bulwark train` wrote, for example runs/<name>',
     });
-  try {
-    return runFolder(path, JSON.parse(readFileSync(file, 'utf8')) as FrozenConfig);
-  } catch (cause) {
-    throw new BulwarkError('CONFIG_PARSE', `${file} cannot be read: ${(cause as Error).message}`, {
-      cure: 'restore the file, or train again',
-      cause,
-    });
-  }
+  const content = readJson(file);
+  if (typeof content !== 'object' || content === null) throw corrupt(file, 'holds no object');
+  const { sha256, ...frozen } = content as FrozenConfig & { sha256?: unknown };
+  if (sha256 !== digestOf(frozen)) throw corrupt(file, 'was changed since it was written: its checksum differs');
+  return runFolder(path, frozen);
 }
 
 function runFolder(path: string, frozen: FrozenConfig): RunFolder {
@@ -71,15 +88,20 @@ function runFolder(path: string, frozen: FrozenConfig): RunFolder {
     path,
     frozen,
     checkpoints: checkpointFiles(at('checkpoints')),
+    freeze: (changed) => writeAtomically(at('config.json'), sealed(changed)),
     writeMetrics: (history) =>
       writeAtomically(at('metrics.jsonl'), history.map((epoch) => `${JSON.stringify(epoch)}\n`).join('')),
-    readMetrics: () =>
-      existsSync(at('metrics.jsonl'))
-        ? readFileSync(at('metrics.jsonl'), 'utf8')
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => JSON.parse(line) as EpochMetrics)
-        : [],
+    readMetrics() {
+      if (!existsSync(at('metrics.jsonl'))) return [];
+      const lines = readFileSync(at('metrics.jsonl'), 'utf8').split('\n').filter(Boolean);
+      return lines.map((line, i) => {
+        try {
+          return JSON.parse(line) as EpochMetrics;
+        } catch (cause) {
+          throw corrupt(at('metrics.jsonl'), `is damaged in line ${i + 1}`, cause);
+        }
+      });
+    },
     addTiming(timing) {
       try {
         appendFileSync(at('timings.jsonl'), `${JSON.stringify(timing)}\n`);
@@ -89,36 +111,6 @@ function runFolder(path: string, frozen: FrozenConfig): RunFolder {
     },
     writeSummary: (summary) => writeAtomically(at('summary.json'), json(summary)),
     readSummary: () =>
-      existsSync(at('summary.json')) ? JSON.parse(readFileSync(at('summary.json'), 'utf8')) : undefined,
-  };
-}
-
-/** Checkpoints as files. The previous `last` stays until the new one is whole, and is what a damaged `last` falls back to. */
-function checkpointFiles(folder: string): RunFolder['checkpoints'] {
-  const file = (name: string) => join(folder, `${name}.safetensors`);
-  const read = (name: string): Snapshot => decodeCheckpoint(readFileSync(file(name)), file(name));
-  return {
-    has: (kind) => existsSync(file(kind)) || (kind === 'last' && existsSync(file('previous'))),
-    save(kind, snapshot) {
-      const next = file(`${kind}.next`);
-      writeAtomically(next, encodeCheckpoint(snapshot));
-      if (kind === 'last' && existsSync(file('last'))) renameSync(file('last'), file('previous'));
-      renameSync(next, file(kind));
-    },
-    load(kind) {
-      const candidates = (kind === 'last' ? ['last', 'previous'] : [kind]).filter((name) => existsSync(file(name)));
-      let failure: unknown;
-      for (const name of candidates) {
-        try {
-          return read(name);
-        } catch (error) {
-          failure ??= error;
-        }
-      }
-      throw (
-        failure ??
-        new BulwarkError('CHECKPOINT_MISSING', `${folder} has no ${kind} checkpoint`, { cure: 'train the run first' })
-      );
-    },
+      existsSync(at('summary.json')) ? (readJson(at('summary.json')) as Record<string, unknown>) : undefined,
   };
 }

@@ -1,14 +1,25 @@
-import { BulwarkError } from '../errors.js';
+import { countOf } from '../batch.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
+import { BulwarkError } from '../errors.js';
 import type { PluginRegistry, PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { checkConfig } from './check-config.js';
+import { sweepFolder } from './checkpoint-files.js';
 import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
+import { finalCheckpoints, type RunSummary } from './final.js';
+import { digestOf, fingerprintOf, resumable } from './fingerprint.js';
 import { loadPlugins, type ImportModule } from './load-plugins.js';
+import { lockRunFolder, type RunLock } from './lock.js';
 import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
 import { firstExamples, validate } from './validate.js';
 import { versions } from './versions.js';
+
+/** How a run ended. */
+export interface RunResult extends TrainingResult {
+  /** Of a finished run; also in `summary.json`. */
+  readonly summary?: RunSummary;
+}
 
 /** A composed run with its folder, ready to train. */
 export interface RunHandle {
@@ -21,8 +32,8 @@ export interface RunHandle {
   /** What plugins of this run get injected. */
   readonly services: PluginServices;
   /** Trains to the end, or until the signal is aborted (then the state is saved). */
-  train(signal?: AbortSignal): Promise<TrainingResult>;
-  /** Frees the model and the optimizer. */
+  train(signal?: AbortSignal): Promise<RunResult>;
+  /** Frees the model and the optimizer, and lets others into the folder. */
   dispose(): void;
 }
 
@@ -40,68 +51,161 @@ export async function checkRun(
 ): Promise<{ config: RunConfig; registry: PluginRegistry }> {
   const registry = services.registry.child();
   const named = (input as { plugins?: unknown } | null)?.plugins;
-  if (Array.isArray(named) && named.every((name) => typeof name === 'string')) await loadPlugins(named, { ...services, registry });
+  if (Array.isArray(named) && named.every((name) => typeof name === 'string'))
+    await loadPlugins(named, { ...services, registry });
   return { config: checkConfig(input, registry), registry };
 }
 
-/** Checks, composes and creates the folder of a new run. */
+/** Checks, composes and creates the folder of a new run; last the folder, so that a config that fails leaves none behind. */
 export async function startRun(
   input: unknown,
   services: RunServices & { baseFolder: string; folder: (name: string) => string },
 ): Promise<RunHandle> {
+  const { baseFolder } = services;
   const { config, registry } = await checkRun(input, services);
   const engine = await useEngine(config.engine);
-  return assemble({ config, registry, engine, services, open: () => {
-    const frozen = { config: { ...config, engine: engine.name }, baseFolder: services.baseFolder, versions: versions(), engine: engine.name };
-    return createRunFolder(services.folder(config.name), frozen);
-  } });
+  const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+  const frozen = {
+    config: { ...config, engine: engine.name },
+    baseFolder,
+    versions: versions(),
+    engine: engine.name,
+  };
+  const selectBest = selection(composed);
+  const path = services.folder(config.name);
+  const lock = lockRunFolder(path);
+  return releasingOnError(lock, async () =>
+    assemble({ composed, selectBest, engine, lock, folder: createRunFolder(path, frozen) }),
+  );
 }
 
-/** Continues a run from its last good checkpoint. */
-export async function resumeRun(path: string, services: RunServices): Promise<RunHandle> {
-  const folder = openRunFolder(path);
-  const { baseFolder, config: frozen } = folder.frozen;
-  const { config, registry } = await checkRun(frozen, { ...services, baseFolder });
-  const engine = await useEngine(config.engine);
-  const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.load('last') : undefined;
-  return assemble({ config, registry, engine, services: { ...services, baseFolder }, open: () => folder, resumeFrom });
+/**
+ * Continues a run from its last good checkpoint.
+ * @param services.change replaces the config's `guard` or `checkpoint` section; nothing else may differ
+ */
+export async function resumeRun(
+  path: string,
+  services: RunServices & { change?: (config: RunConfig) => unknown },
+): Promise<RunHandle> {
+  openRunFolder(path); // a folder that is no run gets no lock
+  const lock = lockRunFolder(path);
+  return releasingOnError(lock, async () => {
+    const folder = openRunFolder(path);
+    sweepFolder(path);
+    const { frozen } = folder;
+    const { baseFolder } = frozen;
+    const input = services.change?.(frozen.config) ?? frozen.config;
+    const { config, registry } = await checkRun(input, { ...services, baseFolder });
+    const engine = await useEngine(config.engine);
+    const changed = services.change && {
+      ...frozen,
+      config: { ...frozen.config, ...onlyResumable(frozen.config, config) },
+    };
+    const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.load('last') : undefined;
+    if (!resumeFrom && folder.readMetrics().length > 0)
+      throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
+        cure: 'restore its checkpoints folder, or train again into another folder',
+      });
+    const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+    if (changed) folder.freeze(changed);
+    return assemble({ composed, selectBest: selection(composed), engine, lock, folder, resumeFrom });
+  });
 }
 
-/** Label of the validation accuracy that chooses the best checkpoint. */
-function selection(config: RunConfig, labels: readonly string[]): string | undefined {
+async function releasingOnError<T>(lock: RunLock, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The sections of a changed config that a resumed run may take over. @throws BulwarkError CONFIG_INVALID for any other change */
+function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunConfig> {
+  const keys = Object.keys({ ...before, ...after }) as (keyof RunConfig)[];
+  const allowed = resumable as readonly string[];
+  const changed = keys.find(
+    (key) => !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
+  );
+  if (changed !== undefined)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `${changed} cannot change when a run is resumed; only ${allowed.join(' and ')} can`,
+      {
+        cure: 'leave it as it is, or start a new run',
+      },
+    );
+  return Object.fromEntries(resumable.map((key) => [key, after[key]]));
+}
+
+/** @throws BulwarkError CHECKPOINT_CORRUPT or DATA_CORRUPT, if a checkpoint belongs to another config or other images */
+function checkFingerprint(path: string, resumeFrom: Snapshot, fingerprint: string): void {
+  const { fingerprint: found = '' } = resumeFrom.state;
+  if (found === fingerprint) return;
+  if (found.split(' data ')[0] !== fingerprint.split(' data ')[0])
+    throw new BulwarkError('CHECKPOINT_CORRUPT', `the checkpoint in ${path} was written by a run with another config`, {
+      cure: 'restore the checkpoints that belong to this run',
+    });
+  throw new BulwarkError('DATA_CORRUPT', `the training images differ from those that the run in ${path} started with`, {
+    cure: 'restore the data set, or start a new run',
+  });
+}
+
+/** Label of the validation accuracy that chooses the best checkpoint; undefined without validation images. */
+function selection({ config, attacks, parts }: ComposedRun): string | undefined {
+  if (!parts.data.validation) return undefined;
+  const labels = ['clean', ...attacks.map(({ label }) => label)];
   const wanted = config.evaluation.selectBest;
   if (wanted === undefined) return labels.at(-1);
   const found = labels.find((label) => label === wanted) ?? labels.find((label) => label.startsWith(`${wanted}-`));
   if (found === undefined)
-    throw new BulwarkError('CONFIG_INVALID', `evaluation.selectBest is ${JSON.stringify(wanted)}; validation measures ${labels.join(', ')}`, {
-      cure: 'name one of these, or add the attack to evaluation.attacks',
-    });
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `evaluation.selectBest is ${JSON.stringify(wanted)}; validation measures ${labels.join(', ')}`,
+      { cure: 'name one of these, or add the attack to evaluation.attacks' },
+    );
   return found;
 }
 
-async function assemble(options: {
-  config: RunConfig;
-  registry: PluginRegistry;
+function assemble(options: {
+  composed: ComposedRun;
+  selectBest: string | undefined;
   engine: EngineChoice;
-  services: RunServices & { baseFolder: string };
-  /** Creates or opens the folder; last, so that a config that cannot be composed leaves no folder behind. */
-  open: () => RunFolder;
+  lock: RunLock;
+  folder: RunFolder;
   resumeFrom?: Snapshot;
-}): Promise<RunHandle> {
-  const { config, registry, engine, services, resumeFrom } = options;
-  const { parts, attacks, services: injected } = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
-  const { model, data, bus, optimizer, threat } = parts;
-  const { evaluation } = config;
-  const set = data.validation && firstExamples(data.validation, evaluation.examples);
-  const selectBest = set && selection(config, ['clean', ...attacks.map(({ label }) => label)]);
-  const folder = options.open();
+}): RunHandle {
+  const { composed, selectBest, engine, lock, folder, resumeFrom } = options;
+  const { config, parts, attacks, services } = composed;
+  const { model, data, bus, optimizer, threat, average } = parts;
+  const { evaluation, seed } = config;
+  const held = data.validation && firstExamples(data.validation, evaluation.examples);
+  const fingerprint = fingerprintOf(folder.frozen.config, data.train);
+  if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
 
-  const history = [...(resumeFrom?.state.history ?? [])];
-  bus.on('epoch:end', ({ metrics, seconds, examples }) => {
-    history.push(metrics);
-    folder.writeMetrics(history);
-    folder.addTiming({ epoch: metrics.epoch, seconds, imagesPerSecond: examples / seconds });
-  });
+  bus.on('epoch:end', ({ metrics: { epoch }, seconds, examples }) =>
+    folder.addTiming({ epoch, seconds, imagesPerSecond: examples / seconds }),
+  );
+  /** Metrics follow the checkpoint that holds them, so that they never tell of an epoch that a resumed run has yet to make. */
+  const store: typeof folder.checkpoints = {
+    ...folder.checkpoints,
+    save(kinds, snapshot) {
+      folder.checkpoints.save(kinds, snapshot);
+      if (kinds.includes('epoch')) folder.writeMetrics(snapshot.state.history);
+    },
+  };
+  const accuracies = (set: typeof data.test, signal?: AbortSignal) =>
+    validate({
+      model,
+      set,
+      attacks,
+      threat,
+      batchSize: evaluation.batchSize,
+      seed,
+      signal,
+      progress: (event) => bus.emit('validation:progress', event),
+    });
 
   return {
     config,
@@ -109,43 +213,53 @@ async function assemble(options: {
     engine,
     bus,
     parts,
-    services: injected,
+    services,
     async train(signal) {
-      folder.writeMetrics(history);
+      folder.writeMetrics(resumeFrom?.state.history ?? []);
       const result = await train(
+        { ...parts, store, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
         {
-          ...parts,
-          store: folder.checkpoints,
-          validate:
-            set &&
-            (() =>
-              validate({
-                model,
-                set,
-                attacks,
-                threat,
-                batchSize: evaluation.batchSize,
-                seed: config.seed,
-                progress: (event) => bus.emit('validation:progress', event),
-              })),
-        },
-        {
-          seed: config.seed,
+          seed,
           epochs: config.epochs,
           batchSize: config.data.batchSize,
+          accumulate: config.data.accumulate,
           validateEvery: evaluation.every,
           selectBest,
           checkpointSeconds: config.checkpoint.minutes * 60,
+          guard: config.guard,
+          fingerprint,
         },
         { signal, resumeFrom },
       );
-      if (result.reason === 'finished')
-        folder.writeSummary({ name: config.name, engine: engine.name, best: result.best, last: result.history.at(-1) });
-      return result;
+      if (result.reason === 'interrupted') return result;
+      const set = { test: firstExamples(data.test, evaluation.examples), validation: held, none: undefined }[
+        evaluation.final
+      ];
+      try {
+        const measure = set && (() => accuracies(set, signal));
+        const summary: RunSummary = {
+          name: config.name,
+          seed,
+          engine: engine.name,
+          epochs: config.epochs,
+          ...(selectBest !== undefined && { selectedBy: selectBest }),
+          split: set ? evaluation.final : 'none',
+          ...(set && { images: countOf(set) }),
+          ...(await finalCheckpoints({ folder, model, result, measure })),
+          rollbacks: result.rollbacks,
+        };
+        folder.writeSummary(summary);
+        return { ...result, summary };
+      } catch (error) {
+        if (signal?.aborted) return { ...result, reason: 'interrupted' };
+        throw error;
+      }
     },
     dispose() {
       model.dispose();
       optimizer.dispose();
+      average?.dispose();
+      lock.release();
     },
   };
 }

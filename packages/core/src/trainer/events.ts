@@ -1,5 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
 
+/** `last`: where to go on; `epoch`: the end of the last epoch, which rollbacks go to; `best`: chosen by validation. */
+export type CheckpointKind = 'last' | 'epoch' | 'best';
+
 /** Numbers of one epoch, as written to `metrics.jsonl`; a pure function of config, seed and engine (no timings). */
 export interface EpochMetrics {
   /** From 1. */
@@ -37,7 +40,9 @@ export interface TrainerEvents {
   step: (report: StepReport) => void;
   'epoch:end': (event: { metrics: EpochMetrics; seconds: number; examples: number }) => void;
   'validation:progress': (event: { label: string; share: number }) => void;
-  checkpoint: (event: { kind: 'last' | 'best'; epoch: number; step: number; seconds: number }) => void;
+  checkpoint: (event: { kinds: readonly CheckpointKind[]; epoch: number; step: number; seconds: number }) => void;
+  /** The guard went back to the start of `epoch` (from 1) because of `reason`. */
+  rollback: (event: { epoch: number; learningRateScale: number; reason: string }) => void;
   warning: (event: { message: string }) => void;
   'run:end': (event: { reason: 'finished' | 'interrupted'; epoch: number }) => void;
 }

@@ -23,8 +23,8 @@ function scaled(term: Term, views: Views, labelledShare: number): tf.Tensor1D {
 }
 
 /** Share of examples with a label; 1 if none has, so that empty sums stay 0. */
-function labelledShareOf(batch: Batch): number {
-  const labels = batch.labels.dataSync();
+export function labelledShareOf(batches: readonly Batch[]): number {
+  const labels = batches.flatMap((batch) => [...batch.labels.dataSync()]);
   return (labels.filter((label) => label >= 0).length || labels.length) / labels.length;
 }
 
@@ -38,8 +38,10 @@ export function lossGradients(options: {
   batch: Batch;
   crafted: Crafted;
   reduction?: Reduction;
+  /** Share of labelled examples, if `batch` is a part of something larger. */
+  labelledShare?: number;
 }): LossGradients {
-  const { model, objective, batch, crafted, reduction = mean } = options;
+  const { model, objective, batch, crafted, reduction = mean, labelledShare = labelledShareOf([batch]) } = options;
   const statistics = new Map<Role, BatchStatistics>();
   const logits = new Map<Role, tf.Tensor2D>();
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
@@ -50,7 +52,6 @@ export function lossGradients(options: {
     fact: (name) => crafted.facts![name]!,
     logits: (role) => logits.get(role)!,
   };
-  const labelledShare = labelledShareOf(batch);
   let values: tf.Tensor1D | undefined;
 
   const { value, grads } = tf.variableGrads(() => {

@@ -1,10 +1,21 @@
-export { createBus, type EpochMetrics, type StepReport, type TrainerBus, type TrainerEvents } from './events.js';
+export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
+export { createEma, createSwa, withAverage, type WeightAverage } from './averaging.js';
+export {
+  createBus,
+  type CheckpointKind,
+  type EpochMetrics,
+  type StepReport,
+  type TrainerBus,
+  type TrainerEvents,
+} from './events.js';
 export { lossGradients, type LossGradients } from './gradients.js';
+export type { GuardOptions } from './guard.js';
 export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
 export {
+  memoryStore,
   restoreModel,
   restoreSnapshot,
   snapshotVersion,

@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import type { Objective, Optimizer } from '../hooks/index.js';
-import type { EpochMetrics } from './events.js';
+import type { WeightAverage } from './averaging.js';
+import type { CheckpointKind, EpochMetrics } from './events.js';
 
 /** Version of what a checkpoint holds; `migrations` lead from older ones to this. */
-export const snapshotVersion = 1;
+export const snapshotVersion = 2;
 
 /** Sums over the examples of the running epoch, so that a resumed epoch reports the same means. */
 export interface EpochSums {
@@ -25,58 +26,92 @@ export interface TrainingState {
   steps: number;
   epochSums: EpochSums;
   history: EpochMetrics[];
+  /** Factor on the learning rate that rollbacks left; 1 without any. */
+  learningRateScale: number;
+  /** Rollbacks so far. */
+  rollbacks: number;
   best?: { epoch: number; value: number; metric: string };
+  /** Whatever the caller said that this run is made of; a resumed run must say the same. */
+  readonly fingerprint?: string;
   objective?: unknown;
+  average?: unknown;
+}
+
+export function initialState(options: { seed: number; fingerprint?: string }): TrainingState {
+  const position = { epoch: 0, step: 0, steps: 0, epochSums: { examples: 0, sums: {} }, history: [] };
+  return { version: snapshotVersion, ...options, ...position, learningRateScale: 1, rollbacks: 0 };
 }
 
 /** Everything a run needs to go on as if it had not stopped. */
 export interface Snapshot {
   readonly state: TrainingState;
-  /** `model/`, `statistics/`, `optimizer/`, `objective/` + name. */
+  /** `model/`, `statistics/`, `optimizer/`, `objective/`, `average/model/`, `average/statistics/` + name. */
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
 }
 
 /** Where checkpoints are kept. The trainer knows nothing of files. */
 export interface CheckpointStore {
-  save(kind: 'last' | 'best', snapshot: Snapshot): void;
-  load(kind: 'last' | 'best'): Snapshot;
+  /** Keeps one snapshot under all of these names. */
+  save(kinds: readonly CheckpointKind[], snapshot: Snapshot): void;
+  load(kind: CheckpointKind): Snapshot;
+}
+
+/** Checkpoints that live as long as the process. */
+export function memoryStore(): CheckpointStore {
+  const kept = new Map<CheckpointKind, Snapshot>();
+  return {
+    save: (kinds, snapshot) => kinds.forEach((kind) => kept.set(kind, snapshot)),
+    load: (kind) => kept.get(kind)!,
+  };
 }
 
 interface Holders {
   readonly model: Classifier;
   readonly optimizer: Optimizer;
   readonly objective: Objective;
+  readonly average?: WeightAverage;
 }
 
 function named(holders: Holders): Map<string, tf.Tensor> {
-  const { model, optimizer, objective } = holders;
+  const { model, optimizer, objective, average } = holders;
   const groups: [string, ReadonlyMap<string, tf.Tensor>][] = [
     ['model', model.parameters],
     ['statistics', model.statistics],
     ['optimizer', optimizer.slots()],
     ['objective', objective.state?.save().tensors ?? new Map()],
+    ['average', average?.state.save().tensors ?? new Map()],
   ];
   return new Map(
     groups.flatMap(([group, tensors]) => [...tensors].map(([name, tensor]) => [`${group}/${name}`, tensor] as const)),
   );
 }
 
-/** Copies all state out of the engine. */
-export function takeSnapshot(state: TrainingState, holders: Holders): Snapshot {
-  const tensors = new Map(
-    [...named(holders)].map(([name, tensor]) => [
-      name,
-      { shape: tensor.shape, data: tensor.dataSync().slice() as Float32Array },
-    ]),
-  );
-  return { state: structuredClone({ ...state, objective: holders.objective.state?.save().values }), tensors };
+/** Copies all state out of the engine. The same state gives the same bytes, whatever way led to it. */
+export async function takeSnapshot(state: TrainingState, holders: Holders): Promise<Snapshot> {
+  const { version, seed, fingerprint, epoch, step, steps, epochSums, history, best } = state;
+  const { learningRateScale, rollbacks } = state;
+  const position = { version, seed, fingerprint, epoch, step, steps, epochSums, history };
+  const hooks = { objective: holders.objective.state?.save().values, average: holders.average?.state.save().values };
+  const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  for (const [name, tensor] of named(holders))
+    tensors.set(name, { shape: tensor.shape, data: (await tensor.data()).slice() as Float32Array });
+  return { state: structuredClone({ ...position, learningRateScale, rollbacks, best, ...hooks }), tensors };
 }
 
-/** Puts the weights and running statistics of a snapshot into a model. @throws BulwarkError CHECKPOINT_CORRUPT, before anything is written */
+/**
+ * Puts weights and running statistics of a snapshot into a model: the averaged ones if the run averages, which are what its
+ * validation measured.
+ * @throws BulwarkError CHECKPOINT_CORRUPT, before anything is written
+ */
 export function restoreModel(snapshot: Snapshot, model: Classifier): void {
+  const averaged = [...snapshot.tensors.keys()].some((name) => name.startsWith('average/'));
+  restoreTensors(snapshot, model, averaged ? 'average/' : '');
+}
+
+function restoreTensors(snapshot: Snapshot, model: Classifier, prefix: string): void {
   const targets = [
-    ...[...model.parameters].map(([name, variable]) => [`model/${name}`, variable] as const),
-    ...[...model.statistics].map(([name, variable]) => [`statistics/${name}`, variable] as const),
+    ...[...model.parameters].map(([name, variable]) => [`${prefix}model/${name}`, variable] as const),
+    ...[...model.statistics].map(([name, variable]) => [`${prefix}statistics/${name}`, variable] as const),
   ];
   for (const [name, variable] of targets) {
     const found = snapshot.tensors.get(name);
@@ -95,15 +130,17 @@ export function restoreModel(snapshot: Snapshot, model: Classifier): void {
 
 /** Puts everything back; the inverse of `takeSnapshot`. */
 export function restoreSnapshot(snapshot: Snapshot, holders: Holders): void {
-  restoreModel(snapshot, holders.model);
+  restoreTensors(snapshot, holders.model, '');
   const group = (prefix: string) =>
     new Map(
       [...snapshot.tensors]
         .filter(([name]) => name.startsWith(prefix))
         .map(([name, { shape, data }]) => [name.slice(prefix.length), tf.tensor(data, [...shape])] as const),
     );
-  const [slots, objective] = [group('optimizer/'), group('objective/')];
+  const [slots, objective, average] = [group('optimizer/'), group('objective/'), group('average/')];
   holders.optimizer.restoreSlots(slots);
   holders.objective.state?.restore({ tensors: objective, values: snapshot.state.objective });
-  tf.dispose([...slots.values(), ...objective.values()]);
+  if (snapshot.state.average !== undefined)
+    holders.average?.state.restore({ tensors: average, values: snapshot.state.average });
+  for (const restored of [slots, objective, average]) tf.dispose([...restored.values()]);
 }

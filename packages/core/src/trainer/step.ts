@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Batch } from '../batch.js';
+import { disposeBatch, type Batch } from '../batch.js';
 import { disposeStatistics, type Classifier } from '../classifier/index.js';
-import type { CraftContext, Crafted, Gradients, Objective, Optimizer, WeightPerturber } from '../hooks/index.js';
-import { lossGradients, type LossGradients } from './gradients.js';
+import type { CraftContext, Crafted, Gradients, Objective, Optimizer, Role, WeightPerturber } from '../hooks/index.js';
+import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
 
 /** Everything one step works with. */
@@ -13,11 +13,13 @@ export interface StepSetup {
   readonly optimizer: Optimizer;
   readonly learningRate: number;
   readonly context: CraftContext;
+  /** Work through the batch in this many parts, for batches that do not fit into memory at once; default 1. */
+  readonly accumulate?: number;
 }
 
 /** What one step found out, as tensors; `disposeOutcome` frees them. */
 export interface StepOutcome {
-  readonly loss: LossGradients;
+  readonly loss: BatchGradients;
   readonly crafted: Crafted;
 }
 
@@ -26,51 +28,54 @@ export interface StepOutcome {
  * those at the perturbed weights; the update is applied to the restored ones.
  */
 export function trainStep(batch: Batch, setup: StepSetup): StepOutcome {
-  const { model, optimizer, learningRate } = setup;
-  const { loss, crafted, gradients } = stepGradients(batch, setup);
+  const { model, objective, optimizer, learningRate, accumulate = 1 } = setup;
+  const parts = accumulate > 1 ? splitBatch(batch, accumulate) : [batch];
+  const { loss, crafted, gradients } = stepGradients(parts, setup);
   optimizer.apply(model.parameters, gradients, learningRate);
   disposeGradients(gradients);
-  forwardInTrainMode(model, batch, setup.objective.passesAfter);
+  forwardInTrainMode(model, parts, objective.passesAfter);
+  if (accumulate > 1) parts.forEach(disposeBatch);
   return { loss, crafted };
 }
 
 /** The step without its update: gradients with weight decay (the caller's), running statistics updated, weights as before. */
-export function stepGradients(batch: Batch, setup: StepSetup): StepOutcome & { gradients: Gradients } {
+export function stepGradients(batches: readonly Batch[], setup: StepSetup): StepOutcome & { gradients: Gradients } {
   const { model, objective, optimizer, context } = setup;
-  forwardInTrainMode(model, batch, objective.passesBefore);
-  const crafted = objective.inner.craft(batch, context); // 1 craft, off the tape
-  const offsets = perturbation(batch, crafted, setup); // 2 where to differentiate
+  forwardInTrainMode(model, batches, objective.passesBefore);
+  const parts = batches.map((batch) => ({ batch, crafted: objective.inner.craft(batch, context) })); // 1 craft, off the tape
+  const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
-    const result = lossGradients({ model, objective, batch, crafted }); // 3 loss, on the tape
+    const result = batchGradients({ model, objective, parts }); // 3 loss, on the tape
     return { loss: result, gradients: optimizer.decayed(result.gradients, model.parameters) };
   }); // 4 weights restored from copies
   disposeGradients(offsets);
-  for (const { role, updatesStatistics } of objective.passes)
-    if (updatesStatistics) model.applyStatistics(loss.statistics.get(role)!);
-  return { loss, crafted, gradients };
+  for (const statistics of loss.statistics)
+    for (const { role, updatesStatistics } of objective.passes)
+      if (updatesStatistics) model.applyStatistics(statistics.get(role)!);
+  return { loss, crafted: joinedCrafted(parts.map(({ crafted }) => crafted)), gradients };
 }
 
-function perturbation(batch: Batch, crafted: Crafted, setup: StepSetup): Gradients | undefined {
+function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | undefined {
   const { model, objective, weightPerturber, context } = setup;
   return weightPerturber?.perturb({
     model,
     epoch: context.epoch,
     gradients: ({ offsets, reduction } = {}) =>
       atPerturbedWeights(model, offsets, () => {
-        const result = lossGradients({ model, objective, batch, crafted, reduction });
+        const result = batchGradients({ model, objective, parts, reduction });
         disposeLoss(result, { keepGradients: true });
         return result.gradients;
       }),
   });
 }
 
-function forwardInTrainMode(model: Classifier, batch: Batch, roles: Objective['passesAfter']): void {
-  for (const _role of roles ?? []) model.forward(batch.images, 'train').dispose();
+function forwardInTrainMode(model: Classifier, parts: readonly Batch[], roles: readonly Role[] = []): void {
+  for (const _role of roles) for (const { images } of parts) model.forward(images, 'train').dispose();
 }
 
-function disposeLoss(loss: LossGradients, options: { keepGradients?: boolean } = {}): void {
+function disposeLoss(loss: BatchGradients, options: { keepGradients?: boolean } = {}): void {
   loss.values.dispose();
-  loss.statistics.forEach(disposeStatistics);
+  for (const statistics of loss.statistics) statistics.forEach(disposeStatistics);
   loss.logits.forEach((logits) => logits.dispose());
   if (!options.keepGradients) disposeGradients(loss.gradients);
 }

@@ -1,3 +1,4 @@
+import { countOf, disposeBatch, takeExamples } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import {
   permutationSampler,
@@ -9,15 +10,17 @@ import {
   type Schedule,
   type WeightPerturber,
 } from '../hooks/index.js';
-import { countOf, disposeBatch } from '../batch.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
-import type { EpochMetrics, TrainerBus } from './events.js';
-import { addToSums, checkFinite, epochMeans, readNumbers } from './measure.js';
+import { withAverage, type WeightAverage } from './averaging.js';
+import type { CheckpointKind, EpochMetrics, TrainerBus } from './events.js';
+import { chanceAccuracy, checkCollapse, checkFinite, rollbackTarget, type GuardOptions } from './guard.js';
+import { addToSums, epochMeans, readNumbers } from './measure.js';
 import { createPipeline } from './pipeline.js';
 import {
+  initialState,
+  memoryStore,
   restoreSnapshot,
-  snapshotVersion,
   takeSnapshot,
   type CheckpointStore,
   type Snapshot,
@@ -33,11 +36,12 @@ export interface TrainerParts {
   readonly weightPerturber?: WeightPerturber;
   readonly optimizer: Optimizer;
   readonly schedule: Schedule;
+  readonly average?: WeightAverage;
   readonly augmentations: readonly Augmentation[];
   readonly threat: ThreatModel;
   readonly bus: TrainerBus;
-  /** Accuracies on held-out data by name; decides `best` through `selectBest`. */
-  readonly validate?: (epoch: number) => Promise<Record<string, number>>;
+  /** Accuracies on held-out data by name; decides `best` through `selectBest`. Throws if the signal is aborted. */
+  readonly validate?: (epoch: number, signal?: AbortSignal) => Promise<Record<string, number>>;
   readonly store?: CheckpointStore;
 }
 
@@ -45,19 +49,29 @@ export interface TrainerOptions {
   readonly seed: number;
   readonly epochs: number;
   readonly batchSize: number;
+  /** Work through each batch in this many parts; default 1. */
+  readonly accumulate?: number;
   /** Validate after every n-th epoch and after the last. */
   readonly validateEvery: number;
   /** Name of the validation accuracy that chooses the best checkpoint. */
   readonly selectBest?: string;
   /** Write a checkpoint in mid-epoch when this many seconds have passed since the last one. */
   readonly checkpointSeconds: number;
+  /** Default: stop at numbers that are not finite. */
+  readonly guard?: GuardOptions;
+  /** Written into every snapshot, so that a caller can tell whose it is. */
+  readonly fingerprint?: string;
 }
 
 export interface TrainingResult {
   readonly reason: 'finished' | 'interrupted';
   readonly history: readonly EpochMetrics[];
   readonly best?: TrainingState['best'];
+  /** How often the guard went back. */
+  readonly rollbacks: number;
 }
+
+const stopAtOnce: GuardOptions = { onFailure: 'stop', factor: 1, retries: 0, collapse: { epochs: 0, margin: 0 } };
 
 /** Trains until the last epoch or until `signal` is aborted, which finishes the step and writes a checkpoint. */
 export async function train(
@@ -65,8 +79,10 @@ export async function train(
   options: TrainerOptions,
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
-  const { model, data, objective, optimizer, schedule, bus, store } = parts;
-  const { seed, epochs, batchSize } = options;
+  const { model, data, objective, optimizer, schedule, average, bus } = parts;
+  const { seed, epochs, batchSize, accumulate, guard = stopAtOnce } = options;
+  const { signal, resumeFrom } = control;
+  const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
   const stepsPerEpoch = sampler.batchesPerEpoch;
   const pipeline = createPipeline({
@@ -75,33 +91,27 @@ export async function train(
     augmentations: parts.augmentations,
     seed,
   });
+  const chance = chanceAccuracy(data.train);
 
-  const state: TrainingState = control.resumeFrom
-    ? structuredClone(control.resumeFrom.state)
-    : {
-        version: snapshotVersion,
-        seed,
-        epoch: 0,
-        step: 0,
-        steps: 0,
-        epochSums: { examples: 0, sums: {} },
-        history: [],
-      };
-  if (control.resumeFrom) restoreSnapshot(control.resumeFrom, parts);
-  const resumedAt = control.resumeFrom && { epoch: state.epoch, step: state.step };
-  bus.emit('run:start', { epochs, stepsPerEpoch, resumedAt });
+  let state = initialState({ seed, fingerprint: options.fingerprint });
+  const goOnFrom = (snapshot: Snapshot) => {
+    restoreSnapshot(snapshot, parts);
+    state = structuredClone(snapshot.state);
+  };
 
-  let savedAt = Date.now();
-  const save = (kind: 'last' | 'best') => {
+  let savedAt = 0;
+  const save = async (...kinds: CheckpointKind[]) => {
     if (!store) return;
     const began = Date.now();
-    store.save(kind, takeSnapshot(state, parts));
+    store.save(kinds, await takeSnapshot(state, parts));
     savedAt = Date.now();
-    bus.emit('checkpoint', { kind, epoch: state.epoch, step: state.step, seconds: (savedAt - began) / 1000 });
+    bus.emit('checkpoint', { kinds, epoch: state.epoch, step: state.step, seconds: (savedAt - began) / 1000 });
   };
 
   const learningRateAt = (step: number) =>
-    optimizer.learningRate * schedule.factor({ epoch: state.epoch, epochs, step, stepsPerEpoch });
+    optimizer.learningRate *
+    state.learningRateScale *
+    schedule.factor({ epoch: state.epoch, epochs, step, stepsPerEpoch });
 
   const runStep = async (raw: RawBatch, prepareNext: () => RawBatch | undefined) => {
     const began = performance.now();
@@ -110,58 +120,71 @@ export async function train(
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
     const context = { model, threat: parts.threat, random, epoch, epochs };
-    const outcome = trainStep(batch, { ...parts, learningRate, context });
+    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate });
     const next = prepareNext(); // while an asynchronous engine still works
-    const numbers = await readNumbers(outcome, batch, objective);
+    const numbers = await readNumbers(outcome, { batch, objective, model });
     const examples = raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);
-    checkFinite(numbers, { ...state, objective: objective.name });
+    checkFinite(numbers, state);
+    average?.afterStep(model);
     addToSums(state.epochSums, numbers, examples);
     state.step++;
     state.steps++;
-    const seconds = (performance.now() - began) / 1000;
     const { loss, terms } = numbers;
+    const position = { epoch: epoch + 1, epochs, step: state.step, stepsPerEpoch };
     bus.emit('step', {
-      epoch: epoch + 1,
-      epochs,
-      step: state.step,
-      stepsPerEpoch,
+      ...position,
       loss,
       terms,
       learningRate,
       examples,
-      seconds,
+      seconds: (performance.now() - began) / 1000,
     });
     return next;
   };
+
+  /** The training images in their order, without augmentation. */
+  function* trainingImages() {
+    for (let from = 0; from < countOf(data.train); from += batchSize) {
+      const size = Math.min(batchSize, countOf(data.train) - from);
+      const batch = takeExamples(
+        data.train,
+        Int32Array.from({ length: size }, (_, i) => from + i),
+      );
+      batch.labels.dispose();
+      yield batch.images;
+    }
+  }
 
   const finishEpoch = async (seconds: number) => {
     const means = epochMeans(state.epochSums);
     const { examples } = state.epochSums;
     const learningRate = learningRateAt(0);
-    const last = state.epoch + 1 === epochs;
-    const due = parts.validate && ((state.epoch + 1) % options.validateEvery === 0 || last);
-    const validation = due ? await parts.validate!(state.epoch) : undefined;
-    Object.assign(state, { epoch: state.epoch + 1, step: 0, epochSums: { examples: 0, sums: {} } });
+    const epoch = state.epoch + 1;
+    average?.afterEpoch(model, { epoch, batches: trainingImages });
+    const due = parts.validate && (epoch % options.validateEvery === 0 || epoch === epochs);
+    const validation = due ? await withAverage(model, average, () => parts.validate!(state.epoch, signal)) : undefined;
     const metrics: EpochMetrics = {
-      epoch: state.epoch,
+      epoch,
       steps: state.steps,
       learningRate,
       ...means,
       ...(validation && { validation }),
     };
+    Object.assign(state, { epoch, step: 0, epochSums: { examples: 0, sums: {} } });
     state.history.push(metrics);
+    bus.emit('epoch:end', { metrics, seconds, examples });
+    checkCollapse(state.history, chance, guard);
     const value = options.selectBest === undefined ? undefined : validation?.[options.selectBest];
     // of equal ones the later wins, as in the reference
     const better = value !== undefined && value >= (state.best?.value ?? -1);
-    if (better) state.best = { epoch: state.epoch, value, metric: options.selectBest! };
-    bus.emit('epoch:end', { metrics, seconds, examples });
-    if (better) save('best');
-    save('last');
+    if (better) state.best = { epoch, value, metric: options.selectBest! };
+    await save('last', 'epoch', ...(better ? (['best'] as const) : []));
   };
 
-  while (state.epoch < epochs) {
+  /** Trains to the end of the epoch. @returns whether it got there */
+  const runEpoch = async (): Promise<boolean> => {
     const { epoch } = state;
     const began = performance.now();
     const batches = sampler.epoch(createRandom(seed, `shuffling/${epoch}`));
@@ -171,17 +194,46 @@ export async function train(
     while (raw) {
       raw = await runStep(raw, () => prepare(state.step + 1));
       await breathe();
-      if (control.signal?.aborted) {
-        save('last');
-        bus.emit('run:end', { reason: 'interrupted', epoch: state.epoch });
-        return { reason: 'interrupted', history: state.history, best: state.best };
-      }
-      if (Date.now() - savedAt > options.checkpointSeconds * 1000) save('last');
+      if (signal?.aborted) return false;
+      if (Date.now() - savedAt > options.checkpointSeconds * 1000) await save('last');
     }
-    await finishEpoch((performance.now() - began) / 1000);
+    try {
+      await finishEpoch((performance.now() - began) / 1000);
+    } catch (error) {
+      if (signal?.aborted) return false; // in the middle of a validation, which is made again
+      throw error;
+    }
+    return true;
+  };
+
+  const resultOf = (reason: TrainingResult['reason']): TrainingResult => {
+    const { history, best, rollbacks } = state;
+    return { reason, history, best, rollbacks };
+  };
+
+  if (resumeFrom) goOnFrom(resumeFrom);
+  const resumedAt = resumeFrom && { epoch: state.epoch, step: state.step };
+  bus.emit('run:start', { epochs, stepsPerEpoch, resumedAt });
+  if (resumeFrom) savedAt = Date.now();
+  else await save('last', 'epoch');
+  while (state.epoch < epochs) {
+    try {
+      if (await runEpoch()) continue;
+      await save('last');
+      bus.emit('run:end', { reason: 'interrupted', epoch: state.epoch });
+      return resultOf('interrupted');
+    } catch (error) {
+      const target = rollbackTarget(error, state, guard);
+      const { learningRateScale, rollbacks } = state;
+      goOnFrom(store!.load(target));
+      Object.assign(state, { learningRateScale: learningRateScale * guard.factor, rollbacks: rollbacks + 1 });
+      await save('last', 'epoch');
+      const reason = (error as Error).message;
+      bus.emit('rollback', { epoch: state.epoch + 1, learningRateScale: state.learningRateScale, reason });
+    }
   }
   bus.emit('run:end', { reason: 'finished', epoch: state.epoch });
-  return { reason: 'finished', history: state.history, best: state.best };
+  return resultOf('finished');
 }
 
 /** Lets signals and timers in between two steps: the engines that compute on the CPU block the thread. */

@@ -1,0 +1,105 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { BatchStatistics, Classifier } from '../classifier/index.js';
+import type { Crafted, Gradients, Objective, Reduction, Role } from '../hooks/index.js';
+import { labelledShareOf, lossGradients } from './gradients.js';
+
+/** A part of a batch with its neighbours. */
+export interface Part {
+  readonly batch: Batch;
+  readonly crafted: Crafted;
+}
+
+/** What `lossGradients` gives for one batch, summed up over its parts. All tensors are the caller's. */
+export interface BatchGradients {
+  /** The loss, then each term's mean, `[1 + terms]`: means over the whole batch. */
+  readonly values: tf.Tensor1D;
+  readonly gradients: Gradients;
+  /** Batch statistics of each outer pass, part by part. */
+  readonly statistics: readonly ReadonlyMap<Role, BatchStatistics>[];
+  /** Logits `[batch, classes]` of each outer pass. */
+  readonly logits: ReadonlyMap<Role, tf.Tensor2D>;
+}
+
+/**
+ * Cuts a batch into micro-batches whose sizes differ by one at most, in order; fewer if there are not enough examples. The slices are
+ * the caller's.
+ */
+export function splitBatch(batch: Batch, parts: number): Batch[] {
+  const count = batch.labels.shape[0];
+  const cuts = Array.from({ length: Math.min(parts, count) + 1 }, (_, i) =>
+    Math.round((i * count) / Math.min(parts, count)),
+  );
+  return cuts.slice(1).map((to, i) => {
+    const [from, size] = [cuts[i]!, to - cuts[i]!];
+    return {
+      images: tf.slice(batch.images, [from, 0, 0, 0], [size, -1, -1, -1]),
+      labels: tf.slice(batch.labels, [from], [size]),
+      ...(batch.targets && { targets: tf.slice(batch.targets, [from, 0], [size, -1]) }),
+    };
+  });
+}
+
+/** `weight * b` added to `a`; both are given up. */
+function plus<T extends tf.Tensor>(a: T | undefined, b: T, weight: number): T {
+  const sum = tf.tidy(() => (a ? tf.add(a, tf.mul(b, weight)) : tf.mul(b, weight))) as T;
+  tf.dispose(a ? [a, b] : [b]);
+  return sum;
+}
+
+/** Joins tensors along the batch and gives the pieces up. */
+export function joined<T extends tf.Tensor>(pieces: readonly T[]): T {
+  if (pieces.length === 1) return pieces[0]!;
+  const whole = tf.concat([...pieces], 0);
+  tf.dispose([...pieces]);
+  return whole as T;
+}
+
+/**
+ * Differentiates the loss of a whole batch, one part at a time: the mean of the parts' gradients, weighted by their examples. That is
+ * the gradient of the whole batch, except that BatchNorm normalises each part by itself. With one part nothing is added or scaled.
+ */
+export function batchGradients(options: {
+  model: Classifier;
+  objective: Objective;
+  parts: readonly Part[];
+  reduction?: Reduction;
+}): BatchGradients {
+  const { parts, ...rest } = options;
+  const count = parts.reduce((sum, { batch }) => sum + batch.labels.shape[0], 0);
+  const labelledShare = labelledShareOf(parts.map(({ batch }) => batch));
+  const [first] = parts;
+  if (parts.length === 1) {
+    const { statistics, ...loss } = lossGradients({ ...rest, ...first!, labelledShare });
+    return { ...loss, statistics: [statistics] };
+  }
+
+  let values: tf.Tensor1D | undefined;
+  const gradients = new Map<string, tf.Tensor>();
+  const statistics: ReadonlyMap<Role, BatchStatistics>[] = [];
+  const logits = new Map<Role, tf.Tensor2D[]>();
+  for (const part of parts) {
+    const weight = part.batch.labels.shape[0] / count;
+    const loss = lossGradients({ ...rest, ...part, labelledShare });
+    values = plus(values, loss.values, weight);
+    for (const [name, gradient] of loss.gradients) gradients.set(name, plus(gradients.get(name), gradient, weight));
+    statistics.push(loss.statistics);
+    for (const [role, z] of loss.logits) logits.set(role, [...(logits.get(role) ?? []), z]);
+  }
+  return {
+    values: values!,
+    gradients,
+    statistics,
+    logits: new Map([...logits].map(([role, pieces]) => [role, joined(pieces)])),
+  };
+}
+
+/** The neighbours of a whole batch from those of its parts, which are given up. */
+export function joinedCrafted(parts: readonly Crafted[]): Crafted {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
+  const join = <T extends tf.Tensor>(records: readonly Readonly<Record<string, T>>[]) =>
+    Object.fromEntries(Object.keys(records[0]!).map((name) => [name, joined(records.map((record) => record[name]!))]));
+  const points = join(parts.map((crafted) => crafted.points));
+  return { points, ...(first!.facts && { facts: join(parts.map((crafted) => crafted.facts!)) }) };
+}

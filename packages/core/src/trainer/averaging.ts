@@ -1,0 +1,141 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { disposeStatistics, type Classifier } from '../classifier/index.js';
+import type { HookState } from '../hooks/index.js';
+
+/**
+ * An average of the weights along the run. It never enters the training itself; it is what is validated, kept as best, evaluated and
+ * exported. Its tensors are named `model/<parameter>` and `statistics/<running statistic>`; there are none before it begins.
+ */
+export interface WeightAverage {
+  readonly state: HookState;
+  /** After every update of the weights. */
+  afterStep(model: Classifier): void;
+  /** After every epoch (from 1). `batches` gives the natural training images, `[batch, h, w, c]`; each is disposed here. */
+  afterEpoch(model: Classifier, at: { epoch: number; batches: () => Iterable<tf.Tensor4D> }): void;
+  dispose(): void;
+}
+
+const variablesOf = (model: Classifier): Map<string, tf.Variable> =>
+  new Map([
+    ...[...model.parameters].map(([name, variable]) => [`model/${name}`, variable] as const),
+    ...[...model.statistics].map(([name, variable]) => [`statistics/${name}`, variable] as const),
+  ]);
+
+/** Tensors that outlive a step, by name. */
+function createHolder() {
+  const held = new Map<string, tf.Variable>();
+  const clear = () => {
+    held.forEach((variable) => variable.dispose());
+    held.clear();
+  };
+  return {
+    held,
+    clear,
+    /** Moves the held value by `share` of its distance to `value`; holds a copy of `value` if there is none yet. */
+    move(name: string, value: tf.Tensor, share: number) {
+      const known = held.get(name);
+      if (known) tf.tidy(() => known.assign(tf.add(known, tf.mul(tf.sub(value, known), share))));
+      else held.set(name, tf.variable(value, false));
+    },
+    state<V>(values: () => V, restoreValues: (values: V) => void): HookState {
+      return {
+        save: () => ({ tensors: held, values: values() }),
+        restore(saved) {
+          clear();
+          for (const [name, tensor] of saved.tensors) held.set(name, tf.variable(tensor, false));
+          restoreValues(saved.values as V);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Exponential moving average after every step, of weights and running statistics alike:
+ * `average += (1 - d) (weights - average)`. The decay d grows from 0 to `decay` as (1 + t) / (warmup + t) with t updates made, so that
+ * the random start is soon forgotten.
+ */
+export function createEma(options: { decay: number; warmup: number }): WeightAverage {
+  const holder = createHolder();
+  let updates = 0;
+  return {
+    state: holder.state(
+      () => ({ updates }),
+      (values) => void (updates = values.updates),
+    ),
+    afterStep(model) {
+      const decay = updates === 0 ? 0 : Math.min(options.decay, (1 + updates) / (options.warmup + updates));
+      for (const [name, variable] of variablesOf(model)) holder.move(name, variable, 1 - decay);
+      updates++;
+    },
+    afterEpoch: () => undefined,
+    dispose: holder.clear,
+  };
+}
+
+/**
+ * Stochastic weight averaging (Izmailov et al., 2018, Algorithm 1; arXiv:1803.05407): the plain mean of the weights at the ends of epochs
+ * `from`, `from + every`, ... Running statistics of such a mean do not exist; they are computed by one pass over the training images, as
+ * the mean over batches of each batch's statistics (PyTorch's `update_bn`).
+ */
+export function createSwa(options: { from: number; every: number }): WeightAverage {
+  const holder = createHolder();
+  let [count, lastEpoch] = [0, 0];
+  return {
+    state: holder.state(
+      () => ({ count, lastEpoch }),
+      (values) => void ({ count, lastEpoch } = values),
+    ),
+    afterStep: () => undefined,
+    afterEpoch(model, { epoch, batches }) {
+      const due = epoch >= options.from && (epoch - options.from) % options.every === 0;
+      if (!due || epoch === lastEpoch) return; // an epoch whose validation was interrupted comes here twice
+      count++;
+      lastEpoch = epoch;
+      for (const [name, variable] of model.parameters) holder.move(`model/${name}`, variable, 1 / count);
+      const restore = putIn(model, holder.held);
+      let seen = 0;
+      for (const images of batches()) {
+        seen++;
+        const pass = model.forwardCapturing(images);
+        for (const [layer, { mean, variance, count: values }] of pass.statistics) {
+          holder.move(`statistics/${layer}.running_mean`, mean, 1 / seen);
+          const unbiased = tf.mul(variance, values > 1 ? values / (values - 1) : 1);
+          holder.move(`statistics/${layer}.running_var`, unbiased, 1 / seen);
+          unbiased.dispose();
+        }
+        disposeStatistics(pass.statistics);
+        tf.dispose([pass.logits, images]);
+      }
+      restore();
+    },
+    dispose: holder.clear,
+  };
+}
+
+/** Assigns `values` (named as an average names them) to the model; the result puts back what was there, bit for bit. */
+function putIn(model: Classifier, values: ReadonlyMap<string, tf.Tensor>): () => void {
+  const variables = variablesOf(model);
+  const saved = [...values.keys()].map((name) => [variables.get(name)!, variables.get(name)!.clone()] as const);
+  for (const [name, value] of values) variables.get(name)!.assign(value);
+  return () => {
+    for (const [variable, copy] of saved) {
+      variable.assign(copy);
+      copy.dispose();
+    }
+  };
+}
+
+/** Runs `work` with the averaged weights in the model, if there are any, then puts the others back. */
+export async function withAverage<T>(
+  model: Classifier,
+  average: WeightAverage | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const restore = putIn(model, average?.state.save().tensors ?? new Map());
+  try {
+    return await work();
+  } finally {
+    restore();
+  }
+}
