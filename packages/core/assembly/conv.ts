@@ -25,7 +25,7 @@ class ConvJob {
 }
 
 /** Output channels [8 panel, 8 panel + 8) of pixels [first, last), counted over images, rows, columns. */
-function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
+export function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
   const gridWidth = job.gridWidth,
     gridHeight = job.gridHeight;
   const inputColumn = job.inputColumn,
@@ -246,13 +246,4 @@ function storePart(target: usize, low: v128, high: v128, width: i32): void {
   if (width >= 1) v128.store_lane<f32>(target, rest, 0);
   if (width >= 2) v128.store_lane<f32>(target, rest, 1, 4);
   if (width >= 3) v128.store_lane<f32>(target, rest, 2, 8);
-}
-
-/** Pixels [first, last) of all panels, in tiles of pixels that stay in the cache while the weights pass by. */
-export function conv(job: ConvJob, first: i32, last: i32, tile: i32): void {
-  const panels = (job.outChannels + 7) >> 3;
-  for (let begin = first; begin < last; begin += tile) {
-    const end = min(begin + tile, last);
-    for (let panel = 0; panel < panels; panel++) convPanel(job, panel, begin, end);
-  }
 }

@@ -10,7 +10,6 @@ class FilterJob {
   input!: usize; // padded input
   gradient!: usize; // dy [batch * gridHeight * gridWidth, outChannels]
   output!: usize; // [rows * run, outChannels]
-  scratch!: usize; // sums [rows][run rounded up to 5][8], then dy of a tile [pixels][8]
   batch!: i32;
   gridHeight!: i32;
   gridWidth!: i32;
@@ -99,14 +98,16 @@ function addTile(job: FilterJob, start: usize, gradient: usize, sums: usize, sta
   v128.store(sums, c41, 144);
 }
 
-/** Output channels [8 panel, 8 panel + 8) of all taps, summed in tiles of `tileRows` image rows that stay in the cache. */
-function filterPanel(job: FilterJob, panel: i32, tileRows: i32): void {
+/**
+ * Output channels [8 panel, 8 panel + 8) of all taps, summed in tiles of `tileRows` image rows that stay in the cache.
+ * Scratch: sums [rows][run rounded up to 5][8], then dy of a tile [pixels][8].
+ */
+export function filterPanel(job: FilterJob, panel: i32, tileRows: i32, sums: usize): void {
   const rows = job.rows,
     run = job.run,
     gridHeight = job.gridHeight,
     gridWidth = job.gridWidth;
   const runBytes = ((run + 4) / 5) * 160;
-  const sums = job.scratch;
   const packed = sums + rows * runBytes;
   memory.fill(sums, 0, rows * runBytes);
   const allRows = job.batch * gridHeight;
@@ -135,9 +136,4 @@ function filterPanel(job: FilterJob, panel: i32, tileRows: i32): void {
       }
     }
   }
-}
-
-/** Panels [first, last) of the filter's gradient. */
-export function convFilterGrad(job: FilterJob, first: i32, last: i32, tileRows: i32): void {
-  for (let panel = first; panel < last; panel++) filterPanel(job, panel, tileRows);
 }

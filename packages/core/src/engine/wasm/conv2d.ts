@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, allocate, kernelsOn, withScratch } from './module.js';
+import { addressOf, allocate, kernelsOn, memoryOf, withScratch } from './module.js';
 import type { WasmBackend } from './module.js';
 
 export type Shape4D = [number, number, number, number];
@@ -77,7 +77,7 @@ export function convForward(
   const { strides, top, left, outHeight, outWidth } = geometry;
   const [batch, height, width, inChannels] = x.shape as Shape4D;
   const [kernelHeight, kernelWidth, , outChannels] = filter.shape as Shape4D;
-  const { kernels, job } = kernelsOn(backend);
+  const { kernels, conv } = kernelsOn(backend);
   const y = allocate(backend, [batch, outHeight, outWidth, outChannels]);
   const depth = kernelHeight * kernelWidth * inChannels;
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
@@ -86,13 +86,15 @@ export function convForward(
     withScratch(backend, roundUp(outChannels, LANES) * depth, (packed) => {
       kernels.packPanels(addressOf(backend, filter), packed, depth, outChannels);
       const pixelBytes = outChannels * 4;
-      const parameters = job([
+      const parameters = [
         ...[images.address, addressOf(backend, y), packed, outHeight, outWidth],
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
         ...[outHeight * outWidth * pixelBytes, outWidth * pixelBytes, pixelBytes],
         ...[outChannels, kernelHeight, kernelWidth * inChannels, images.rowBytes],
-      ]);
-      kernels.conv(parameters, 0, batch * outHeight * outWidth, tilePixels(inChannels * strides[0] * strides[1]));
+      ];
+      const pixels = batch * outHeight * outWidth;
+      const tile = tilePixels(inChannels * strides[0] * strides[1]);
+      conv(parameters, { pixels, panels: Math.ceil(outChannels / LANES), tile, work: pixels * depth * outChannels });
     });
   });
   return y;
@@ -147,17 +149,13 @@ export function convInputGrad(
   const [batch, height, width, inChannels] = inputShape;
   const [, outHeight, outWidth, outChannels] = dy.shape as Shape4D;
   const [kernelHeight, kernelWidth] = filter.shape as Shape4D;
-  const { kernels, job } = kernelsOn(backend);
+  const { kernels, conv } = kernelsOn(backend);
   const dx = allocate(backend, inputShape);
   const vertical = phases({ size: height, kernel: kernelHeight, stride: strides[0], before: top });
   const horizontal = phases({ size: width, kernel: kernelWidth, stride: strides[1], before: left });
   const used = (axis: readonly Phase[]): Phase[] => axis.filter(({ taps }) => taps.length > 0);
   if (used(vertical).length < vertical.length || used(horizontal).length < horizontal.length) {
-    new Uint8Array(
-      backend.wasm.asm.memory.buffer,
-      addressOf(backend, dx),
-      batch * height * width * inChannels * 4,
-    ).fill(0);
+    new Uint8Array(memoryOf(backend).buffer, addressOf(backend, dx), batch * height * width * inChannels * 4).fill(0);
   }
   const margins = {
     top: marginBefore(used(vertical)),
@@ -186,14 +184,16 @@ export function convInputGrad(
           const corner =
             (margins.top + rows.base) * images.rowBytes + (margins.left + columns.base) * images.pixelBytes;
           const pixelBytes = inChannels * 4;
-          const parameters = job([
+          const parameters = [
             images.address + corner,
             addressOf(backend, dx) + (rows.phase * width + columns.phase) * pixelBytes,
             ...[packed, rows.grid, columns.grid, images.imageBytes, images.rowBytes, images.pixelBytes],
             ...[height * width * pixelBytes, strides[0] * width * pixelBytes, strides[1] * pixelBytes],
             ...[inChannels, rows.taps.length, columns.taps.length * outChannels, images.rowBytes],
-          ]);
-          kernels.conv(parameters, 0, batch * rows.grid * columns.grid, tilePixels(outChannels));
+          ];
+          const pixels = batch * rows.grid * columns.grid;
+          const work = pixels * taps.length * tapFloats;
+          conv(parameters, { pixels, panels: Math.ceil(inChannels / LANES), tile: tilePixels(outChannels), work });
         }
       }
     });
@@ -211,7 +211,7 @@ export function convFilterGrad(
   const [batch, height, width, inChannels] = x.shape as Shape4D;
   const [, outHeight, outWidth, outChannels] = dy.shape as Shape4D;
   const [kernelHeight, kernelWidth] = filterShape;
-  const { kernels, job } = kernelsOn(backend);
+  const module = kernelsOn(backend);
   const dFilter = allocate(backend, filterShape);
   const run = kernelWidth * inChannels;
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
@@ -219,13 +219,16 @@ export function convFilterGrad(
   const tileRows = Math.max(1, Math.round(clamp(TILE_FLOATS / 2 / inChannels, 64, 512) / outWidth));
   const scratchFloats = (kernelHeight * roundUp(run, 5) + tileRows * outWidth) * LANES;
   withMargins(backend, { x, margins: { top, bottom, left, right } }, (images) => {
-    withScratch(backend, scratchFloats + SLACK, (scratch) => {
-      const parameters = job([
-        ...[images.address, addressOf(backend, dy), addressOf(backend, dFilter), scratch, batch, outHeight, outWidth],
+    withScratch(backend, scratchFloats * module.threads + SLACK, (scratch) => {
+      const parameters = [
+        ...[images.address, addressOf(backend, dy), addressOf(backend, dFilter), batch, outHeight, outWidth],
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
         ...[outChannels, kernelHeight, run, images.rowBytes],
-      ]);
-      kernels.convFilterGrad(parameters, 0, Math.ceil(outChannels / LANES), tileRows);
+      ];
+      const pixels = batch * outHeight * outWidth;
+      const work = pixels * kernelHeight * run * outChannels;
+      const panels = Math.ceil(outChannels / LANES);
+      module.convFilterGrad(parameters, { panels, tile: tileRows, work, scratch, scratchBytes: scratchFloats * 4 });
     });
   });
   return dFilter;

@@ -1,1 +1,2 @@
 export { registerWasmKernels } from './register.js';
+export { defaultThreads, startBackend } from './shared-memory.js';

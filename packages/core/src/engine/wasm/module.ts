@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../../errors.js';
-import { plainKernels, relaxedKernels } from './kernels.wasm.js';
+import { kernelBytes } from './kernels.wasm.js';
+import { defaultThreads, isShared, sharedMemory } from './shared-memory.js';
+import { startTeam } from './team.js';
 
 /** What we use of TensorFlow.js's wasm backend. */
 export interface WasmBackend {
@@ -9,14 +11,19 @@ export interface WasmBackend {
   disposeData(dataId: object): boolean;
   incRef(dataId: object): void;
   readonly dataIdMap: { get(dataId: object): { memoryOffset: number } };
-  readonly wasm: { readonly asm: { readonly memory: WebAssembly.Memory }; _malloc(bytes: number): number };
+  readonly wasm: { readonly asm: { readonly memory?: WebAssembly.Memory }; _malloc(bytes: number): number };
+}
+
+/** The memory in which a backend's tensors live: its own export, or the shared one that it was started on. */
+export function memoryOf(backend: WasmBackend): WebAssembly.Memory {
+  return backend.wasm.asm.memory ?? sharedMemory()!;
 }
 
 /** The functions of packages/core/assembly: addresses, sizes and floats. */
 type Kernel = (...args: number[]) => void;
 export interface Kernels {
-  readonly conv: Kernel;
-  readonly convFilterGrad: Kernel;
+  readonly convPanel: Kernel;
+  readonly filterPanel: Kernel;
   readonly packPanels: Kernel;
   readonly packTransposed: Kernel;
   readonly padImages: Kernel;
@@ -32,19 +39,31 @@ export interface Kernels {
   readonly signStep: Kernel;
 }
 
-/** The kernels instantiated on one backend's own memory, and a small block there for their parameters. */
+/** How a convolution is divided: tiles of pixels (or image rows) times panels of eight channels. */
+export interface Division {
+  readonly panels: number;
+  readonly tile: number;
+  /** Multiply-adds of the whole job. */
+  readonly work: number;
+}
+
+/** The kernels instantiated on one backend's own memory. */
 export interface KernelModule {
   readonly kernels: Kernels;
-  /** Writes the parameters of a convolution and returns their address. */
-  job(parameters: readonly number[]): number;
+  /** Threads that may work on one job, this one included. */
+  readonly threads: number;
+  /** Runs the convolution with these parameters (see `ConvJob` in packages/core/assembly/conv.ts). */
+  conv(parameters: readonly number[], division: Division & { pixels: number }): void;
+  /** Runs the filter gradient with these parameters (see `FilterJob`); every thread has `scratchBytes` of the scratch. */
+  convFilterGrad(parameters: readonly number[], division: Division & { scratch: number; scratchBytes: number }): void;
 }
 
 export type SimdFlavour = 'plain' | 'relaxed';
 
 const JOB_BYTES = 128;
 
-function decode(flavour: SimdFlavour): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(Buffer.from(flavour === 'relaxed' ? relaxedKernels : plainKernels, 'base64'));
+function decode(name: keyof typeof kernelBytes): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(Buffer.from(kernelBytes[name], 'base64'));
 }
 
 /**
@@ -58,18 +77,27 @@ export function bestFlavour(): SimdFlavour {
   return WebAssembly.validate(relaxed) ? 'relaxed' : 'plain';
 }
 
-/** Instantiates the kernels on `backend`'s memory. */
-export function instantiate(backend: WasmBackend, flavour: SimdFlavour): KernelModule {
-  const { memory } = backend.wasm.asm;
-  const module = new WebAssembly.Module(decode(flavour));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const address = backend.wasm._malloc(JOB_BYTES) >>> 0;
+/** Instantiates the kernels on `backend`'s memory; if that is shared, `threads` - 1 helpers start. */
+export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads = defaultThreads()): KernelModule {
+  const memory = memoryOf(backend);
+  const shared = isShared(memory);
+  const module = new WebAssembly.Module(decode(shared ? `${flavour}Threaded` : flavour));
+  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  const job = backend.wasm._malloc(JOB_BYTES) >>> 0;
+  const team = startTeam({ module, memory, kernels, threads: shared ? threads : 1 });
+  // The memory may grow between calls: a view lives for one write.
+  const write = (parameters: readonly number[]): void =>
+    new Int32Array(memory.buffer, job, parameters.length).set(parameters);
   return {
-    kernels: exports as unknown as Kernels,
-    job: (parameters) => {
-      // The memory may have grown since the last call: a view lives for one write.
-      new Int32Array(memory.buffer, address, parameters.length).set(parameters);
-      return address;
+    kernels,
+    threads: team.threads,
+    conv: (parameters, { pixels, panels, tile, work }) => {
+      write(parameters);
+      team.run({ kind: 'conv', units: Math.ceil(pixels / tile) * panels, job, tile, panels, pixels }, work);
+    },
+    convFilterGrad: (parameters, { panels, tile, work, scratch, scratchBytes }) => {
+      write(parameters);
+      team.run({ kind: 'filter', units: panels, job, tile, scratch, scratchBytes }, work);
     },
   };
 }
@@ -85,9 +113,9 @@ export function kernelsOn(backend: WasmBackend): KernelModule {
   return made;
 }
 
-/** Uses the given flavour on `backend` from now on (tests compare both). */
-export function useFlavour(backend: WasmBackend, flavour: SimdFlavour): void {
-  modules.set(backend, instantiate(backend, flavour));
+/** Uses `module` on `backend` from now on (tests compare flavours and numbers of threads). */
+export function useModule(backend: WasmBackend, module: KernelModule): void {
+  modules.set(backend, module);
 }
 
 /** Where a float32 tensor's values are in the backend's memory. */

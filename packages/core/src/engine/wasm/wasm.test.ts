@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { batchNormTrain, conv2d, relu, signStep } from '../ops/index.js';
-import { bestFlavour, useFlavour } from './module.js';
+import { bestFlavour, instantiate, memoryOf, useModule } from './module.js';
 import type { WasmBackend } from './module.js';
 import { registerWasmKernels } from './register.js';
 
@@ -51,9 +51,9 @@ describe('the wasm kernels', () => {
       tf.dispose(outputs);
       return read;
     };
-    useFlavour(backend(), 'plain');
+    useModule(backend(), instantiate(backend(), 'plain'));
     const [, plain] = compute();
-    useFlavour(backend(), bestFlavour());
+    useModule(backend(), instantiate(backend(), bestFlavour()));
     const [, best] = compute();
     plain!.forEach((value, index) =>
       expect(Math.abs(value - best![index]!)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value))),
@@ -65,10 +65,10 @@ describe('the wasm kernels', () => {
     const run = (): void => tf.dispose(step(x, filter));
     const tidyRun = (): void => void tf.tidy(run);
     for (let warmUp = 0; warmUp < 5; warmUp++) tidyRun();
-    const before = { tensors: tf.memory().numTensors, bytes: backend().wasm.asm.memory.buffer.byteLength };
+    const before = { tensors: tf.memory().numTensors, bytes: memoryOf(backend()).buffer.byteLength };
     for (let repeat = 0; repeat < 200; repeat++) tidyRun();
     expect(tf.memory().numTensors).toBe(before.tensors);
-    expect(backend().wasm.asm.memory.buffer.byteLength).toBe(before.bytes);
+    expect(memoryOf(backend()).buffer.byteLength).toBe(before.bytes);
     tf.dispose([x, filter]);
   });
   it('go on working after the memory has grown', () => {
@@ -76,9 +76,9 @@ describe('the wasm kernels', () => {
     const sum = (): number =>
       tf.tidy(() => tf.sum(conv2d(ramp([1, 6, 6, 2]), filter, { stride: 1, padding: 1 })).dataSync()[0]!);
     const before = sum();
-    const bytes = backend().wasm.asm.memory.buffer.byteLength;
+    const bytes = memoryOf(backend()).buffer.byteLength;
     const large = tf.zeros([bytes / 4 + 1024]);
-    expect(backend().wasm.asm.memory.buffer.byteLength).toBeGreaterThan(bytes);
+    expect(memoryOf(backend()).buffer.byteLength).toBeGreaterThan(bytes);
     expect(sum()).toBe(before);
     tf.dispose([large, filter]);
   });

@@ -1,0 +1,54 @@
+import { availableParallelism } from 'node:os';
+import workerThreads from 'node:worker_threads';
+import { env, findBackend, setBackend } from '@tensorflow/tfjs-core';
+
+let memory: WebAssembly.Memory | undefined;
+
+/**
+ * TensorFlow.js has a build of its wasm backend on shared memory, but does not use it under Node: its way of starting
+ * threads needs a browser. We want only its memory, and run our own kernels on it from threads of our own. So while
+ * the backend starts, its workers are stand-ins that say "loaded" and never run; it stays single-threaded itself.
+ */
+class StandInWorker {
+  onmessage: ((event: { data: unknown }) => void) | undefined;
+  on(): void {}
+  unref(): void {}
+  ref(): void {}
+  terminate(): void {}
+  postMessage(message: { cmd?: string; wasmMemory?: WebAssembly.Memory }): void {
+    if (message.cmd !== 'load') return;
+    memory = message.wasmMemory;
+    queueMicrotask(() => this.onmessage?.({ data: { cmd: 'loaded' } }));
+  }
+}
+
+/** The memory of a backend on shared memory, which only its workers are told. */
+export const sharedMemory = (): WebAssembly.Memory | undefined => memory;
+
+/** Sets the wasm backend, on shared memory if several threads are wanted. */
+export async function startBackend(threads: number): Promise<boolean> {
+  if (threads < 2 || findBackend('wasm') != null) return setBackend('wasm');
+  const module = workerThreads as { Worker: unknown };
+  const scope = globalThis as { Worker?: unknown };
+  const saved = { module: module.Worker, scope: scope.Worker };
+  try {
+    module.Worker = StandInWorker;
+    env().set('WASM_HAS_MULTITHREAD_SUPPORT', true);
+    return await setBackend('wasm');
+  } finally {
+    module.Worker = saved.module;
+    if (saved.scope === undefined) delete scope.Worker;
+    else scope.Worker = saved.scope;
+  }
+}
+
+/** Threads to use: `BULWARK_THREADS` if set, else one per available core, at most 16. */
+export function defaultThreads(): number {
+  const asked = Number(process.env['BULWARK_THREADS']);
+  if (Number.isInteger(asked) && asked > 0) return asked;
+  return Math.min(availableParallelism(), 16);
+}
+
+/** Whether several threads can work on `memory`. */
+export const isShared = (candidate: WebAssembly.Memory): boolean =>
+  Object.prototype.toString.call(candidate.buffer) === '[object SharedArrayBuffer]';
