@@ -64,15 +64,27 @@ function buildArray(value: PickleValue, state: PickleValue): PickledArray {
   const [, shape, dtype, fortran, content] = (Array.isArray(state) ? state : []) as unknown[];
   if (!(value instanceof PickledArray) || !isShape(shape) || !(dtype instanceof PickledDtype))
     throw new Error('a numpy array with a state of another form');
-  const values = typedArray(
-    dtype.name,
-    bytesOf(content),
-    shape.reduce((size, n) => size * n, 1),
-  );
-  value.dtype = dtype.name;
-  value.shape = shape;
-  value.data = fortran === true || fortran === 1 ? rowMajor(values, shape) : values;
-  return value;
+  return fill(value, { dtype, shape, content, fortran: fortran === true || fortran === 1 });
+}
+
+function fill(
+  array: PickledArray,
+  from: { dtype: PickledDtype; shape: readonly number[]; content: PickleValue; fortran: boolean },
+): PickledArray {
+  const { dtype, shape, content, fortran } = from;
+  const count = shape.reduce((size, n) => size * n, 1);
+  const values = typedArray(dtype.name, bytesOf(content), count);
+  array.dtype = dtype.name;
+  array.shape = shape;
+  array.data = fortran ? rowMajor(values, shape) : values;
+  return array;
+}
+
+/** Protocol 5: `_frombuffer(bytes, dtype, shape, 'C' or 'F')`. */
+function fromBuffer([content, dtype, shape, order]: readonly unknown[]): PickledArray {
+  if (!(dtype instanceof PickledDtype) || !isShape(shape) || (order !== 'C' && order !== 'F'))
+    throw new Error('a numpy array of another form');
+  return fill(new PickledArray(), { dtype, shape, content, fortran: order === 'F' });
 }
 
 /** State `(version, byte order, ...)`. */
@@ -96,6 +108,8 @@ export const numpyGlobals: ReadonlyMap<string, PickleGlobal> = new Map<string, P
   ['numpy._core.multiarray _reconstruct', reconstruct],
   ['numpy.core.multiarray scalar', number],
   ['numpy._core.multiarray scalar', number],
+  ['numpy.core.numeric _frombuffer', { call: fromBuffer }],
+  ['numpy._core.numeric _frombuffer', { call: fromBuffer }],
   ['numpy ndarray', {}],
   ['numpy dtype', { call: ([name]) => new PickledDtype(String(name)), build: buildDtype }],
   [

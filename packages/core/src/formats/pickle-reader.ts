@@ -52,21 +52,30 @@ export class PickleReader {
     return Buffer.from(this.bytes(count)).toString('latin1');
   }
 
-  line(encoding: 'latin1' | 'utf-8' = 'latin1'): string {
+  line(): string {
     const end = this.source.indexOf(0x0a, this.position);
     if (end < 0) throw new Error(`a line at byte ${this.position} has no end`);
-    const count = end - this.position;
-    const text = encoding === 'latin1' ? this.latin1(count) : this.text(count);
+    const text = this.latin1(end - this.position);
     this.skip(1);
     return text;
   }
 
-  /** A quoted string of protocol 0; escapes are kept as they are. */
+  /** Text of protocol 0: latin1 with `\u` escapes. */
+  escapedUnicode(): string {
+    return this.line().replace(
+      /\\u([\da-f]{4})|\\U(000[\da-f]{5}|0010[\da-f]{4})/gi,
+      (_, short?: string, long?: string) => String.fromCodePoint(parseInt(short ?? long!, 16)),
+    );
+  }
+
+  /** A quoted string of protocol 0, as Python's `repr` writes it. */
   quoted(): string {
-    const line = this.line();
-    const [, text] = /^(?:'(.*)'|"(.*)")$/.exec(line)?.filter((part) => part !== undefined) ?? [];
+    const [, , text] = /^(['"])(.*)\1$/.exec(this.line()) ?? [];
     if (text === undefined) throw new Error('a string without quotes');
-    return text;
+    const named: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+    return text.replace(/\\(?:x([\da-f]{2})|(.))/gi, (_, hex?: string, letter?: string) =>
+      hex === undefined ? (named[letter!] ?? letter!) : String.fromCharCode(parseInt(hex, 16)),
+    );
   }
 
   /** Decimal integer; beyond 2^53 a bigint. */

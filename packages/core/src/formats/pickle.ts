@@ -202,7 +202,7 @@ function unpickle(
         stack.push(reader.double());
         break;
       case 'V':
-        stack.push(reader.line('utf-8'));
+        stack.push(reader.escapedUnicode());
         break;
       case 'X':
         stack.push(reader.text(reader.uint(4)));
@@ -274,7 +274,7 @@ function unpickle(
         setItems(popToMark(), top(isMap, 'dictionary'));
         break;
       case 'c':
-        find(reader.line('utf-8'), reader.line('utf-8'));
+        find(reader.line(), reader.line());
         break;
       case '\x93': {
         const name = pop();
