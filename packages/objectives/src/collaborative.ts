@@ -14,7 +14,7 @@ import { discrepancyOptions } from './terms/discrepancy-options.js';
 export const collaborative = defineObjective({
   name: 'collaborative',
   summary: 'Cross-entropy at natural images plus the discrepancy to collaborative examples.',
-  cite: 'Li et al., 2023, Eq. 4 and 5; arXiv:2210.01288',
+  cite: 'Li et al., 2023, Eq. 4 and 5; arXiv:2205.11156',
   options: {
     beta: betaOption(6),
     ...discrepancyOptions({ discrepancy: 'kl', detachTarget: false }),

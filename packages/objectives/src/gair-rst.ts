@@ -49,7 +49,7 @@ const mixedKl: Regularizer = {
 export const gairRst = defineObjective({
   name: 'gair-rst',
   summary: 'RST with two adversarial points per image, mixed by the distance to the decision boundary.',
-  cite: 'Zhang et al., 2021, appendix C; arXiv:2010.01736',
+  cite: 'Zhang et al., 2021, with the RST loss; arXiv:2010.01736',
   options: {
     beta: betaOption(6),
     inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: 0.007 }),

@@ -12,7 +12,7 @@ import { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
 export const mart = defineObjective({
   name: 'mart',
   summary: 'Boosted cross-entropy at PGD examples plus a KL weighted by misclassification.',
-  cite: 'Wang et al., 2020, Eq. 11 (ICLR 2020, rklOg6EFwS)',
+  cite: 'Wang et al., 2020, section 3 (ICLR 2020, OpenReview rklOg6EFwS)',
   options: {
     beta: betaOption(5),
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),

@@ -9,7 +9,7 @@ const stepSize = 0.007;
 export const rst = defineObjective({
   name: 'rst',
   summary: 'Robust self-training: TRADES as the RST authors run it on labelled and pseudo-labelled images.',
-  cite: 'Carmon et al., 2019, Eq. 2; arXiv:1905.13736',
+  cite: 'Carmon et al., 2019, Algorithm 1; arXiv:1905.13736',
   options: tradesOptions({ passes: ['adversarial', 'natural'], stepSize }),
   create: createTrades,
 });
@@ -18,7 +18,7 @@ export const rst = defineObjective({
 export const stRst = defineObjective({
   name: 'st-rst',
   summary: 'Squeeze Training as its authors run it on labelled and pseudo-labelled images.',
-  cite: 'Li et al., 2023, section 5.2; arXiv:2210.01288',
+  cite: 'Li et al., 2023, Table 4; arXiv:2205.11156',
   options: stOptions({
     passes: ['collaborative:batch', 'adversarial', 'natural'],
     start: 'unclipped-uniform',

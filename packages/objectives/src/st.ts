@@ -57,7 +57,7 @@ export function createSt({ discrepancy, detachTarget, inner, noSwapWhenNoBenign,
 export const st = defineObjective({
   name: 'st',
   summary: 'Squeeze Training: penalises the gap between adversarial and collaborative neighbours.',
-  cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2210.01288',
+  cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2205.11156',
   options: stOptions({ passes: ['collaborative:batch', 'natural', 'adversarial'], start: 'gaussian' }),
   create: createSt,
 });

@@ -74,7 +74,7 @@ export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Obj
 export const twoNeighbours = defineObjective({
   name: 'two-neighbours',
   summary: 'Another objective with two neighbours per image, and the mean or the maximum of what it does with one.',
-  cite: 'Li et al., 2023, appendix C, Table 6; arXiv:2210.01288',
+  cite: 'Li et al., 2023, appendix C, Table 6; arXiv:2205.11156',
   options: {
     of: plugin('objective').describe('the objective, with its options'),
     combine: z

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { logSoftmax } from './cross-entropy.js';
 import { stopGradient } from './stop-gradient.js';
 
-/** The discrepancies of the Squeeze Training paper (Li et al., 2023, section 3.3), by the names used in configs. */
+/** The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs. */
 export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squared-l2'] as const;
 export type DiscrepancyName = (typeof discrepancyNames)[number];
 

@@ -30,7 +30,7 @@ export function innerOptions(defaults: Pick<InnerSettings, 'start' | 'mode'> & P
       .enum(startNames)
       .default(defaults.start)
       .describe(
-        'gaussian: x + startScale * N(0, I); uniform: a random point of the ball, clipped to [0, 1]; unclipped-uniform; none: x',
+        'gaussian is x + startScale N(0, I), uniform a random point of the ball clipped to [0, 1], none x itself',
       ),
     startScale: number({ min: 0 })
       .default(defaults.startScale ?? 0.001)
@@ -38,7 +38,7 @@ export function innerOptions(defaults: Pick<InnerSettings, 'start' | 'mode'> & P
     mode: z
       .enum(['eval', 'batch', 'train'])
       .default(defaults.mode)
-      .describe('BatchNorm in the attack: running statistics, batch statistics, or batch statistics and update'),
+      .describe('BatchNorm in the attack; train also updates the running statistics'),
   };
 }
 

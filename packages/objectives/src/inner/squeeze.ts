@@ -102,7 +102,7 @@ function squeezeStep(squeeze: Squeeze, pair: Pair, step: number): Pair {
 }
 
 /**
- * The pair of Squeeze Training (Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2210.01288): two points that both climb their mutual
+ * The pair of Squeeze Training (Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2205.11156): two points that both climb their mutual
  * discrepancy, re-assigned in every iteration so that the adversarial one has the lowest and the collaborative one the highest
  * probability of the true class among natural, collaborative and adversarial point. `steps` updates, as in the authors' code.
  */
@@ -136,7 +136,7 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
 export const squeezePlugin = defineInnerOptimizer({
   name: 'squeeze',
   summary: 'A pair of points, adversarial and collaborative, that climb their mutual discrepancy.',
-  cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2210.01288',
+  cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2205.11156',
   options: {
     discrepancy: z.enum(discrepancyNames).default('symmetric-kl').describe('what the pair climbs'),
     detachTarget: z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),

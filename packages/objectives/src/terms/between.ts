@@ -27,7 +27,7 @@ const discrepancyPlugin = (name: DiscrepancyName) =>
   defineRegularizer({
     name,
     summary: summaries[name],
-    cite: 'Li et al., 2023, section 3.3; arXiv:2210.01288',
+    cite: 'Li et al., 2023, Figure 6; arXiv:2205.11156',
     options: {
       between: z
         .tuple([z.string(), z.string()])

@@ -23,7 +23,7 @@ const atClass = (values: tf.Tensor2D, index: tf.Tensor1D) =>
   tf.sum(tf.mul(values, oneHotLabels(index, values.shape[1])), 1);
 
 /**
- * Boosted cross-entropy of MART (Wang et al., 2020, Eq. 8): `-log p_y - log(1 - max_{k != y} p_k)`, the second logarithm taken
+ * Boosted cross-entropy of MART (Wang et al., 2020, section 3): `-log p_y - log(1 - max_{k != y} p_k)`, the second logarithm taken
  * of `1.0001 - p_k + 1e-12`. The class k is a constant. 0 where there is no label.
  */
 export const boostedCrossEntropyAt = (role: Role): Classification => ({
@@ -44,7 +44,7 @@ export const boostedCrossEntropyAt = (role: Role): Classification => ({
 });
 
 /**
- * Weighted KL of MART (Wang et al., 2020, Eq. 9): `D(p(x) || p(x')) (1 - p_y(x))`, with the authors' constants; gradient flows through
+ * Weighted KL of MART (Wang et al., 2020, section 3): `D(p(x) || p(x')) (1 - p_y(x))`, with the authors' constants; gradient flows through
  * both outputs and through the weight.
  */
 export const weightedKl = (role: Role): Regularizer => ({
@@ -61,7 +61,7 @@ export const weightedKl = (role: Role): Regularizer => ({
 export const boostedCrossEntropyPlugin = defineClassification({
   name: 'boosted-cross-entropy',
   summary: 'Cross-entropy plus a push away from the strongest wrong class (MART).',
-  cite: 'Wang et al., 2020, Eq. 8 (ICLR 2020, rklOg6EFwS)',
+  cite: 'Wang et al., 2020, section 3 (ICLR 2020, OpenReview rklOg6EFwS)',
   options: { at: z.string().default('adversarial').describe('role of the point') },
   create: ({ at }) => boostedCrossEntropyAt(at),
 });
@@ -69,7 +69,7 @@ export const boostedCrossEntropyPlugin = defineClassification({
 export const weightedKlPlugin = defineRegularizer({
   name: 'weighted-kl',
   summary: 'KL(natural, neighbour) weighted by how unsure the model is of the natural image (MART).',
-  cite: 'Wang et al., 2020, Eq. 9 (ICLR 2020, rklOg6EFwS)',
+  cite: 'Wang et al., 2020, section 3 (ICLR 2020, OpenReview rklOg6EFwS)',
   options: { to: z.string().default('adversarial').describe('role of the neighbour') },
   create: ({ to }) => weightedKl(to),
 });

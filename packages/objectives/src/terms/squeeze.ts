@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { chooseSides, pick } from '../inner/sides.js';
 
 /**
- * The discrepancy of the squeezed pair, sides chosen again at the outer logits (Li et al., 2023, Eq. 6; arXiv:2210.01288): a side
+ * The discrepancy of the squeezed pair, sides chosen again at the outer logits (Li et al., 2023, Eq. 6; arXiv:2205.11156): a side
  * may turn out to be the natural point, whose logits then get gradient through the regularizer, too.
  */
 export const squeezed = (measure: Discrepancy): Regularizer => ({
@@ -24,7 +24,7 @@ export const squeezed = (measure: Discrepancy): Regularizer => ({
 export const squeezedPlugin = defineRegularizer({
   name: 'squeeze',
   summary: 'Discrepancy between the least and the most probable of natural, collaborative and adversarial point.',
-  cite: 'Li et al., 2023, Eq. 6; arXiv:2210.01288',
+  cite: 'Li et al., 2023, Eq. 6; arXiv:2205.11156',
   options: {
     discrepancy: z.enum(discrepancyNames).default('symmetric-kl').describe('how far apart two outputs are'),
     detachTarget: z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),

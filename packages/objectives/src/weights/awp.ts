@@ -10,7 +10,7 @@ import { kernelsOnly, relativeOffsets } from './kernels.js';
 export const awp = defineWeightPerturber({
   name: 'awp',
   summary: 'Adversarial weight perturbation: differentiates the loss at weights moved to increase it.',
-  cite: 'Wu et al., 2020, Eq. 8 to 10; arXiv:2004.05884',
+  cite: 'Wu et al., 2020, section 3; arXiv:2004.05884',
   options: {
     gamma: number({ min: 0 })
       .default(0.005)

@@ -31,7 +31,7 @@ function added(a: Map<string, tf.Tensor>, b: Map<string, tf.Tensor>): Map<string
 export const rwp = defineWeightPerturber({
   name: 'rwp',
   summary: 'Robust weight perturbation: AWP in several steps, on examples of small loss only.',
-  cite: 'Yu et al., 2022, Eq. 6 and Algorithm 1; arXiv:2205.14826',
+  cite: 'Yu et al., 2022, Algorithm 1; arXiv:2205.14826',
   options: {
     gamma: number({ min: 0 })
       .default(0.01)
