@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -122,7 +123,14 @@ describe('bulwark data fetch', () => {
     answer = (request, response) => {
       const body = files[request.url!.slice(1)]!;
       response.writeHead(200, { 'content-length': body.length });
-      response.write(body.subarray(0, 50), () => setTimeout(() => response.destroy(), 20));
+      response.write(body.subarray(0, 50));
+      // breaks when the first bytes have reached the disk
+      const part = join(staging(), `${request.url!.slice(1)}.part`);
+      const timer = setInterval(() => {
+        if (!existsSync(part) || statSync(part).size < 50) return;
+        clearInterval(timer);
+        response.destroy();
+      }, 5);
     };
     await expect(fetchMnist()).rejects.toMatchObject({
       code: 'DATA_FETCH',
@@ -213,6 +221,48 @@ describe('bulwark data fetch', () => {
     await expect(fetchDataSet('imagenet', { root })).rejects.toThrow(
       /known: cifar10, cifar100, svhn, fashion-mnist, mnist/,
     );
+  });
+});
+
+/** A tar archive of zero-filled files. */
+function tarOf(entries: readonly [name: string, size: number][]): Buffer {
+  const blocks = entries.flatMap(([name, size]) => {
+    const header = Buffer.alloc(512);
+    header.write(name);
+    header.write(
+      `0000644\0${'0000000\0'.repeat(2)}${size.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0        0`,
+      100,
+    );
+    header.write('ustar\u000000', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return [header, Buffer.alloc(Math.ceil(size / 512) * 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+describe('an archive', () => {
+  const members = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`).concat('test_batch.bin');
+
+  it('is unpacked to the wanted files and not kept', async () => {
+    const entries = [...members, '../outside', 'readme.html'].map(
+      (name) => [`cifar-10-batches-bin/${name}`, members.includes(name) ? 30730000 : 10] as [string, number],
+    );
+    const body = gzipSync(tarOf(entries), { level: 1 });
+    answer = (_request, response) => void response.end(body);
+    const { folder } = await fetchDataSet('cifar10', { root, from: url, unchecked: true });
+    expect(readdirSync(folder)).toEqual(['cifar-10-batches-bin']);
+    expect(readdirSync(join(folder, 'cifar-10-batches-bin')).sort()).toEqual(members);
+    expect(readdirSync(root)).toEqual(['cifar10']);
+  });
+
+  it('without a wanted file is refused by its name', async () => {
+    const body = gzipSync(tarOf([['cifar-10-batches-bin/data_batch_1.bin', 10]]));
+    answer = (_request, response) => void response.end(body);
+    await expect(fetchDataSet('cifar10', { root, from: url, unchecked: true })).rejects.toThrow(
+      'cifar-10-binary.tar.gz: the archive has no cifar-10-batches-bin/data_batch_2.bin',
+    );
+    expect(existsSync(join(root, 'cifar10'))).toBe(false);
   });
 });
 

@@ -141,11 +141,9 @@ async function verify(file: RemoteFile, part: string): Promise<void> {
   });
 }
 
+/** Writes the wanted files of an archive. It is removed then, or if it is damaged; not if only the disk is full. */
 function unpack(file: RemoteFile, part: string, staging: string): void {
-  const files = readTar(gunzip(file, part), file.name);
-  for (const member of file.members!) {
-    const bytes = files.get(member);
-    if (!bytes) throw corrupt({ file: file.name }, `the archive has no ${member}`);
+  for (const [member, bytes] of wantedFiles(file, part)) {
     const path = join(staging, member);
     try {
       mkdirSync(dirname(path), { recursive: true });
@@ -156,6 +154,20 @@ function unpack(file: RemoteFile, part: string, staging: string): void {
   }
   writeFileSync(join(staging, `${file.name}.unpacked`), '');
   rmSync(part);
+}
+
+function wantedFiles(file: RemoteFile, part: string): [member: string, bytes: Uint8Array][] {
+  try {
+    const files = readTar(gunzip(file, part), file.name);
+    return file.members!.map((member) => {
+      const bytes = files.get(member);
+      if (!bytes) throw corrupt({ file: file.name }, `the archive has no ${member}`);
+      return [member, bytes];
+    });
+  } catch (error) {
+    rmSync(part);
+    throw error;
+  }
 }
 
 function gunzip(file: RemoteFile, part: string): Uint8Array {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { BulwarkError } from '@bulwark/core';
+import { encode as encodeJpeg } from 'jpeg-js';
 import { readTar } from '../fetch/tar.js';
 import { readCifarBinary } from './cifar-binary.js';
 import { readIdx, writeIdx } from './idx.js';
@@ -113,6 +114,18 @@ describe('data formats', () => {
     expect(shape).toEqual([5, 4, 3]);
     expect([...data.subarray(0, 6)]).toEqual([0, 4, 8, 12, 16, 20]);
     expect(decodeImage(png, { file: 'x', channels: 1 }).data[0]).toBe(Math.round(0.587 * 4 + 0.114 * 8));
+  });
+
+  it('decode a JPEG, and refuse a damaged one', () => {
+    const data = new Uint8Array(16 * 16 * 4).fill(200);
+    const jpeg = new Uint8Array(encodeJpeg({ width: 16, height: 16, data }, 95).data);
+    const { data: pixels, shape } = decodeImage(jpeg, { file: 'x', channels: 3 });
+    expect(shape).toEqual([16, 16, 3]);
+    expect(Math.abs(pixels[0]! - 200)).toBeLessThanOrEqual(2);
+    for (const length of [2, 20, 100, 300])
+      expect(() => decodeImage(jpeg.subarray(0, length), { file: 'x', channels: 3 })).toThrow(
+        /^x: the image cannot be decoded/,
+      );
   });
 
   it('find the files of an archive', () => {
