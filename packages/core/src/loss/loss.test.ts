@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
+import '@tensorflow/tfjs-layers'; // registers gradients
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, logSoftmax, oneHotLabels, trueClassProbability } from './cross-entropy.js';

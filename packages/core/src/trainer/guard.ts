@@ -43,11 +43,12 @@ function whatBroke({ loss, terms, train, weights }: StepNumbers): string | undef
   return undefined;
 }
 
-/** @throws BulwarkError LOSS_NOT_FINITE, naming the term that went first */
-export function checkFinite(numbers: StepNumbers, position: { epoch: number; step: number }): void {
+/** @throws BulwarkError LOSS_NOT_FINITE, naming the method and the term that went first */
+export function checkFinite(numbers: StepNumbers, at: { epoch: number; step: number; objective?: string }): void {
   const what = whatBroke(numbers);
   if (what === undefined) return;
-  throw new BulwarkError('LOSS_NOT_FINITE', `${what} in epoch ${position.epoch + 1}, step ${position.step + 1}`, {
+  const method = at.objective === undefined ? '' : `${at.objective}: `;
+  throw new BulwarkError('LOSS_NOT_FINITE', `${method}${what} in epoch ${at.epoch + 1}, step ${at.step + 1}`, {
     cure: 'lower the learning rate or beta; the last checkpoint is still good: --resume RUN --set guard.onFailure=rollback',
   });
 }

@@ -126,7 +126,7 @@ export async function train(
     const examples = raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);
-    checkFinite(numbers, state);
+    checkFinite(numbers, { ...state, objective: objective.name });
     average?.afterStep(model);
     addToSums(state.epochSums, numbers, examples);
     state.step++;
