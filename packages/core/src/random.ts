@@ -1,5 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
+// globals are slow to look up inside jest's contexts, and these are used once per random number
+const { imul, sqrt, log, cos, PI } = Math;
+
 /** State of a generator as plain JSON. */
 export type RandomState = readonly number[];
 
@@ -34,8 +37,8 @@ export function xoshiro128(seed: readonly [number, number, number, number]): Wor
   let [a, b, c, d] = seed;
   return {
     word() {
-      const mixed = Math.imul(b, 5);
-      const result = Math.imul((mixed << 7) | (mixed >>> 25), 9);
+      const mixed = imul(b, 5);
+      const result = imul((mixed << 7) | (mixed >>> 25), 9);
       const t = b << 9;
       c ^= a;
       d ^= b;
@@ -58,8 +61,8 @@ export function mulberry32(seed: number): WordStream {
   return {
     word() {
       a = (a + 0x6d2b79f5) | 0;
-      let t = Math.imul(a ^ (a >>> 15), 1 | a);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      let t = imul(a ^ (a >>> 15), 1 | a);
+      t = (t + imul(t ^ (t >>> 7), 61 | t)) ^ t;
       return (t ^ (t >>> 14)) >>> 0;
     },
     state: () => [a >>> 0],
@@ -89,7 +92,7 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
     const ordered = options.imageOrder === 'nchw' && shape.length === 4 ? planesToPixels(values, shape) : values;
     return tf.tensor(ordered, [...shape], 'float32');
   };
-  const normal = () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  const normal = () => sqrt(-2 * log(1 - next())) * cos(2 * PI * next());
   const integer = (below: number) => Math.floor(next() * below);
   return {
     next,
@@ -113,9 +116,9 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
 /** 32-bit FNV-1a of a string, finished with splitmix32's mixer. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
-  h = Math.imul(h ^ (h >>> 15), 0x735a2d97);
+  for (let i = 0; i < text.length; i++) h = imul(h ^ text.charCodeAt(i), 0x01000193);
+  h = imul(h ^ (h >>> 16), 0x21f0aaad);
+  h = imul(h ^ (h >>> 15), 0x735a2d97);
   return h ^ (h >>> 15);
 }
 
