@@ -266,3 +266,33 @@ describe('relu, signOf and signStep', () => {
     }
   });
 });
+
+describe('gradients that TensorFlow.js lacks or has wrong on wasm', () => {
+  it('gather has one, with repeated indices summed', async () => {
+    await expectSameEverywhere(() => {
+      const x = tf.tensor(values(17, [6, 4]), [6, 4]);
+      const picked = tf.tensor1d([2, 0, 2, 5], 'int32');
+      return [tf.grad((a) => tf.gather(a, picked))(x, tf.tensor(values(18, [4, 4]), [4, 4]))];
+    });
+  });
+  it('max pooling passes it on also where no value is positive, to the first of equal ones', async () => {
+    const [gradient] = await on('wasm', () => {
+      const x = tf.tensor([-3, -1, -2, -1, -1, -4, -1, -1], [1, 2, 2, 2]) as tf.Tensor4D;
+      return [tf.grad((a) => tf.maxPool(a as tf.Tensor4D, 2, 2, 'valid'))(x, tf.tensor([5, 7], [1, 1, 1, 2]))];
+    });
+    expect([...gradient!]).toEqual([0, 7, 0, 0, 5, 0, 0, 0]);
+  });
+  it('pooling has them, odd sizes and overlapping windows included', async () => {
+    await expectSameEverywhere(() => {
+      const x = tf.tensor(values(19, [2, 7, 8, 5]), [2, 7, 8, 5]);
+      const through = (pool: (a: tf.Tensor4D) => tf.Tensor): tf.Tensor =>
+        tf.grad((a) => tf.square(pool(a as tf.Tensor4D)))(x);
+      return [
+        through((a) => tf.maxPool(a, 2, 2, 'valid')),
+        through((a) => tf.maxPool(a, 3, 2, 'same')),
+        through((a) => tf.avgPool(a, 2, 2, 'valid')),
+        through((a) => tf.mean(a, [1, 2])),
+      ];
+    });
+  });
+});

@@ -28,6 +28,7 @@ export interface Kernels {
   readonly packTransposed: Kernel;
   readonly padImages: Kernel;
   readonly batchStatistics: Kernel;
+  readonly maxPoolGrad: Kernel;
   readonly normApply: Kernel;
   readonly normInputGrad: Kernel;
   readonly normScale: Kernel;

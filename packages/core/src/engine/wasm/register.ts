@@ -6,6 +6,7 @@ import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
 import type { ConvGeometry, Shape4D } from './conv2d.js';
 import { addressOf, allocate, kernelsOn } from './module.js';
 import type { Kernels, WasmBackend } from './module.js';
+import { segmentSum } from './segment-sum.js';
 import { normEval, normEvalInputGrad, normTrain, normTrainGrad } from './norm.js';
 
 type Infos = Record<string, TensorInfo>;
@@ -125,11 +126,55 @@ function putIdentity(): void {
   });
 }
 
+/** Max pooling's gradient; the backend's own loses windows without a positive value. */
+function putMaxPoolGrad(): void {
+  type Attrs = {
+    filterSize: [number, number] | number;
+    strides: [number, number] | number;
+    pad: number;
+    dimRoundingMode?: 'floor';
+  };
+  put<{ dy: TensorInfo; input: TensorInfo }, Attrs>(
+    'MaxPoolGrad',
+    (backend, { dy, input }, { filterSize, strides, pad, dimRoundingMode }) => {
+      const info = backend_util.computePool2DInfo(input.shape as Shape4D, filterSize, strides, 1, pad, dimRoundingMode);
+      const dx = allocate(backend, input.shape);
+      const sizes = [info.batchSize, info.inHeight, info.inWidth, info.inChannels, info.outHeight, info.outWidth];
+      const window = [
+        info.strideHeight,
+        info.strideWidth,
+        info.filterHeight,
+        info.filterWidth,
+        info.padInfo.top,
+        info.padInfo.left,
+      ];
+      kernelsOn(backend).kernels.maxPoolGrad(
+        addressOf(backend, input),
+        addressOf(backend, dy),
+        addressOf(backend, dx),
+        ...sizes,
+        ...window,
+      );
+      return dx;
+    },
+  );
+}
+
+/** The gradient of `tf.gather`. */
+function putSegmentSum(): void {
+  put<{ x: TensorInfo; segmentIds: TensorInfo }, { numSegments: number }>(
+    'UnsortedSegmentSum',
+    (backend, inputs, { numSegments }) => segmentSum(backend, { x: inputs.x, ids: inputs.segmentIds }, numSegments),
+  );
+}
+
 /** Registers Bulwark's kernels for the `wasm` backend; safe to call again. */
 export function registerWasmKernels(): void {
   putConvolutions();
   putNormalisation();
   putIdentity();
+  putSegmentSum();
+  putMaxPoolGrad();
   putElementwise('BulwarkRelu', { kernel: 'relu', names: ['x'] });
   putElementwise('BulwarkReluGrad', { kernel: 'reluGrad', names: ['dy', 'y'] });
   putElementwise('BulwarkSignOf', { kernel: 'signOf', names: ['x'] });
