@@ -1,1 +1,29 @@
+export { attackContract, type AttackContractOptions } from './attack.js';
+export { ContractBroken, type Contract } from './contract.js';
 export { countingClassifier, type PassCounts } from './counting-classifier.js';
+export { dataSourceContract } from './data-source.js';
+export {
+  contractOf,
+  describeAttack,
+  describeAugmentation,
+  describeClassification,
+  describeDataSource,
+  describeInnerOptimizer,
+  describeModel,
+  describeObjective,
+  describeOptimizer,
+  describePlugin,
+  describeRegularizer,
+  describeSchedule,
+  describeWeightPerturber,
+  type ContractOptionsOf,
+  type TestFramework,
+} from './describe.js';
+export { craftContext, fixtureBatch, fixtureNetwork, makePlugin, type ContractOptions } from './fixture.js';
+export { innerOptimizerContract, type InnerOptimizerContractOptions } from './inner-optimizer.js';
+export { modelContract } from './model.js';
+export { objectiveContract, session, type ObjectiveContractOptions, type Session } from './objective.js';
+export { definitionContract } from './plugin-contract.js';
+export { augmentationContract, optimizerContract, scheduleContract } from './small-parts.js';
+export { classificationContract, regularizerContract, type TermContractOptions } from './term-contracts.js';
+export { weightPerturberContract } from './weight-perturber.js';
