@@ -31,6 +31,7 @@ export const errorCatalogue = {
   LOSS_NOT_FINITE: 'A loss term or gradient became NaN or infinite.',
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',
   NUMERICS_MISMATCH: 'A golden case did not reproduce.',
+  SEEDS_FAILED: 'Some of several runs failed.',
   INTERRUPTED: 'The run was interrupted.',
   USAGE: 'A command was called with arguments that do not fit.',
 } as const;

@@ -1,17 +1,23 @@
 import { join, resolve } from 'node:path';
-import { BulwarkError, resumeRun, startRun, type RunHandle } from '@bulwark/core';
+import { BulwarkError, previewRun, resumeRun, startRun, type RunConfig, type RunHandle } from '@bulwark/core';
 import { Command } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
 import { builtinRegistry } from '../registry.js';
-import { onInterrupt } from '../terminal/interrupt.js';
-import { createOutput, duration, percent, type Output } from '../terminal/output.js';
-import { showProgress } from '../terminal/progress.js';
+import { createOutput, type Output } from '../terminal/output.js';
+import { follow } from '../train/follow.js';
+import { previewLines } from '../train/preview-lines.js';
+import { parseSeeds, trainSeeds } from '../train/seeds.js';
+
+export { follow } from '../train/follow.js';
 
 interface TrainFlags {
   readonly set: string[];
   readonly out?: string;
   readonly resume?: string;
+  readonly seeds?: string;
+  readonly jobs: string;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
@@ -19,7 +25,10 @@ const examples = `
 Examples:
   bulwark train st.yaml
   bulwark train st.yaml --set objective.beta=8 --set seed=2 --out runs/st-beta8
-  bulwark train --resume runs/st-beta8`;
+  bulwark train st.yaml --dry-run
+  bulwark train st.yaml --seeds 1..7 --jobs 2
+  bulwark train --resume runs/st-beta8
+  bulwark train --resume runs/st-beta8 --set guard.onFailure=rollback`;
 
 const collect = (value: string, previous: string[]) => [...previous, value];
 
@@ -30,51 +39,52 @@ export function trainCommand(): Command {
     .argument('[config]', 'config file: YAML, JSON, TypeScript or JavaScript')
     .option('--set <path=value>', 'override one config value; may be repeated', collect, [])
     .option('--out <folder>', 'run folder (default: runs/<name>)')
-    .option('--resume <run>', 'continue this run where it stopped')
+    .option('--resume <run>', 'continue this run where it stopped; --set may then change guard and checkpoint')
+    .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
+    .option('--jobs <n>', 'with --seeds: how many runs at the same time', '1')
+    .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples)
     .action(async (configPath: string | undefined, flags: TrainFlags) => {
       const output = createOutput(flags);
-      const run = await open(configPath, flags, output);
-      await follow(run, output);
+      if (flags.resume !== undefined) return follow(await resume(flags.resume, { configPath, flags, output }), output);
+      if (configPath === undefined)
+        throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
+          cure: '`bulwark init` writes a starter config',
+        });
+      const { input, baseFolder } = await loadConfig(configPath);
+      const config = override(input, flags.set);
+      const services = { ...servicesOf(output), baseFolder };
+      const folder = (name: string) => resolve(flags.out ?? join('runs', name));
+      if (flags.dryRun) {
+        const preview = await previewRun(config, services);
+        for (const line of previewLines(preview)) output.line(line);
+        return output.result(preview);
+      }
+      if (flags.seeds === undefined) return follow(await startRun(config, { ...services, folder }), output);
+      const jobs = Number(flags.jobs);
+      if (!(Number.isInteger(jobs) && jobs > 0))
+        throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
+      const arguments_ = [configPath, ...flags.set.flatMap((assignment) => ['--set', assignment])];
+      return trainSeeds(config, { services, folder, arguments: arguments_, seeds: parseSeeds(flags.seeds), jobs, output });
     });
 }
 
-async function open(configPath: string | undefined, flags: TrainFlags, output: Output): Promise<RunHandle> {
-  const services = { registry: builtinRegistry(), importModule: importUserModule, warn: (text: string) => output.warn(text) };
-  if (flags.resume !== undefined) {
-    if (configPath !== undefined || flags.set.length > 0)
-      throw new BulwarkError('USAGE', '--resume continues a run as it was composed; it takes no config and no --set', {
-        cure: 'leave them out, or train a new run',
-      });
-    return resumeRun(resolve(flags.resume), services);
-  }
-  if (configPath === undefined)
-    throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', { cure: '`bulwark init` writes a starter config' });
-  const { input, baseFolder } = await loadConfig(configPath);
-  const config = override(input, flags.set);
-  const folder = (name: string) => resolve(flags.out ?? join('runs', name));
-  return startRun(config, { ...services, baseFolder, folder });
-}
+const servicesOf = (output: Output) => ({
+  registry: builtinRegistry(),
+  importModule: importUserModule,
+  warn: (text: string) => output.warn(text),
+});
 
-/** Runs to the end with a display, reporting how it ended. */
-export async function follow(run: RunHandle, output: Output): Promise<void> {
-  output.line(`engine ${run.engine.name}: ${run.engine.reason}`);
-  output.line(`run folder ${run.folder.path}`);
-  const hide = showProgress(run.bus, output, { name: run.config.name });
-  const interrupt = onInterrupt(output);
-  const began = Date.now();
-  try {
-    const result = await run.train(interrupt.signal);
-    hide();
-    if (result.reason === 'interrupted')
-      throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', { cure: `go on with: bulwark train --resume ${run.folder.path}` });
-    if (result.best) output.line(`best epoch ${result.best.epoch}: ${result.best.metric} ${percent(result.best.value)}% on validation`);
-    output.line(`done in ${duration((Date.now() - began) / 1000)}; next: bulwark evaluate ${run.folder.path}`);
-    output.result({ run: run.folder.path, ...result });
-  } finally {
-    hide();
-    interrupt.release();
-    run.dispose();
-  }
+async function resume(
+  path: string,
+  given: { configPath: string | undefined; flags: TrainFlags; output: Output },
+): Promise<RunHandle> {
+  const { configPath, flags, output } = given;
+  if (configPath !== undefined || flags.seeds !== undefined || flags.out !== undefined || flags.dryRun)
+    throw new BulwarkError('USAGE', '--resume continues a run as it was composed; it takes no config, --out, --seeds or --dry-run', {
+      cure: 'leave them out, or train a new run',
+    });
+  const change = (config: RunConfig) => override({ ...config }, flags.set);
+  return resumeRun(resolve(path), { ...servicesOf(output), ...(flags.set.length > 0 && { change }) });
 }

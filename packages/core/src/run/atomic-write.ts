@@ -50,7 +50,11 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // what kept it from being written keeps it from being removed
+    }
     throw writeFailure(path, error);
   }
 }

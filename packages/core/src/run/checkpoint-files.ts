@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BulwarkError } from '../errors.js';
 import type { CheckpointKind, Snapshot } from '../trainer/index.js';
@@ -75,6 +75,6 @@ function share(from: string, to: string): void {
 /** Removes what a killed process left half-written. Call it only while holding the run's lock. */
 export function sweepFolder(path: string): void {
   for (const folder of [path, join(path, 'checkpoints')])
-    for (const name of existsSync(folder) ? readdirSync(folder) : [])
+    for (const name of existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [])
       if (/\.tmp-\d+$|(^|\.)next\.safetensors$/.test(name)) rmSync(join(folder, name), { force: true });
 }

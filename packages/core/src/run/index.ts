@@ -9,6 +9,7 @@ export type { FinalCheckpoint, RunSummary } from './final.js';
 export { digestOf } from './fingerprint.js';
 export { lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
+export { previewRun, type CostPreview } from './preview.js';
 export { checkRun, resumeRun, startRun, type RunHandle, type RunResult, type RunServices } from './run.js';
 export { validate, type Validation } from './validate.js';
-export { configJsonSchema } from './json-schema.js';
+export { configJsonSchema, optionsJsonSchema } from './json-schema.js';

@@ -6,12 +6,15 @@ type Schema = Record<string, unknown> & { properties?: Record<string, Schema>; r
 
 const definition = (kind: PluginKind) => ({ $ref: `#/$defs/${kind}` });
 
-/** A Zod schema as JSON schema; places that name a plugin refer to the definition of that kind. */
-function toSchema(schema: z.ZodType): Schema {
+/** A Zod schema as JSON schema with its defaults; places that name a plugin refer to `#/$defs/<kind>`. */
+export function optionsJsonSchema(schema: z.ZodType): Schema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
+      const { type, defaultValue } = zodSchema._zod.def as { type: string; defaultValue?: unknown };
+      // Zod leaves out defaults behind a transform (fractions): they are of the output's type, which inputs accept, too
+      if (type === 'default') jsonSchema.default = defaultValue as typeof jsonSchema.default;
       const reference = pluginReferences.get(zodSchema as never);
       if (!reference) return;
       for (const key of Object.keys(jsonSchema)) delete (jsonSchema as Schema)[key];
@@ -23,7 +26,7 @@ function toSchema(schema: z.ZodType): Schema {
 
 /** One plugin's section: `use` and its options, beside what the run itself keeps in that section. */
 function section(plugin: Plugin, own: Schema = {}): Schema {
-  const options = toSchema(plugin.options);
+  const options = optionsJsonSchema(plugin.options);
   const { use: _, ...ownProperties } = own.properties ?? {};
   return {
     type: 'object',
@@ -36,7 +39,7 @@ function section(plugin: Plugin, own: Schema = {}): Schema {
 
 /** JSON schema (draft 2020-12) of a run's config, made from the same schemas that check it, for the plugins of a registry. */
 export function configJsonSchema(registry: PluginRegistry): Schema {
-  const root = toSchema(runConfigSchema);
+  const root = optionsJsonSchema(runConfigSchema);
   const properties = { ...root.properties };
   for (const kind of ['data', 'optimizer'] as const)
     properties[kind] = {

@@ -15,6 +15,7 @@ export { atPerturbedWeights, disposeGradients } from './perturbed.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
 export {
+  initialState,
   memoryStore,
   restoreModel,
   restoreSnapshot,

@@ -1,0 +1,51 @@
+import { BulwarkError, type RunHandle, type RunSummary } from '@bulwark/core';
+import { onInterrupt } from '../terminal/interrupt.js';
+import { duration, percent, type Output } from '../terminal/output.js';
+import { showProgress } from '../terminal/progress.js';
+import { table } from '../terminal/table.js';
+
+/** Best and last side by side, and what training on past the best has cost. */
+function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks }: RunSummary): string[] {
+  const rows = [...(best ? [{ kind: 'best', ...best }] : []), { kind: 'last', ...last }];
+  const columns = Object.keys(last.accuracy ?? {});
+  const shown = rows.map(({ kind, epoch, accuracy }) => [
+    kind,
+    epoch,
+    ...columns.map((column) => percent(accuracy?.[column])),
+  ]);
+  const lines =
+    columns.length === 0
+      ? []
+      : [`accuracy on ${images} ${split} images`, table(['checkpoint', 'epoch', ...columns.map((c) => `${c} %`)], shown)];
+  if (best) lines.push(`best epoch ${best.epoch}: ${best.metric} ${percent(best.value)}% on validation`);
+  if (gap !== undefined) lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
+  if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
+  return lines;
+}
+
+/** Runs to the end with a display, reporting how it ended. */
+export async function follow(run: RunHandle, output: Output): Promise<void> {
+  output.line(`engine ${run.engine.name}: ${run.engine.reason}`);
+  output.line(`run folder ${run.folder.path}`);
+  const hide = showProgress(run.bus, output, { name: run.config.name });
+  const interrupt = onInterrupt(output);
+  const began = Date.now();
+  run.bus.on('rollback', ({ epoch, learningRateScale, reason }) =>
+    output.warn(`${reason}; back to the start of epoch ${epoch} with ${learningRateScale} of the learning rate`),
+  );
+  try {
+    const result = await run.train(interrupt.signal);
+    hide();
+    if (result.reason === 'interrupted')
+      throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
+        cure: `go on with: bulwark train --resume ${run.folder.path}`,
+      });
+    for (const line of result.summary ? summaryLines(result.summary) : []) output.line(line);
+    output.line(`done in ${duration((Date.now() - began) / 1000)}; next: bulwark evaluate ${run.folder.path}`);
+    output.result({ run: run.folder.path, ...result });
+  } finally {
+    hide();
+    interrupt.release();
+    run.dispose();
+  }
+}

@@ -1,0 +1,110 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { BulwarkError, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
+import { onInterrupt } from '../terminal/interrupt.js';
+import type { Output } from '../terminal/output.js';
+
+/**
+ * Reads `1..7`, `3`, `1,2,5` and mixtures.
+ * @throws BulwarkError USAGE
+ */
+export function parseSeeds(text: string): number[] {
+  const seeds = text.split(',').flatMap((part) => {
+    const [, first, last] = /^\s*(\d+)(?:\.\.(\d+))?\s*$/.exec(part) ?? [];
+    const [from, to] = [Number(first), Number(last ?? first)];
+    if (first === undefined || to < from)
+      throw new BulwarkError('USAGE', `--seeds ${text}: ${JSON.stringify(part)} is no seed or range`, {
+        cure: 'write --seeds 1..7 or --seeds 1,2,5',
+      });
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  });
+  return [...new Set(seeds)];
+}
+
+interface SeedsJob {
+  readonly services: RunServices & { baseFolder: string };
+  readonly folder: (name: string) => string;
+  /** Config file and overrides, as they were given. */
+  readonly arguments: readonly string[];
+  readonly seeds: readonly number[];
+  readonly jobs: number;
+  readonly output: Output;
+  /** How this command is started; default: as this process was. */
+  readonly command?: readonly string[];
+}
+
+interface SeedRun {
+  readonly seed: number;
+  readonly folder: string;
+  readonly arguments: readonly string[];
+  readonly finished?: boolean;
+}
+
+/** Trains the same config with several seeds, each in a process and folder of its own; runs that have begun are continued. */
+export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
+  const { seeds, jobs, output } = job;
+  const runs: SeedRun[] = [];
+  for (const seed of seeds) runs.push(await planRun({ ...(input as object), seed }, seed, job));
+
+  const { signal, release } = onInterrupt(output);
+  const waiting = runs.filter(({ finished }) => !finished);
+  for (const { seed, folder, finished } of runs) if (finished) output.line(`[seed ${seed}] ${folder}: finished already`);
+  const failed: SeedRun[] = [];
+  const worker = async () => {
+    for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
+      output.line(`[seed ${run.seed}] ${run.folder}`);
+      if ((await runChild(run, job, signal)) !== 0 && !signal.aborted) failed.push(run);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
+  release();
+  if (signal.aborted)
+    throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
+      cure: 'the same command goes on where this one stopped',
+    });
+  if (failed.length > 0)
+    throw new BulwarkError('SEEDS_FAILED', `${failed.length} of ${runs.length} runs failed: seed ${failed.map(({ seed }) => seed).join(', ')}`, {
+      cure: 'see their messages above; the same command goes on with what is not finished',
+    });
+  output.line(`done; next: bulwark compare ${runs.map(({ folder }) => folder).join(' ')}`);
+  output.result(runs.map(({ seed, folder }) => ({ seed, run: folder, summary: openRunFolder(folder).readSummary() })));
+}
+
+/** How one seed is trained: anew, or from where its folder stands. Checks the config before any process starts. */
+async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<SeedRun> {
+  const { config } = await checkRun(input, job.services);
+  const folder = join(job.folder(config.name), `seed-${seed}`);
+  if (!existsSync(join(folder, 'config.json')))
+    return { seed, folder, arguments: [...job.arguments, '--set', `seed=${seed}`, '--out', folder] };
+  const begun = openRunFolder(folder);
+  const { engine, ...frozen } = begun.frozen.config;
+  if (digestOf({ ...frozen, engine: config.engine === 'auto' ? 'auto' : engine }) !== digestOf(config))
+    throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {
+      cure: 'choose another folder with --out, or give the run another name',
+    });
+  return { seed, folder, arguments: ['--resume', folder], finished: begun.readSummary() !== undefined };
+}
+
+/** Runs `bulwark train` for one seed and passes its lines on. @returns its exit code */
+function runChild(run: SeedRun, job: SeedsJob, signal: AbortSignal): Promise<number> {
+  const [program, ...before] = job.command ?? [process.execPath, ...process.execArgv, process.argv[1]!];
+  // in a process group of its own, so that Ctrl-C on a terminal reaches it once: through this process
+  const child = spawn(program!, [...before, 'train', ...run.arguments], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = () => child.kill('SIGTERM');
+  signal.addEventListener('abort', stop);
+  passOn(child, (line) => job.output.line(`[seed ${run.seed}] ${line}`), (line) => job.output.warn(`[seed ${run.seed}] ${line}`));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', stop);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function passOn(child: ChildProcess, line: (text: string) => void, error: (text: string) => void): void {
+  createInterface({ input: child.stdout! }).on('line', line);
+  createInterface({ input: child.stderr! }).on('line', error);
+}
