@@ -8,6 +8,7 @@ export * from './classifier/index.js';
 export * from './engine/index.js';
 export * from './hooks/index.js';
 export * from './plugins/index.js';
+export * from './evaluation/index.js';
 export * from './attacks/index.js';
 export * from './trainer/index.js';
 export * from './run/index.js';

@@ -1,6 +1,8 @@
 import type { Plugin } from '../plugins/index.js';
 import { apgdPlugin } from './apgd/plugin.js';
+import { autoAttackPlugin } from './autoattack.js';
 import { cwLinf } from './cw-linf.js';
+import { deepFoolPlugin } from './deepfool/plugin.js';
 import { fabPlugin, fabTargetedPlugin } from './fab/plugin.js';
 import { fgsm } from './fgsm.js';
 import { iterativeFgsm } from './i-fgsm.js';
@@ -9,6 +11,7 @@ import { pgd } from './pgd.js';
 import { squarePlugin } from './square/plugin.js';
 
 export { attackStep, gradientLoop, inputGradient, type GradientLoop, type PointLoss } from './loop.js';
+export { autoAttack, autoAttackParts, autoAttackVersions, type AutoAttackOptions, type AutoAttackPart } from './autoattack.js';
 export { attackLossNames, type AttackLossName } from './attack-loss.js';
 
 /** Every attack that comes with core. */
@@ -18,8 +21,10 @@ export const attackPlugins: readonly Plugin[] = [
   momentumFgsm,
   pgd,
   cwLinf,
+  deepFoolPlugin,
   apgdPlugin,
   fabPlugin,
   fabTargetedPlugin,
   squarePlugin,
+  autoAttackPlugin,
 ];

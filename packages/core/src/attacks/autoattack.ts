@@ -1,0 +1,120 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { BulwarkError } from '../errors.js';
+import type { Attack, AttackContext } from '../hooks/index.js';
+import { defineAttack, integer } from '../plugins/index.js';
+import type { NormName } from '../threat/index.js';
+import { apgdAttack } from './apgd/plugin.js';
+import type { ApgdOptions } from './apgd/restarts.js';
+import { fabAttack } from './fab/plugin.js';
+import { squareAttack } from './square/plugin.js';
+import { SurvivorPool } from './survivors.js';
+
+export const autoAttackParts = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const;
+export type AutoAttackPart = (typeof autoAttackParts)[number];
+export const autoAttackVersions = ['standard', 'plus', 'rand', 'custom'] as const;
+
+export interface AutoAttackOptions {
+  readonly version: (typeof autoAttackVersions)[number];
+  /** The parts of `custom`, in order. */
+  readonly attacks?: readonly AutoAttackPart[] | undefined;
+  readonly queries: number;
+  /** Restarts of apgd-ce, apgd-dlr and fab; default as the version says. */
+  readonly restarts?: number | undefined;
+  /** Gradients averaged per iteration; default 20 in `rand`, else 1. */
+  readonly eot?: number | undefined;
+}
+
+const orders: Record<AutoAttackOptions['version'], readonly AutoAttackPart[]> = {
+  standard: ['apgd-ce', 'apgd-t', 'fab-t', 'square'],
+  plus: ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t'],
+  rand: ['apgd-ce', 'apgd-dlr'],
+  custom: [],
+};
+
+/** The stages of a version, with the settings of the official code for each norm. */
+function stagesOf({ version, attacks, queries, restarts, eot }: AutoAttackOptions, norm: NormName): Attack[] {
+  const l1Standard = version === 'standard' && norm === 'l1';
+  const many = restarts ?? (version === 'standard' || version === 'rand' ? 1 : 5);
+  const apgd: ApgdOptions = {
+    loss: 'ce',
+    iterations: 100,
+    restarts: many,
+    targets: l1Standard ? 5 : 9,
+    rho: 0.75,
+    eot: eot ?? (version === 'rand' ? 20 : 1),
+    largeRadii: l1Standard,
+  };
+  const fab = { iterations: 100, restarts: many, alphaMax: 0.1, eta: 1.05, beta: 0.9, targets: 0 };
+  const square = { queries, initialShare: 0.8, loss: 'margin', rescale: false } as const;
+  const makers: Record<AutoAttackPart, () => Attack> = {
+    'apgd-ce': () => apgdAttack({ ...apgd, restarts: l1Standard ? (restarts ?? 5) : many }),
+    'apgd-dlr': () => apgdAttack({ ...apgd, loss: 'dlr' }),
+    'apgd-t': () => apgdAttack({ ...apgd, loss: 'dlr-targeted', restarts: 1 }),
+    fab: () => fabAttack(fab),
+    'fab-t': () => fabAttack({ ...fab, restarts: 1, targets: 9 }),
+    square: () => squareAttack(square),
+  };
+  // results name the stages as the official code does, whatever their restarts
+  return (attacks ?? orders[version]).map((part) => ({ ...makers[part](), label: part }));
+}
+
+/** Runs the stages in turn on the survivors of one batch; each stage draws from the same state, as the official code reseeds. */
+async function cascade(
+  stages: readonly Attack[],
+  target: { images: tf.Tensor4D; labels: tf.Tensor1D },
+  context: AttackContext,
+): Promise<tf.Tensor4D> {
+  const pool = await SurvivorPool.of(target, context.model);
+  const seed = context.random.state();
+  for (const [s, stage] of stages.entries()) {
+    if (pool.survivors.length === 0) break;
+    const { images, labels, indices } = pool.batch();
+    context.random.restore(seed);
+    const progress = (share: number) => context.progress?.((s + share) / stages.length);
+    const observe: AttackContext['observe'] = ({ kind, note, perExample }) => {
+      const values = new Float32Array(target.images.shape[0]);
+      perExample?.forEach((value, k) => (values[indices[k]!] = value));
+      context.observe?.({ kind, note, perExample: values });
+    };
+    const candidates = await stage.run(images, labels, { ...context, progress, observe });
+    const logits = context.model.forward(candidates, 'eval');
+    const correct = tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
+    pool.settle(indices, await correct.data(), candidates);
+    tf.dispose([images, labels, candidates, logits, correct]);
+  }
+  return pool.finish();
+}
+
+/** The ensemble with these options for a norm. */
+export function autoAttack(options: AutoAttackOptions, norm: NormName): Attack {
+  const stages = stagesOf(options, norm);
+  return {
+    label: options.version === 'custom' ? `autoattack-custom(${stages.map(({ label }) => label).join('+')})` : `autoattack-${options.version}`,
+    settings: { ...options },
+    stages,
+    run: (images, labels, context) => cascade(stages, { images, labels }, context),
+  };
+}
+
+export const autoAttackPlugin = defineAttack({
+  name: 'autoattack',
+  summary: 'AutoAttack: an ensemble without parameters to tune; the figure that papers compare.',
+  cite: 'Croce and Hein, 2020; arXiv:2003.01690; l1: Croce and Hein, 2021; arXiv:2103.01208',
+  options: {
+    version: z.enum(autoAttackVersions).default('standard').describe('standard, plus, rand (randomised models) or custom'),
+    attacks: z.array(z.enum(autoAttackParts)).min(1).optional().describe('Parts of the custom version, in order'),
+    queries: integer({ min: 1 }).default(5000).describe('Queries of square'),
+    restarts: integer({ min: 1 }).optional().describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),
+    eot: integer({ min: 1 }).optional().describe('Gradients averaged per iteration; default 20 in rand, else 1'),
+  },
+  create(options, services) {
+    if ((options.version === 'custom') !== (options.attacks !== undefined))
+      throw new BulwarkError(
+        'CONFIG_INVALID',
+        `autoattack: version ${options.version} ${options.attacks ? 'takes no list of attacks' : 'needs a list of attacks'}`,
+        { cure: 'give attacks together with version custom, and only there' },
+      );
+    return autoAttack(options, services.threat.norm.name);
+  },
+});

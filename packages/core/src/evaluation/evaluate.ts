@@ -1,0 +1,191 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import { BulwarkError } from '../errors.js';
+import type { Attack } from '../hooks/index.js';
+import { createRandom, type Random } from '../random.js';
+import type { ThreatModel } from '../threat/index.js';
+import { fingerprintData, fingerprintModel } from './fingerprint.js';
+import { Ledger } from './ledger.js';
+import { recheck } from './recheck.js';
+import type { EvaluationResult, TrustFinding } from './result.js';
+import { checkModelOutput, checkOutcome } from './trust.js';
+
+/** Where an evaluation is. */
+export interface EvaluationProgress {
+  readonly label: string;
+  readonly ensemble?: string;
+  /** This attack's place in the list, from 0, and the length of the list. */
+  readonly stage: number;
+  readonly stages: number;
+  /** Share of this attack's examples that are done, in [0, 1]. */
+  readonly share: number;
+  /** Seconds until this attack is done, once there is something to judge by. */
+  readonly eta?: number;
+  /** Share of all examples that no attack has broken so far. */
+  readonly robust: number;
+}
+
+export interface Evaluation {
+  readonly model: Classifier;
+  readonly data: ImageSet;
+  /** An attack with `stages` is run stage by stage on the survivors; the others attack every example that is correct when clean. */
+  readonly attacks: readonly Attack[];
+  /** With epsilon 0 no attack is run: the robust accuracy is the clean accuracy. */
+  readonly threat: ThreatModel;
+  readonly batchSize?: number;
+  readonly seed?: number;
+  /** The generator for one batch of one attack; default: a new one of seed, attack and position, so that a resumed run draws the same. */
+  readonly randomFor?: (purpose: string) => Random;
+  /** Recorded in the result; default `custom`. */
+  readonly tier?: string;
+  /** A result to continue or extend; finished attacks are not repeated. */
+  readonly previous?: EvaluationResult;
+  /** Called after every batch with the result so far. */
+  readonly save?: (result: EvaluationResult) => void | Promise<void>;
+  readonly progress?: (progress: EvaluationProgress) => void;
+  /** Stops between iterations; what was saved stays. */
+  readonly signal?: AbortSignal;
+  /** Further trust checks, which may attack the model again (`probeTrust` of the attacks). */
+  readonly probes?: () => Promise<readonly TrustFinding[]>;
+}
+
+/** One attack in the order of work; stages of an ensemble name it. */
+interface Stage {
+  readonly attack: Attack;
+  readonly ensemble?: string;
+}
+
+const stagesOf = (attacks: readonly Attack[]): Stage[] =>
+  attacks.flatMap((attack): Stage[] =>
+    attack.stages ? attack.stages.map((stage) => ({ attack: stage, ensemble: attack.label })) : [{ attack }],
+  );
+
+/** Lets timers, signals and the terminal have their turn. */
+const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+
+function checkRequest({ model, data, threat, attacks, batchSize = 250 }: Evaluation): void {
+  const fail = (code: 'BATCH_INVALID' | 'CONFIG_INVALID', what: string, cure: string): never => {
+    throw new BulwarkError(code, `evaluation: ${what}`, { cure });
+  };
+  if (countOf(data) === 0) fail('BATCH_INVALID', 'the image set is empty', 'evaluate at least one image');
+  checkImageSet(data, { name: 'evaluation', classes: model.classes });
+  const unlabelled = data.labels.findIndex((label) => label < 0);
+  if (unlabelled >= 0) fail('BATCH_INVALID', `example ${unlabelled} has no label`, 'evaluate labelled images');
+  if (data.shape.join() !== model.inputShape.join())
+    fail('BATCH_INVALID', `images are ${data.shape.join('x')}, the model takes ${model.inputShape.join('x')}`, 'use the data that the model was made for');
+  if (!(threat.epsilon >= 0 && Number.isFinite(threat.epsilon)))
+    fail('CONFIG_INVALID', `epsilon is ${threat.epsilon}; allowed are finite numbers from 0`, 'for images in [0, 1], 8/255 is usual in linf');
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    fail('CONFIG_INVALID', `batchSize is ${batchSize}; allowed are integers from 1`, 'use 250');
+  if (attacks.length === 0) fail('CONFIG_INVALID', 'the list of attacks is empty', 'name at least one attack');
+}
+
+/** Clean predictions in `eval` mode. @throws BulwarkError MODEL_INVALID where a logit is NaN or infinite */
+async function cleanPredictions(model: Classifier, data: ImageSet, batchSize: number): Promise<Int32Array> {
+  const predictions = new Int32Array(countOf(data));
+  for (const indices of batchesOf([...predictions.keys()], batchSize)) {
+    const batch = takeExamples(data, indices);
+    const { logits, classes } = tf.tidy(() => {
+      const z = model.forward(batch.images, 'eval');
+      return { logits: z, classes: tf.argMax(z, 1) };
+    });
+    const values = await logits.data();
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0)
+      throw new BulwarkError(
+        'MODEL_INVALID',
+        `the logits of example ${indices[Math.floor(bad / model.classes)]} contain ${values[bad]}`,
+        { cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint' },
+      );
+    predictions.set(await classes.data(), indices[0]);
+    tf.dispose([logits, classes]);
+    disposeBatch(batch);
+    await breathe();
+  }
+  return predictions;
+}
+
+function batchesOf(indices: readonly number[], batchSize: number): number[][] {
+  return Array.from({ length: Math.ceil(indices.length / batchSize) }, (_, b) =>
+    indices.slice(b * batchSize, (b + 1) * batchSize),
+  );
+}
+
+/**
+ * Runs attacks and keeps, per example, the worst case over all of them. Every candidate is checked here: inside the ball, inside [0, 1],
+ * finite, truly misclassified. A candidate that breaks the rules is counted as rejected and changes nothing else.
+ * @throws BulwarkError BATCH_INVALID, CONFIG_INVALID, MODEL_INVALID, ATTACK_INVALID; USAGE where `previous` belongs to another model, data
+ *   or threat; INTERRUPTED
+ */
+export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult> {
+  checkRequest(evaluation);
+  const { model, data, threat, batchSize = 250, seed = 0, tier = 'custom', previous, signal } = evaluation;
+  const randomFor = evaluation.randomFor ?? ((purpose: string) => createRandom(seed, purpose));
+  const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
+  const request = { model, data, threat, seed, tier, identity };
+  const ledger = previous
+    ? Ledger.continue(previous, request)
+    : Ledger.start(request, await cleanPredictions(model, data, batchSize));
+  const stages = stagesOf(evaluation.attacks);
+  const keys = ledger.plan(stages);
+  const firstBatch = takeExamples(data, [...data.labels.keys()].slice(0, batchSize));
+  const findings = await checkModelOutput(model, firstBatch, evaluation.attacks);
+  disposeBatch(firstBatch);
+  const result = () => ledger.result([...findings, ...checkOutcome(ledger.entries, ledger)]);
+
+  const interrupt = () => {
+    if (signal?.aborted)
+      throw new BulwarkError('INTERRUPTED', 'the evaluation was interrupted; finished batches are kept', {
+        cure: 'run the same command again to continue',
+      });
+  };
+
+  for (const [s, { attack, ensemble }] of stages.entries()) {
+    const work = ledger.begin(keys[s]!, { skipAll: threat.epsilon === 0 });
+    const batches = batchesOf(work.pending, batchSize);
+    const started = performance.now();
+    for (const [b, indices] of batches.entries()) {
+      interrupt();
+      const batch = takeExamples(data, indices);
+      const report = (share: number) => {
+        interrupt();
+        const done = (b * batchSize + share * indices.length) / work.pending.length;
+        const seconds = (performance.now() - started) / 1000;
+        evaluation.progress?.({
+          label: attack.label,
+          ...(ensemble === undefined ? {} : { ensemble }),
+          stage: s,
+          stages: stages.length,
+          share: done,
+          ...(done > 0 ? { eta: (seconds / done) * (1 - done) } : {}),
+          robust: ledger.robustShare,
+        });
+      };
+      let zeroGradients = 0;
+      const from = performance.now();
+      const candidates = await attack.run(batch.images, batch.labels, {
+        model,
+        threat,
+        random: randomFor(`evaluation/${keys[s]}/${indices[0]}`),
+        progress: report,
+        observe: ({ kind, perExample }) => {
+          if (kind === 'zero-gradient') zeroGradients += Array.from(perExample ?? []).filter((flag) => flag > 0).length;
+        },
+      });
+      const verdicts = await recheck(model, batch, { candidates, threat, label: attack.label });
+      const seconds = (performance.now() - from) / 1000;
+      candidates.dispose();
+      disposeBatch(batch);
+      ledger.record(keys[s]!, { indices, verdicts, seconds, zeroGradients });
+      report(1);
+      await evaluation.save?.(result());
+      await breathe();
+    }
+    ledger.end(keys[s]!);
+  }
+  findings.push(...((await evaluation.probes?.()) ?? []));
+  const final = result();
+  await evaluation.save?.(final);
+  return final;
+}

@@ -1,0 +1,8 @@
+export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.js';
+export { fingerprintData, fingerprintModel } from './fingerprint.js';
+export { recheck, type Cheat, type Verdict } from './recheck.js';
+export { loadEvaluation, saveEvaluation } from './result-file.js';
+export { parseEvaluation, type AttackEntry, type EvaluationResult, type TrustFinding } from './result.js';
+export { accuracyPerClass, confusionMatrix, wilsonInterval, type ClassAccuracy } from './statistics.js';
+export { squareIsBetter, tooFewClasses, trustFinding, trustTexts, type TrustFindingId } from './trust.js';
+export { callsGradients, isRandomised, looksLikeProbabilities } from './trust-signs.js';

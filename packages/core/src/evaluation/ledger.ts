@@ -1,0 +1,224 @@
+import { countOf, type ImageSet } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import { BulwarkError } from '../errors.js';
+import type { Attack } from '../hooks/index.js';
+import type { ThreatModel } from '../threat/index.js';
+import type { Verdict } from './recheck.js';
+import type { AttackEntry, EvaluationResult, TrustFinding } from './result.js';
+import { accuracyPerClass, confusionMatrix, wilsonInterval } from './statistics.js';
+
+/** What an evaluation is about; a result of anything else is not continued. */
+export interface LedgerRequest {
+  readonly model: Classifier;
+  readonly data: ImageSet;
+  readonly threat: ThreatModel;
+  readonly seed: number;
+  readonly tier: string;
+  readonly identity: { readonly model: string; readonly data: string };
+}
+
+/** What one batch of one attack brought. */
+export interface BatchOutcome {
+  readonly indices: readonly number[];
+  readonly verdicts: readonly Verdict[];
+  readonly seconds: number;
+  readonly zeroGradients: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Entry = Mutable<AttackEntry>;
+
+const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number): Entry => ({
+  label: attack.label,
+  ...(ensemble === undefined ? {} : { ensemble }),
+  settings: JSON.parse(JSON.stringify(attack.settings ?? {})) as Record<string, unknown>,
+  done: false,
+  flags: '.'.repeat(count),
+  accuracy: 0,
+  seconds: 0,
+  attacked: 0,
+  linf: { max: 0, mean: 0 },
+  l2: { max: 0, mean: 0 },
+  rejected: { 'outside-ball': 0, 'outside-pixel-range': 0, 'not-finite': 0 },
+  zeroGradients: 0,
+});
+
+/** Adds a number to a running maximum and mean over `count` numbers so far. */
+const include = (size: { max: number; mean: number }, value: number, count: number) => ({
+  max: Math.max(size.max, value),
+  mean: size.mean + (value - size.mean) / (count + 1),
+});
+
+const ones = (flags: string) => [...flags].filter((flag) => flag === '1').length;
+
+/** Keeps the books of an evaluation: who is still robust, what each attack did, and what is left to do. */
+export class Ledger {
+  readonly entries: Entry[];
+
+  private constructor(
+    private readonly request: LedgerRequest,
+    private readonly cleanFlags: string,
+    /** Predicted class of the worst candidate so far; of the image where there is none. */
+    private readonly predictions: number[],
+    entries: readonly AttackEntry[],
+  ) {
+    this.entries = entries.map((entry) => ({ ...entry }));
+  }
+
+  static start(request: LedgerRequest, predictions: Int32Array): Ledger {
+    const flags = [...predictions].map((prediction, i) => (prediction === request.data.labels[i] ? '1' : '0'));
+    return new Ledger(request, flags.join(''), [...predictions], []);
+  }
+
+  /** @throws BulwarkError USAGE where the result is of another model, data set, threat or seed */
+  static continue(previous: EvaluationResult, request: LedgerRequest): Ledger {
+    const { identity, threat, seed } = request;
+    const differences = [
+      previous.model.fingerprint !== identity.model && 'another model (or other weights)',
+      previous.data.fingerprint !== identity.data && 'other images',
+      previous.threat.norm !== threat.norm.name && `norm ${previous.threat.norm}`,
+      previous.threat.epsilon !== threat.epsilon && `epsilon ${previous.threat.epsilon}`,
+      previous.seed !== seed && `seed ${previous.seed}`,
+    ].filter(Boolean);
+    if (differences.length > 0)
+      throw new BulwarkError('USAGE', `the evaluation to be continued was made with ${differences.join(', ')}`, {
+        cure: 'write this evaluation to another file',
+      });
+    return new Ledger(request, previous.clean.flags, [...previous.worst.predictions], previous.attacks);
+  }
+
+  get count(): number {
+    return countOf(this.request.data);
+  }
+
+  /** Finds or opens the entry of each stage; returns their keys in order. */
+  plan(stages: readonly { attack: Attack; ensemble?: string }[]): string[] {
+    const used = new Set<number>();
+    return stages.map(({ attack, ensemble }) => {
+      const fresh = emptyEntry(attack, ensemble, this.count);
+      const same = (entry: Entry, i: number) =>
+        !used.has(i) &&
+        entry.label === fresh.label &&
+        entry.ensemble === fresh.ensemble &&
+        JSON.stringify(entry.settings) === JSON.stringify(fresh.settings);
+      let at = this.entries.findIndex(same);
+      if (at < 0) at = this.entries.push(fresh) - 1;
+      used.add(at);
+      return String(at);
+    });
+  }
+
+  private at(key: string): Entry {
+    return this.entries[Number(key)]!;
+  }
+
+  /** Stages of the same ensemble before this one. */
+  private earlier(key: string): Entry[] {
+    const { ensemble } = this.at(key);
+    return ensemble === undefined
+      ? []
+      : this.entries.slice(0, Number(key)).filter((entry) => entry.ensemble === ensemble);
+  }
+
+  /** The examples that an attack still has to be run on. */
+  begin(key: string, { skipAll }: { skipAll: boolean }): { pending: number[] } {
+    const entry = this.at(key);
+    const earlier = this.earlier(key);
+    entry.flags = [...entry.flags]
+      .map((flag, i) => {
+        const target = !skipAll && this.cleanFlags[i] === '1' && earlier.every(({ flags }) => flags[i] !== '0');
+        return flag === '.' && !target ? '-' : flag;
+      })
+      .join('');
+    this.refresh(key);
+    return { pending: [...entry.flags].flatMap((flag, i) => (flag === '.' ? [i] : [])) };
+  }
+
+  record(key: string, { indices, verdicts, seconds, zeroGradients }: BatchOutcome): void {
+    const entry = this.at(key);
+    const flags = [...entry.flags];
+    verdicts.forEach((verdict, k) => {
+      const i = indices[k]!;
+      if (verdict.cheat && (verdict.misclassified || verdict.cheat === 'not-finite'))
+        entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
+      const broken = verdict.misclassified && !verdict.cheat;
+      flags[i] = broken ? '0' : '1';
+      if (!broken) return;
+      const before = flags.filter((flag) => flag === '0').length - 1;
+      entry.linf = include(entry.linf, verdict.linf, before);
+      entry.l2 = include(entry.l2, verdict.l2, before);
+      if (this.predictions[i] === this.request.data.labels[i]) this.predictions[i] = verdict.prediction;
+    });
+    entry.flags = flags.join('');
+    entry.attacked += indices.length;
+    entry.seconds += seconds;
+    entry.zeroGradients += zeroGradients;
+    this.refresh(key);
+  }
+
+  end(key: string): void {
+    this.at(key).done = true;
+  }
+
+  private refresh(key: string): void {
+    const entry = this.at(key);
+    const group = [...this.earlier(key), entry];
+    entry.accuracy = this.share((i) => group.every(({ flags }) => flags[i] !== '0'));
+  }
+
+  /** Share of all examples that are correct when clean and pass `test`. */
+  private share(test: (i: number) => boolean): number {
+    return [...this.cleanFlags].filter((flag, i) => flag === '1' && test(i)).length / this.count;
+  }
+
+  private get worstFlags(): string {
+    return [...this.cleanFlags]
+      .map((flag, i) => (flag === '1' && this.entries.every(({ flags }) => flags[i] !== '0') ? '1' : '0'))
+      .join('');
+  }
+
+  /** Clean accuracy. */
+  get clean(): number {
+    return ones(this.cleanFlags) / this.count;
+  }
+
+  get robustShare(): number {
+    return ones(this.worstFlags) / this.count;
+  }
+
+  result(findings: readonly TrustFinding[]): EvaluationResult {
+    const { model, data, threat, seed, tier, identity } = this.request;
+    const summary = (flags: string) => ({
+      flags,
+      accuracy: ones(flags) / this.count,
+      interval: [...wilsonInterval(ones(flags), this.count)] as [number, number],
+    });
+    const worst = this.worstFlags;
+    const perClass = accuracyPerClass(
+      data.labels,
+      { clean: [...this.cleanFlags].map(Number), robust: [...worst].map(Number) },
+      model.classes,
+    );
+    const lowest = perClass.reduce((a, b) => (b.robust < a.robust ? b : a));
+    return {
+      format: 'bulwark-evaluation',
+      version: 1,
+      tier,
+      model: { name: model.name, fingerprint: identity.model },
+      data: { count: this.count, fingerprint: identity.data, classes: model.classes },
+      threat: { norm: threat.norm.name, epsilon: threat.epsilon },
+      seed,
+      complete: this.entries.every(({ done }) => done),
+      clean: summary(this.cleanFlags),
+      attacks: this.entries.map((entry) => ({ ...entry })),
+      worst: {
+        ...summary(worst),
+        perClass,
+        worstClass: { class: lowest.class, robust: lowest.robust },
+        confusion: confusionMatrix(data.labels, this.predictions, model.classes),
+        predictions: [...this.predictions],
+      },
+      findings: [...findings],
+    };
+  }
+}

@@ -1,0 +1,88 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import { BulwarkError } from '../errors.js';
+import type { NormName, ThreatModel } from '../threat/index.js';
+
+/** Why a misclassified candidate does not count. */
+export const cheats = ['outside-ball', 'outside-pixel-range', 'not-finite'] as const;
+export type Cheat = (typeof cheats)[number];
+
+/** What the evaluator found out about one candidate by itself. */
+export interface Verdict {
+  readonly misclassified: boolean;
+  /** Set where the candidate breaks the rules; it then counts for nothing. */
+  readonly cheat?: Cheat;
+  readonly prediction: number;
+  readonly linf: number;
+  readonly l2: number;
+}
+
+/** Rounding of float32 pixels: absolute in the maximum norm, where each counts alone; relative where thousands add up. */
+const slackOf: Record<NormName, (epsilon: number) => number> = {
+  linf: () => 1e-6,
+  l2: (epsilon) => 1e-6 + 1e-5 * epsilon,
+  l1: (epsilon) => 1e-6 + 1e-5 * epsilon,
+};
+
+/** Norms of one perturbation and the range of its candidate, in float64. */
+function measure(x: Float32Array, candidate: Float32Array) {
+  let [linf, squares, l1, low, high] = [0, 0, 0, Infinity, -Infinity];
+  let finite = true;
+  for (let j = 0; j < x.length; j++) {
+    const value = candidate[j]!;
+    if (!Number.isFinite(value)) finite = false;
+    const d = Math.abs(value - x[j]!);
+    linf = Math.max(linf, d);
+    squares += d * d;
+    l1 += d;
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { norms: { linf, l2: Math.sqrt(squares), l1 }, inRange: low >= 0 && high <= 1, finite };
+}
+
+/**
+ * Checks candidates without trusting the attack: shape, finite values, pixel range, distance in float64, and a fresh prediction of the
+ * model in `eval` mode.
+ * @param candidates `[batch, h, w, c]` float32
+ */
+export async function recheck(
+  model: Classifier,
+  batch: Batch,
+  { candidates, threat, label }: { candidates: tf.Tensor4D; threat: ThreatModel; label: string },
+): Promise<Verdict[]> {
+  if (candidates.shape.join() !== batch.images.shape.join())
+    throw new BulwarkError(
+      'ATTACK_INVALID',
+      `${label} returned candidates of shape [${candidates.shape}]; expected [${batch.images.shape}]`,
+      { cure: 'return one candidate per image, in order' },
+    );
+  const { logits, predictions } = tf.tidy(() => {
+    const z = model.forward(candidates, 'eval');
+    return { logits: z, predictions: tf.argMax(z, 1) };
+  });
+  const [x, points, z, classes, labels] = (await Promise.all(
+    [batch.images, candidates, logits, predictions, batch.labels].map((tensor) => tensor.data()),
+  )) as [Float32Array, Float32Array, Float32Array, Int32Array, Int32Array];
+  tf.dispose([logits, predictions]);
+  const size = x.length / labels.length;
+  const k = z.length / labels.length;
+  const limit = threat.epsilon + slackOf[threat.norm.name](threat.epsilon);
+  return Array.from(labels, (label, e) => {
+    const { norms, inRange, finite } = measure(
+      x.subarray(e * size, (e + 1) * size),
+      points.subarray(e * size, (e + 1) * size),
+    );
+    const finiteLogits = z.subarray(e * k, (e + 1) * k).every(Number.isFinite);
+    const cheat: Cheat | undefined =
+      !finite || !finiteLogits
+        ? 'not-finite'
+        : !inRange
+          ? 'outside-pixel-range'
+          : norms[threat.norm.name] > limit
+            ? 'outside-ball'
+            : undefined;
+    return { misclassified: classes[e] !== label, cheat, prediction: classes[e]!, linf: norms.linf, l2: norms.l2 };
+  });
+}

@@ -1,0 +1,140 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import type { Attack } from '../hooks/index.js';
+import type { AttackEntry, TrustFinding } from './result.js';
+import { callsGradients, isRandomised, looksLikeProbabilities } from './trust-signs.js';
+
+/** What each finding means and what to do: one place for the texts, shown in reports and in the guide. */
+export const trustTexts = {
+  'randomised-output': {
+    meaning: 'The model answers differently to the same input, so single gradients and single answers mislead every attack.',
+    cure: 'evaluate with the rand version of autoattack (gradients averaged over 20 passes), or make the model deterministic',
+  },
+  'softmax-output': {
+    meaning: 'The model seems to return probabilities. Cross-entropy saturates on them and gradients vanish; robustness looks higher than it is.',
+    cure: 'return logits: remove the softmax at the end of the model',
+  },
+  'dynamic-behaviour': {
+    meaning: 'The model computes gradients while it classifies. Attacks differentiate through one answer only and miss such a defence.',
+    cure: 'evaluate with an adaptive attack made for this defence; the figures here are upper bounds',
+  },
+  'too-few-classes': {
+    meaning: 'DLR losses and the usual number of targets need more classes than the model has, so the ensemble is weaker or cannot run.',
+    cure: 'use the custom version of autoattack with apgd-ce, fab and square, or fewer targets',
+  },
+  'zero-gradient': {
+    meaning: 'The gradient of the loss is exactly zero at the start, so white-box attacks do not move: the sign of gradient masking.',
+    cure: 'look for saturation, rounding or non-differentiable steps in the model; trust only attacks without gradients (square)',
+  },
+  'square-better': {
+    meaning: 'A random search found more than the attacks with gradients: gradients mislead, which is gradient masking.',
+    cure: 'treat the white-box figures as upper bounds; run square with more queries and an adaptive attack',
+  },
+  'pgd-gap': {
+    meaning: 'PGD leaves many more examples standing than AutoAttack: the model makes the cross-entropy attack fail without being robust.',
+    cure: 'report the AutoAttack figure; for choosing checkpoints prefer the margin loss (cw-linf) or apgd-t',
+  },
+  'attack-cheated': {
+    meaning: 'An attack returned misclassified points outside the ball or the pixel range. They were not counted.',
+    cure: 'repair the attack: project its points with the threat model before it returns them',
+  },
+  'not-zero-at-large-epsilon': {
+    meaning: 'Accuracy does not fall to chance although the ball contains every image: the attack fails, not the adversary.',
+    cure: 'the figures are upper bounds; look for gradient masking and evaluate with square and an adaptive attack',
+  },
+  'more-steps-worse': {
+    meaning: 'More gradient steps broke fewer examples: gradients lead away from adversarial points.',
+    cure: 'look for noise or saturation in the gradients; use apgd and square',
+  },
+} as const satisfies Record<string, { meaning: string; cure: string }>;
+export type TrustFindingId = keyof typeof trustTexts;
+
+/** A finding with what was seen. */
+export const trustFinding = (id: TrustFindingId, what: string): TrustFinding => ({ id, what, ...trustTexts[id] });
+
+/** Number of forward passes that the randomness check compares. */
+const repetitions = 5;
+
+const usesDlr = ({ label, settings }: Attack) => String(settings?.['loss'] ?? label).includes('dlr');
+const targetsOf = ({ settings }: Attack) => Number(settings?.['targets'] ?? 0);
+const isTargeted = ({ settings }: Attack) => settings?.['loss'] === 'dlr-targeted' || (settings?.['loss'] === undefined && Number(settings?.['targets'] ?? 0) > 0);
+
+/** Too few classes for what is asked, as AutoAttack warns; undefined where all is well. */
+export function tooFewClasses(classes: number, attacks: readonly Attack[]): string | undefined {
+  const dlr = attacks.filter(usesDlr);
+  const many = attacks.filter((attack) => isTargeted(attack) && targetsOf(attack) + 1 > classes);
+  if (dlr.length > 0 && classes <= 3) return `${dlr[0]!.label} on a model with ${classes} classes`;
+  if (many.length > 0) return `${many[0]!.label} asks for ${targetsOf(many[0]!)} targets; the model has ${classes} classes`;
+  return undefined;
+}
+
+/** What can be seen before any attack, on the first batch. */
+export async function checkModelOutput(
+  model: Classifier,
+  batch: Batch,
+  attacks: readonly Attack[],
+): Promise<TrustFinding[]> {
+  const findings: TrustFinding[] = [];
+  const parts = attacks.flatMap((attack) => attack.stages ?? [attack]);
+  const outputs: Float32Array[] = [];
+  const dynamic = callsGradients(() => model.forward(batch.images, 'eval').dispose());
+  const averages = parts.some(({ settings }) => Number(settings?.['eot'] ?? 1) > 1);
+  for (let i = 0; i < repetitions; i++) {
+    const logits = model.forward(batch.images, 'eval');
+    outputs.push(Float32Array.from(await logits.data()));
+    tf.dispose(logits);
+  }
+  const labels = await batch.labels.data();
+  const random = averages ? undefined : isRandomised(outputs, labels, model.classes);
+  if (random) findings.push(trustFinding('randomised-output', random));
+  if (looksLikeProbabilities(outputs[0]!, model.classes))
+    findings.push(trustFinding('softmax-output', 'every row of the output lies in [0, 1] and sums to 1'));
+  if (dynamic) findings.push(trustFinding('dynamic-behaviour', 'a plain forward pass asked the engine for gradients'));
+  const few = tooFewClasses(model.classes, parts);
+  if (few) findings.push(trustFinding('too-few-classes', few));
+  return findings;
+}
+
+/** AutoAttack's comparison: square against the best of all other accuracies, the clean one among them. */
+export function squareIsBetter(accuracies: Readonly<Record<string, number>>): boolean {
+  const { square, ...others } = accuracies;
+  const rest = Object.values(others);
+  return square !== undefined && rest.length >= 2 && square < Math.min(...rest) - 0.002;
+}
+
+/** Points of accuracy between PGD and AutoAttack that are usual; published models stay below. */
+const usualGap = 0.05;
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/** What the finished attacks tell. */
+export function checkOutcome(
+  entries: readonly AttackEntry[],
+  { clean, count }: { clean: number; count: number },
+): TrustFinding[] {
+  const findings: TrustFinding[] = [];
+  for (const { label, zeroGradients, rejected } of entries) {
+    if (zeroGradients > 0)
+      findings.push(trustFinding('zero-gradient', `${label}: zero gradient on ${zeroGradients} of ${count} examples`));
+    const refused = Object.entries(rejected).filter(([, number]) => number > 0);
+    if (refused.length > 0)
+      findings.push(
+        trustFinding('attack-cheated', `${label}: ${refused.map(([why, number]) => `${number} ${why}`).join(', ')}`),
+      );
+  }
+  const done = entries.filter((entry) => entry.done);
+  for (const ensemble of new Set(done.flatMap((entry) => (entry.ensemble === undefined ? [] : [entry.ensemble])))) {
+    const stages = done.filter((entry) => entry.ensemble === ensemble);
+    const accuracies = Object.fromEntries(stages.map(({ label, accuracy }) => [label.startsWith('square') ? 'square' : label, accuracy]));
+    if (squareIsBetter({ clean, ...accuracies }))
+      findings.push(
+        trustFinding('square-better', `${ensemble}: square left ${percent(accuracies['square']!)}, the attacks with gradients more`),
+      );
+    const worst = Math.min(...stages.map(({ accuracy }) => accuracy));
+    for (const { label, accuracy } of done)
+      if (label.startsWith('pgd') && ensemble.startsWith('autoattack') && accuracy > worst + usualGap)
+        findings.push(trustFinding('pgd-gap', `${label} left ${percent(accuracy)}, ${ensemble} ${percent(worst)}`));
+  }
+  return findings;
+}
