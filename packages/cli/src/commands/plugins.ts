@@ -1,7 +1,6 @@
 import { type Plugin, pluginKinds } from '@bulwark/core';
 import { Command } from 'commander';
-import { z } from 'zod';
-import { BulwarkError, nearest } from '@bulwark/core';
+import { BulwarkError, nearest, optionsJsonSchema } from '@bulwark/core';
 import { builtinRegistry } from '../registry.js';
 import { createOutput, paint, type Output } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
@@ -13,25 +12,39 @@ interface OptionRow {
   readonly description: string;
 }
 
-type JsonSchema = { type?: string; enum?: unknown[]; const?: unknown; default?: unknown; description?: string; properties?: Record<string, JsonSchema>; required?: string[]; anyOf?: JsonSchema[]; items?: JsonSchema };
+type JsonSchema = {
+  $ref?: string;
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  description?: string;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  anyOf?: JsonSchema[];
+  items?: JsonSchema;
+};
 
 const typeOf = (schema: JsonSchema): string => {
+  if (schema.$ref) return schema.$ref.replace('#/$defs/', '');
   if (schema.enum) return schema.enum.join(' | ');
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.anyOf) {
     const types = schema.anyOf.map(typeOf);
     return types.includes('number') && types.includes('string') ? 'number or fraction' : types.join(' | ');
   }
-  return schema.type === 'array' ? `list of ${schema.items ? typeOf(schema.items) : 'anything'}` : (schema.type ?? 'any');
+  return schema.type === 'array'
+    ? `list of ${schema.items ? typeOf(schema.items) : 'anything'}`
+    : (schema.type ?? 'any');
 };
 
 function rows(schema: JsonSchema, prefix = ''): OptionRow[] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, entry]) => {
-    const nested = entry.properties && !('use' in entry.properties) ? rows(entry, `${prefix}${name}.`) : [];
+    const nested = entry.properties ? rows(entry, `${prefix}${name}.`) : [];
     const required = schema.required?.includes(name) && entry.default === undefined;
     const row = {
       name: `${prefix}${name}`,
-      type: entry.properties && 'use' in entry.properties ? 'plugin' : typeOf(entry),
+      type: typeOf(entry),
       default: entry.default === undefined ? (required ? 'required' : '-') : JSON.stringify(entry.default),
       description: entry.description ?? '',
     };
@@ -40,8 +53,7 @@ function rows(schema: JsonSchema, prefix = ''): OptionRow[] {
 }
 
 /** Options of a plugin as rows, from its schema. */
-export const optionRows = (plugin: Plugin): OptionRow[] =>
-  rows(z.toJSONSchema(plugin.options, { io: 'input', unrepresentable: 'any' }) as JsonSchema);
+export const optionRows = (plugin: Plugin): OptionRow[] => rows(optionsJsonSchema(plugin.options) as JsonSchema);
 
 function list(plugins: readonly Plugin[], output: Output): void {
   for (const kind of pluginKinds) {
@@ -59,7 +71,15 @@ function describe(plugin: Plugin, output: Output): void {
   if (plugin.cite) output.line(plugin.cite);
   const options = optionRows(plugin);
   output.line();
-  output.line(options.length === 0 ? 'no options' : table(['option', 'type', 'default', 'meaning'], options.map((row) => [row.name, row.type, row.default, row.description])));
+  output.line(
+    options.length === 0
+      ? 'no options'
+      : table(
+          ['option', 'type', 'default', 'meaning'],
+          options.map((row) => [row.name, row.type, row.default, row.description]),
+          { wrapLast: true },
+        ),
+  );
   output.line();
 }
 
@@ -75,11 +95,24 @@ export function pluginsCommand(): Command {
       const all = builtinRegistry().list();
       const chosen = name === undefined ? all : all.filter((plugin) => plugin.name === name);
       if (chosen.length === 0) {
-        const near = nearest(name!, all.map((plugin) => plugin.name));
-        throw new BulwarkError('PLUGIN_UNKNOWN', `no plugin is called ${JSON.stringify(name)}`, { cure: near ? `did you mean ${near}?` : 'run `bulwark plugins`' });
+        const near = nearest(
+          name!,
+          all.map((plugin) => plugin.name),
+        );
+        throw new BulwarkError('PLUGIN_UNKNOWN', `no plugin is called ${JSON.stringify(name)}`, {
+          cure: near ? `did you mean ${near}?` : 'run `bulwark plugins`',
+        });
       }
       if (name === undefined) list(all, output);
       else chosen.forEach((plugin) => describe(plugin, output));
-      output.result(chosen.map((plugin) => ({ kind: plugin.kind, name: plugin.name, summary: plugin.summary, cite: plugin.cite, options: optionRows(plugin) })));
+      output.result(
+        chosen.map((plugin) => ({
+          kind: plugin.kind,
+          name: plugin.name,
+          summary: plugin.summary,
+          cite: plugin.cite,
+          options: optionRows(plugin),
+        })),
+      );
     });
 }
