@@ -1,0 +1,104 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageShape } from '../batch.js';
+import { BulwarkError } from '../errors.js';
+import {
+  disposeStatistics,
+  type BatchStatistics,
+  type Classifier,
+  type LayerStatistics,
+  type Mode,
+} from './classifier.js';
+import { allLayers, interceptBatchNorm, interceptOutput, type Interception, type Layer } from './layers-intercept.js';
+import { updateRunningStatistics } from './running-statistics.js';
+
+/** A classifier around a user's own layers model. */
+export interface LayersClassifier extends Classifier {
+  readonly model: LayersModel;
+}
+
+const invalid = (message: string, cure: string) => new BulwarkError('MODEL_INVALID', message, { cure });
+
+/** The variable behind a layer's weight; tfjs-layers keeps it to itself, but gradients need it. */
+const variableOf = (weight: unknown): tf.Variable => (weight as { val: tf.Variable }).val;
+
+function shapesOf(model: LayersModel): { inputShape: ImageShape; classes: number } {
+  if (model.inputs.length !== 1 || model.outputs.length !== 1)
+    throw invalid(
+      `the layers model has ${model.inputs.length} inputs and ${model.outputs.length} outputs`,
+      'a classifier has one image as input and one row of logits as output',
+    );
+  const [, ...image] = model.inputs[0]!.shape;
+  const [, ...logits] = model.outputs[0]!.shape;
+  if (image.length !== 3 || image.some((n) => n === null))
+    throw invalid(`the layers model takes [${image.join(', ')}]`, 'give its input the shape [height, width, channels]');
+  if (logits.length !== 1 || logits[0] === null)
+    throw invalid(`the layers model returns [${logits.join(', ')}]`, 'end it with a dense layer of one unit per class');
+  return { inputShape: image as unknown as ImageShape, classes: logits[0]! };
+}
+
+function parametersOf(model: LayersModel): Map<string, tf.Variable> {
+  const weights = model.trainableWeights;
+  const unique = new Set(weights.map(({ originalName }) => originalName)).size === weights.length;
+  return new Map(weights.map((weight) => [unique ? weight.originalName : weight.name, variableOf(weight)]));
+}
+
+function statisticsOf(layers: readonly Layer[]): Map<string, tf.Variable> {
+  return new Map(
+    layers.flatMap((layer) => [
+      [`${layer.name}.running_mean`, variableOf(layer.movingMean)] as const,
+      [`${layer.name}.running_var`, variableOf(layer.movingVariance)] as const,
+    ]),
+  );
+}
+
+/**
+ * Any layers model of images as a classifier. Its BatchNormalization layers get the three modes, with their own epsilon and
+ * PyTorch's update of the running statistics; a softmax at the end is left out, because losses start from logits; dropout is off, because
+ * it draws from a generator that cannot be seeded. Outside of this classifier's passes the model stays what it was.
+ * @throws BulwarkError MODEL_INVALID
+ */
+export function classifierOfLayers(model: LayersModel, options: { name?: string } = {}): LayersClassifier {
+  const { inputShape, classes } = shapesOf(model);
+  const layers = allLayers(model);
+  const normalising = layers.filter((layer) => layer.getClassName() === 'BatchNormalization');
+  const current: Interception = { pass: undefined };
+  const restore = [...normalising.map((layer) => interceptBatchNorm(layer, current)), interceptOutput(model, current)];
+  const parameters = parametersOf(model);
+  const statistics = statisticsOf(normalising);
+
+  const run = (images: tf.Tensor4D, mode: Mode, captured?: Map<string, LayerStatistics>): tf.Tensor2D => {
+    const before = current.pass;
+    current.pass = { mode, captured };
+    try {
+      return tf.tidy(() => model.apply(images, { training: false }) as tf.Tensor2D);
+    } finally {
+      current.pass = before;
+    }
+  };
+  const forwardCapturing = (images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics } => {
+    const captured = new Map<string, LayerStatistics>();
+    return { logits: run(images, 'batch', captured), statistics: captured };
+  };
+  return {
+    name: options.name ?? model.name,
+    model,
+    inputShape,
+    classes,
+    parameters,
+    statistics,
+    forward(images, mode) {
+      if (mode !== 'train') return run(images, mode);
+      const { logits, statistics: batch } = forwardCapturing(images);
+      updateRunningStatistics(statistics, batch);
+      disposeStatistics(batch);
+      return logits;
+    },
+    forwardCapturing,
+    applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
+    dispose() {
+      for (const undo of restore) undo();
+      model.dispose();
+    },
+  };
+}
