@@ -66,7 +66,14 @@ export function trainCommand(): Command {
       if (!(Number.isInteger(jobs) && jobs > 0))
         throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
       const arguments_ = [configPath, ...flags.set.flatMap((assignment) => ['--set', assignment])];
-      return trainSeeds(config, { services, folder, arguments: arguments_, seeds: parseSeeds(flags.seeds), jobs, output });
+      return trainSeeds(config, {
+        services,
+        folder,
+        arguments: arguments_,
+        seeds: parseSeeds(flags.seeds),
+        jobs,
+        output,
+      });
     });
 }
 
@@ -82,9 +89,13 @@ async function resume(
 ): Promise<RunHandle> {
   const { configPath, flags, output } = given;
   if (configPath !== undefined || flags.seeds !== undefined || flags.out !== undefined || flags.dryRun)
-    throw new BulwarkError('USAGE', '--resume continues a run as it was composed; it takes no config, --out, --seeds or --dry-run', {
-      cure: 'leave them out, or train a new run',
-    });
+    throw new BulwarkError(
+      'USAGE',
+      '--resume continues a run as it was composed; it takes no config, --out, --seeds or --dry-run',
+      {
+        cure: 'leave them out, or train a new run',
+      },
+    );
   const change = (config: RunConfig) => override({ ...config }, flags.set);
   return resumeRun(resolve(path), { ...servicesOf(output), ...(flags.set.length > 0 && { change }) });
 }

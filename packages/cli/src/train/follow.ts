@@ -16,9 +16,13 @@ function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks }:
   const lines =
     columns.length === 0
       ? []
-      : [`accuracy on ${images} ${split} images`, table(['checkpoint', 'epoch', ...columns.map((c) => `${c} %`)], shown)];
+      : [
+          `accuracy on ${images} ${split} images`,
+          table(['checkpoint', 'epoch', ...columns.map((c) => `${c} %`)], shown),
+        ];
   if (best) lines.push(`best epoch ${best.epoch}: ${best.metric} ${percent(best.value)}% on validation`);
-  if (gap !== undefined) lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
+  if (gap !== undefined)
+    lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
   if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
   return lines;
 }

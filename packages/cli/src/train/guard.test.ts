@@ -38,7 +38,9 @@ describe('the guard', () => {
     const failing = await run([4]);
     await expect(failing.train()).rejects.toMatchObject({
       code: 'LOSS_NOT_FINITE',
-      message: expect.stringMatching(/the regularizer term is NaN \(.*classification \d.*\) in epoch 2, step 2$/) as unknown,
+      message: expect.stringMatching(
+        /the regularizer term is NaN \(.*classification \d.*\) in epoch 2, step 2$/,
+      ) as unknown,
     });
     failing.dispose();
   });

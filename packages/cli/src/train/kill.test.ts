@@ -18,7 +18,13 @@ const longestLife = 500;
 const config = {
   name: 'killed',
   engine: 'wasm',
-  data: { use: 'fashion-mnist-mini', limit: { train: 48, test: 20 }, validation: 20, batchSize: 16, augment: ['horizontal-flip'] },
+  data: {
+    use: 'fashion-mnist-mini',
+    limit: { train: 48, test: 20 },
+    validation: 20,
+    batchSize: 16,
+    augment: ['horizontal-flip'],
+  },
   model: { use: 'mlp', width: 4, depth: 1 },
   threat: { epsilon: 0.1 },
   objective: { use: 'trades', inner: { steps: 1, stepSize: 0.1 } },
@@ -51,7 +57,11 @@ function trainUntilKilled(args: readonly string[], life?: { from: 'start' | 'tra
   );
 }
 
-const results = ['metrics.jsonl', 'summary.json', ...['last', 'best', 'epoch'].map((name) => `checkpoints/${name}.safetensors`)];
+const results = [
+  'metrics.jsonl',
+  'summary.json',
+  ...['last', 'best', 'epoch'].map((name) => `checkpoints/${name}.safetensors`),
+];
 const contents = (folder: string) => results.map((name) => readFileSync(join(folder, name)).toString('base64'));
 
 describe('a run that is killed', () => {
@@ -70,11 +80,14 @@ describe('a run that is killed', () => {
       const random = createRandom(name, 'kill-test');
       for (let run = 0; done < kills; run++) {
         const folder = join(base, `killed-${name}-${run}`);
-        for (let ended = false; !ended; ) {
+        for (let ended = false; !ended;) {
           const begun = existsSync(join(folder, 'config.json'));
           // one of five while the process starts, the others while it trains
           const early = random.integer(5) === 0;
-          const life = { from: early ? 'start' : 'training', after: random.integer(early ? 1500 : longestLife) } as const;
+          const life = {
+            from: early ? 'start' : 'training',
+            after: random.integer(early ? 1500 : longestLife),
+          } as const;
           const result = await trainUntilKilled(
             begun ? ['--resume', folder] : [file, '--out', folder],
             done < kills ? life : undefined,

@@ -166,7 +166,10 @@ describe('a run folder', () => {
 /** Six training and two test images of each of two classes. */
 function writeImages(folder: string, brightness: number): void {
   const png = new PNG({ width: 6, height: 6 });
-  for (const [split, count] of [['train', 6], ['test', 2]] as const)
+  for (const [split, count] of [
+    ['train', 6],
+    ['test', 2],
+  ] as const)
     for (const [label, name] of ['dark', 'light'].entries()) {
       mkdirSync(join(folder, split, name), { recursive: true });
       for (let i = 0; i < count; i++) {

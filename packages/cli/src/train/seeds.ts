@@ -50,7 +50,8 @@ export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
 
   const { signal, release } = onInterrupt(output);
   const waiting = runs.filter(({ finished }) => !finished);
-  for (const { seed, folder, finished } of runs) if (finished) output.line(`[seed ${seed}] ${folder}: finished already`);
+  for (const { seed, folder, finished } of runs)
+    if (finished) output.line(`[seed ${seed}] ${folder}: finished already`);
   const failed: SeedRun[] = [];
   const worker = async () => {
     for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
@@ -65,9 +66,13 @@ export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
       cure: 'the same command goes on where this one stopped',
     });
   if (failed.length > 0)
-    throw new BulwarkError('SEEDS_FAILED', `${failed.length} of ${runs.length} runs failed: seed ${failed.map(({ seed }) => seed).join(', ')}`, {
-      cure: 'see their messages above; the same command goes on with what is not finished',
-    });
+    throw new BulwarkError(
+      'SEEDS_FAILED',
+      `${failed.length} of ${runs.length} runs failed: seed ${failed.map(({ seed }) => seed).join(', ')}`,
+      {
+        cure: 'see their messages above; the same command goes on with what is not finished',
+      },
+    );
   output.line(`done; next: bulwark compare ${runs.map(({ folder }) => folder).join(' ')}`);
   output.result(runs.map(({ seed, folder }) => ({ seed, run: folder, summary: openRunFolder(folder).readSummary() })));
 }
@@ -91,10 +96,17 @@ async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<See
 function runChild(run: SeedRun, job: SeedsJob, signal: AbortSignal): Promise<number> {
   const [program, ...before] = job.command ?? [process.execPath, ...process.execArgv, process.argv[1]!];
   // in a process group of its own, so that Ctrl-C on a terminal reaches it once: through this process
-  const child = spawn(program!, [...before, 'train', ...run.arguments], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program!, [...before, 'train', ...run.arguments], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop);
-  passOn(child, (line) => job.output.line(`[seed ${run.seed}] ${line}`), (line) => job.output.warn(`[seed ${run.seed}] ${line}`));
+  passOn(
+    child,
+    (line) => job.output.line(`[seed ${run.seed}] ${line}`),
+    (line) => job.output.warn(`[seed ${run.seed}] ${line}`),
+  );
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {

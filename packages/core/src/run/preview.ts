@@ -66,10 +66,7 @@ function countingPasses<T>(model: Classifier, work: (counted: Classifier) => T):
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Composes a run and makes a few of its steps, without a folder; nothing is written. */
-export async function previewRun(
-  input: unknown,
-  services: RunServices & { baseFolder: string },
-): Promise<CostPreview> {
+export async function previewRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CostPreview> {
   const { config, registry } = await checkRun(input, services);
   const engine = await useEngine(config.engine);
   const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
@@ -89,9 +86,7 @@ export async function previewRun(
 
   const checking = await validationSeconds(composed);
   const epochsWithValidation = Math.ceil(config.epochs / config.evaluation.every);
-  const checkpointBytes = encodeCheckpoint(
-    await takeSnapshot(initialState({ seed: config.seed }), parts),
-  ).byteLength;
+  const checkpointBytes = encodeCheckpoint(await takeSnapshot(initialState({ seed: config.seed }), parts)).byteLength;
   const preview: CostPreview = {
     name: config.name,
     engine: engine.name,
@@ -155,7 +150,10 @@ async function validationSeconds({ config, parts, attacks }: ComposedRun) {
   const { evaluation, seed } = config;
   const sizeOf = (set: typeof data.test | undefined) =>
     set ? Math.min(countOf(set), evaluation.examples ?? Infinity) : 0;
-  const sample = firstExamples(data.validation ?? data.test, Math.min(evaluation.batchSize, sizeOf(data.validation ?? data.test)));
+  const sample = firstExamples(
+    data.validation ?? data.test,
+    Math.min(evaluation.batchSize, sizeOf(data.validation ?? data.test)),
+  );
   const began = performance.now();
   await validate({ model, set: sample, attacks, threat, batchSize: evaluation.batchSize, seed });
   const perImage = (performance.now() - began) / 1000 / countOf(sample);
