@@ -5,6 +5,8 @@ export { resnet, type ResNetOptions } from './architectures/resnet.js';
 export { smallCnn } from './architectures/small-cnn.js';
 export { vgg, vggDepths, type VggDepth } from './architectures/vgg.js';
 export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.js';
+export { readLayersModel, writeLayersModel } from './layers/files.js';
+export { toLayersModel } from './layers/to-layers.js';
 export { modelPlugins } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile } from './weights/read.js';

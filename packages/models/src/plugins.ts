@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import {
+  BulwarkError,
+  classifierOfLayers,
   createNetwork,
   defineModel,
   integer,
@@ -15,6 +17,7 @@ import { resnet } from './architectures/resnet.js';
 import { smallCnn } from './architectures/small-cnn.js';
 import { vgg } from './architectures/vgg.js';
 import { wideResnet } from './architectures/wide-resnet.js';
+import { readLayersModel } from './layers/files.js';
 import { loadWeights } from './weights/load.js';
 
 interface Common {
@@ -125,6 +128,26 @@ const vggPlugin = defineModel({
   create: (options, services) => build('vgg', vgg({ ...options, ...size(services) }), options, services),
 });
 
+const layersModelPlugin = defineModel({
+  name: 'layers-model',
+  summary: 'Your own TensorFlow.js Layers model, from its model.json.',
+  options: {
+    path: z.string().describe('model.json of the model; its weight files lie beside it'),
+  },
+  create: async ({ path }, services) => {
+    const model = classifierOfLayers(await readLayersModel(resolve(services.baseFolder, path)), {
+      name: 'layers-model',
+    });
+    const { inputShape, classes } = size(services);
+    if (model.classes === classes && model.inputShape.join() === inputShape.join()) return model;
+    throw new BulwarkError(
+      'MODEL_INVALID',
+      `${path} takes [${model.inputShape.join(', ')}] and has ${model.classes} classes; the data has [${inputShape.join(', ')}] and ${classes}`,
+      { cure: 'use the data that the model was made for' },
+    );
+  },
+});
+
 /** Every architecture, ready to be registered. */
 export const modelPlugins: Plugin[] = [
   smallCnnPlugin,
@@ -136,4 +159,5 @@ export const modelPlugins: Plugin[] = [
   wideResnetPreset(34, 10),
   wideResnetPreset(28, 10),
   vggPlugin,
+  layersModelPlugin,
 ];
