@@ -13,7 +13,10 @@ const sets = (source: DataSource): [string, ImageSet][] =>
 
 /** What a data source promises: sets that are what they say, held-out images held out, and epochs that can be replayed. */
 export function dataSourceContract(plugin: Plugin<'data'>, options: ContractOptions = {}): Contract[] {
-  const make = async () => makePlugin(plugin, options);
+  const open = async () => makePlugin(plugin, options);
+  let opened: Promise<DataSource> | undefined;
+  /** Read once for all checks: a source may hold hundreds of megabytes. */
+  const make = () => (opened ??= open());
   const samplerOf = (source: DataSource, batchSize: number) =>
     source.sampler?.({ batchSize }) ?? permutationSampler(countOf(source.train), { batchSize });
   const checks = {
@@ -54,7 +57,7 @@ export function dataSourceContract(plugin: Plugin<'data'>, options: ContractOpti
       await promiseNoLeak('taking examples', take);
     },
     async 'gives the same images every time'() {
-      const [a, b] = [await make(), await make()];
+      const [a, b] = [await make(), await open()];
       sets(a).forEach(([name, set], i) => {
         promiseEqual(sets(b)[i]![1].labels, set.labels, `the ${name} labels read a second time`);
         promiseEqual(sets(b)[i]![1].images, set.images, `the ${name} images read a second time`);

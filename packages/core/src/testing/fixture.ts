@@ -26,6 +26,8 @@ export interface ContractOptions {
   readonly plugins?: readonly Plugin[];
   /** Default: linf, 8/255. */
   readonly threat?: ThreatModel;
+  /** Shape of the data's images, for models that need larger ones; default: 8x8x1. */
+  readonly imageShape?: ImageShape;
   /** Folder that relative paths among the options refer to; default: the working folder. */
   readonly baseFolder?: string;
   /** Default: wasm. */
@@ -56,10 +58,10 @@ export function fixtureNetwork(): Network {
 }
 
 /** Images in [0, 1], some pixels at the ends of the range, with these labels. */
-export function fixtureBatch(labels: readonly number[] = [0, 1, 2, 3, 4, 0]): Batch {
+export function fixtureBatch(labels: readonly number[] = [0, 1, 2, 3, 4, 0], shape: ImageShape = imageShape): Batch {
   return {
     images: tf.tidy(() =>
-      tf.clipByValue(createRandom(5, 'images').uniform<tf.Rank.R4>([labels.length, ...imageShape], -0.1, 1.1), 0, 1),
+      tf.clipByValue(createRandom(5, 'images').uniform<tf.Rank.R4>([labels.length, ...shape], -0.1, 1.1), 0, 1),
     ),
     labels: tf.tensor1d([...labels], 'int32'),
   };
@@ -75,10 +77,8 @@ export function craftContext(
 
 /** What the plugin under test gets injected. */
 export function fixtureServices(plugin: Plugin, options: ContractOptions): PluginServices {
-  const others = [...corePlugins, ...(options.plugins ?? [])].filter(
-    ({ kind, name }) => kind !== plugin.kind || name !== plugin.name,
-  );
-  const registry = createRegistry([...others, plugin]);
+  const all = [...corePlugins, ...(options.plugins ?? []), plugin];
+  const registry = createRegistry([...new Map(all.map((each) => [`${each.kind} ${each.name}`, each])).values()]);
   const services: PluginServices = {
     make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K] {
       const { use, ...given } = checkSpec(registry, kind, spec, [kind]);
@@ -86,7 +86,7 @@ export function fixtureServices(plugin: Plugin, options: ContractOptions): Plugi
     },
     random: (purpose) => createRandom(11, purpose),
     threat: threatOf(options),
-    inputShape: imageShape,
+    inputShape: options.imageShape ?? imageShape,
     classNames: Array.from({ length: classes }, (_, i) => `class ${i}`),
     baseFolder: options.baseFolder ?? process.cwd(),
     warn: () => undefined,

@@ -17,7 +17,14 @@ import {
   type Contract,
 } from './contract.js';
 import { valuesOf } from './craft.js';
-import { classes, engineOf, fixtureBatch, imageShape, makePlugin, type ContractOptions } from './fixture.js';
+import {
+  classes,
+  engineOf,
+  fixtureBatch,
+  imageShape as defaultShape,
+  makePlugin,
+  type ContractOptions,
+} from './fixture.js';
 import { definitionContract } from './plugin-contract.js';
 import type { Objective } from '../hooks/index.js';
 
@@ -27,6 +34,7 @@ const noObjective: Objective = { inner: { produces: [], craft: () => ({ points: 
 
 /** What a model promises: logits, three modes of normalisation, right gradients, and nothing left behind. */
 export function modelContract(plugin: Plugin<'model'>, options: ContractOptions = {}): Contract[] {
+  const { imageShape = defaultShape } = options;
   /** Makes the model, runs `use` on it, and frees it. */
   const on = async <T>(use: (model: Classifier) => T | Promise<T>): Promise<T> => {
     const model = await makePlugin(plugin, options);
@@ -37,7 +45,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
     }
   };
   const logits = (model: Classifier, mode: Mode = 'eval', labels?: readonly number[]): number[] => {
-    const batch = fixtureBatch(labels);
+    const batch = fixtureBatch(labels, imageShape);
     const found = model.forward(batch.images, mode);
     promiseTensor(found, { what: `the logits in ${mode} mode`, shape: [batch.labels.size, classes] });
     const values = numbers(found);
@@ -76,7 +84,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
     'captures batch statistics that can be applied later, as train mode does': async () => {
       const trained = await on((model) => [...logits(model, 'train'), ...valuesOf(model.statistics)]);
       const applied = await on((model) => {
-        const batch = fixtureBatch();
+        const batch = fixtureBatch(undefined, imageShape);
         const { logits: found, statistics } = model.forwardCapturing(batch.images);
         const values = numbers(found);
         model.applyStatistics(statistics);
@@ -90,7 +98,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
     'judges an image alone as it does in a batch, in eval mode': () =>
       on((model) => {
         const all = logits(model);
-        const batch = fixtureBatch();
+        const batch = fixtureBatch(undefined, imageShape);
         const alone = tf.tidy(() =>
           numbers(model.forward(tf.slice(batch.images, [2, 0, 0, 0], [1, -1, -1, -1]), 'eval')),
         );
@@ -106,7 +114,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
     'has the gradients that finite differences give, at weights and at images': () =>
       on((model) =>
         scratch(() => {
-          const batch = fixtureBatch();
+          const batch = fixtureBatch(undefined, imageShape);
           const loss = (images: tf.Tensor4D) =>
             tf.mean(crossEntropy(model.forward(images, 'batch'), batch.labels)) as tf.Scalar;
           const random = createRandom(29, 'direction');

@@ -1,4 +1,5 @@
 import { BulwarkError } from '../errors.js';
+import { checkObjective, type Objective } from '../hooks/index.js';
 import { pluginReferences, type Plugin } from '../plugins/index.js';
 import { contracts, promise, type Contract } from './contract.js';
 import { engineOf, makePlugin, type ContractOptions } from './fixture.js';
@@ -37,7 +38,10 @@ const codeOf = (work: () => unknown): string | undefined => {
 
 /** What plugins of every kind promise: a name, words about themselves, and options that are checked before anything runs. */
 export function definitionContract(plugin: Plugin, options: ContractOptions = {}): Contract[] {
-  const make = (given: Readonly<Record<string, unknown>>) => () => makePlugin(plugin, options, given);
+  const make = (given: Readonly<Record<string, unknown>>) => () => {
+    const made = makePlugin(plugin, options, given);
+    return plugin.kind === 'objective' ? checkObjective(made as Objective, plugin.name) : made;
+  };
   return contracts(engineOf(options), {
     'has a lower-case name, a summary, and a description of every option'() {
       promise(kebab.test(plugin.name), () => `the name ${plugin.name} is not lower case with hyphens`);

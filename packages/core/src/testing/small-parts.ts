@@ -28,7 +28,11 @@ export function augmentationContract(plugin: Plugin<'augmentation'>, options: Co
         const batch = apply(seed);
         const before = rawBatch();
         promiseEqual([batch.pixels.length], [before.pixels.length], 'number of pixels');
-        promiseEqual(batch.labels, before.labels, 'labels (mixed labels belong into targets)');
+        if (!batch.targets) promiseEqual(batch.labels, before.labels, 'labels (mixed labels belong into targets)');
+        promise(
+          batch.labels.every((label) => label >= 0 && label < classes),
+          () => `labels become ${[...batch.labels].join(', ')}`,
+        );
         const outside = batch.pixels.find((pixel) => !(pixel >= 0 && pixel <= 1));
         promise(outside === undefined, () => `a pixel becomes ${outside}; allowed is [0, 1]`);
         for (let i = 0; batch.targets && i < labels.length; i++) {

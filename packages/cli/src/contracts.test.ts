@@ -1,0 +1,169 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Plugin, PluginKind } from '@bulwark/core';
+import { contractOf, definitionContract, type ContractOptionsOf } from '@bulwark/core/testing';
+import { encodePng, writeIdx, writeNpz } from '@bulwark/datasets';
+import { builtinRegistry } from './registry.js';
+
+const plugins = builtinRegistry().list();
+const inner = { steps: 2 };
+const noSteps = { inner: { steps: -1 } };
+const folder = mkdtempSync(join(tmpdir(), 'bulwark-contracts-'));
+
+/**
+ * Every built-in plugin, with options that keep it quick. `definition` stands for plugins that are another one with fixed sizes, too
+ * large for a test: only their definition is checked here.
+ */
+const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptionsOf<K> | 'definition'>> } = {
+  objective: {
+    natural: {},
+    at: { options: { inner }, refused: [noSteps, { riceBookkeeping: 'yes' }] },
+    trades: { options: { inner }, refused: [{ beta: -1 }, { discrepancy: 'kll' }, noSteps] },
+    mart: { options: { inner }, refused: [{ beta: '1/2/3' }] },
+    st: { options: { inner }, detached: ['regularizer'], refused: [{ inner: { mode: 'training' } }] },
+    collaborative: { options: { inner }, refused: [{ passes: 'natural' }] },
+    'two-neighbours': {
+      options: { of: { use: 'mart', inner } },
+      refused: [{ of: 'matr' }, { of: { use: 'mart', betta: 1 } }, { combine: 'min' }],
+    },
+    rst: { options: { inner } },
+    'st-rst': { options: { inner }, detached: ['regularizer'] },
+    gairat: { options: { inner, burnIn: 0 }, refused: [{ burnIn: 2 }] },
+    'gair-rst': { options: { inner, burnIn: 0 } },
+    bat: { options: { inner, bridges: 2 }, refused: [{ bridges: 0 }] },
+    compose: {
+      options: { inner: { use: 'pgd', ...inner }, regularizer: 'js', classification: { use: 'boosted-cross-entropy' } },
+      refused: [
+        { inner: 'pdg' },
+        { inner: 'none' },
+        { regularizer: { use: 'kl', between: ['natural', 'collaborative'] } },
+      ],
+    },
+  },
+  'inner-optimizer': {
+    pgd: { options: { ...inner, goal: 'js' }, refused: [{ steps: 1.5 }, { goal: 'accuracy' }, { start: 'random' }] },
+    squeeze: { options: inner, refused: [{ stepSize: -1 }] },
+    none: {},
+  },
+  regularizer: {
+    kl: { refused: [{ between: ['natural'] }] },
+    'symmetric-kl': {},
+    js: {},
+    'js-reversed': {},
+    'squared-l2': {},
+    'weighted-kl': {},
+    squeeze: { options: { detachTarget: false } },
+  },
+  classification: { 'cross-entropy': { refused: [{ at: 3 }] }, 'boosted-cross-entropy': {} },
+  'weight-perturber': { awp: { refused: [{ gamma: -0.1 }] }, rwp: { options: { steps: 2 }, refused: [{ steps: 0 }] } },
+  data: {
+    'fashion-mnist-mini': {},
+    'fashion-mnist': { options: { folder: 'mnist', validation: 2 } },
+    mnist: { options: { folder: 'mnist', validation: 2 }, refused: [{ validation: -1 }] },
+    cifar10: { options: { folder: 'cifar10' } },
+    cifar100: { options: { folder: 'cifar100' } },
+    svhn: 'definition', // MATLAB files: read in packages/datasets, where there is one
+    'image-folder': { options: { folder: 'images', channels: 1 }, refused: [{ channels: 2 }] },
+    npz: { options: { train: 'train.npz', test: 'test.npz', classes: 3 }, refused: [{ classes: 1 }] },
+    pickle: 'definition', // the same source as npz over another reader
+    rst: {
+      options: {
+        labelled: { use: 'npz', train: 'train.npz', test: 'test.npz' },
+        unlabelled: { use: 'npz', train: 'test.npz' },
+        epochSize: 32,
+        // one common pool: works for batches of one, too
+        unlabelledFraction: -1,
+      },
+      refused: [{ unlabelledFraction: 1 }, { unlabelled: { use: 'nzp', train: 'x' } }],
+    },
+  },
+  augmentation: {
+    'random-crop': { refused: [{ padding: -1 }] },
+    'horizontal-flip': { refused: [{ probability: 2 }] },
+    cutout: { options: { size: 3 } },
+    mixup: { refused: [{ alpha: 0 }] },
+    cutmix: {},
+  },
+  model: {
+    'small-cnn': { options: { width: 4 }, refused: [{ width: 0 }] },
+    mlp: { options: { width: 8 } },
+    resnet18: { options: { width: 4, blocks: [1, 1] }, refused: [{ blocks: [] }] },
+    'preact-resnet18': { options: { width: 4, blocks: [1, 1] } },
+    'wide-resnet': { options: { depth: 10, width: 1 } },
+    vgg: { options: { depth: 11, width: 4 }, imageShape: [32, 32, 1], refused: [{ depth: 12 }] },
+    'wrn-34-5': 'definition',
+    'wrn-34-10': 'definition',
+    'wrn-28-10': 'definition',
+  },
+  attack: {
+    fgsm: {},
+    'i-fgsm': { options: { steps: 5 } },
+    'mi-fgsm': { options: { steps: 5 } },
+    pgd: { options: { steps: 8 }, refused: [{ steps: 0 }, { loss: 'cross' }] },
+    'cw-linf': { options: { steps: 8 } },
+    apgd: { options: { iterations: 8 } },
+    fab: { options: { iterations: 8 } },
+    'fab-t': { options: { iterations: 8 } },
+    deepfool: { options: { iterations: 10 } },
+    square: { options: { queries: 60 }, weak: true },
+    autoattack: { options: { version: 'custom', attacks: ['apgd-ce', 'square'], queries: 30 } },
+  },
+  optimizer: { sgd: { refused: [{ learningRate: 0 }, { momentum: 2 }] } },
+  schedule: {
+    constant: {},
+    step: { options: { milestones: [3, 6] }, refused: [{ milestones: [0] }] },
+    cosine: { options: { per: 'step' } },
+    piecewise: { options: { points: [{ from: 4, factor: 0.5 }] } },
+    cyclic: { refused: [{ peak: 1 }] },
+  },
+};
+
+const put = (name: string, bytes: Uint8Array) => {
+  mkdirSync(dirname(join(folder, name)), { recursive: true });
+  writeFileSync(join(folder, name), bytes);
+};
+
+/** Files of the size that a reader insists on, without their content: zeros. */
+const putZeros = (name: string, size: number) => {
+  put(name, new Uint8Array());
+  truncateSync(join(folder, name), size);
+};
+
+beforeAll(() => {
+  const pixels = (count: number, size: number) => Uint8Array.from({ length: count * size }, (_, i) => (7 * i) % 256);
+  for (const split of ['train', 't10k']) {
+    const labels = Uint8Array.from({ length: 12 }, (_, i) => i % 10);
+    put(`mnist/${split}-images-idx3-ubyte.gz`, gzipSync(writeIdx({ shape: [12, 28, 28], data: pixels(12, 784) })));
+    put(`mnist/${split}-labels-idx1-ubyte`, writeIdx({ shape: [12], data: labels }));
+  }
+  for (const name of [...Array.from({ length: 5 }, (_, i) => `data_batch_${i + 1}`), 'test_batch'])
+    putZeros(`cifar10/${name}.bin`, 10000 * 3073);
+  putZeros('cifar100/train.bin', 50000 * 3074);
+  putZeros('cifar100/test.bin', 10000 * 3074);
+  for (const [name, count] of [['train', 20] as const, ['test', 10] as const]) {
+    const label = { shape: [count], data: Uint8Array.from({ length: count }, (_, i) => i % 3) };
+    put(`${name}.npz`, writeNpz({ image: { shape: [count, 4, 4, 1], data: pixels(count, 16) }, label }));
+    for (const label of ['cat', 'dog'])
+      for (let i = 0; i < 6; i++) put(`images/${name}/${label}/${i}.png`, encodePng(pixels(1, 16), [4, 4, 1]));
+  }
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('the table has every built-in plugin, and no other', () => {
+  const known = plugins.map(({ kind, name }) => `${kind} ${name}`);
+  const listed = Object.entries(table).flatMap(([kind, row]) => Object.keys(row).map((name) => `${kind} ${name}`));
+  expect(listed.sort()).toEqual(known.sort());
+});
+
+describe.each(plugins.map((plugin) => [`${plugin.kind} ${plugin.name}`, plugin] as const))('%s', (_name, plugin) => {
+  const row = (table[plugin.kind] as Readonly<Record<string, object | 'definition'>>)[plugin.name]!;
+  const contract =
+    row === 'definition'
+      ? definitionContract(plugin).filter(({ name }) => name !== 'writes nothing into its options')
+      : contractOf(plugin as Plugin<'objective'>, { baseFolder: folder, plugins: plugins as Plugin[], ...row });
+  for (const { name, run } of contract) it(name, () => run());
+});
