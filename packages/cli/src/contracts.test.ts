@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Plugin, PluginKind } from '@bulwark/core';
-import { contractOf, definitionContract, type ContractOptionsOf } from '@bulwark/core/testing';
+import { useEngine, type Plugin, type PluginKind } from '@bulwark/core';
+import { contractOf, definitionContract, fixtureNetwork, type ContractOptionsOf } from '@bulwark/core/testing';
 import { encodePng, writeIdx, writeNpz } from '@bulwark/datasets';
+import { toLayersModel, writeLayersModel } from '@bulwark/models';
 import { builtinRegistry } from './registry.js';
 
 const plugins = builtinRegistry().list();
@@ -94,6 +95,7 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     'preact-resnet18': { options: { width: 4, blocks: [1, 1] } },
     'wide-resnet': { options: { depth: 10, width: 1 } },
     vgg: { options: { depth: 11, width: 4 }, imageShape: [32, 32, 1], refused: [{ depth: 12 }] },
+    'layers-model': { options: { path: 'layers/model.json' } },
     'wrn-34-5': 'definition',
     'wrn-34-10': 'definition',
     'wrn-28-10': 'definition',
@@ -132,7 +134,9 @@ const putZeros = (name: string, size: number) => {
   truncateSync(join(folder, name), size);
 };
 
-beforeAll(() => {
+beforeAll(async () => {
+  await useEngine('wasm');
+  await writeLayersModel(toLayersModel(fixtureNetwork()), join(folder, 'layers'));
   const pixels = (count: number, size: number) => Uint8Array.from({ length: count * size }, (_, i) => (7 * i) % 256);
   for (const split of ['train', 't10k']) {
     const labels = Uint8Array.from({ length: 12 }, (_, i) => i % 10);
