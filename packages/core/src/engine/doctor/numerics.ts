@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { startCpu } from '../cpu.js';
+import { batchNormTrain, conv2d, relu } from '../ops/index.js';
+
+/** Small integers, so that products and convolutions are exact in float32 and every right engine agrees to the bit. */
+function integers(shape: readonly number[], seed: number): tf.Tensor {
+  let state = seed;
+  const values = Float32Array.from({ length: tf.util.sizeFromShape([...shape]) }, () => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return ((state >>> 16) % 7) - 3;
+  });
+  return tf.tensor(values, [...shape]);
+}
+
+/** What the check computes: each value with a name and the difference that it may have from the reference. */
+const checks: Readonly<Record<string, { readonly within: number; readonly compute: () => tf.Tensor[] }>> = {
+  'matrix product': {
+    within: 0,
+    compute: () => [tf.matMul(integers([33, 65], 1) as tf.Tensor2D, integers([65, 17], 2) as tf.Tensor2D)],
+  },
+  'convolution and its gradients': {
+    within: 0,
+    compute: () =>
+      [1, 2].flatMap((stride) => {
+        const x = integers([2, 7, 6, 8], 3) as tf.Tensor4D;
+        const filter = integers([3, 3, 8, 16], 4) as tf.Tensor4D;
+        const through = (a: tf.Tensor, b: tf.Tensor): tf.Tensor4D =>
+          conv2d(a as tf.Tensor4D, b as tf.Tensor4D, { stride, padding: 1 });
+        const y = through(x, filter);
+        return [y, ...tf.grads(through)([x, filter], integers(y.shape, 5))];
+      }),
+  },
+  'BatchNorm and its gradients': {
+    within: 1e-4,
+    compute: () => {
+      const x = integers([4, 5, 5, 6], 6);
+      const through = (a: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor =>
+        batchNormTrain(a as tf.Tensor4D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-5).y;
+      const inputs = [x, integers([6], 7), integers([6], 8)] as const;
+      return [through(...inputs), ...tf.grads(through)([...inputs], integers(x.shape, 9))];
+    },
+  },
+  'ReLU and its gradient': {
+    within: 0,
+    compute: () => {
+      const x = integers([2, 131], 10);
+      return [relu(x), tf.grad((a) => relu(a))(x, integers([2, 131], 11))];
+    },
+  },
+  'log-softmax and its gradient': {
+    within: 1e-5,
+    compute: () => {
+      const x = tf.mul(integers([9, 10], 12), 20);
+      return [tf.logSoftmax(x), tf.grad((a) => tf.logSoftmax(a))(x, integers([9, 10], 13))];
+    },
+  },
+};
+
+async function valuesOn(backend: string, compute: () => tf.Tensor[]): Promise<number[][]> {
+  await (backend === 'cpu' ? startCpu() : tf.setBackend(backend));
+  tf.engine().startScope();
+  try {
+    return compute().map((tensor) => Array.from(tensor.dataSync()));
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+/**
+ * What an engine that is registered with TensorFlow.js computes differently from plain JavaScript, or undefined. The engine
+ * that was current before is so afterwards.
+ */
+export async function wrongNumbers(engine: string): Promise<string | undefined> {
+  const before = tf.getBackend();
+  try {
+    for (const [name, { within, compute }] of Object.entries(checks)) {
+      const expected = await valuesOn('cpu', compute);
+      const found = await valuesOn(engine, compute);
+      const difference = largest(expected, found);
+      if (!(difference <= within)) return `${name} is off by ${difference.toPrecision(3)}`;
+    }
+    return undefined;
+  } finally {
+    if (before) await tf.setBackend(before);
+  }
+}
+
+const largest = (expected: readonly number[][], found: readonly number[][]): number =>
+  expected.reduce(
+    (worst, values, which) =>
+      values.reduce((most, value, at) => {
+        const difference = Math.abs(value - (found[which]?.[at] ?? NaN));
+        return difference <= most ? most : difference;
+      }, worst),
+    0,
+  );

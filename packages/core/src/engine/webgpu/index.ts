@@ -1,0 +1,2 @@
+export { loadWebgpu } from './load.js';
+export type { WebgpuEngine, WebgpuLoad } from './load.js';
