@@ -19,6 +19,12 @@ export const runConfigSchema = z.strictObject({
     .enum(['auto', ...engineNames])
     .default('auto')
     .describe('which engine computes; auto takes the best that works'),
+  reducedPrecision: z
+    .boolean()
+    .default(false)
+    .describe(
+      'let the native engine compute products and convolutions in bfloat16: faster on some processors, less exact',
+    ),
   plugins: z.array(z.string()).default([]).describe('packages or relative paths with further plugins'),
   data: z
     .looseObject({

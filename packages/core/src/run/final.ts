@@ -15,6 +15,8 @@ export interface RunSummary {
   readonly name: string;
   readonly seed: number;
   readonly engine: string;
+  /** True if the engine computed products and convolutions in bfloat16. */
+  readonly reducedPrecision?: true;
   readonly epochs: number;
   /** Validation accuracy that chose the best checkpoint. */
   readonly selectedBy?: string;

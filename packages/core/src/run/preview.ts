@@ -68,7 +68,7 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[M
 /** Composes a run and makes a few of its steps, without a folder; nothing is written. */
 export async function previewRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CostPreview> {
   const { config, registry } = await checkRun(input, services);
-  const engine = await useEngine(config.engine);
+  const engine = await useEngine(config.engine, config);
   const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
   const { parts } = composed;
   const { model, data, optimizer } = parts;

@@ -63,7 +63,7 @@ export async function startRun(
 ): Promise<RunHandle> {
   const { baseFolder } = services;
   const { config, registry } = await checkRun(input, services);
-  const engine = await useEngine(config.engine);
+  const engine = await useEngine(config.engine, config);
   const composed = await compose(config, { registry, baseFolder, warn: services.warn });
   const frozen = {
     config: { ...config, engine: engine.name },
@@ -96,7 +96,7 @@ export async function resumeRun(
     const { baseFolder } = frozen;
     const input = services.change?.(frozen.config) ?? frozen.config;
     const { config, registry } = await checkRun(input, { ...services, baseFolder });
-    const engine = await useEngine(config.engine);
+    const engine = await useEngine(config.engine, config);
     const changed = services.change && {
       ...frozen,
       config: { ...frozen.config, ...onlyResumable(frozen.config, config) },
@@ -241,6 +241,7 @@ function assemble(options: {
           name: config.name,
           seed,
           engine: engine.name,
+          ...(config.reducedPrecision && engine.name === 'tensorflow' && { reducedPrecision: true }),
           epochs: config.epochs,
           ...(selectBest !== undefined && { selectedBy: selectBest }),
           split: set ? evaluation.final : 'none',
@@ -259,6 +260,7 @@ function assemble(options: {
       model.dispose();
       optimizer.dispose();
       average?.dispose();
+      parts.objective.dispose?.();
       lock.release();
     },
   };
