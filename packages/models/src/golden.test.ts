@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { crossEntropy, useEngine, type EngineName, type Network } from '@bulwark/core';
 import { goldenWeights, readModelGolden, type TinyGolden } from './golden.js';
-import { goldenNetwork } from './testing.js';
+import { goldenNetwork } from './golden-networks.js';
 import { loadWeights } from './weights/load.js';
 
 // BULWARK_ENGINE repeats these on another engine
@@ -14,7 +14,7 @@ const relative = (actual: ArrayLike<number>, expected: readonly number[]) =>
   largestDifference(actual, expected) / Math.max(...expected.map(Math.abs));
 
 function load(name: string): { network: Network; golden: TinyGolden; images: tf.Tensor4D; labels: tf.Tensor1D } {
-  const network = goldenNetwork(name);
+  const network = goldenNetwork(name.startsWith('fmnist') ? 'small-cnn' : name);
   loadWeights(network, goldenWeights(name));
   const golden = readModelGolden<TinyGolden>(name);
   const pixels = Float32Array.from(golden.images_uint8.data, (byte) => byte / 255);

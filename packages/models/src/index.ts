@@ -1,3 +1,12 @@
+export { goldenGraph, goldenNetwork } from './golden-networks.js';
+export {
+  goldenWeights,
+  proceduralPixels,
+  proceduralWeights,
+  readModelGolden,
+  type ProceduralGolden,
+  type TinyGolden,
+} from './golden.js';
 export { mlp } from './architectures/mlp.js';
 export type { InputNormalisation, Size } from './architectures/options.js';
 export { preActResnet, type PreActOptions } from './architectures/preact-resnet.js';
@@ -11,4 +20,5 @@ export { modelPlugins } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile } from './weights/read.js';
 export { encodeWeights, saveWeights } from './weights/save.js';
+export { stateDictEntries, type Entry, type Layout } from './weights/layout.js';
 export { toStateDict } from './weights/state-dict.js';

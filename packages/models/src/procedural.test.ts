@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { useEngine, type EngineName, type Network } from '@bulwark/core';
 import { proceduralPixels, proceduralWeights, readModelGolden, type ProceduralGolden } from './golden.js';
-import { goldenNetwork } from './testing.js';
+import { goldenNetwork } from './golden-networks.js';
 import { loadStateDict } from './weights/load.js';
 
 // BULWARK_ENGINE repeats these on another engine

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createRegistry, graphParameterCount, multiplyAccumulates } from '@bulwark/core';
 import { readModelGolden } from './golden.js';
 import { modelPlugins } from './plugins.js';
-import { goldenGraph } from './testing.js';
+import { goldenGraph } from './golden-networks.js';
 import { stateDictEntries } from './weights/layout.js';
 
 interface Counts {
@@ -65,6 +65,6 @@ describe('architectures', () => {
   });
 
   it('the network of the reference study has 24,058 parameters', () => {
-    expect(graphParameterCount(goldenGraph('fmnist-small-trades'))).toBe(24058);
+    expect(graphParameterCount(goldenGraph('small-cnn'))).toBe(24058);
   });
 });

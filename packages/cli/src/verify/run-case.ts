@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { caseFiles, caseName, pathOfCase, readCase } from './case-files.js';
+import { modelCases } from './model-cases.js';
 import { trainingCases } from './training-case.js';
 import type { CaseContext, CaseResult, CaseRunner, VerifyRow } from './types.js';
 import { unitCases } from './unit-cases.js';
 
 /** Every format of cases; the first runner that matches a file runs it. */
-export const caseRunners: readonly CaseRunner[] = [trainingCases, unitCases];
+export const caseRunners: readonly CaseRunner[] = [trainingCases, unitCases, modelCases];
 
 const failure = (reason: string): VerifyRow => ({
   quantity: '-',

@@ -7,7 +7,7 @@ import { classifierOfLayers, createNetwork, createRandom, useEngine, type Networ
 import { mlp } from '../architectures/mlp.js';
 import { smallCnn } from '../architectures/small-cnn.js';
 import { goldenWeights } from '../golden.js';
-import { goldenNetwork } from '../testing.js';
+import { goldenNetwork } from '../golden-networks.js';
 import { loadWeights } from '../weights/load.js';
 import { readLayersModel, writeLayersModel } from './files.js';
 import { toLayersModel } from './to-layers.js';
@@ -21,7 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const random = (seed: number) => createRandom(seed);
 const imagesOf = (network: Network) => random(3).uniform<tf.Rank.R4>([3, ...network.inputShape]);
 const golden = (name: string) => () => {
-  const network = goldenNetwork(name);
+  const network = goldenNetwork(name.startsWith('fmnist') ? 'small-cnn' : name);
   loadWeights(network, goldenWeights(name));
   return network;
 };

@@ -16,7 +16,7 @@ import {
 } from '@bulwark/core';
 import { mlp } from '../architectures/mlp.js';
 import { goldenWeights } from '../golden.js';
-import { goldenNetwork } from '../testing.js';
+import { goldenNetwork } from '../golden-networks.js';
 import { loadStateDict, loadWeights } from './load.js';
 import { encodeWeights, saveWeights } from './save.js';
 import { toStateDict } from './state-dict.js';
@@ -117,8 +117,11 @@ describe('weights', () => {
   });
 
   it('of the official code are written back as they were read, without the unused sub_block1', () => {
-    for (const name of ['wrn-10-1', 'fmnist-small-trades']) {
-      const network = goldenNetwork(name);
+    for (const [name, model] of [
+      ['wrn-10-1', 'wrn-10-1'],
+      ['fmnist-small-trades', 'small-cnn'],
+    ] as const) {
+      const network = goldenNetwork(model);
       loadWeights(network, goldenWeights(name));
       const ours = readSafetensors(encodeWeights(network)).tensors;
       const official = [...readSafetensors(readFileSync(goldenWeights(name))).tensors].filter(
