@@ -1,0 +1,90 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import type { RunConfig, RunSummary } from '@bulwark/core';
+import { temporaryFolder } from '../train/testing.js';
+import { render } from './formats.js';
+import { compareRuns } from './group.js';
+import { readRuns, type FinishedRun } from './read-runs.js';
+
+const run = (name: string, seed: number, accuracy: Record<string, number>, over: object = {}): FinishedRun => ({
+  path: `runs/${name}/seed-${seed}`,
+  config: { name, seed, objective: { use: name, beta: 6 }, ...over } as unknown as RunConfig,
+  summary: {
+    name,
+    seed,
+    split: 'test',
+    images: 1000,
+    best: { epoch: 2, value: 0.5, metric: 'pgd-20', accuracy },
+    last: { epoch: 3, accuracy: { clean: 0.9, 'pgd-20': 0.4 } },
+    gap: accuracy['pgd-20']! - 0.4,
+  } as unknown as RunSummary,
+});
+
+const runs = [
+  run('at', 1, { clean: 0.84, 'pgd-20': 0.5, 'pgd-100': 0.49, fgsm: 0.55 }),
+  run('at', 2, { clean: 0.85, 'pgd-20': 0.52, 'pgd-100': 0.5, fgsm: 0.57 }),
+  run('at', 3, { clean: 0.86, 'pgd-20': 0.51, 'pgd-100': 0.5, fgsm: 0.56 }),
+  run('st', 1, { clean: 0.83, 'pgd-20': 0.55, 'pgd-100': 0.54, fgsm: 0.6 }),
+];
+
+describe('a comparison of runs', () => {
+  it("takes the mean over seeds, with the interval of Student's t", () => {
+    const { rows, columns } = compareRuns(runs, 'best');
+    expect(columns).toEqual(['clean', 'fgsm', 'pgd-20', 'pgd-100', 'gap']);
+    expect(rows.map(({ method, seeds }) => [method, seeds])).toEqual([
+      ['at', [1, 2, 3]],
+      ['st', [1]],
+    ]);
+    const { mean, halfWidth } = rows[0]!.estimates['pgd-20']!;
+    expect(mean).toBeCloseTo(0.51, 12);
+    // standard deviation 0.01, t with 2 degrees of freedom 4.30265, three seeds
+    expect(halfWidth).toBeCloseTo((4.30265 * 0.01) / Math.sqrt(3), 6);
+    expect(rows[1]!.estimates['pgd-20']).toEqual({ mean: 0.55, values: [0.55] });
+    expect(rows[0]!.estimates['gap']!.mean).toBeCloseTo(0.11, 12);
+  });
+
+  it('can be made of the last checkpoints', () => {
+    const { rows, columns } = compareRuns(runs, 'last');
+    expect(columns).toEqual(['clean', 'pgd-20', 'gap']);
+    expect(rows[0]!.estimates['clean']!.mean).toBeCloseTo(0.9, 12);
+  });
+
+  it('tells groups of the same name apart by what differs in their configs', () => {
+    const other = [1, 2].map((seed) =>
+      run('at', seed, { clean: 0.8, 'pgd-20': 0.5 }, { objective: { use: 'at', beta: 8 } }),
+    );
+    const { rows } = compareRuns([...runs.slice(0, 3), ...other], 'best');
+    expect(rows.map(({ method }) => method)).toEqual(['at (objective.beta 6)', 'at (objective.beta 8)']);
+  });
+
+  it('refuses the same seed twice, and numbers from different images', () => {
+    const again = { ...runs[0]!, path: 'runs/copy' };
+    expect(() => compareRuns([...runs, again], 'best')).toThrow('are the same config with the same seed 1');
+    const fewer = { ...runs[1]!, summary: { ...runs[1]!.summary, images: 100 } };
+    expect(() => compareRuns([runs[0]!, fewer], 'best')).toThrow(
+      'was measured on 100 test images, runs/at/seed-1 on 1000',
+    );
+  });
+
+  it('is written as Markdown, CSV, LaTeX and JSON', () => {
+    const comparison = compareRuns(runs, 'best');
+    expect(render(comparison, 'markdown').split('\n').slice(0, 4)).toEqual([
+      '| Method | Seeds | Natural | FGSM | PGD-20 | PGD-100 | Best - last |',
+      '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
+      '| at | 3 | 85.00 ± 2.48 | 56.00 ± 2.48 | 51.00 ± 2.48 | 49.67 ± 1.43 | 11.00 ± 2.48 |',
+      '| st | 1 | 83.00 | 60.00 | 55.00 | 54.00 | 15.00 |',
+    ]);
+    expect(render(comparison, 'csv').split('\n')[0]).toBe('method,column,n,mean,half_width_95,seeds');
+    expect(render(comparison, 'csv')).toContain('st,fgsm,1,0.6,,1');
+    expect(render(comparison, 'latex')).toContain('  at & $85.00 \\pm 2.48$ & $56.00 \\pm 2.48$ &');
+    expect(JSON.parse(render(comparison, 'json'))).toMatchObject({ checkpoint: 'best', rows: [{ method: 'at' }, {}] });
+  });
+
+  it('names a folder that holds no run', () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'empty'));
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => readRuns([folder], () => undefined)).toThrow(`${folder} is not a run folder and holds none`);
+  });
+});

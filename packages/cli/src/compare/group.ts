@@ -1,0 +1,110 @@
+import { BulwarkError, digestOf } from '@bulwark/core';
+import type { FinishedRun } from './read-runs.js';
+import { estimate, type Estimate } from './student-t.js';
+
+/** Runs of one config with several seeds, as one row. */
+export interface Row {
+  readonly method: string;
+  readonly seeds: readonly number[];
+  readonly runs: readonly string[];
+  /** By column; accuracies in [0, 1]. */
+  readonly estimates: Readonly<Record<string, Estimate>>;
+}
+
+export interface Comparison {
+  readonly checkpoint: 'best' | 'last';
+  readonly split: string;
+  readonly images: number | undefined;
+  /** Labels of accuracies in the order of the paper's Table 1, then `gap`, if the runs have one. */
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** Says how a run is called or looked after, not what it computes. */
+const aside = ['seed', 'name', '$schema', 'extends', 'guard', 'checkpoint'];
+const computes = ({ config }: FinishedRun) =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => !aside.includes(key)));
+
+/** Natural, FGSM, PGD with few steps before many, C&W, AutoAttack; the rest behind them. */
+const order = [/^clean$/, /^fgsm/, /^pgd/, /^cw/, /^(autoattack|aa)/];
+const rank = (label: string) => order.findIndex((pattern) => pattern.test(label)) + 1 || order.length + 1;
+const inTableOrder = (labels: readonly string[]) =>
+  labels.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b, 'en', { numeric: true }));
+
+/** Values of a config by dotted path. */
+function leaves(value: unknown, path = ''): [string, string][] {
+  if (typeof value !== 'object' || value === null) return [[path, String(value)]];
+  return Object.entries(value).flatMap(([key, part]) => leaves(part, path ? `${path}.${key}` : key));
+}
+
+/** Names for groups: the runs' own; where two groups share it, with what tells their configs apart. */
+function methodNames(groups: readonly (readonly FinishedRun[])[]): string[] {
+  const plain = groups.map((runs) => {
+    const names = new Set(runs.map(({ config }) => config.name));
+    return names.size === 1 ? [...names][0]! : runs[0]!.config.objective.use;
+  });
+  const facts = groups.map((runs) => new Map(leaves(computes(runs[0]!))));
+  return plain.map((name, i) => {
+    const same = facts.filter((_, other) => plain[other] === name);
+    const differs = [...facts[i]!].filter(([path, value]) => same.some((other) => other.get(path) !== value));
+    return differs.length === 0 ? name : `${name} (${differs.map(([path, value]) => `${path} ${value}`).join(', ')})`;
+  });
+}
+
+function checkSeeds(runs: readonly FinishedRun[]): void {
+  for (const { path, config } of runs) {
+    const twin = runs.find((other) => other.path !== path && other.config.seed === config.seed);
+    if (twin)
+      throw new BulwarkError(
+        'USAGE',
+        `${path} and ${twin.path} are the same config with the same seed ${config.seed}`,
+        {
+          cure: 'leave one out: a repeated run is no second sample',
+        },
+      );
+  }
+}
+
+function checkComparable(runs: readonly FinishedRun[]): void {
+  const [first] = runs;
+  for (const { path, summary } of runs)
+    if (summary.split !== first!.summary.split || summary.images !== first!.summary.images)
+      throw new BulwarkError(
+        'USAGE',
+        `${path} was measured on ${summary.images} ${summary.split} images, ${first!.path} on ${first!.summary.images} ${first!.summary.split} images`,
+        { cure: 'compare runs with the same evaluation.final and evaluation.examples' },
+      );
+}
+
+/** Groups runs by what they compute, seeds aside, and takes means over the seeds. */
+export function compareRuns(runs: readonly FinishedRun[], checkpoint: 'best' | 'last'): Comparison {
+  checkComparable(runs);
+  const byConfig = new Map<string, FinishedRun[]>();
+  for (const run of runs) {
+    const key = digestOf(computes(run));
+    byConfig.set(key, [...(byConfig.get(key) ?? []), run]);
+  }
+  const groups = [...byConfig.values()];
+  groups.forEach(checkSeeds);
+  const names = methodNames(groups);
+  const accuracyOf = ({ summary }: FinishedRun) => (summary[checkpoint] ?? summary.last).accuracy ?? {};
+  const labels = inTableOrder([...new Set(runs.flatMap((run) => Object.keys(accuracyOf(run))))]);
+  const rows = groups.map((members, i) => {
+    const column = (label: string, value: (run: FinishedRun) => number | undefined) => {
+      const values = members.map(value);
+      return values.every((v) => v !== undefined) ? [[label, estimate(values)] as const] : [];
+    };
+    return {
+      method: names[i]!,
+      seeds: members.map(({ config }) => config.seed),
+      runs: members.map(({ path }) => path),
+      estimates: Object.fromEntries([
+        ...labels.flatMap((label) => column(label, (run) => accuracyOf(run)[label])),
+        ...column('gap', ({ summary }) => summary.gap),
+      ]),
+    };
+  });
+  const columns = rows.some(({ estimates }) => 'gap' in estimates) ? [...labels, 'gap'] : labels;
+  const { split, images } = runs[0]!.summary;
+  return { checkpoint, split, images, columns, rows };
+}
