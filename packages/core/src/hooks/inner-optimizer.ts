@@ -45,6 +45,8 @@ export interface Crafted {
 export interface InnerOptimizer {
   /** The roles of the points it makes. */
   readonly produces: readonly Role[];
+  /** Of these, the points that leave the ball or the pixel range on purpose (HAT's helper); all others keep to both. */
+  readonly beyond?: readonly Role[];
   /**
    * Makes the neighbours. Runs off the tape, leaves parameters untouched; running statistics change only if the method
    * says so (attack in `train` mode). The caller disposes the result.

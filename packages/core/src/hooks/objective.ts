@@ -41,6 +41,8 @@ export interface Objective {
   readonly passesAfter?: readonly Role[];
   /** What the method carries from step to step, if anything, so that checkpoints hold it. */
   readonly state?: HookState;
+  /** Frees what the method owns (a helper model, for example) when its run ends. */
+  dispose?(): void;
 }
 
 /** State of a hook for checkpoints: tensors by name, and plain JSON. The hook keeps ownership of what it saves. */

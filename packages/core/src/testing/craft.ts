@@ -74,7 +74,9 @@ export function craftChecks(
                 point !== undefined,
                 () => `it produces ${role}, but crafts only ${Object.keys(crafted.points).join(', ')}`,
               );
-              promiseInBall(point!, { what: `the ${role} point`, images: batch.images, threat });
+              const what = `the ${role} point`;
+              if (inner.beyond?.includes(role)) promiseTensor(point!, { what, shape: batch.images.shape });
+              else promiseInBall(point!, { what, images: batch.images, threat });
             }
             promise(!inner.produces.includes('natural'), () => 'natural is the image itself, and cannot be crafted');
             for (const [name, fact] of Object.entries(crafted.facts ?? {}))

@@ -20,6 +20,7 @@ export {
   type TestFramework,
 } from './describe.js';
 export { craftContext, fixtureBatch, fixtureNetwork, makePlugin, type ContractOptions } from './fixture.js';
+export { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from './golden.js';
 export { innerOptimizerContract, type InnerOptimizerContractOptions } from './inner-optimizer.js';
 export { modelContract } from './model.js';
 export { objectiveContract, session, type ObjectiveContractOptions, type Session } from './objective.js';

@@ -75,6 +75,7 @@ export function session(
       disposeBatch(batch);
       model.dispose();
       optimizer.dispose();
+      objective.dispose?.();
     },
   };
 }
