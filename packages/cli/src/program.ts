@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { compareCommand } from './commands/compare.js';
 import { dataCommand } from './commands/data.js';
 import { demoCommand } from './commands/demo.js';
 import { engineCommand } from './commands/engine.js';
+import { evaluateCommand } from './commands/evaluate.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
@@ -23,6 +25,8 @@ export function program(): Command {
     demoCommand(),
     initCommand(),
     trainCommand(),
+    compareCommand(),
+    evaluateCommand(),
     pluginsCommand(),
     schemaCommand(),
     engineCommand(),

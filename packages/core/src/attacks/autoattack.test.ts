@@ -15,7 +15,12 @@ interface Block {
   version: AutoAttackOptions['version'];
   attacks: AutoAttackPart[] | null;
   bs: number;
-  runs: { seed: number; dtype: string; clean: string; stages: { attack: string; robust: string; batch_sizes?: number[] }[] }[];
+  runs: {
+    seed: number;
+    dtype: string;
+    clean: string;
+    stages: { attack: string; robust: string; batch_sizes?: number[] }[];
+  }[];
   stable: Record<string, string>;
 }
 const images = toyImages();
@@ -59,7 +64,10 @@ function expectAgreement(block: Block, result: Awaited<ReturnType<typeof evaluat
   for (const { attack, robust } of block.runs[0]!.stages) {
     const flags = ours[attack]!;
     const stable = [...block.stable[attack]!];
-    expect({ attack, unequal: stable.filter((flag, i) => flag === '1' && flags[i] !== robust[i]).length }).toEqual({ attack, unequal: 0 });
+    expect({ attack, unequal: stable.filter((flag, i) => flag === '1' && flags[i] !== robust[i]).length }).toEqual({
+      attack,
+      unequal: 0,
+    });
     const count = (text: string) => [...text].filter((flag) => flag === '1').length;
     expect(Math.abs(count(flags) - count(robust))).toBeLessThanOrEqual(slack);
   }
@@ -71,20 +79,30 @@ const title = ({ norm, eps, version, bs }: Block) => `${version}, ${norm} ${eps.
 
 describe('AutoAttack, flag by flag as the official code', () => {
   it.each(standard.map((block) => [title(block), block] as const))('%s', async (_title, block) => {
-    const t=performance.now();
+    const t = performance.now();
     const result = await run(block, model, {});
-    console.log(title(block), performance.now()-t, result.attacks.map(a=>[a.label,a.attacked,a.seconds.toFixed(1)].join(' ')).join('; '));
+    console.log(
+      title(block),
+      performance.now() - t,
+      result.attacks.map((a) => [a.label, a.attacked, a.seconds.toFixed(1)].join(' ')).join('; '),
+    );
     expectAgreement(block, result);
     const accuracies = result.attacks.map(({ accuracy }) => accuracy);
     accuracies.forEach((accuracy) => expect(result.worst.accuracy).toBeLessThanOrEqual(accuracy));
   });
   it.each(other.map((block) => [title(block), block] as const))('%s', async (_title, block) => {
-    const t=performance.now();
+    const t = performance.now();
     const parts = block.attacks ? { attacks: block.attacks, restarts: 1, queries: 1000 } : {};
     const eot = block.version === 'rand' ? { eot: 2 } : {};
     const result = await run(block, model, { ...parts, ...eot });
-    console.log(title(block), performance.now()-t, result.attacks.map(a=>[a.label,a.attacked,a.seconds.toFixed(1)].join(' ')).join('; '));
+    console.log(
+      title(block),
+      performance.now() - t,
+      result.attacks.map((a) => [a.label, a.attacked, a.seconds.toFixed(1)].join(' ')).join('; '),
+    );
     expectAgreement(block, result, block.norm === 'L1' ? 4 : 2);
   });
 });
-void tf; void takeExamples; void misclassified;
+void tf;
+void takeExamples;
+void misclassified;

@@ -90,7 +90,10 @@ async function cascade(
 export function autoAttack(options: AutoAttackOptions, norm: NormName): Attack {
   const stages = stagesOf(options, norm);
   return {
-    label: options.version === 'custom' ? `autoattack-custom(${stages.map(({ label }) => label).join('+')})` : `autoattack-${options.version}`,
+    label:
+      options.version === 'custom'
+        ? `autoattack-custom(${stages.map(({ label }) => label).join('+')})`
+        : `autoattack-${options.version}`,
     settings: { ...options },
     stages,
     run: (images, labels, context) => cascade(stages, { images, labels }, context),
@@ -102,10 +105,15 @@ export const autoAttackPlugin = defineAttack({
   summary: 'AutoAttack: an ensemble without parameters to tune; the figure that papers compare.',
   cite: 'Croce and Hein, 2020; arXiv:2003.01690; l1: Croce and Hein, 2021; arXiv:2103.01208',
   options: {
-    version: z.enum(autoAttackVersions).default('standard').describe('standard, plus, rand (randomised models) or custom'),
+    version: z
+      .enum(autoAttackVersions)
+      .default('standard')
+      .describe('standard, plus, rand (randomised models) or custom'),
     attacks: z.array(z.enum(autoAttackParts)).min(1).optional().describe('Parts of the custom version, in order'),
     queries: integer({ min: 1 }).default(5000).describe('Queries of square'),
-    restarts: integer({ min: 1 }).optional().describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),
+    restarts: integer({ min: 1 })
+      .optional()
+      .describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),
     eot: integer({ min: 1 }).optional().describe('Gradients averaged per iteration; default 20 in rand, else 1'),
   },
   create(options, services) {

@@ -25,10 +25,18 @@ export function lossGradient(model: Classifier, points: tf.Tensor4D, loss: Logit
   });
 }
 
-/** Reads a tensor's values and disposes it. */
+/** How long a computation may keep signals, timers and the terminal waiting, in milliseconds. */
+const patience = 200;
+let lastBreath = 0;
+
+/** Reads a tensor's values and disposes it. Now and then lets the event loop have its turn, so that Ctrl-C is heard. */
 export async function take(tensor: tf.Tensor): Promise<Float32Array> {
   const values = await tensor.data();
   tensor.dispose();
+  if (performance.now() - lastBreath > patience) {
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    lastBreath = performance.now();
+  }
   return values as Float32Array;
 }
 

@@ -11,7 +11,15 @@ import { pgd } from './pgd.js';
 import { squarePlugin } from './square/plugin.js';
 
 export { attackStep, gradientLoop, inputGradient, type GradientLoop, type PointLoss } from './loop.js';
-export { autoAttack, autoAttackParts, autoAttackVersions, type AutoAttackOptions, type AutoAttackPart } from './autoattack.js';
+export {
+  autoAttack,
+  autoAttackParts,
+  autoAttackVersions,
+  type AutoAttackOptions,
+  type AutoAttackPart,
+} from './autoattack.js';
+export { probeTrust } from './probes.js';
+export { spread, tierNames, tiers, type Tier, type TierName } from './tiers.js';
 export { attackLossNames, type AttackLossName } from './attack-loss.js';
 
 /** Every attack that comes with core. */

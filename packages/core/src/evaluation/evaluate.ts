@@ -73,9 +73,17 @@ function checkRequest({ model, data, threat, attacks, batchSize = 250 }: Evaluat
   const unlabelled = data.labels.findIndex((label) => label < 0);
   if (unlabelled >= 0) fail('BATCH_INVALID', `example ${unlabelled} has no label`, 'evaluate labelled images');
   if (data.shape.join() !== model.inputShape.join())
-    fail('BATCH_INVALID', `images are ${data.shape.join('x')}, the model takes ${model.inputShape.join('x')}`, 'use the data that the model was made for');
+    fail(
+      'BATCH_INVALID',
+      `images are ${data.shape.join('x')}, the model takes ${model.inputShape.join('x')}`,
+      'use the data that the model was made for',
+    );
   if (!(threat.epsilon >= 0 && Number.isFinite(threat.epsilon)))
-    fail('CONFIG_INVALID', `epsilon is ${threat.epsilon}; allowed are finite numbers from 0`, 'for images in [0, 1], 8/255 is usual in linf');
+    fail(
+      'CONFIG_INVALID',
+      `epsilon is ${threat.epsilon}; allowed are finite numbers from 0`,
+      'for images in [0, 1], 8/255 is usual in linf',
+    );
   if (!Number.isInteger(batchSize) || batchSize < 1)
     fail('CONFIG_INVALID', `batchSize is ${batchSize}; allowed are integers from 1`, 'use 250');
   if (attacks.length === 0) fail('CONFIG_INVALID', 'the list of attacks is empty', 'name at least one attack');
@@ -168,7 +176,8 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
         model,
         threat,
         random: randomFor(`evaluation/${keys[s]}/${indices[0]}`),
-        progress: report,
+        // the end of a batch is reported below, when its outcome is known
+        progress: (share) => (share < 1 ? report(share) : interrupt()),
         observe: ({ kind, perExample }) => {
           if (kind === 'zero-gradient') zeroGradients += Array.from(perExample ?? []).filter((flag) => flag > 0).length;
         },

@@ -17,5 +17,10 @@ export async function fingerprintModel(model: Classifier): Promise<string> {
 /** Identifies images and labels, in order. */
 export function fingerprintData(data: ImageSet): string {
   const labels = new Uint8Array(data.labels.buffer, data.labels.byteOffset, data.labels.byteLength);
-  return createHash('sha256').update(data.shape.join('x')).update(data.images).update(labels).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update(data.shape.join('x'))
+    .update(data.images)
+    .update(labels)
+    .digest('hex')
+    .slice(0, 32);
 }

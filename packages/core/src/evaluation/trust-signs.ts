@@ -44,13 +44,16 @@ export function isRandomised(
   classes: number,
 ): string | undefined {
   const counts = outputs.map((output) => correctCount(output, labels, classes));
-  if (counts.some((count) => count !== counts[0])) return `correct predictions in repeated passes: ${counts.join(', ')}`;
+  if (counts.some((count) => count !== counts[0]))
+    return `correct predictions in repeated passes: ${counts.join(', ')}`;
   const rows = outputs.map((output) => normalised(output, classes));
   let distance = 0;
   rows.forEach((a, i) =>
     rows.slice(i + 1).forEach((b) => (distance = Math.max(distance, largestRowDistance(a, b, classes)))),
   );
-  return distance > sameOutput ? `normalised outputs of repeated passes are ${distance.toExponential(1)} apart` : undefined;
+  return distance > sameOutput
+    ? `normalised outputs of repeated passes are ${distance.toExponential(1)} apart`
+    : undefined;
 }
 
 /** Whether every row looks like probabilities: in [0, 1], summing to 1. */

@@ -8,31 +8,38 @@ import { callsGradients, isRandomised, looksLikeProbabilities } from './trust-si
 /** What each finding means and what to do: one place for the texts, shown in reports and in the guide. */
 export const trustTexts = {
   'randomised-output': {
-    meaning: 'The model answers differently to the same input, so single gradients and single answers mislead every attack.',
+    meaning:
+      'The model answers differently to the same input, so single gradients and single answers mislead every attack.',
     cure: 'evaluate with the rand version of autoattack (gradients averaged over 20 passes), or make the model deterministic',
   },
   'softmax-output': {
-    meaning: 'The model seems to return probabilities. Cross-entropy saturates on them and gradients vanish; robustness looks higher than it is.',
+    meaning:
+      'The model seems to return probabilities. Cross-entropy saturates on them and gradients vanish; robustness looks higher than it is.',
     cure: 'return logits: remove the softmax at the end of the model',
   },
   'dynamic-behaviour': {
-    meaning: 'The model computes gradients while it classifies. Attacks differentiate through one answer only and miss such a defence.',
+    meaning:
+      'The model computes gradients while it classifies. Attacks differentiate through one answer only and miss such a defence.',
     cure: 'evaluate with an adaptive attack made for this defence; the figures here are upper bounds',
   },
   'too-few-classes': {
-    meaning: 'DLR losses and the usual number of targets need more classes than the model has, so the ensemble is weaker or cannot run.',
+    meaning:
+      'DLR losses and the usual number of targets need more classes than the model has, so the ensemble is weaker or cannot run.',
     cure: 'use the custom version of autoattack with apgd-ce, fab and square, or fewer targets',
   },
   'zero-gradient': {
-    meaning: 'The gradient of the loss is exactly zero at the start, so white-box attacks do not move: the sign of gradient masking.',
+    meaning:
+      'The gradient of the loss is exactly zero at the start, so white-box attacks do not move: the sign of gradient masking.',
     cure: 'look for saturation, rounding or non-differentiable steps in the model; trust only attacks without gradients (square)',
   },
   'square-better': {
-    meaning: 'A random search found more than the attacks with gradients: gradients mislead, which is gradient masking.',
+    meaning:
+      'A random search found more than the attacks with gradients: gradients mislead, which is gradient masking.',
     cure: 'treat the white-box figures as upper bounds; run square with more queries and an adaptive attack',
   },
   'pgd-gap': {
-    meaning: 'PGD leaves many more examples standing than AutoAttack: the model makes the cross-entropy attack fail without being robust.',
+    meaning:
+      'PGD leaves many more examples standing than AutoAttack: the model makes the cross-entropy attack fail without being robust.',
     cure: 'report the AutoAttack figure; for choosing checkpoints prefer the margin loss (cw-linf) or apgd-t',
   },
   'attack-cheated': {
@@ -40,7 +47,8 @@ export const trustTexts = {
     cure: 'repair the attack: project its points with the threat model before it returns them',
   },
   'not-zero-at-large-epsilon': {
-    meaning: 'Accuracy does not fall to chance although the ball contains every image: the attack fails, not the adversary.',
+    meaning:
+      'Accuracy does not fall to chance although the ball contains every image: the attack fails, not the adversary.',
     cure: 'the figures are upper bounds; look for gradient masking and evaluate with square and an adaptive attack',
   },
   'more-steps-worse': {
@@ -58,14 +66,16 @@ const repetitions = 5;
 
 const usesDlr = ({ label, settings }: Attack) => String(settings?.['loss'] ?? label).includes('dlr');
 const targetsOf = ({ settings }: Attack) => Number(settings?.['targets'] ?? 0);
-const isTargeted = ({ settings }: Attack) => settings?.['loss'] === 'dlr-targeted' || (settings?.['loss'] === undefined && Number(settings?.['targets'] ?? 0) > 0);
+const isTargeted = ({ settings }: Attack) =>
+  settings?.['loss'] === 'dlr-targeted' || (settings?.['loss'] === undefined && Number(settings?.['targets'] ?? 0) > 0);
 
 /** Too few classes for what is asked, as AutoAttack warns; undefined where all is well. */
 export function tooFewClasses(classes: number, attacks: readonly Attack[]): string | undefined {
   const dlr = attacks.filter(usesDlr);
   const many = attacks.filter((attack) => isTargeted(attack) && targetsOf(attack) + 1 > classes);
   if (dlr.length > 0 && classes <= 3) return `${dlr[0]!.label} on a model with ${classes} classes`;
-  if (many.length > 0) return `${many[0]!.label} asks for ${targetsOf(many[0]!)} targets; the model has ${classes} classes`;
+  if (many.length > 0)
+    return `${many[0]!.label} asks for ${targetsOf(many[0]!)} targets; the model has ${classes} classes`;
   return undefined;
 }
 
@@ -126,10 +136,15 @@ export function checkOutcome(
   const done = entries.filter((entry) => entry.done);
   for (const ensemble of new Set(done.flatMap((entry) => (entry.ensemble === undefined ? [] : [entry.ensemble])))) {
     const stages = done.filter((entry) => entry.ensemble === ensemble);
-    const accuracies = Object.fromEntries(stages.map(({ label, accuracy }) => [label.startsWith('square') ? 'square' : label, accuracy]));
+    const accuracies = Object.fromEntries(
+      stages.map(({ label, accuracy }) => [label.startsWith('square') ? 'square' : label, accuracy]),
+    );
     if (squareIsBetter({ clean, ...accuracies }))
       findings.push(
-        trustFinding('square-better', `${ensemble}: square left ${percent(accuracies['square']!)}, the attacks with gradients more`),
+        trustFinding(
+          'square-better',
+          `${ensemble}: square left ${percent(accuracies['square']!)}, the attacks with gradients more`,
+        ),
       );
     const worst = Math.min(...stages.map(({ accuracy }) => accuracy));
     for (const { label, accuracy } of done)

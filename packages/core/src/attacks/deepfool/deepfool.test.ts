@@ -52,7 +52,10 @@ describe('DeepFool', () => {
     const { steps, classes, l2 } = await run({ variant: 'lts4', norm: 'l2' });
     expect(steps).toEqual(lts4.per_example.map(({ loops }) => loops));
     expect(classes).toEqual(lts4.per_example.map(({ end_label }) => end_label));
-    expectNear(l2, lts4.per_example.map((example) => example.l2));
+    expectNear(
+      l2,
+      lts4.per_example.map((example) => example.l2),
+    );
   });
   it.each(foolbox.map((golden) => [golden.name, golden] as const))('repeats %s', async (name, golden) => {
     const { classes, l2, linf } = await run({ variant: 'foolbox', norm: name === 'foolbox_l2' ? 'l2' : 'linf' });

@@ -12,7 +12,10 @@ export const deepFoolPlugin = defineAttack({
   summary: 'DeepFool: steps to the nearest linearised class boundary; finds small perturbations fast.',
   cite: 'Moosavi-Dezfooli et al., 2016, Algorithm 2; arXiv:1511.04599',
   options: {
-    variant: z.enum(deepFoolVariants).default('foolbox').describe("foolbox: inside the pixel range; lts4: the authors' code"),
+    variant: z
+      .enum(deepFoolVariants)
+      .default('foolbox')
+      .describe("foolbox: inside the pixel range; lts4: the authors' code"),
     iterations: integer({ min: 1 }).default(50).describe('Steps at most'),
     overshoot: number({ min: 0 }).default(0.02).describe('Share by which the perturbation is lengthened'),
     candidates: integer({ min: 2 }).default(10).describe('How many of the most likely classes are considered'),
@@ -31,7 +34,8 @@ export const deepFoolPlugin = defineAttack({
       const lengths = tf.tidy(() => threat.norm.measure(tf.sub(points, images)));
       const candidates = tf.tidy(() => choose(tf.lessEqual(lengths, threat.epsilon), points, images));
       points.dispose();
-      observe?.({ kind: 'minimum-norm', perExample: await take(lengths) });
+      const perExample = await take(lengths);
+      observe?.({ kind: 'minimum-norm', perExample });
       return candidates;
     },
   }),

@@ -39,7 +39,11 @@ interface Walker {
 }
 
 /** Distance to a linearised boundary and the way there. */
-function pathTo(value: number, w: Float32Array, { norm, variant }: DeepFoolRun): { distance: number; direction: Float64Array } {
+function pathTo(
+  value: number,
+  w: Float32Array,
+  { norm, variant }: DeepFoolRun,
+): { distance: number; direction: Float64Array } {
   const guard = variant === 'foolbox' ? 1e-8 : 0;
   if (norm === 'linf') {
     const dual = w.reduce((sum, g) => sum + Math.abs(g), 0);

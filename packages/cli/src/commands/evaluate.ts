@@ -1,0 +1,139 @@
+import { join, resolve } from 'node:path';
+import {
+  BulwarkError,
+  checkSpec,
+  countOf,
+  evaluate,
+  loadEvaluation,
+  probeTrust,
+  saveEvaluation,
+  spread,
+  subset,
+  threatOf,
+  tierNames,
+  tiers,
+  type Attack,
+  type PluginSpec,
+  type TierName,
+} from '@bulwark/core';
+import { Command, Option } from 'commander';
+import { parseAttacks } from '../evaluate/attack-specs.js';
+import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
+import { evaluationReport } from '../evaluate/report.js';
+import { evaluationProgress } from '../evaluate/show-progress.js';
+import { builtinRegistry } from '../registry.js';
+import { onInterrupt } from '../terminal/interrupt.js';
+import { createOutput } from '../terminal/output.js';
+
+interface Flags extends TargetFlags {
+  readonly attacks?: string[];
+  readonly tier?: TierName;
+  readonly images?: string;
+  readonly batch: string;
+  readonly seed: string;
+  readonly out?: string;
+  readonly fresh?: boolean;
+  readonly probes: boolean;
+  readonly json?: boolean;
+}
+
+const integerFlag = (name: string, text: string, min: number): number => {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= min) return value;
+  throw new BulwarkError('USAGE', `--${name} is ${text}`, { cure: `give an integer of at least ${min}` });
+};
+
+/** Attacks, images and tier of the result: from --attacks, else from --tier. */
+function plan(flags: Flags): { tier: TierName | 'custom'; specs: readonly PluginSpec[]; images?: number } {
+  const images = flags.images === undefined ? undefined : integerFlag('images', flags.images, 1);
+  if (flags.attacks) {
+    if (flags.tier)
+      throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { cure: 'give one of them' });
+    return { tier: 'custom', specs: parseAttacks(flags.attacks), images };
+  }
+  const tier = flags.tier ?? 'quick';
+  return { tier, specs: tiers[tier].attacks, images: images ?? tiers[tier].images };
+}
+
+const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
+  specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));
+
+async function run(path: string, flags: Flags): Promise<void> {
+  const output = createOutput(flags);
+  const { tier, specs, images } = plan(flags);
+  const batchSize = integerFlag('batch', flags.batch, 1);
+  const seed = integerFlag('seed', flags.seed, 0);
+  const warn = (text: string) => output.warn(text);
+  const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
+  const { model, data, config, engine, what } = target;
+  const threat = threatOf(config);
+  const attacks = attacksOf(specs, target);
+  const { test } = data;
+  const set = subset(test, spread(countOf(test), images ?? countOf(test)));
+  const file = resolve(
+    flags.out ?? join(target.folder, `${tier}-${threat.norm.name}-${threat.epsilon.toFixed(4)}.json`),
+  );
+  const previous = flags.fresh ? undefined : await loadEvaluation(file);
+  output.line(`${model.name}, ${what}, engine ${engine.name}`);
+  output.line(
+    `${countOf(set)} of ${countOf(test)} test images of ${data.name}, ${threat.norm.name} epsilon ${threat.epsilon.toFixed(5)}`,
+  );
+  if (previous) output.line(`continuing ${file}`);
+  const progress = evaluationProgress(output);
+  const interrupt = onInterrupt(output);
+  try {
+    const probes = () => probeTrust({ model, data: set, threat, seed });
+    const result = await evaluate({
+      ...{ model, data: set, attacks, threat, batchSize, seed, tier, previous },
+      save: (state) => saveEvaluation(file, state),
+      progress: progress.report,
+      signal: interrupt.signal,
+      ...(flags.probes && tier !== 'quick' && { probes }),
+    });
+    progress.clear();
+    const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
+    for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
+    output.line(`\nwritten to ${file}`);
+    output.result({ file, ...result });
+  } finally {
+    progress.clear();
+    interrupt.release();
+    model.dispose();
+  }
+}
+
+const examples = `
+Examples:
+  bulwark evaluate runs/st-awp
+  bulwark evaluate runs/st-awp --tier full
+  bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
+  bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
+  bulwark evaluate runs/st-awp --attacks apgd:loss=dlr --norm l2 --epsilon 0.5 --images 1000
+An evaluation that was interrupted goes on when the same command is given again.`;
+
+/** `bulwark evaluate <run | weights>`. */
+export function evaluateCommand(): Command {
+  return new Command('evaluate')
+    .description('attack a trained model and report its robust accuracy')
+    .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
+    .option('--attacks <specs...>', 'attacks with options: pgd:steps=50, autoattack, ...; worst case over all')
+    .addOption(
+      new Option('--tier <name>', 'how much effort instead of --attacks (default: quick)').choices([...tierNames]),
+    )
+    .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')
+    .option('--config <file>', 'config with model, data and threat of a weights file')
+    .option('--model <name>', 'model of a weights file, without a config')
+    .option('--data <name>', 'data set for a weights file, without a config')
+    .option('--norm <name>', 'linf, l2 or l1 instead of the norm of the run')
+    .option('--epsilon <radius>', 'radius instead of that of the run, for example 8/255')
+    .option('--images <n>', 'number of test images, spread over the test set')
+    .option('--batch <n>', 'images per batch', '250')
+    .option('--seed <n>', 'seed of the attack noise', '0')
+    .option('--engine <name>', 'engine instead of that of the run')
+    .option('--out <file>', 'result file (default: in the run folder under evaluation/)')
+    .option('--fresh', 'begin again instead of continuing the result file')
+    .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
+    .option('--json', 'print the result as JSON and nothing else')
+    .addHelpText('after', examples)
+    .action((path: string, flags: Flags) => run(path, flags));
+}

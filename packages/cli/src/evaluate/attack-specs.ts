@@ -1,0 +1,32 @@
+import { BulwarkError, type PluginSpec } from '@bulwark/core';
+
+const value = (text: string): unknown => {
+  if (/^-?\d+(\.\d+)?(e-?\d+)?$/i.test(text)) return Number(text);
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text.includes('+') ? text.split('+') : text;
+};
+
+/**
+ * Attacks as written on the command line: a name, then options after colons; lists with `+`.
+ * `pgd:steps=50:stepSize=1/255`, `autoattack:version=custom:attacks=apgd-ce+square`. A comma begins the next attack.
+ * @throws BulwarkError USAGE
+ */
+export function parseAttacks(texts: readonly string[]): PluginSpec[] {
+  return texts
+    .flatMap((text) => text.split(','))
+    .filter(Boolean)
+    .map((text) => {
+      const [use, ...options] = text.split(':');
+      const entries = options.map((option) => {
+        const [key, ...rest] = option.split('=');
+        if (!use || !key || rest.length === 0)
+          throw new BulwarkError('USAGE', `--attacks: ${JSON.stringify(text)} is not name:option=value`, {
+            cure: 'write for example pgd:steps=50:restarts=2',
+          });
+        const given = rest.join('=');
+        // a list option takes one name, too
+        return [key, key === 'attacks' ? given.split('+') : value(given)] as const;
+      });
+      return { use: use!, ...Object.fromEntries(entries) };
+    });
+}

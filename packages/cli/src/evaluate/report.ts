@@ -1,0 +1,71 @@
+import type { EvaluationResult } from '@bulwark/core';
+import { duration, percent } from '../terminal/output.js';
+import { table } from '../terminal/table.js';
+
+const interval = ([low, high]: readonly [number, number]) => `${percent(low)} to ${percent(high)}`;
+const count = (flags: string, flag: string) => [...flags].filter((other) => other === flag).length;
+
+/** One row per attack: what it was run on, what it left. */
+function attackTable(result: EvaluationResult): string {
+  const rows = result.attacks.map((entry) => [
+    entry.ensemble === undefined ? entry.label : `${entry.ensemble} / ${entry.label}`,
+    entry.attacked,
+    count(entry.flags, '0'),
+    percent(entry.accuracy),
+    entry.linf.max.toFixed(4),
+    entry.l2.max.toFixed(3),
+    duration(entry.seconds),
+    entry.attacked === 0 ? '-' : (entry.attacked / Math.max(entry.seconds, 1e-9)).toFixed(1),
+  ]);
+  return table(['attack', 'images', 'broken', 'accuracy %', 'max linf', 'max l2', 'time', 'images/s'], rows);
+}
+
+/** Clean and worst-case accuracy with their 95 % intervals, and the classes at the ends. */
+function totals({ clean, worst }: EvaluationResult, classNames: readonly string[]): string[] {
+  const { class: lowest, robust } = worst.worstClass;
+  const name = (k: number) => classNames[k] ?? String(k);
+  return [
+    `clean          ${percent(clean.accuracy)} %  (95 % interval ${interval(clean.interval)})`,
+    `worst case     ${percent(worst.accuracy)} %  (95 % interval ${interval(worst.interval)})`,
+    `worst class    ${percent(robust)} %  (${name(lowest)})`,
+  ];
+}
+
+function classTable({ worst }: EvaluationResult, classNames: readonly string[]): string {
+  const mistaken = (k: number) => {
+    const others = worst.confusion[k]!.map((number, other) => ({ number, other })).filter(({ other }) => other !== k);
+    const most = others.reduce((a, b) => (b.number > a.number ? b : a));
+    return most.number === 0 ? '-' : `${classNames[most.other] ?? most.other} (${most.number})`;
+  };
+  const rows = worst.perClass.map(({ class: k, count: images, clean, robust }) => [
+    classNames[k] ?? String(k),
+    images,
+    percent(clean),
+    percent(robust),
+    mistaken(k),
+  ]);
+  return table(['class', 'images', 'clean %', 'robust %', 'most often taken for'], rows);
+}
+
+/** The whole report for people. */
+export function evaluationReport(
+  result: EvaluationResult,
+  { classNames, meaning }: { classNames: readonly string[]; meaning: string | undefined },
+): string[] {
+  const findings = result.findings.flatMap(({ id, what, meaning: why, cure }) => [
+    `trust check ${id}: ${what}`,
+    `  ${why}`,
+    `  ${cure}`,
+  ]);
+  return [
+    `tier ${result.tier}${meaning ? `: ${meaning}` : ''}`,
+    '',
+    attackTable(result),
+    '',
+    ...totals(result, classNames),
+    '',
+    classTable(result, classNames),
+    '',
+    ...(findings.length > 0 ? findings : ['trust checks: nothing found']),
+  ];
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Classifier, Network } from '../classifier/index.js';
+import { useEngine } from '../engine/index.js';
+import { toyClassifier, toyImages } from '../testing/golden.js';
+import { norms } from '../threat/index.js';
+import { probeTrust } from './probes.js';
+import { spread } from './tiers.js';
+
+let model: Network;
+beforeAll(async () => {
+  await useEngine('wasm');
+  model = toyClassifier();
+});
+afterAll(() => model.dispose());
+
+describe('probes of trust', () => {
+  const probe = (classifier: Classifier) =>
+    probeTrust({ model: classifier, data: toyImages(), threat: { norm: norms.linf, epsilon: 8 / 255 }, images: 12 });
+
+  it('find nothing in a model that was trained against attacks', async () => {
+    const before = tf.memory().numTensors;
+    expect(await probe(model)).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+  it('find that accuracy stays where rounding hides the gradient', async () => {
+    const masked: Classifier = {
+      ...model,
+      forward: (x, mode) => model.forward(tf.div(tf.floor(tf.mul(x, 16)), 16), mode),
+    };
+    expect((await probe(masked)).map(({ id }) => id)).toContain('not-zero-at-large-epsilon');
+  });
+});
+
+it('a subset is spread over the whole set', () => {
+  expect(spread(10, 5)).toEqual([0, 2, 4, 6, 8]);
+  expect(spread(3, 5)).toEqual([0, 1, 2]);
+});

@@ -1,0 +1,67 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import { trustFinding, type TrustFinding } from '../evaluation/index.js';
+import { createRandom } from '../random.js';
+import type { NormName, ThreatModel } from '../threat/index.js';
+import { fixedStepAttack } from './fixed-step.js';
+import { misclassified } from './judge.js';
+import { spread } from './tiers.js';
+import { take } from './gradient.js';
+
+/** The radius of a ball around any image that holds the grey image, which has one class only. */
+const reachesGrey: Record<NormName, (dimension: number) => number> = {
+  linf: () => 0.5,
+  l2: (dimension) => 0.5 * Math.sqrt(dimension),
+  l1: (dimension) => 0.5 * dimension,
+};
+/** Shares of examples that chance may leave. */
+const tolerated = 0.05;
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/**
+ * Attacks a few images again in ways whose outcome is known for a model without gradient masking (Athalye et al., 2018, section 3;
+ * Carlini et al., 2019, section 5; arXiv:1902.06705): accuracy falls to nothing in a ball that holds every image, and more steps do
+ * not find less.
+ */
+export async function probeTrust(options: {
+  model: Classifier;
+  data: ImageSet;
+  threat: ThreatModel;
+  seed?: number;
+  /** Images at most. */
+  images?: number;
+}): Promise<TrustFinding[]> {
+  const { model, data, threat, seed = 0, images = 64 } = options;
+  if (threat.epsilon === 0) return [];
+  const batch = takeExamples(data, spread(countOf(data), images));
+  const n = batch.labels.size;
+  const accuracy = async (epsilon: number, steps: number): Promise<number> => {
+    const ball = { norm: threat.norm, epsilon };
+    const context = { model, threat: ball, random: createRandom(seed, 'probe') };
+    const points = fixedStepAttack(batch, { loss: 'ce', start: 'random', steps, stepSize: epsilon / 4 }, context);
+    const wrong = await take(tf.tidy(() => tf.cast(misclassified(model, points, batch.labels), 'float32')));
+    points.dispose();
+    return wrong.filter((flag) => flag === 0).length / n;
+  };
+  const findings: TrustFinding[] = [];
+  const [few, many] = [await accuracy(threat.epsilon, 10), await accuracy(threat.epsilon, 50)];
+  if (many > few + tolerated)
+    findings.push(
+      trustFinding('more-steps-worse', `PGD-10 left ${percent(few)}, PGD-50 ${percent(many)} of ${n} images`),
+    );
+  const everything = Math.max(reachesGrey[threat.norm.name](batch.images.size / n), threat.epsilon);
+  const radii = [2 * threat.epsilon, 4 * threat.epsilon, everything];
+  const left: number[] = [];
+  for (const radius of radii) left.push(await accuracy(radius, 20));
+  if (left.at(-1)! > tolerated)
+    findings.push(
+      trustFinding(
+        'not-zero-at-large-epsilon',
+        radii.map((radius, i) => `${percent(left[i]!)} at epsilon ${radius.toPrecision(3)}`).join(', '),
+      ),
+    );
+  disposeBatch(batch);
+  return findings;
+}

@@ -1,0 +1,188 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ImageSet } from '../batch.js';
+import { createNetwork, networkGraph, type Network } from '../classifier/index.js';
+import { useEngine } from '../engine/index.js';
+import type { Attack } from '../hooks/index.js';
+import { createRandom } from '../random.js';
+import { norms } from '../threat/index.js';
+import { evaluate, type Evaluation } from './evaluate.js';
+import { loadEvaluation, saveEvaluation } from './result-file.js';
+
+/** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
+const data: ImageSet = {
+  images: Uint8Array.from([51, 115, 140, 204, 51, 204]),
+  labels: Int32Array.from([0, 0, 1, 1, 1, 1]), // the fifth is wrong from the start
+  shape: [1, 1, 1],
+};
+const threat = { norm: norms.linf, epsilon: 0.1 };
+let model: Network;
+beforeAll(async () => {
+  await useEngine('cpu');
+  const graph = networkGraph([1, 1, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 2 }));
+  model = createNetwork(graph, { name: 'threshold', random: createRandom(0) });
+  model.parameters.get('fc.weight')!.assign(tf.tensor2d([[-10, 10]]));
+  model.parameters.get('fc.bias')!.assign(tf.tensor1d([5, -5]));
+});
+
+/** Moves every pixel by this much, cut to [0, 1] unless `raw`. */
+const shift = (by: number, { label = `shift${by}`, raw = false } = {}): Attack & { calls: number[] } => {
+  const calls: number[] = [];
+  return {
+    label,
+    settings: { by },
+    calls,
+    run(images) {
+      calls.push(images.shape[0]);
+      return tf.tidy(() => {
+        const moved = tf.add(images, by) as tf.Tensor4D;
+        return raw ? moved : tf.clipByValue(moved, 0, 1);
+      });
+    },
+  };
+};
+const run = (changes: Partial<Evaluation>) =>
+  evaluate({ model, data, attacks: [shift(0.1)], threat, batchSize: 2, ...changes });
+
+describe('the evaluator', () => {
+  it('takes the worst case per example over all attacks', async () => {
+    const up = shift(0.099, { label: 'up' });
+    const down = shift(-0.099, { label: 'down' });
+    const result = await run({ attacks: [up, down] });
+    expect(result.clean.flags).toBe('111101');
+    expect(result.attacks.map(({ flags }) => flags)).toEqual(['1011-1', '1101-1']);
+    expect(result.worst.flags).toBe('100101');
+    expect(result.worst.accuracy).toBeCloseTo(0.5);
+    expect(result.worst.confusion).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(result.worst.perClass).toEqual([
+      { class: 0, count: 2, clean: 1, robust: 0.5 },
+      { class: 1, count: 4, clean: 0.75, robust: 0.5 },
+    ]);
+    expect(result.attacks[0]!.linf.max).toBeCloseTo(0.099, 6);
+    expect(result.complete).toBe(true);
+  });
+  it('runs the stages of an ensemble on the survivors only, in full batches', async () => {
+    const [up, down] = [shift(0.099, { label: 'up' }), shift(-0.099, { label: 'down' })];
+    const ensemble: Attack = {
+      label: 'both',
+      stages: [up, down],
+      run: () => {
+        throw new Error('the evaluator runs the stages');
+      },
+    };
+    const result = await run({ attacks: [ensemble] });
+    expect(result.attacks.map(({ flags }) => flags)).toEqual(['1011-1', '1-01-1']);
+    expect(down.calls).toEqual([2, 2]);
+    expect(result.attacks[1]!.accuracy).toBeCloseTo(0.5);
+  });
+  it('reports candidates outside the ball or the pixel range and does not count them', async () => {
+    const far = await run({ attacks: [shift(0.7, { label: 'far' }), shift(-0.7, { label: 'below', raw: true })] });
+    expect(far.worst.flags).toBe(far.clean.flags);
+    expect(far.attacks[0]!.rejected['outside-ball']).toBe(2);
+    expect(far.attacks[1]!.rejected).toEqual({ 'outside-ball': 2, 'outside-pixel-range': 1, 'not-finite': 0 });
+    expect(far.findings.map(({ id }) => id)).toEqual(['attack-cheated', 'attack-cheated']);
+    const nan = await run({ attacks: [shift(NaN, { label: 'nan' })] });
+    expect(nan.worst.flags).toBe(nan.clean.flags);
+    expect(nan.attacks[0]!.rejected['not-finite']).toBe(5);
+  });
+  it('counts nothing that is classified correctly, whatever the attack claims', async () => {
+    const result = await run({ attacks: [shift(0.01)] });
+    expect(result.worst.flags).toBe(result.clean.flags);
+  });
+  it('continues an interrupted evaluation without repeating batches', async () => {
+    const attack = shift(0.099);
+    const whole = await run({ attacks: [shift(0.099)] });
+    const controller = new AbortController();
+    let saved = whole;
+    const interrupted = run({
+      attacks: [attack],
+      signal: controller.signal,
+      save: (result) => {
+        saved = result;
+        controller.abort();
+      },
+    });
+    await expect(interrupted).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    expect(saved.complete).toBe(false);
+    expect(saved.attacks[0]!.flags).toBe('10..-.');
+    const continued = await run({ attacks: [attack], previous: saved });
+    expect(attack.calls).toEqual([2, 2, 1]);
+    expect({ ...continued.attacks[0], seconds: 0 }).toEqual({ ...whole.attacks[0], seconds: 0 });
+    expect(continued.worst).toEqual(whole.worst);
+  });
+  it('extends a finished evaluation by another attack', async () => {
+    const first = await run({ attacks: [shift(0.099)] });
+    const again = shift(0.099);
+    const extended = await run({ attacks: [again, shift(-0.099)], previous: first });
+    expect(again.calls).toEqual([]);
+    expect(extended.worst.flags).toBe('100101');
+  });
+  it('refuses to continue the evaluation of another model, data set, threat or seed', async () => {
+    const first = await run({});
+    const other = { ...data, labels: Int32Array.from([0, 0, 1, 1, 0, 1]) };
+    await expect(run({ previous: first, data: other })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(run({ previous: first, threat: { ...threat, epsilon: 0.2 } })).rejects.toThrow(/epsilon 0\.1/);
+    const changed = { ...first, model: { ...first.model, fingerprint: 'x' } };
+    await expect(run({ previous: changed })).rejects.toThrow(/another model/);
+  });
+  it('gives the clean accuracy at epsilon 0 without running an attack', async () => {
+    const attack = shift(0);
+    const result = await run({ attacks: [attack], threat: { ...threat, epsilon: 0 } });
+    expect(attack.calls).toEqual([]);
+    expect(result.worst.flags).toBe(result.clean.flags);
+  });
+  it('tells where it is and how long it will take', async () => {
+    const shares: number[] = [];
+    await run({
+      progress: ({ share, eta, label }) => shares.push(share) && expect([label, eta! >= 0]).toEqual(['shift0.1', true]),
+    });
+    expect(shares).toEqual([0.4, 0.8, 1]);
+  });
+  it.each([
+    ['an empty set', { data: { ...data, images: new Uint8Array(0), labels: new Int32Array(0) } }, 'BATCH_INVALID'],
+    ['a negative epsilon', { threat: { ...threat, epsilon: -1 } }, 'CONFIG_INVALID'],
+    ['no attack', { attacks: [] }, 'CONFIG_INVALID'],
+    ['images without labels', { data: { ...data, labels: Int32Array.from([0, 0, -1, 1, 1, 1]) } }, 'BATCH_INVALID'],
+    [
+      'images of another size',
+      { data: { images: new Uint8Array(4), labels: new Int32Array(1), shape: [2, 2, 1] as const } },
+      'BATCH_INVALID',
+    ],
+  ])('refuses %s', async (_what, changes, code) => {
+    await expect(run(changes)).rejects.toMatchObject({ code });
+  });
+  it('refuses a model whose logits are not finite', async () => {
+    const broken = {
+      ...model,
+      forward: (x: tf.Tensor4D) => tf.tidy(() => tf.mul(model.forward(x, 'eval'), NaN) as tf.Tensor2D),
+    };
+    await expect(run({ model: broken })).rejects.toMatchObject({ code: 'MODEL_INVALID' });
+  });
+  it('leaves no tensor behind', async () => {
+    const before = tf.memory().numTensors;
+    await run({});
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('a result file', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'bulwark-')), 'evaluation.json');
+  it('comes back as it was written', async () => {
+    const result = await run({});
+    await saveEvaluation(file, result);
+    expect(await loadEvaluation(file)).toEqual(JSON.parse(JSON.stringify(result)));
+  });
+  it('is refused where it is damaged, and missing where it is missing', async () => {
+    writeFileSync(file, readFileSync(file, 'utf8').slice(0, 100));
+    await expect(loadEvaluation(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    writeFileSync(file, '{"format":"bulwark-evaluation","version":2}');
+    await expect(loadEvaluation(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    expect(await loadEvaluation(`${file}.none`)).toBeUndefined();
+  });
+});
