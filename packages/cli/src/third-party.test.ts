@@ -1,0 +1,106 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+
+const main = resolve('packages/cli/dist/main.js');
+let folder: string;
+
+const bulwark = (...args: string[]) =>
+  spawnSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+
+const lastLoss = (run: string) => {
+  const lines = readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  return JSON.parse(lines.at(-1)!) as { loss: number; terms: Record<string, number> };
+};
+
+/** A plugin as a user writes it: in TypeScript, in a project of their own, on the public API only. */
+const plugin = `
+import { crossEntropy, defineObjective, number, passes } from '@bulwark/core';
+import { onCrossEntropy, pgd } from '@bulwark/objectives';
+import * as tf from '@tensorflow/tfjs-core';
+
+export const logitPairing = defineObjective({
+  name: 'logit-pairing',
+  summary: 'Squared distance of natural and adversarial logits.',
+  options: { beta: number({ min: 0 }).default(0.5).describe('weight') },
+  create: ({ beta }) => ({
+    inner: pgd({ steps: 1, stepSize: 0.05, start: 'uniform', startScale: 0.001, mode: 'eval', role: 'adversarial', goal: onCrossEntropy }),
+    passes: passes(['natural', 'adversarial']),
+    terms: [
+      { name: 'classification', weight: 1, over: 'labelled', needs: ['adversarial'], values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.labels) },
+      { name: 'pairing', weight: beta, over: 'all', needs: ['natural', 'adversarial'], values: ({ logits }) => tf.mean(tf.squaredDifference(logits('natural'), logits('adversarial')), 1) as tf.Tensor1D },
+    ],
+  }),
+});
+`;
+
+const config = (rest: string) => `
+name: mine
+engine: wasm
+data: { use: fashion-mnist-mini, batchSize: 256 }
+model: { use: mlp }
+threat: { epsilon: 0.1 }
+epochs: 1
+evaluation: { attacks: [{ use: fgsm }], examples: 50 }
+${rest}
+`;
+
+beforeAll(() => {
+  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
+  folder = mkdtempSync(join(tmpdir(), 'bulwark-project-'));
+  mkdirSync(join(folder, 'node_modules'));
+  for (const name of ['@bulwark', '@tensorflow'])
+    symlinkSync(resolve('node_modules', name), join(folder, 'node_modules', name));
+  writeFileSync(join(folder, 'logit-pairing.ts'), plugin);
+});
+
+describe('a project outside the packages', () => {
+  it('registers a plugin from its own file and trains with it', () => {
+    writeFileSync(
+      join(folder, 'own.yaml'),
+      config('plugins: [./logit-pairing.ts]\nobjective: { use: logit-pairing, beta: 2 }'),
+    );
+    const { status, stderr, stdout } = bulwark('train', 'own.yaml', '--out', 'own');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('pairing');
+    const { loss, terms } = lastLoss('own');
+    expect(loss).toBeCloseTo(terms['classification']! + 2 * terms['pairing']!, 4);
+    expect(terms['pairing']).toBeGreaterThan(0);
+  });
+
+  it("checks the plugin's options like any other's", () => {
+    writeFileSync(
+      join(folder, 'bad.yaml'),
+      config('plugins: [./logit-pairing.ts]\nobjective: { use: logit-pairing, gamma: 2 }'),
+    );
+    const { status, stderr } = bulwark('train', 'bad.yaml', '--out', 'bad');
+    expect(status).toBe(2);
+    expect(stderr).toContain('objective.gamma is not an option here; known: beta');
+  });
+
+  it('composes an objective that exists nowhere in the code from config alone', () => {
+    writeFileSync(
+      join(folder, 'composed.yaml'),
+      config(`objective:
+  use: compose
+  inner: { use: pgd, goal: kl, steps: 1, stepSize: 0.05 }
+  classification: { use: cross-entropy, at: natural }
+  regularizer: { use: js, between: [natural, adversarial] }
+  beta: 3`),
+    );
+    const { status, stderr } = bulwark('train', 'composed.yaml', '--out', 'composed');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const { loss, terms } = lastLoss('composed');
+    expect(loss).toBeCloseTo(terms['classification']! + 3 * terms['regularizer']!, 4);
+  });
+});
