@@ -10,5 +10,6 @@ export * from './hooks/index.js';
 export * from './plugins/index.js';
 export * from './evaluation/index.js';
 export * from './attacks/index.js';
+export * from './analysis/index.js';
 export * from './trainer/index.js';
 export * from './run/index.js';

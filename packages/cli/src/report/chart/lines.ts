@@ -1,0 +1,96 @@
+import { quantity, type Axis } from './axis.js';
+import type { Look } from './palette.js';
+import type { Chart } from './render.js';
+
+export interface LinePoint {
+  readonly series: string;
+  readonly x: number;
+  readonly y: number;
+  /** Written beside the point. */
+  readonly note?: string;
+}
+
+export interface Lines {
+  readonly title?: string;
+  readonly subtitle?: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly points: readonly LinePoint[];
+  /** Looks by series; the legend has their order. */
+  readonly looks: ReadonlyMap<string, Look>;
+  /** Vertical rules with a name, such as the best epoch. */
+  readonly marks?: readonly { readonly x: number; readonly label: string }[];
+  readonly width?: number;
+  readonly height?: number;
+}
+
+const sizes = { width: 340, height: 250 };
+
+/** Colour, dash and shape by series, with one legend for all three. */
+export function seriesEncoding(looks: ReadonlyMap<string, Look>, show = true) {
+  const domain = [...looks.keys()];
+  const of = (key: keyof Look) => domain.map((name) => looks.get(name)![key]);
+  const columns = Math.max(...domain.map((name) => name.length), 0) > 16 ? 1 : 2;
+  const legend = show && domain.length > 1 ? { orient: 'bottom' as const, title: null, columns } : null;
+  const by = { field: 'series', type: 'nominal' as const, legend, sort: null };
+  return {
+    color: { ...by, scale: { domain, range: of('colour') as string[] } },
+    strokeDash: { ...by, scale: { domain, range: of('dash') as number[][] } },
+    shape: { ...by, scale: { domain, range: of('shape') as string[] } },
+  };
+}
+
+/** A line with points per series, in the order of the points. */
+export function lineChart(chart: Lines): Chart {
+  const { title, subtitle, points, looks, marks = [], width = sizes.width, height = sizes.height } = chart;
+  const { color, strokeDash, shape } = seriesEncoding(looks);
+  const many = new Set(points.map(({ x }) => x)).size > 40;
+  const position = { x: quantity('x', chart.x), y: quantity('y', chart.y) };
+  return {
+    ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
+    width,
+    height,
+    autosize: { type: 'fit', contains: 'padding' },
+    data: {
+      values: points
+        .filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y))
+        .map((point, order) => ({ ...point, order })),
+    },
+    layer: [
+      ...(marks.length === 0
+        ? []
+        : [
+            {
+              data: { values: [...marks] },
+              mark: { type: 'rule' as const, strokeDash: [3, 3], opacity: 0.6 },
+              encoding: { x: quantity('x', chart.x) },
+            },
+            {
+              data: { values: [...marks] },
+              mark: { type: 'text' as const, align: 'left' as const, dx: 4, dy: 6, y: 0 },
+              encoding: { x: quantity('x', chart.x), text: { field: 'label', type: 'nominal' as const } },
+            },
+          ]),
+      {
+        mark: { type: 'line', strokeWidth: 2, aria: false },
+        encoding: { ...position, color, strokeDash, order: { field: 'order', type: 'quantitative' } },
+      },
+      ...(many
+        ? []
+        : [
+            {
+              mark: { type: 'point' as const, filled: true, size: 36, opacity: 1 },
+              encoding: { ...position, color, shape },
+            },
+          ]),
+      ...(points.some(({ note }) => note !== undefined)
+        ? [
+            {
+              mark: { type: 'text' as const, align: 'left' as const, dx: 7, dy: -7 },
+              encoding: { ...position, text: { field: 'note', type: 'nominal' as const } },
+            },
+          ]
+        : []),
+    ],
+  };
+}

@@ -1,0 +1,49 @@
+import { createRequire } from 'node:module';
+import { Resvg } from '@resvg/resvg-js';
+import * as vega from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { sans, themeConfig, type Theme } from './theme.js';
+
+/** A chart without its look: what vega-lite draws. */
+export type Chart = TopLevelSpec;
+
+/** Draws a chart as an SVG document. */
+export async function toSvg(chart: Chart, theme: Theme): Promise<string> {
+  const { spec } = compile(chart, { config: themeConfig(theme), logger: vega.logger(vega.Error) });
+  const view = new vega.View(vega.parse(spec), { renderer: 'none', logLevel: vega.Error });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+let numbered = 0;
+
+/** Draws a chart to be put into a page: identifiers of its own, a name for screen readers, values of points as tooltips. */
+export async function toInlineSvg(chart: Chart, name: string): Promise<string> {
+  const svg = await toSvg(chart, 'page');
+  const prefix = `c${++numbered}-`;
+  return svg
+    .replace(
+      /^<svg([^>]*?) width="([\d.]+)" height="([\d.]+)"/,
+      `<svg$1 role="img" aria-label="${escape(name)}" width="$2" height="$3"`,
+    )
+    .replace(/\bid="/g, `id="${prefix}`)
+    .replace(/url\(#/g, `url(#${prefix}`)
+    .replace(/ role="graphics-symbol" aria-roledescription="[^"]*"/g, '')
+    .replace(/(<path aria-label="([^"]*)"[^>]*?)(?:\/>|><\/path>)/g, '$1><title>$2</title></path>');
+}
+
+const escape = (text: string) =>
+  text.replace(/[&<>"]/g, (char) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[char]!);
+
+const require = createRequire(import.meta.url);
+const fonts = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
+
+/** Draws an SVG of the paper theme as PNG, `zoom` times its size, with a font that comes along: the same on every machine. */
+export function toPng(svg: string, zoom = 2): Uint8Array {
+  const fontFiles = fonts.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`));
+  const font = { fontFiles, loadSystemFonts: false, defaultFontFamily: sans.split(',')[0]! };
+  return new Resvg(svg, { fitTo: { mode: 'zoom', value: zoom }, font }).render().asPng();
+}
