@@ -1,15 +1,40 @@
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Output } from './output.js';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 const showCursor = '\u001b[?25h';
 
 /**
+ * A small process that ends this one at the second Ctrl-C. An engine that computes on the CPU blocks this thread for a whole step,
+ * in which no signal is heard; the terminal sends Ctrl-C to both.
+ */
+const watcherCode = `
+let pressed = 0;
+process.on('SIGINT', () => {
+  if (++pressed < 2) return;
+  process.stderr.write(${JSON.stringify(showCursor)});
+  process.kill(Number(process.argv[1]), 'SIGKILL');
+});
+process.stdin.on('end', () => process.exit()).resume();`;
+
+function startWatcher(): { stop(): void } {
+  const child = spawn(process.execPath, ['-e', watcherCode, String(process.pid)], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  child.on('error', () => undefined); // without it a second Ctrl-C waits for the step
+  child.unref();
+  (child.stdin as Socket).unref();
+  return { stop: () => void child.kill() };
+}
+
+/**
  * Ctrl-C and SIGTERM ask for a stop after the running step. From then on nobody handles these signals, so that a second one ends the
- * process at once, even while an engine blocks the thread.
+ * process at once. The folder stays good: nothing in it is ever half-written.
  */
 export function onInterrupt(output: Output): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  const release = () => signals.forEach((name) => process.off(name, handler));
+  const watcher = process.stdin.isTTY ? startWatcher() : undefined;
   const handler = () => {
     signals.forEach((name) => process.removeAllListeners(name));
     if (process.stdout.isTTY) process.stdout.write(showCursor);
@@ -17,5 +42,11 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
     controller.abort();
   };
   signals.forEach((name) => process.on(name, handler));
-  return { signal: controller.signal, release };
+  return {
+    signal: controller.signal,
+    release() {
+      signals.forEach((name) => process.off(name, handler));
+      watcher?.stop();
+    },
+  };
 }
