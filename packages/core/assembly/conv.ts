@@ -6,7 +6,7 @@ import { madd } from './simd';
  * eight channels are kept in ten vector registers (x64 has 16): 10 multiply-adds for 2 + 5 loads.
  */
 @unmanaged
-class ConvJob {
+export class ConvJob {
   input!: usize; // padded input
   output!: usize;
   weights!: usize; // panels [outChannels / 8][rows * run][8]

@@ -1,4 +1,5 @@
 export { convPanel } from './conv';
+export { convDots } from './dots';
 export { filterPanel } from './filter';
 export { packPanels, packTransposed, padImages } from './layout';
 export { batchStatistics, normApply, normInputGrad, normScale, normScaleRows, normSums } from './norm';

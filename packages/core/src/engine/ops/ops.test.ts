@@ -39,7 +39,7 @@ function expectClose(actual: Values[], expected: Values[], tolerance = 1e-4): vo
   actual.forEach((array, index) => {
     const reference = expected[index]!;
     expect(array.length).toBe(reference.length);
-    const scale = Math.max(1, ...reference.map(Math.abs));
+    const scale = reference.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
     const worst = array.reduce((most, value, at) => Math.max(most, Math.abs(value - reference[at]!)), 0);
     expect(worst / scale).toBeLessThan(tolerance);
   });
@@ -64,6 +64,13 @@ const convCases: ConvCase[] = [
   { x: [1, 4, 4, 64], kernel: 3, out: 64, stride: 1, padding: 1 },
   { x: [3, 14, 14, 1], kernel: 3, out: 16, stride: 1, padding: 1 },
   { x: [3, 14, 14, 16], kernel: 3, out: 32, stride: 2, padding: 1 },
+  // few input channels: patches of whole vectors and not, rows of whole blocks and not
+  { x: [2, 9, 8, 1], kernel: 3, out: 20, stride: 1, padding: 1 },
+  { x: [3, 7, 10, 2], kernel: 5, out: 7, stride: 2, padding: 2 },
+  { x: [2, 9, 5, 3], kernel: 3, out: 11, stride: 2, padding: 0 },
+  { x: [2, 8, 8, 4], kernel: 1, out: 6, stride: 2, padding: 0 },
+  // more images than are padded at once
+  { x: [600, 5, 5, 5], kernel: 3, out: 4, stride: 1, padding: 1 },
   ...Array.from({ length: 24 }, (_, index): ConvCase => {
     const next = numbers(1000 + index);
     const upTo = (limit: number): number => Math.floor(((next() + 1) / 2) * limit);

@@ -29,40 +29,58 @@ interface Images {
 
 /** A tile of pixels and its part of the input should stay in the second cache (half a megabyte) while weights pass by. */
 const TILE_FLOATS = 128 * 1024;
+/** Images padded at once: what stays in the second cache, and enough pixels that weights are not read too often. */
+const GROUP_BYTES = 512 * 1024;
+const GROUP_PIXELS = 4000;
 /** Floats that a kernel may read past the last valid one. */
 const SLACK = 16;
 const LANES = 8;
+/** Input channels up to which, and output channels from which, the input gradient is faster in vectors along the patch. */
+const MOST_DOTS = 4;
+const LEAST_PATCH = 4;
 
 const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step;
 const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
-/** Passes images with the given margins to `use`; without margins the tensor itself. */
-function withMargins<T>(
+/** Some of the batch's images, from the one with number `first` on. */
+interface Group {
+  readonly images: Images;
+  readonly first: number;
+  readonly count: number;
+}
+
+/**
+ * Passes images with the given margins to `use`; without margins the tensor itself. With `pixels`, the number of
+ * pixels per image that `use` computes, it gets groups of images, which are still in the cache when it reads them.
+ */
+function withMargins(
   backend: WasmBackend,
-  { x, margins }: { x: TensorInfo; margins: Margins },
-  use: (images: Images) => T,
-): T {
+  { x, margins, pixels }: { x: TensorInfo; margins: Margins; pixels?: number },
+  use: (group: Group) => void,
+): void {
   const [batch, height, width, channels] = x.shape as Shape4D;
   const { top, bottom, left, right } = margins;
   const pixelBytes = channels * 4;
   const rowBytes = (left + width + right) * pixelBytes;
   const imageBytes = (top + height + bottom) * rowBytes;
-  if (top + bottom + left + right === 0)
-    return use({ address: addressOf(backend, x), imageBytes, rowBytes, pixelBytes });
-  return withScratch(backend, (batch * imageBytes) / 4 + SLACK, (address) => {
+  const strides = { imageBytes, rowBytes, pixelBytes };
+  if (top + bottom + left + right === 0) {
+    use({ images: { address: addressOf(backend, x), ...strides }, first: 0, count: batch });
+    return;
+  }
+  const group =
+    pixels === undefined
+      ? batch
+      : Math.min(batch, Math.ceil(Math.max(GROUP_BYTES / imageBytes, GROUP_PIXELS / pixels)));
+  withScratch(backend, (group * imageBytes) / 4 + SLACK, (address) => {
     const { padImages } = kernelsOn(backend).kernels;
-    padImages(
-      addressOf(backend, x),
-      address,
-      batch,
-      height,
-      width * pixelBytes,
-      top,
-      bottom,
-      left * pixelBytes,
-      right * pixelBytes,
-    );
-    return use({ address, imageBytes, rowBytes, pixelBytes });
+    for (let first = 0; first < batch; first += group) {
+      const count = Math.min(group, batch - first);
+      const source = addressOf(backend, x) + first * height * width * pixelBytes;
+      const sides = [top, bottom, left * pixelBytes, right * pixelBytes];
+      padImages(source, address, count, height, width * pixelBytes, ...sides);
+      use({ images: { address, ...strides }, first, count });
+    }
   });
 }
 
@@ -82,19 +100,21 @@ export function convForward(
   const depth = kernelHeight * kernelWidth * inChannels;
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
   const right = Math.max(0, (outWidth - 1) * strides[1] + kernelWidth - left - width);
-  withMargins(backend, { x, margins: { top, bottom, left, right } }, (images) => {
-    withScratch(backend, roundUp(outChannels, LANES) * depth, (packed) => {
-      kernels.packPanels(addressOf(backend, filter), packed, depth, outChannels);
-      const pixelBytes = outChannels * 4;
+  const pixelBytes = outChannels * 4;
+  withScratch(backend, roundUp(outChannels, LANES) * depth, (packed) => {
+    kernels.packPanels(addressOf(backend, filter), packed, depth, outChannels);
+    const pixels = outHeight * outWidth;
+    withMargins(backend, { x, margins: { top, bottom, left, right }, pixels }, ({ images, first, count }) => {
       const parameters = [
-        ...[images.address, addressOf(backend, y), packed, outHeight, outWidth],
+        ...[images.address, addressOf(backend, y) + first * pixels * pixelBytes, packed, outHeight, outWidth],
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
-        ...[outHeight * outWidth * pixelBytes, outWidth * pixelBytes, pixelBytes],
+        ...[pixels * pixelBytes, outWidth * pixelBytes, pixelBytes],
         ...[outChannels, kernelHeight, kernelWidth * inChannels, images.rowBytes],
       ];
-      const pixels = batch * outHeight * outWidth;
+      const panels = Math.ceil(outChannels / LANES);
       const tile = tilePixels(inChannels * strides[0] * strides[1]);
-      conv(parameters, { pixels, panels: Math.ceil(outChannels / LANES), tile, work: pixels * depth * outChannels });
+      const work = count * pixels * depth * outChannels;
+      conv(parameters, { kind: 'conv', pixels: count * pixels, panels, tile, work });
     });
   });
   return y;
@@ -139,6 +159,18 @@ const marginBefore = (axis: readonly Phase[]): number => Math.max(0, ...axis.map
 const marginAfter = (axis: readonly Phase[], size: number): number =>
   Math.max(0, ...axis.map(({ grid, base, taps }) => grid - 1 + base + taps.length - size));
 
+/** One tap [inChannels, outChannels] of a filter into weights [inChannels][taps][outChannels], whose place for it is `target`. */
+function spread(
+  memory: WebAssembly.Memory,
+  tap: { source: number; target: number; inChannels: number; outChannels: number; taps: number },
+): void {
+  const floats = new Float32Array(memory.buffer);
+  for (let channel = 0; channel < tap.inChannels; channel++) {
+    const from = tap.source / 4 + channel * tap.outChannels;
+    floats.copyWithin(tap.target / 4 + channel * tap.taps * tap.outChannels, from, from + tap.outChannels);
+  }
+}
+
 /** Gradient of `convForward` with respect to x, times dy. */
 export function convInputGrad(
   backend: WasmBackend,
@@ -163,38 +195,46 @@ export function convInputGrad(
     left: marginBefore(used(horizontal)),
     right: marginAfter(used(horizontal), outWidth),
   };
-  const tapFloats = inChannels * outChannels;
+  // Few channels: one by one along the patch. With few of dy's, too, patches are too short for that.
+  const kind = inChannels <= MOST_DOTS && outChannels >= LEAST_PATCH ? 'dots' : 'conv';
+  const panels = kind === 'dots' ? inChannels : Math.ceil(inChannels / LANES);
   const panelFloats = roundUp(inChannels, LANES) * outChannels;
-  withMargins(backend, { x: dy, margins }, (images) => {
-    withScratch(backend, panelFloats * kernelHeight * kernelWidth, (packed) => {
-      for (const rows of used(vertical)) {
-        for (const columns of used(horizontal)) {
-          const taps = rows.taps.flatMap((ky) => columns.taps.map((kx) => ky * kernelWidth + kx));
-          const panelBytes = taps.length * outChannels * LANES * 4;
-          taps.forEach((tap, index) => {
-            const source = addressOf(backend, filter) + tap * tapFloats * 4;
-            kernels.packTransposed(
-              source,
-              packed + index * outChannels * LANES * 4,
-              inChannels,
-              outChannels,
-              panelBytes,
-            );
-          });
-          const corner =
-            (margins.top + rows.base) * images.rowBytes + (margins.left + columns.base) * images.pixelBytes;
-          const pixelBytes = inChannels * 4;
-          const parameters = [
-            images.address + corner,
-            addressOf(backend, dx) + (rows.phase * width + columns.phase) * pixelBytes,
-            ...[packed, rows.grid, columns.grid, images.imageBytes, images.rowBytes, images.pixelBytes],
-            ...[height * width * pixelBytes, strides[0] * width * pixelBytes, strides[1] * pixelBytes],
-            ...[inChannels, rows.taps.length, columns.taps.length * outChannels, images.rowBytes],
-          ];
-          const pixels = batch * rows.grid * columns.grid;
-          const work = pixels * taps.length * tapFloats;
-          conv(parameters, { pixels, panels: Math.ceil(inChannels / LANES), tile: tilePixels(outChannels), work });
-        }
+  withScratch(backend, panelFloats * kernelHeight * kernelWidth, (packed) => {
+    // Each phase's weights follow those of the one before.
+    let next = packed;
+    const jobs = used(vertical).flatMap((rows) =>
+      used(horizontal).map((columns) => {
+        const taps = rows.taps.flatMap((ky) => columns.taps.map((kx) => ky * kernelWidth + kx));
+        const weights = next;
+        next += panelFloats * taps.length * 4;
+        taps.forEach((tap, index) => {
+          const source = addressOf(backend, filter) + tap * inChannels * outChannels * 4;
+          if (kind === 'dots') {
+            const target = weights + index * outChannels * 4;
+            spread(memoryOf(backend), { source, target, inChannels, outChannels, taps: taps.length });
+          } else {
+            const target = weights + index * outChannels * LANES * 4;
+            kernels.packTransposed(source, target, inChannels, outChannels, taps.length * outChannels * LANES * 4);
+          }
+        });
+        return { rows, columns, weights, taps: taps.length };
+      }),
+    );
+    withMargins(backend, { x: dy, margins, pixels: height * width }, ({ images, first, count }) => {
+      const pixelBytes = inChannels * 4;
+      const target = addressOf(backend, dx) + first * height * width * pixelBytes;
+      for (const { rows, columns, weights, taps } of jobs) {
+        const corner = (margins.top + rows.base) * images.rowBytes + (margins.left + columns.base) * images.pixelBytes;
+        const parameters = [
+          images.address + corner,
+          target + (rows.phase * width + columns.phase) * pixelBytes,
+          ...[weights, rows.grid, columns.grid, images.imageBytes, images.rowBytes, images.pixelBytes],
+          ...[height * width * pixelBytes, strides[0] * width * pixelBytes, strides[1] * pixelBytes],
+          ...[inChannels, rows.taps.length, columns.taps.length * outChannels, images.rowBytes],
+        ];
+        const pixels = count * rows.grid * columns.grid;
+        const work = pixels * taps * inChannels * outChannels;
+        conv(parameters, { kind, pixels, panels, tile: tilePixels(outChannels), work });
       }
     });
   });
@@ -218,7 +258,7 @@ export function convFilterGrad(
   const right = Math.max(0, (outWidth - 1) * strides[1] + kernelWidth - left - width);
   const tileRows = Math.max(1, Math.round(clamp(TILE_FLOATS / 2 / inChannels, 64, 512) / outWidth));
   const scratchFloats = (kernelHeight * roundUp(run, 5) + tileRows * outWidth) * LANES;
-  withMargins(backend, { x, margins: { top, bottom, left, right } }, (images) => {
+  withMargins(backend, { x, margins: { top, bottom, left, right } }, ({ images }) => {
     withScratch(backend, scratchFloats * module.threads + SLACK, (scratch) => {
       const parameters = [
         ...[images.address, addressOf(backend, dy), addressOf(backend, dFilter), batch, outHeight, outWidth],

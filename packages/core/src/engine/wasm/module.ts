@@ -22,6 +22,7 @@ export function memoryOf(backend: WasmBackend): WebAssembly.Memory {
 /** The functions of packages/core/assembly: addresses, sizes and floats. */
 type Kernel = (...args: number[]) => void;
 export interface Kernels {
+  readonly convDots: Kernel;
   readonly convPanel: Kernel;
   readonly filterPanel: Kernel;
   readonly packPanels: Kernel;
@@ -40,7 +41,7 @@ export interface Kernels {
   readonly signStep: Kernel;
 }
 
-/** How a convolution is divided: tiles of pixels (or image rows) times panels of eight channels. */
+/** How a convolution is divided: tiles of pixels (or image rows) times panels of eight channels (of one, for `dots`). */
 export interface Division {
   readonly panels: number;
   readonly tile: number;
@@ -54,7 +55,7 @@ export interface KernelModule {
   /** Threads that may work on one job, this one included. */
   readonly threads: number;
   /** Runs the convolution with these parameters (see `ConvJob` in packages/core/assembly/conv.ts). */
-  conv(parameters: readonly number[], division: Division & { pixels: number }): void;
+  conv(parameters: readonly number[], division: Division & { kind: 'conv' | 'dots'; pixels: number }): void;
   /** Runs the filter gradient with these parameters (see `FilterJob`); every thread has `scratchBytes` of the scratch. */
   convFilterGrad(parameters: readonly number[], division: Division & { scratch: number; scratchBytes: number }): void;
 }
@@ -92,9 +93,9 @@ export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads 
   return {
     kernels,
     threads: team.threads,
-    conv: (parameters, { pixels, panels, tile, work }) => {
+    conv: (parameters, { kind, pixels, panels, tile, work }) => {
       write(parameters);
-      team.run({ kind: 'conv', units: Math.ceil(pixels / tile) * panels, job, tile, panels, pixels }, work);
+      team.run({ kind, units: Math.ceil(pixels / tile) * panels, job, tile, panels, pixels }, work);
     },
     convFilterGrad: (parameters, { panels, tile, work, scratch, scratchBytes }) => {
       write(parameters);

@@ -3,7 +3,7 @@ import type { Kernels } from './module.js';
 
 /** A job's units are numbered; each writes its own part of the result. */
 export type Job =
-  | { kind: 'conv'; units: number; job: number; tile: number; panels: number; pixels: number }
+  | { kind: 'conv' | 'dots'; units: number; job: number; tile: number; panels: number; pixels: number }
   | { kind: 'filter'; units: number; job: number; tile: number; scratch: number; scratchBytes: number };
 
 /** Threads that share jobs on one memory. */
@@ -36,10 +36,12 @@ function work(control: Int32Array, kernels: Kernels, thread: number): void {
     number,
   ];
   for (let unit = Atomics.add(control, 3, 1); unit < units; unit = Atomics.add(control, 3, 1)) {
-    if (kind === 0) {
-      const begin = Math.floor(unit / a) * tile;
-      kernels.convPanel(job, unit % a, begin, Math.min(begin + tile, b));
-    } else kernels.filterPanel(job, unit, tile, a + thread * b);
+    if (kind === 1) {
+      kernels.filterPanel(job, unit, tile, a + thread * b);
+      continue;
+    }
+    const begin = Math.floor(unit / a) * tile;
+    (kind === 0 ? kernels.convPanel : kernels.convDots)(job, unit % a, begin, Math.min(begin + tile, b));
   }
 }
 
@@ -82,9 +84,9 @@ export function startTeam(options: {
     threads,
     run: (job, amount) => {
       const parts =
-        job.kind === 'conv'
-          ? [0, job.units, job.job, job.tile, job.panels, job.pixels]
-          : [1, job.units, job.job, job.tile, job.scratch, job.scratchBytes];
+        job.kind === 'filter'
+          ? [1, job.units, job.job, job.tile, job.scratch, job.scratchBytes]
+          : [job.kind === 'conv' ? 0 : 2, job.units, job.job, job.tile, job.panels, job.pixels];
       control.set(parts, field.description);
       Atomics.store(control, field.next, 0);
       const helpers = amount < WORTH_SHARING || job.units < 2 ? 0 : Atomics.load(control, field.arrived);
