@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { compareCommand } from './commands/compare.js';
+import { createCommand } from './commands/create.js';
 import { dataCommand } from './commands/data.js';
 import { demoCommand } from './commands/demo.js';
 import { engineCommand } from './commands/engine.js';
@@ -24,6 +25,7 @@ export function program(): Command {
   const commands = [
     demoCommand(),
     initCommand(),
+    createCommand(),
     trainCommand(),
     compareCommand(),
     evaluateCommand(),

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { starters } from '../create/sources.js';
+
+const main = resolve('packages/cli/dist/main.js');
+const modules = resolve('node_modules');
+const folder = mkdtempSync(join(tmpdir(), 'bulwark-create-'));
+
+const run = (cwd: string, file: string, ...args: string[]) =>
+  spawnSync(process.execPath, [file, ...args], {
+    cwd,
+    encoding: 'utf8',
+    // jest marks its children; a nested node:test would then only report to it
+    env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined },
+  });
+
+beforeAll(() => {
+  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
+  // as after `npm install`: everything that the packages name, without a network
+  symlinkSync(modules, join(folder, 'node_modules'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.each(Object.keys(starters))('create plugin --kind %s', (kind) => {
+  const name = `my-${kind}`;
+  const home = join(folder, `bulwark-plugin-${name}`);
+
+  it('writes a package', () => {
+    const { status, stderr } = run(folder, main, 'create', 'plugin', name, '--kind', kind);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(readdirSync(home).sort()).toEqual([
+      '.gitignore',
+      'README.md',
+      'example.yaml',
+      'package.json',
+      'src',
+      'tsconfig.json',
+    ]);
+    for (const file of ['README.md', 'example.yaml', 'src/index.ts', 'src/index.test.ts', 'package.json'])
+      expect(readFileSync(join(home, file), 'utf8')).not.toMatch(/__\w+__/);
+    const manifest = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')) as Record<
+      string,
+      Record<string, string>
+    >;
+    expect(manifest['peerDependencies']).toMatchObject({
+      '@bulwark/core': '^0.1.0',
+      '@tensorflow/tfjs-core': '4.22.0',
+    });
+  });
+
+  it('passes its own tests', () => {
+    const compiled = run(home, join(modules, 'typescript/bin/tsc'));
+    expect(compiled.stdout + compiled.stderr).toBe('');
+    const { status, stdout } = run(home, '--test', join(home, 'dist/index.test.js'));
+    expect(stdout).toMatch(/pass [1-9]/);
+    expect([stdout.match(/^# fail (\d+)|fail (\d+)/m)?.[0].replace(/\D/g, ''), status]).toEqual(['0', 0]);
+  });
+
+  it('trains at once', () => {
+    const { status, stdout, stderr } = run(
+      home,
+      main,
+      'train',
+      'example.yaml',
+      '--set',
+      'epochs=1',
+      '--set',
+      'engine=wasm',
+      '--set',
+      'evaluation.examples=20',
+      '--json',
+    );
+    expect([stderr, status]).toEqual(['', 0]);
+    expect(JSON.parse(stdout)).toMatchObject({ reason: 'finished' });
+  });
+});
+
+describe('create plugin refuses', () => {
+  it.each([
+    ['an unknown kind', ['create', 'plugin', 'x', '--kind', 'objektive'], 'did you mean objective?'],
+    ['a name with capitals', ['create', 'plugin', 'MyLoss', '--kind', 'objective'], 'not lower case with hyphens'],
+    ['a missing kind', ['create', 'plugin', 'x'], "required option '--kind <kind>'"],
+    ['a folder with files', ['create', 'plugin', 'x', '--kind', 'data', '--out', 'taken'], 'exists and is not empty'],
+  ])('%s', (_what, args, message) => {
+    mkdirSync(join(folder, 'taken', 'x'), { recursive: true });
+    const { status, stderr } = run(folder, main, ...args);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('    at ');
+    expect(status).toBe(2);
+  });
+});

@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { BulwarkError, nearest } from '@bulwark/core';
+import { Command } from 'commander';
+import { packageFiles } from '../create/package-files.js';
+import { starters, type StarterKind } from '../create/sources.js';
+import { createOutput } from '../terminal/output.js';
+
+const kinds = Object.keys(starters) as StarterKind[];
+
+interface CreateFlags {
+  readonly kind: string;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  bulwark create plugin margin-loss --kind objective
+  bulwark create plugin my-images --kind data --out plugins/my-images`;
+
+function checkKind(kind: string): StarterKind {
+  if ((kinds as string[]).includes(kind)) return kind as StarterKind;
+  const near = nearest(kind, kinds);
+  throw new BulwarkError('USAGE', `--kind is ${JSON.stringify(kind)}; allowed: ${kinds.join(', ')}`, {
+    cure: near ? `did you mean ${near}?` : 'name one of these',
+  });
+}
+
+function checkName(name: string): string {
+  const plain = name.replace(/^bulwark-plugin-/, '');
+  if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(plain)) return plain;
+  throw new BulwarkError('USAGE', `the name ${JSON.stringify(name)} is not lower case with hyphens`, {
+    cure: 'choose a name such as margin-loss',
+  });
+}
+
+function versions() {
+  const require = createRequire(import.meta.url);
+  const own = require('../../package.json') as { version: string; engines: { node: string } };
+  const core = JSON.parse(readFileSync(coreManifest(require), 'utf8')) as { dependencies: Record<string, string> };
+  return { bulwark: own.version, node: own.engines.node, tensorflow: core.dependencies['@tensorflow/tfjs-core']! };
+}
+
+/** package.json of core, which its exports do not name. */
+function coreManifest(require: NodeJS.Require): string {
+  for (let folder = dirname(require.resolve('@bulwark/core')); ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json');
+    if (existsSync(path)) return path;
+  }
+}
+
+function createPlugin(name: string, { kind, out, json }: CreateFlags): void {
+  const plain = checkName(name);
+  const files = packageFiles(plain, checkKind(kind), versions());
+  const folder = resolve(out ?? `bulwark-plugin-${plain}`);
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw new BulwarkError('USAGE', `${folder} exists and is not empty`, { cure: 'name another folder with --out' });
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  const output = createOutput({ json });
+  output.line(`wrote ${folder}: ${[...files.keys()].join(', ')}`);
+  output.line(`next: cd ${folder} && npm install && npm test && npx bulwark train example.yaml`);
+  output.result({ folder, files: [...files.keys()] });
+}
+
+/** `bulwark create plugin <name> --kind <kind>`. */
+export function createCommand(): Command {
+  const plugin = new Command('plugin')
+    .description('write a package with a plugin that works: source, options, test, README, example config')
+    .argument('<name>', 'name of the plugin, lower case with hyphens')
+    .requiredOption('--kind <kind>', kinds.join(', '))
+    .option('--out <folder>', 'folder to write; default: bulwark-plugin-<name>')
+    .option('--json', 'print the files as JSON and nothing else')
+    .addHelpText('after', examples)
+    .action(createPlugin);
+  return new Command('create').description('start a plugin package').addCommand(plugin.exitOverride());
+}
