@@ -30,7 +30,7 @@ const config = {
   objective: { use: 'trades', inner: { steps: 1, stepSize: 0.1 } },
   weightPerturber: 'awp',
   averaging: { use: 'ema', decay: 0.9 },
-  epochs: 40,
+  epochs: 30,
   evaluation: { attacks: ['fgsm'], examples: 20 },
   guard: { collapse: { epochs: 0 } },
   // a checkpoint after nearly every step, so that many kills land in one

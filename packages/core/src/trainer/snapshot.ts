@@ -94,7 +94,7 @@ export async function takeSnapshot(state: TrainingState, holders: Holders): Prom
   const hooks = { objective: holders.objective.state?.save().values, average: holders.average?.state.save().values };
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, tensor] of named(holders))
-    tensors.set(name, { shape: tensor.shape, data: (await tensor.data()).slice() as Float32Array });
+    tensors.set(name, { shape: tensor.shape, data: (await tensor.data()) as Float32Array });
   return { state: structuredClone({ ...position, learningRateScale, rollbacks, best, ...hooks }), tensors };
 }
 

@@ -1,0 +1,88 @@
+import { tmpdir } from 'node:os';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { previewRun, restoreModel, useEngine, validate } from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { previewLines } from './preview-lines.js';
+import { startTiny, testRegistry, tinyConfig } from './testing.js';
+
+beforeAll(() => useEngine('wasm'));
+
+describe('the end of a run', () => {
+  it('compares the best and the last checkpoint on test images, and reports the gap', async () => {
+    // an absurd rate in the last epoch: the best is an earlier one
+    const points = [{ from: 5, factor: 300 }];
+    const run = await startTiny({
+      epochs: 5,
+      optimizer: { use: 'sgd', learningRate: 0.05, schedule: { use: 'piecewise', points } },
+    });
+    const { summary, best } = await run.train();
+    expect(best!.epoch).toBeLessThan(5);
+    expect(summary).toMatchObject({ selectedBy: 'fgsm', split: 'test', images: 24, last: { epoch: 5 } });
+    const [a, b] = [summary!.best!, summary!.last];
+    expect(a.validation!['fgsm']).toBe(best!.value);
+    expect(a.accuracy!['fgsm']).toBeGreaterThan(b.accuracy!['fgsm']!);
+    expect(summary!.gap).toBeCloseTo(a.accuracy!['fgsm']! - b.accuracy!['fgsm']!, 12);
+    expect(run.folder.readSummary()).toEqual(JSON.parse(JSON.stringify(summary)));
+
+    const { model, data, threat } = run.parts;
+    restoreModel(run.folder.checkpoints.load('best'), model);
+    const again = await validate({ model, set: data.test, attacks: [], threat, batchSize: 24, seed: 1 });
+    expect(again['clean']).toBe(a.accuracy!['clean']);
+    run.dispose();
+  });
+
+  it('of equal validation accuracies chooses the later epoch', async () => {
+    const run = await startTiny({ optimizer: { use: 'sgd', learningRate: 1e-20 }, epochs: 3, model: { use: 'mlp' } });
+    expect((await run.train()).best!.epoch).toBe(3);
+    run.dispose();
+  });
+
+  it('can choose by clean accuracy, or leave the comparison out', async () => {
+    const run = await startTiny({ evaluation: { attacks: ['fgsm'], selectBest: 'clean', final: 'none' } });
+    const { summary, best } = await run.train();
+    expect(best!.metric).toBe('clean');
+    expect(summary!.split).toBe('none');
+    expect(summary!.last.accuracy).toBeUndefined();
+    run.dispose();
+  });
+
+  it('refuses to choose by what is not measured, before there is a folder', async () => {
+    await expect(startTiny({ evaluation: { attacks: ['fgsm'], selectBest: 'pgd-20' } })).rejects.toThrow(
+      'evaluation.selectBest is "pgd-20"; validation measures clean, fgsm',
+    );
+  });
+});
+
+describe('a cost preview', () => {
+  const preview = (over: Record<string, unknown>) =>
+    previewRun(tinyConfig(over), { registry: testRegistry(), baseFolder: tmpdir() });
+  const inner = { steps: 3, stepSize: 0.05 };
+
+  it('counts the passes that a step makes', async () => {
+    // natural: one pass and one back; AT: three attack steps and the loss; TRADES: the natural logits besides
+    expect(await preview({ objective: 'natural' })).toMatchObject({ forwardPasses: 1, backwardPasses: 1 });
+    expect(await preview({ objective: { use: 'at', inner } })).toMatchObject({ forwardPasses: 4, backwardPasses: 4 });
+    expect(await preview({ objective: { use: 'trades', inner } })).toMatchObject({
+      forwardPasses: 6,
+      backwardPasses: 4,
+    });
+    const accumulated = await preview({
+      objective: { use: 'at', inner },
+      data: { use: 'tiny', batchSize: 16, accumulate: 2 },
+    });
+    expect(accumulated).toMatchObject({ forwardPasses: 8, backwardPasses: 8 });
+  });
+
+  it('adds up what it measured, and leaves nothing behind', async () => {
+    const before = tf.memory().numTensors;
+    const found = await preview({ epochs: 4, averaging: { use: 'ema' } });
+    expect(tf.memory().numTensors).toBe(before);
+    const { stepsPerEpoch, secondsPerStep, secondsPerValidation, secondsAtEnd, secondsInAll } = found;
+    expect(stepsPerEpoch).toBe(3);
+    expect(secondsInAll).toBeCloseTo(4 * (3 * secondsPerStep + secondsPerValidation) + secondsAtEnd, 9);
+    // weights, momentum and average in float32, and a header
+    expect(found.checkpointBytes).toBeGreaterThan(3 * 4 * found.parameters);
+    expect(found.peakTensorBytes).toBeGreaterThan(0);
+    expect(previewLines(found).join('\n')).toMatch(/one step +\d+ forward and \d+ backward passes/);
+  });
+});
