@@ -6,9 +6,11 @@ import { dataCommand } from './commands/data.js';
 import { demoCommand } from './commands/demo.js';
 import { engineCommand } from './commands/engine.js';
 import { evaluateCommand } from './commands/evaluate.js';
+import { exportCommand } from './commands/export.js';
 import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
+import { reportCommand } from './commands/report.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
@@ -29,11 +31,13 @@ export function program(): Command {
     trainCommand(),
     compareCommand(),
     evaluateCommand(),
+    reportCommand(),
     pluginsCommand(),
     schemaCommand(),
     engineCommand(),
     dataCommand(),
     pseudoLabelCommand(),
+    exportCommand(),
     verifyCommand(),
   ];
   for (const command of commands) root.addCommand(command.exitOverride());

@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  BulwarkError,
+  fingerprintModel,
+  loadEvaluation,
+  openRunFolder,
+  writeAtomically,
+  type Classifier,
+  type LayersClassifier,
+  type Network,
+} from '@bulwark/core';
+import { encodeWeights, toLayersModel, writeLayersModel } from '@bulwark/models';
+import { Command, Option } from 'commander';
+import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
+import { cardMarkdown } from '../export/card-markdown.js';
+import { cardEvaluation, modelCard, type CardEvaluation } from '../export/model-card.js';
+import { builtinRegistry } from '../registry.js';
+import { createOutput } from '../terminal/output.js';
+
+const forms = ['tfjs', 'safetensors'] as const;
+
+interface Flags extends TargetFlags {
+  readonly to: (typeof forms)[number];
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Evaluations beside the checkpoint that are of exactly these weights. */
+async function evaluationsOf(target: Target): Promise<CardEvaluation[]> {
+  if (!existsSync(target.folder)) return [];
+  const fingerprint = await fingerprintModel(target.model);
+  const found: CardEvaluation[] = [];
+  for (const file of readdirSync(target.folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()) {
+    const result = await loadEvaluation(join(target.folder, file));
+    if (result?.model.fingerprint === fingerprint) found.push(cardEvaluation(result));
+  }
+  return found;
+}
+
+async function writeModel(model: Classifier, to: Flags['to'], folder: string, about: Record<string, string>) {
+  if (to === 'safetensors') {
+    writeAtomically(join(folder, 'model.safetensors'), encodeWeights(model, about));
+    return ['model.safetensors'];
+  }
+  if ('model' in model) return writeLayersModel((model as LayersClassifier).model, folder, about);
+  if (!('graph' in model))
+    throw new BulwarkError('MODEL_INVALID', `${model.name} is neither a graph nor a layers model`, {
+      cure: 'export it --to safetensors',
+    });
+  const layers = toLayersModel(model as Network);
+  const files = await writeLayersModel(layers, folder, about);
+  layers.dispose();
+  return files;
+}
+
+async function run(path: string, flags: Flags): Promise<void> {
+  const output = createOutput(flags);
+  const target = await openTarget(path, flags, { registry: builtinRegistry(), warn: (text) => output.warn(text) });
+  const { model, config, what } = target;
+  try {
+    const frozen = statSync(path).isDirectory() ? openRunFolder(path).frozen : undefined;
+    const folder = resolve(flags.out ?? join(frozen ? path : join(path, '..'), 'export', flags.to));
+    mkdirSync(folder, { recursive: true });
+    const about = { architecture: model.name, data: target.data.name, objective: config.objective.use, weights: what };
+    const files = await writeModel(model, flags.to, folder, about);
+    const card = modelCard(target, { evaluations: await evaluationsOf(target), files, ...frozen });
+    writeAtomically(join(folder, 'model-card.json'), `${JSON.stringify(card, null, 2)}\n`);
+    writeAtomically(join(folder, 'MODEL_CARD.md'), cardMarkdown(card));
+    output.line(`${model.name}, ${what}`);
+    output.line(`${folder}: ${[...files, 'MODEL_CARD.md', 'model-card.json'].join(', ')}`);
+    if (card.evaluations.length === 0)
+      output.warn('these weights have no evaluation, and the card says so: run `bulwark evaluate`, then export again');
+    output.result({ folder, files, card });
+  } finally {
+    model.dispose();
+  }
+}
+
+const examples = `
+Examples:
+  bulwark export runs/st-awp --to tfjs
+  bulwark export runs/st-awp --to safetensors --checkpoint last --out shared/st-awp
+  bulwark export model.pt --model resnet18 --data cifar10 --epsilon 8/255 --to tfjs
+
+In a browser, without Bulwark: const model = await tf.loadLayersModel('model.json'); model.predict(images)
+In PyTorch: net.load_state_dict(safetensors.torch.load_file('model.safetensors'))`;
+
+/** `bulwark export <run | weights> --to tfjs | safetensors`. */
+export function exportCommand(): Command {
+  return new Command('export')
+    .description('write a trained model for browsers or for PyTorch, with a model card')
+    .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
+    .addOption(
+      new Option('--to <form>', 'tfjs: a stock Layers model; safetensors: PyTorch names and layout')
+        .choices([...forms])
+        .makeOptionMandatory(),
+    )
+    .option('--out <folder>', 'where to write (default: export/<form> in the run folder)')
+    .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')
+    .option('--config <file>', 'config with model, data and threat of a weights file')
+    .option('--model <name>', 'model of a weights file, without a config')
+    .option('--data <name>', 'data set of a weights file, without a config')
+    .option('--epsilon <radius>', 'radius of the threat model of a weights file, for example 8/255')
+    .option('--engine <name>', 'engine instead of that of the run')
+    .option('--json', 'print the result as JSON and nothing else')
+    .addHelpText('after', examples)
+    .action((path: string, flags: Flags) => run(path, flags));
+}
