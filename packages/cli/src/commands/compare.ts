@@ -1,6 +1,6 @@
 import { writeAtomically } from '@bulwark/core';
 import { Command, Option } from 'commander';
-import { formats, render, title, type Format } from '../compare/formats.js';
+import { caption, formats, render, title, type Format } from '../compare/formats.js';
 import { compareRuns } from '../compare/group.js';
 import { readRuns } from '../compare/read-runs.js';
 import { createOutput } from '../terminal/output.js';
@@ -8,6 +8,7 @@ import { table } from '../terminal/table.js';
 
 interface CompareFlags {
   readonly checkpoint: 'best' | 'last';
+  readonly source?: string;
   readonly format?: Format;
   readonly out?: string;
   readonly json?: boolean;
@@ -27,16 +28,15 @@ export function compareCommand(): Command {
     .description('compare finished runs: mean and 95% confidence interval over seeds')
     .argument('<runs...>', 'run folders, or folders that hold them (as train --seeds makes them)')
     .addOption(new Option('--checkpoint <which>', 'which weights').choices(['best', 'last']).default('best'))
+    .option('--source <name>', 'evaluation to read, or summary (default: the most thorough that all runs have)')
     .addOption(new Option('--format <format>', 'print or write the table in this format').choices(formats))
     .option('--out <file>', 'write the table there instead of printing it')
     .option('--json', 'the same as --format json')
     .addHelpText('after', examples)
-    .action((paths: string[], flags: CompareFlags) => {
+    .action(async (paths: string[], flags: CompareFlags) => {
       const output = createOutput({});
-      const comparison = compareRuns(
-        readRuns(paths, (text) => output.warn(text)),
-        flags.checkpoint,
-      );
+      const runs = await readRuns(paths, (text) => output.warn(text));
+      const comparison = compareRuns(runs, flags);
       for (const { method, seeds } of comparison.rows)
         if (seeds.length === 1) output.warn(`${method}: a single seed has no interval; train it with --seeds 1..5`);
       const format = flags.format ?? (flags.json ? 'json' : flags.out === undefined ? undefined : 'markdown');
@@ -57,8 +57,6 @@ export function compareCommand(): Command {
         }),
       ]);
       output.line(table(['method', 'seeds', ...columns.map(title)], cells));
-      output.line(
-        `\naccuracy in % on ${comparison.images} ${comparison.split} images, ${flags.checkpoint} checkpoint; ± is the 95% interval`,
-      );
+      output.line(`\n${caption(comparison)}`);
     });
 }

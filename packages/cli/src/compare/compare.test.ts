@@ -19,6 +19,7 @@ const run = (name: string, seed: number, accuracy: Record<string, number>, over:
     last: { epoch: 3, accuracy: { clean: 0.9, 'pgd-20': 0.4 } },
     gap: accuracy['pgd-20']! - 0.4,
   } as unknown as RunSummary,
+  evaluations: { best: new Map(), last: new Map() },
 });
 
 const runs = [
@@ -30,7 +31,7 @@ const runs = [
 
 describe('a comparison of runs', () => {
   it("takes the mean over seeds, with the interval of Student's t", () => {
-    const { rows, columns } = compareRuns(runs, 'best');
+    const { rows, columns } = compareRuns(runs, { checkpoint: 'best' });
     expect(columns).toEqual(['clean', 'fgsm', 'pgd-20', 'pgd-100', 'gap']);
     expect(rows.map(({ method, seeds }) => [method, seeds])).toEqual([
       ['at', [1, 2, 3]],
@@ -45,7 +46,7 @@ describe('a comparison of runs', () => {
   });
 
   it('can be made of the last checkpoints', () => {
-    const { rows, columns } = compareRuns(runs, 'last');
+    const { rows, columns } = compareRuns(runs, { checkpoint: 'last' });
     expect(columns).toEqual(['clean', 'pgd-20', 'gap']);
     expect(rows[0]!.estimates['clean']!.mean).toBeCloseTo(0.9, 12);
   });
@@ -54,21 +55,47 @@ describe('a comparison of runs', () => {
     const other = [1, 2].map((seed) =>
       run('at', seed, { clean: 0.8, 'pgd-20': 0.5 }, { objective: { use: 'at', beta: 8 } }),
     );
-    const { rows } = compareRuns([...runs.slice(0, 3), ...other], 'best');
+    const { rows } = compareRuns([...runs.slice(0, 3), ...other], { checkpoint: 'best' });
     expect(rows.map(({ method }) => method)).toEqual(['at (objective.beta 6)', 'at (objective.beta 8)']);
   });
 
   it('refuses the same seed twice, and numbers from different images', () => {
     const again = { ...runs[0]!, path: 'runs/copy' };
-    expect(() => compareRuns([...runs, again], 'best')).toThrow('are the same config with the same seed 1');
+    expect(() => compareRuns([...runs, again], { checkpoint: 'best' })).toThrow(
+      'are the same config with the same seed 1',
+    );
     const fewer = { ...runs[1]!, summary: { ...runs[1]!.summary, images: 100 } };
-    expect(() => compareRuns([runs[0]!, fewer], 'best')).toThrow(
+    expect(() => compareRuns([runs[0]!, fewer], { checkpoint: 'best' })).toThrow(
       'was measured on 100 test images, runs/at/seed-1 on 1000',
     );
   });
 
+  it('takes the most thorough evaluation that all runs have', () => {
+    const evaluated = (which: FinishedRun, names: Record<string, number>): FinishedRun => {
+      const best = Object.entries(names).map(([name, worst]) => [name, measured(worst)] as const);
+      return { ...which, evaluations: { best: new Map(best), last: new Map() } };
+    };
+    const measured = (worst: number) => ({
+      accuracy: { clean: 0.8, autoattack: worst, worst },
+      split: 'evaluated',
+      images: 100,
+    });
+    const both = [
+      evaluated(runs[0]!, { 'quick-linf-0.0314': 0.5, 'full-linf-0.0314': 0.47 }),
+      evaluated(runs[1]!, { 'quick-linf-0.0314': 0.5, 'full-linf-0.0314': 0.49 }),
+    ];
+    const { source, columns, rows } = compareRuns(both, { checkpoint: 'best' });
+    expect(source).toBe('full-linf-0.0314');
+    expect(columns).toEqual(['clean', 'autoattack', 'worst', 'gap']);
+    expect(rows[0]!.estimates['autoattack']!.mean).toBeCloseTo(0.48, 12);
+    expect(compareRuns([...both, runs[2]!], { checkpoint: 'best' }).source).toBe('summary');
+    expect(() => compareRuns(both, { checkpoint: 'last', source: 'full-linf-0.0314' })).toThrow(
+      'not every run has full-linf-0.0314 of its last checkpoint; they share summary',
+    );
+  });
+
   it('is written as Markdown, CSV, LaTeX and JSON', () => {
-    const comparison = compareRuns(runs, 'best');
+    const comparison = compareRuns(runs, { checkpoint: 'best' });
     expect(render(comparison, 'markdown').split('\n').slice(0, 4)).toEqual([
       '| Method | Seeds | Natural | FGSM | PGD-20 | PGD-100 | Best - last |',
       '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
@@ -81,10 +108,10 @@ describe('a comparison of runs', () => {
     expect(JSON.parse(render(comparison, 'json'))).toMatchObject({ checkpoint: 'best', rows: [{ method: 'at' }, {}] });
   });
 
-  it('names a folder that holds no run', () => {
+  it('names a folder that holds no run', async () => {
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'empty'));
     writeFileSync(join(folder, 'file'), '');
-    expect(() => readRuns([folder], () => undefined)).toThrow(`${folder} is not a run folder and holds none`);
+    await expect(readRuns([folder], () => undefined)).rejects.toThrow(`${folder} is not a run folder and holds none`);
   });
 });

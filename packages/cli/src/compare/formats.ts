@@ -7,6 +7,7 @@ export type Format = (typeof formats)[number];
 export function title(label: string): string {
   if (label === 'clean') return 'Natural';
   if (label === 'gap') return 'Best - last';
+  if (label === 'worst') return 'Worst case';
   return label.replace(/^(fgsm|pgd|cw|aa)(?=$|-)/, (name) => name.toUpperCase()).replace(/^autoattack/, 'AutoAttack');
 }
 
@@ -18,10 +19,11 @@ function cell(row: Row, column: string, plusMinus: string): string {
   return points(found.mean) + (found.halfWidth === undefined ? '' : `${plusMinus}${points(found.halfWidth)}`);
 }
 
-const caption = ({ checkpoint, split, images, rows }: Comparison): string => {
+/** What the numbers are, in one sentence. */
+export const caption = ({ checkpoint, source, split, images, rows }: Comparison): string => {
   const seeds = [...new Set(rows.map((row) => row.seeds.length))];
   const runs = seeds.length === 1 ? `${seeds[0]} ${seeds[0] === 1 ? 'seed' : 'seeds'} each` : 'seeds as given';
-  return `Accuracy in % on ${images} ${split} images, ${checkpoint} checkpoint; mean and 95% confidence interval (Student's t), ${runs}.`;
+  return `Accuracy in % on ${images} ${split} images, ${checkpoint} checkpoint (${source}); mean and 95% confidence interval (Student's t), ${runs}.`;
 };
 
 function markdown(comparison: Comparison): string {

@@ -1,5 +1,5 @@
 import { BulwarkError, digestOf } from '@bulwark/core';
-import type { FinishedRun } from './read-runs.js';
+import type { Checkpoint, FinishedRun, Measured } from './read-runs.js';
 import { estimate, type Estimate } from './student-t.js';
 
 /** Runs of one config with several seeds, as one row. */
@@ -12,7 +12,9 @@ export interface Row {
 }
 
 export interface Comparison {
-  readonly checkpoint: 'best' | 'last';
+  readonly checkpoint: Checkpoint;
+  /** Where the numbers come from: `summary` of the runs, or an evaluation that all of them have. */
+  readonly source: string;
   readonly split: string;
   readonly images: number | undefined;
   /** Labels of accuracies in the order of the paper's Table 1, then `gap`, if the runs have one. */
@@ -65,20 +67,54 @@ function checkSeeds(runs: readonly FinishedRun[]): void {
   }
 }
 
-function checkComparable(runs: readonly FinishedRun[]): void {
-  const [first] = runs;
-  for (const { path, summary } of runs)
-    if (summary.split !== first!.summary.split || summary.images !== first!.summary.images)
+/** Thorough evaluations before quick ones, and these before what training itself has measured. */
+const thoroughness = ['full', 'fast', 'custom', 'quick'];
+
+/** The most thorough evaluation that every run has, or the runs' own summaries. @throws BulwarkError USAGE */
+function chooseSource(runs: readonly FinishedRun[], checkpoint: Checkpoint, wanted?: string): string {
+  const common = [...runs[0]!.evaluations[checkpoint].keys()]
+    .filter((name) => runs.every(({ evaluations }) => evaluations[checkpoint].has(name)))
+    .sort((a, b) => thoroughness.indexOf(a.split('-')[0]!) - thoroughness.indexOf(b.split('-')[0]!));
+  const known = [...common, 'summary'];
+  if (wanted !== undefined && !known.includes(wanted))
+    throw new BulwarkError(
+      'USAGE',
+      `not every run has ${wanted} of its ${checkpoint} checkpoint; they share ${known.join(', ')}`,
+      {
+        cure: 'choose one of these, or evaluate the others first',
+      },
+    );
+  return wanted ?? known[0]!;
+}
+
+/** What a run measured, by the chosen source. */
+function measuredIn(run: FinishedRun, checkpoint: Checkpoint, source: string): Measured {
+  if (source !== 'summary') return run.evaluations[checkpoint].get(source)!;
+  const { split, images } = run.summary;
+  return { accuracy: (run.summary[checkpoint] ?? run.summary.last).accuracy ?? {}, split, images };
+}
+
+function checkComparable(runs: readonly FinishedRun[], measured: ReadonlyMap<FinishedRun, Measured>): void {
+  const first = measured.get(runs[0]!)!;
+  for (const run of runs) {
+    const { split, images } = measured.get(run)!;
+    if (split !== first.split || images !== first.images)
       throw new BulwarkError(
         'USAGE',
-        `${path} was measured on ${summary.images} ${summary.split} images, ${first!.path} on ${first!.summary.images} ${first!.summary.split} images`,
-        { cure: 'compare runs with the same evaluation.final and evaluation.examples' },
+        `${run.path} was measured on ${images} ${split} images, ${runs[0]!.path} on ${first.images} ${first.split} images`,
+        { cure: 'compare runs that were measured on the same images' },
       );
+  }
 }
 
 /** Groups runs by what they compute, seeds aside, and takes means over the seeds. */
-export function compareRuns(runs: readonly FinishedRun[], checkpoint: 'best' | 'last'): Comparison {
-  checkComparable(runs);
+export function compareRuns(
+  runs: readonly FinishedRun[],
+  { checkpoint, source: wanted }: { checkpoint: Checkpoint; source?: string },
+): Comparison {
+  const source = chooseSource(runs, checkpoint, wanted);
+  const measured = new Map(runs.map((run) => [run, measuredIn(run, checkpoint, source)]));
+  checkComparable(runs, measured);
   const byConfig = new Map<string, FinishedRun[]>();
   for (const run of runs) {
     const key = digestOf(computes(run));
@@ -87,7 +123,7 @@ export function compareRuns(runs: readonly FinishedRun[], checkpoint: 'best' | '
   const groups = [...byConfig.values()];
   groups.forEach(checkSeeds);
   const names = methodNames(groups);
-  const accuracyOf = ({ summary }: FinishedRun) => (summary[checkpoint] ?? summary.last).accuracy ?? {};
+  const accuracyOf = (run: FinishedRun) => measured.get(run)!.accuracy;
   const labels = inTableOrder([...new Set(runs.flatMap((run) => Object.keys(accuracyOf(run))))]);
   const rows = groups.map((members, i) => {
     const column = (label: string, value: (run: FinishedRun) => number | undefined) => {
@@ -105,6 +141,6 @@ export function compareRuns(runs: readonly FinishedRun[], checkpoint: 'best' | '
     };
   });
   const columns = rows.some(({ estimates }) => 'gap' in estimates) ? [...labels, 'gap'] : labels;
-  const { split, images } = runs[0]!.summary;
-  return { checkpoint, split, images, columns, rows };
+  const { split, images } = measured.get(runs[0]!)!;
+  return { checkpoint, source, split, images, columns, rows };
 }

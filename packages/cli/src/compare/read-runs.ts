@@ -1,12 +1,48 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { BulwarkError, openRunFolder, type RunConfig, type RunSummary } from '@bulwark/core';
+import { basename, join } from 'node:path';
+import {
+  BulwarkError,
+  loadEvaluation,
+  openRunFolder,
+  type EvaluationResult,
+  type RunConfig,
+  type RunSummary,
+} from '@bulwark/core';
+
+export type Checkpoint = 'best' | 'last';
+
+/** Accuracies of one checkpoint, and the images that they were measured on. */
+export interface Measured {
+  readonly accuracy: Readonly<Record<string, number>>;
+  readonly split: string;
+  readonly images: number | undefined;
+}
 
 /** A finished run, as far as a comparison needs it. */
 export interface FinishedRun {
   readonly path: string;
   readonly config: RunConfig;
   readonly summary: RunSummary;
+  /** What `bulwark evaluate` found, by checkpoint, then by the name of its file (tier, norm and epsilon). */
+  readonly evaluations: Readonly<Record<Checkpoint, ReadonlyMap<string, Measured>>>;
+}
+
+/** Clean accuracy, each attack, each ensemble after its last stage, and the worst case over all of them. */
+function measuredBy({ clean, attacks, worst, data }: EvaluationResult): Measured {
+  const byLabel = attacks.map(({ ensemble, label, accuracy }) => [ensemble ?? label, accuracy] as const);
+  const accuracy = { clean: clean.accuracy, ...Object.fromEntries(byLabel), worst: worst.accuracy };
+  return { accuracy, split: 'evaluated', images: data.count };
+}
+
+async function readEvaluations(run: string, checkpoint: Checkpoint): Promise<Map<string, Measured>> {
+  const folder = join(run, 'evaluation', checkpoint);
+  const found = new Map<string, Measured>();
+  for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
+    if (!name.endsWith('.json')) continue;
+    const result = await loadEvaluation(join(folder, name));
+    if (result?.complete) found.set(basename(name, '.json'), measuredBy(result));
+  }
+  return found;
 }
 
 const isRun = (path: string) => existsSync(join(path, 'config.json'));
@@ -24,15 +60,19 @@ function expand(path: string): string[] {
 }
 
 /** Reads runs; those that are not finished are reported, because their numbers would be those of a lucky moment. */
-export function readRuns(paths: readonly string[], warn: (message: string) => void): FinishedRun[] {
+export async function readRuns(paths: readonly string[], warn: (message: string) => void): Promise<FinishedRun[]> {
   const folders = [...new Set(paths.flatMap(expand))];
-  const runs = folders.flatMap((path) => {
+  const runs: FinishedRun[] = [];
+  for (const path of folders) {
     const folder = openRunFolder(path);
     const summary = folder.readSummary() as unknown as RunSummary | undefined;
-    if (summary) return [{ path, config: folder.frozen.config, summary }];
-    warn(`${path} is not finished and left out; go on with: bulwark train --resume ${path}`);
-    return [];
-  });
+    if (!summary) {
+      warn(`${path} is not finished and left out; go on with: bulwark train --resume ${path}`);
+      continue;
+    }
+    const evaluations = { best: await readEvaluations(path, 'best'), last: await readEvaluations(path, 'last') };
+    runs.push({ path, config: folder.frozen.config, summary, evaluations });
+  }
   if (runs.length === 0)
     throw new BulwarkError('RUN_MISSING', `none of ${folders.length} runs is finished`, {
       cure: 'let at least one run finish first',
