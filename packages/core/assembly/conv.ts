@@ -22,6 +22,8 @@ export class ConvJob {
   rows!: i32;
   run!: i32;
   rowTap!: i32;
+  bias!: usize; // [outChannels rounded up to 8]
+  floor!: f32; // of the outputs: 0 rectifies them, -Infinity leaves them
 }
 
 /** Output channels [8 panel, 8 panel + 8) of pixels [first, last), counted over images, rows, columns. */
@@ -39,6 +41,7 @@ export function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void
   const rowTap = job.rowTap - (run << 2);
   const weights = job.weights + <usize>panel * ((rows * run) << 5);
   const width = min(8, job.outChannels - (panel << 3));
+  const bias = job.bias + (panel << 5);
 
   const imagePixels = gridWidth * gridHeight;
   const image = first / imagePixels;
@@ -129,16 +132,16 @@ export function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void
         }
       }
     }
-    let c00 = f32x4.splat(0),
-      c01 = c00,
+    let c00 = v128.load(bias),
+      c01 = v128.load(bias, 16),
       c10 = c00,
-      c11 = c00,
+      c11 = c01,
       c20 = c00,
-      c21 = c00,
+      c21 = c01,
       c30 = c00,
-      c31 = c00,
+      c31 = c01,
       c40 = c00,
-      c41 = c00;
+      c41 = c01;
     let a0 = s0,
       a1 = s1,
       a2 = s2,
@@ -220,11 +223,13 @@ export function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void
       a3 += rowTap;
       a4 += rowTap;
     }
-    store(t0, c00, c01, width);
-    store(t1, c10, c11, width);
-    store(t2, c20, c21, width);
-    store(t3, c30, c31, width);
-    store(t4, c40, c41, width);
+    // The first argument if neither is greater: NaN stays NaN.
+    const floor = f32x4.splat(job.floor);
+    store(t0, f32x4.pmax(c00, floor), f32x4.pmax(c01, floor), width);
+    store(t1, f32x4.pmax(c10, floor), f32x4.pmax(c11, floor), width);
+    store(t2, f32x4.pmax(c20, floor), f32x4.pmax(c21, floor), width);
+    store(t3, f32x4.pmax(c30, floor), f32x4.pmax(c31, floor), width);
+    store(t4, f32x4.pmax(c40, floor), f32x4.pmax(c41, floor), width);
   }
 }
 

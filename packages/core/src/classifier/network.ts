@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormEval, batchNormTrain, conv2d, relu } from '../engine/ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu } from '../engine/ops/index.js';
 import type { Random } from '../random.js';
 import {
   disposeStatistics,
@@ -10,6 +10,7 @@ import {
 } from './classifier.js';
 import type { NetworkGraph, Node } from './graph.js';
 import { initialParameters } from './initialise.js';
+import { planPass, type Step } from './plan.js';
 import { updateRunningStatistics } from './running-statistics.js';
 
 /** PyTorch's BatchNorm epsilon. */
@@ -49,6 +50,27 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     return y;
   };
 
+  /**
+   * A convolution with the BatchNorm that follows it in its weights: s (w x + b - mean) + beta, s = gamma / sqrt(var + epsilon).
+   * The weights are computed on the tape, so gradients reach all parameters.
+   */
+  const convolveFolded = (
+    node: Node & { op: 'conv' },
+    { norm, relu: rectify = false }: Step,
+    pass: Pass,
+  ): tf.Tensor => {
+    const x = pass.outputs[node.input] as tf.Tensor4D;
+    const filter = value(`${node.name}.weight`) as tf.Tensor4D;
+    const own = node.bias ? value(`${node.name}.bias`) : undefined;
+    const options = { stride: node.stride, padding: node.padding, relu: rectify };
+    if (norm === undefined)
+      return conv2dBias(x, { filter, bias: (own ?? tf.zeros([node.filters])) as tf.Tensor1D }, options);
+    const scale = tf.mul(value(`${norm}.weight`), tf.rsqrt(tf.add(value(`${norm}.running_var`), epsilon)));
+    const mean = value(`${norm}.running_mean`);
+    const bias = tf.add(tf.mul(own ? tf.sub(own, mean) : tf.neg(mean), scale), value(`${norm}.bias`)) as tf.Tensor1D;
+    return conv2dBias(x, { filter: tf.mul(filter, scale), bias }, options);
+  };
+
   const apply = (node: Node, images: tf.Tensor4D, pass: Pass): tf.Tensor => {
     const at = (id: number) => pass.outputs[id]!;
     switch (node.op) {
@@ -80,15 +102,18 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     }
   };
 
-  const doneAfter = lastReads(graph);
+  const plain = planPass(graph, { fold: false });
+  const folded = planPass(graph, { fold: true });
 
   const run = (images: tf.Tensor4D, mode: Mode, captured?: Map<string, LayerStatistics>): tf.Tensor2D =>
     tf.tidy(() => {
       const pass: Pass = { mode, captured, outputs: [] };
-      for (const [id, node] of graph.nodes.entries()) {
-        pass.outputs.push(tf.tidy(() => apply(node, images, pass)));
-        // what no later node reads is freed at once; the gradient tape holds its own references to what it needs
-        for (const done of doneAfter[id]!) pass.outputs[done]!.dispose();
+      for (const step of mode === 'eval' ? folded : plain) {
+        const { node, id, done } = step;
+        const fold = node.op === 'conv' && (step.norm !== undefined || step.relu === true);
+        pass.outputs[id] = tf.tidy(() => (fold ? convolveFolded(node, step, pass) : apply(node, images, pass)));
+        // what no later step reads is freed at once; the gradient tape holds its own references to what it needs
+        for (const read of done) pass.outputs[read]!.dispose();
       }
       return pass.outputs.at(-1) as tf.Tensor2D;
     });
@@ -118,16 +143,6 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
       for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
     },
   };
-}
-
-/** For each node, the earlier ones that nothing reads after it. The input belongs to the caller. */
-function lastReads(graph: NetworkGraph): number[][] {
-  const last = new Map<number, number>();
-  for (const [id, node] of graph.nodes.entries()) {
-    if ('input' in node) last.set(node.input, id);
-    if ('other' in node) last.set(node.other, id);
-  }
-  return graph.nodes.map((_, id) => [...last].filter(([node, at]) => at === id && node !== 0).map(([node]) => node));
 }
 
 interface Pass {

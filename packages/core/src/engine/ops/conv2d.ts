@@ -30,7 +30,7 @@ const padded = (x: Tensor4D, padding: number): Tensor4D =>
 
 const stockAttrs = (stride: number): NamedAttrMap => ({ strides: [stride, stride], pad: 'valid', dataFormat: 'NHWC' });
 
-const inputGrad = defineOp<{ dy: Tensor4D; filter: Tensor4D }, Conv2DInputGradAttrs, Tensor4D>({
+export const conv2dInputGrad = defineOp<{ dy: Tensor4D; filter: Tensor4D }, Conv2DInputGradAttrs, Tensor4D>({
   name: 'BulwarkConv2DInputGrad',
   composed: ({ dy, filter }, { stride, padding, inputShape }) => {
     const [batch, height, width, channels] = inputShape;
@@ -44,7 +44,7 @@ const inputGrad = defineOp<{ dy: Tensor4D; filter: Tensor4D }, Conv2DInputGradAt
   },
 });
 
-const filterGrad = defineOp<{ x: Tensor4D; dy: Tensor4D }, Conv2DFilterGradAttrs, Tensor4D>({
+export const conv2dFilterGrad = defineOp<{ x: Tensor4D; dy: Tensor4D }, Conv2DFilterGradAttrs, Tensor4D>({
   name: 'BulwarkConv2DFilterGrad',
   composed: ({ x, dy }, { stride, padding, filterShape }) =>
     engine().runKernel(
@@ -62,8 +62,8 @@ const convolution = defineOp<{ x: Tensor4D; filter: Tensor4D }, Conv2DAttrs, Ten
     of: (dy, saved, attrs) => {
       const [x, filter] = saved as [Tensor4D, Tensor4D];
       return {
-        x: () => inputGrad({ dy, filter }, { ...attrs, inputShape: x.shape }),
-        filter: () => filterGrad({ x, dy }, { ...attrs, filterShape: filter.shape }),
+        x: () => conv2dInputGrad({ dy, filter }, { ...attrs, inputShape: x.shape }),
+        filter: () => conv2dFilterGrad({ x, dy }, { ...attrs, filterShape: filter.shape }),
       };
     },
   },

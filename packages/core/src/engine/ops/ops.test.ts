@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerWasmKernels } from '../wasm/index.js';
-import { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep } from './index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from './index.js';
 
 type Shape4D = [number, number, number, number];
 type Values = Float32Array;
@@ -129,6 +129,44 @@ describe('conv2d', () => {
     expect(kernels).toContain('BulwarkConv2DInputGrad');
     expect(kernels).not.toContain('BulwarkConv2DFilterGrad');
     tf.dispose([x, filter, profile.result as tf.Tensor]);
+  });
+});
+
+describe('conv2dBias', () => {
+  const run = (rectified: boolean, inputs: tf.Tensor[]): tf.Tensor =>
+    conv2dBias(
+      inputs[0] as tf.Tensor4D,
+      { filter: inputs[1] as tf.Tensor4D, bias: inputs[2] as tf.Tensor1D },
+      { stride: 2, padding: 1, relu: rectified },
+    );
+  it.each([
+    { rectified: false, out: 13 },
+    { rectified: true, out: 13 },
+    { rectified: true, out: 16 },
+  ])(
+    'agrees with its gradients on wasm and cpu, and with the ops that it replaces: relu $rectified, $out channels',
+    async ({ rectified, out }) => {
+      const compute = (f: (...inputs: tf.Tensor[]) => tf.Tensor) => () => {
+        const inputs = [
+          tf.tensor(values(20, [3, 7, 6, 5]), [3, 7, 6, 5]),
+          tf.tensor(values(21, [3, 3, 5, out]), [3, 3, 5, out]),
+          tf.tensor1d(values(22, [out])),
+        ];
+        const y = f(...inputs);
+        return [y, ...tf.grads(f)(inputs, tf.tensor(values(23, y.shape), y.shape))];
+      };
+      const fused = compute((...inputs) => run(rectified, inputs));
+      await expectSameEverywhere(fused);
+      const apart = compute((...[x, filter, bias]) => {
+        const sum = tf.add(conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, { stride: 2, padding: 1 }), bias!);
+        return rectified ? relu(sum) : sum;
+      });
+      expectClose(await on('wasm', fused), await on('wasm', apart), 1e-5);
+    },
+  );
+  it('lets NaN through, as relu does', async () => {
+    const [y] = await on('wasm', () => [run(true, [tf.fill([1, 2, 2, 1], NaN), tf.ones([1, 1, 1, 3]), tf.ones([3])])]);
+    expect([...y!].filter(Number.isNaN).length).toBeGreaterThan(0);
   });
 });
 

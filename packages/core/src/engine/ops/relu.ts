@@ -2,7 +2,7 @@ import { maximum, mul, step } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { defineOp } from './op.js';
 
-const reluGrad = defineOp<{ dy: Tensor; y: Tensor }, object, Tensor>({
+export const reluGrad = defineOp<{ dy: Tensor; y: Tensor }, object, Tensor>({
   name: 'BulwarkReluGrad',
   composed: ({ dy, y }) => mul(dy, step(y)),
 });

@@ -35,6 +35,8 @@ const GROUP_PIXELS = 4000;
 /** Floats that a kernel may read past the last valid one. */
 const SLACK = 16;
 const LANES = 8;
+/** The bits of a float32, as the parameters of a job are integers. */
+const MINUS_INFINITY = 0xff800000 | 0;
 /** Input channels up to which, and output channels from which, the input gradient is faster in vectors along the patch. */
 const MOST_DOTS = 4;
 const LEAST_PATCH = 4;
@@ -86,11 +88,24 @@ function withMargins(
 
 const tilePixels = (channels: number): number => roundUp(clamp(TILE_FLOATS / channels, 60, 2000), 5);
 
-/** y = conv(x, filter) */
+/** Writes a bias of `channels` values, of which `bias` has the first and the others are 0. */
+function writeBias(
+  backend: WasmBackend,
+  to: { bias?: TensorInfo | undefined; address: number; channels: number },
+): void {
+  const floats = new Float32Array(memoryOf(backend).buffer);
+  const at = to.address / 4;
+  floats.fill(0, at, at + to.channels);
+  if (!to.bias) return;
+  const from = addressOf(backend, to.bias) / 4;
+  floats.copyWithin(at, from, from + to.bias.shape[0]!);
+}
+
+/** y = conv(x, filter) + bias, negative values replaced by 0 if `relu`. */
 export function convForward(
   backend: WasmBackend,
-  { x, filter }: { x: TensorInfo; filter: TensorInfo },
-  geometry: ConvGeometry & { outHeight: number; outWidth: number },
+  { x, filter, bias }: { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo },
+  geometry: ConvGeometry & { outHeight: number; outWidth: number; relu?: boolean },
 ): TensorInfo {
   const { strides, top, left, outHeight, outWidth } = geometry;
   const [batch, height, width, inChannels] = x.shape as Shape4D;
@@ -101,8 +116,11 @@ export function convForward(
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
   const right = Math.max(0, (outWidth - 1) * strides[1] + kernelWidth - left - width);
   const pixelBytes = outChannels * 4;
-  withScratch(backend, roundUp(outChannels, LANES) * depth, (packed) => {
+  const channels = roundUp(outChannels, LANES);
+  withScratch(backend, channels * (1 + depth), (biases) => {
+    const packed = biases + channels * 4;
     kernels.packPanels(addressOf(backend, filter), packed, depth, outChannels);
+    writeBias(backend, { bias, address: biases, channels });
     const pixels = outHeight * outWidth;
     withMargins(backend, { x, margins: { top, bottom, left, right }, pixels }, ({ images, first, count }) => {
       const parameters = [
@@ -110,6 +128,7 @@ export function convForward(
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
         ...[pixels * pixelBytes, outWidth * pixelBytes, pixelBytes],
         ...[outChannels, kernelHeight, kernelWidth * inChannels, images.rowBytes],
+        ...[biases, geometry.relu === true ? 0 : MINUS_INFINITY],
       ];
       const panels = Math.ceil(outChannels / LANES);
       const tile = tilePixels(inChannels * strides[0] * strides[1]);
@@ -199,7 +218,10 @@ export function convInputGrad(
   const kind = inChannels <= MOST_DOTS && outChannels >= LEAST_PATCH ? 'dots' : 'conv';
   const panels = kind === 'dots' ? inChannels : Math.ceil(inChannels / LANES);
   const panelFloats = roundUp(inChannels, LANES) * outChannels;
-  withScratch(backend, panelFloats * kernelHeight * kernelWidth, (packed) => {
+  const channels = roundUp(inChannels, LANES);
+  withScratch(backend, channels + panelFloats * kernelHeight * kernelWidth, (zeros) => {
+    const packed = zeros + channels * 4;
+    writeBias(backend, { address: zeros, channels });
     // Each phase's weights follow those of the one before.
     let next = packed;
     const jobs = used(vertical).flatMap((rows) =>
@@ -231,6 +253,7 @@ export function convInputGrad(
           ...[weights, rows.grid, columns.grid, images.imageBytes, images.rowBytes, images.pixelBytes],
           ...[height * width * pixelBytes, strides[0] * width * pixelBytes, strides[1] * pixelBytes],
           ...[inChannels, rows.taps.length, columns.taps.length * outChannels, images.rowBytes],
+          ...[zeros, MINUS_INFINITY],
         ];
         const pixels = count * rows.grid * columns.grid;
         const work = pixels * taps * inChannels * outChannels;

@@ -39,14 +39,19 @@ function stockGeometry(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAt
 }
 
 function putConvolutions(): void {
-  put<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>('BulwarkConv2D', (backend, inputs, attrs) => {
-    const [, height, width] = inputs.x.shape as Shape4D;
-    const [kernelHeight, kernelWidth] = inputs.filter.shape as Shape4D;
-    const outSize = (size: number, kernel: number): number =>
-      Math.floor((size + 2 * attrs.padding - kernel) / attrs.stride) + 1;
-    const [outHeight, outWidth] = [outSize(height, kernelHeight), outSize(width, kernelWidth)];
-    return convForward(backend, inputs, { ...geometryOf(attrs), outHeight, outWidth });
-  });
+  const forward =
+    (relu: boolean) =>
+    (backend: WasmBackend, inputs: { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo }, attrs: Conv2DAttrs) => {
+      const [, height, width] = inputs.x.shape as Shape4D;
+      const [kernelHeight, kernelWidth] = inputs.filter.shape as Shape4D;
+      const outSize = (size: number, kernel: number): number =>
+        Math.floor((size + 2 * attrs.padding - kernel) / attrs.stride) + 1;
+      const [outHeight, outWidth] = [outSize(height, kernelHeight), outSize(width, kernelWidth)];
+      return convForward(backend, inputs, { ...geometryOf(attrs), outHeight, outWidth, relu });
+    };
+  put('BulwarkConv2D', forward(false));
+  put('BulwarkConv2DBias', forward(false));
+  put('BulwarkConv2DBiasRelu', forward(true));
   put<{ dy: TensorInfo; filter: TensorInfo }, Conv2DInputGradAttrs>(
     'BulwarkConv2DInputGrad',
     (backend, inputs, attrs) => convInputGrad(backend, inputs, { ...geometryOf(attrs), inputShape: attrs.inputShape }),
