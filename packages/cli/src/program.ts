@@ -2,8 +2,10 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { compareCommand } from './commands/compare.js';
 import { createCommand } from './commands/create.js';
+import { benchCommand } from './commands/bench.js';
 import { dataCommand } from './commands/data.js';
 import { demoCommand } from './commands/demo.js';
+import { doctorCommand } from './commands/doctor.js';
 import { engineCommand } from './commands/engine.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
@@ -35,6 +37,8 @@ export function program(): Command {
     pluginsCommand(),
     schemaCommand(),
     engineCommand(),
+    doctorCommand(),
+    benchCommand(),
     dataCommand(),
     pseudoLabelCommand(),
     exportCommand(),

@@ -10,3 +10,4 @@ export type {
   TensorflowLoad,
 } from './tensorflow/index.js';
 export { loadWebgpu, type WebgpuEngine, type WebgpuLoad } from './webgpu/index.js';
+export { diagnoseEngine, measureSpeed, type EngineDiagnosis, type EngineSpeed } from './doctor/index.js';

@@ -1,0 +1,48 @@
+import { measureSpeed, useEngine, type EngineName, type EngineSpeed } from '@bulwark/core';
+import { benchmarkPipeline } from '@bulwark/datasets';
+import { measureAttacks, type AttackRow } from './attacks.js';
+import { measureGradients, type GradientRow } from './gradients.js';
+import type { BenchPart, BenchSettings } from './settings.js';
+import { measureGrowth, measureTraining, type TrainingRow } from './training.js';
+
+/** What was measured on one engine; parts that were not asked for are missing. */
+export interface EngineBench {
+  readonly engine: EngineName;
+  readonly speed?: EngineSpeed;
+  readonly gradients?: readonly GradientRow[];
+  readonly training?: readonly TrainingRow[];
+  readonly growth?: readonly TrainingRow[];
+  readonly attacks?: readonly AttackRow[];
+  /** Images per second of reading and augmenting alone; the engine has no part in it. */
+  readonly pipeline?: { readonly imagesPerSecond: number };
+  readonly seconds: number;
+}
+
+/** Measures one engine in this process, part after part. */
+export async function benchEngine(
+  engine: EngineName,
+  options: { settings: BenchSettings; progress: (text: string) => void },
+): Promise<EngineBench> {
+  const { settings, progress } = options;
+  const began = performance.now();
+  await useEngine(engine);
+  const perModel = async <Row>(measure: (model: BenchSettings['models'][number]) => Promise<Row[]>): Promise<Row[]> => {
+    const rows: Row[] = [];
+    for (const model of settings.models) rows.push(...(await measure(model)));
+    return rows;
+  };
+  const measures: Readonly<Record<BenchPart, () => unknown>> = {
+    speed: () => measureSpeed({ seconds: settings.speedSeconds }),
+    gradients: () => perModel((model) => measureGradients(model, settings)),
+    training: () => perModel((model) => measureTraining(model, settings)),
+    growth: () => measureGrowth(settings),
+    attacks: () => measureAttacks(settings),
+    pipeline: () => benchmarkPipeline({ seconds: settings.pipelineSeconds }),
+  };
+  const measured: Partial<Record<BenchPart, unknown>> = {};
+  for (const part of settings.parts) {
+    progress(part);
+    measured[part] = await measures[part]();
+  }
+  return { engine, ...(measured as Partial<EngineBench>), seconds: (performance.now() - began) / 1000 };
+}

@@ -1,0 +1,53 @@
+import { crossEntropy, inputGradient, multiplyAccumulates } from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { mapSample, sampleSeconds, type Sample } from './sample.js';
+import type { BenchModel, BenchSettings } from './settings.js';
+import { makeSubject } from './subject.js';
+
+/** What one pass through a model costs. */
+export interface GradientRow {
+  readonly model: BenchModel;
+  readonly batch: number;
+  readonly pass: 'forward' | 'input gradient' | 'parameter gradient';
+  /** Milliseconds for one image of the batch. */
+  readonly perImage: Sample;
+  /** Of the convolutions and linear layers alone, whose operations are counted. */
+  readonly gflops: number;
+}
+
+/** Times the multiply-accumulates of the forward pass are made in each pass, with two operations each. */
+const work = { forward: 1, 'input gradient': 2, 'parameter gradient': 3 } as const;
+
+/** Forward pass, gradient in the images, gradient in all parameters (with batch statistics), each with its numbers read. */
+export async function measureGradients(name: BenchModel, settings: BenchSettings): Promise<GradientRow[]> {
+  const batch = settings.batch[name];
+  const subject = await makeSubject({ model: name, method: 'at', batch, steps: 1 });
+  const { model } = subject;
+  const { images, labels } = subject.batch;
+  const loss = (x: tf.Tensor, mode: 'eval' | 'batch'): tf.Tensor1D =>
+    crossEntropy(model.forward(x as tf.Tensor4D, mode), labels);
+  const parameters = [...model.parameters.values()];
+  const passes: Readonly<Record<GradientRow['pass'], () => tf.Tensor>> = {
+    forward: () => model.forward(images, 'eval'),
+    'input gradient': () => inputGradient((points) => loss(points, 'eval'), images),
+    'parameter gradient': () => {
+      const { grads } = tf.variableGrads(() => tf.sum(loss(images, 'batch')) as tf.Scalar, parameters);
+      return tf.addN(Object.values(grads).map((gradient) => tf.slice(tf.reshape(gradient, [-1]), 0, 1)));
+    },
+  };
+  const operations = 2 * multiplyAccumulates(model.graph) * batch;
+  const rows = Object.entries(passes).map(([pass, compute]): GradientRow => {
+    const once = (): void => tf.tidy(() => void compute().dataSync());
+    once();
+    const seconds = sampleSeconds(once, settings.repeats.gradients);
+    return {
+      model: name,
+      batch,
+      pass: pass as GradientRow['pass'],
+      perImage: mapSample(seconds, (s) => (1000 * s) / batch),
+      gflops: (operations * work[pass as GradientRow['pass']]) / seconds.median / 1e9,
+    };
+  });
+  subject.dispose();
+  return rows;
+}
