@@ -67,7 +67,7 @@ export function lineChart(chart: Lines): Chart {
             },
             {
               data: { values: [...marks] },
-              mark: { type: 'text' as const, align: 'left' as const, dx: 4, dy: 6, y: 0 },
+              mark: { type: 'text' as const, align: 'left' as const, dx: 3, dy: -5, y: 0 },
               encoding: { x: quantity('x', chart.x), text: { field: 'label', type: 'nominal' as const } },
             },
           ]),

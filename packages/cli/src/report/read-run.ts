@@ -1,0 +1,134 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import {
+  BulwarkError,
+  loadEvaluation,
+  openRunFolder,
+  type EpochMetrics,
+  type EvaluationResult,
+  type FrozenConfig,
+  type RunConfig,
+  type RunSummary,
+} from '@bulwark/core';
+
+/** What `timings.jsonl` says of an epoch. */
+export interface Timing {
+  readonly epoch: number;
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+export interface FoundEvaluation {
+  /** Relative to the run folder. */
+  readonly file: string;
+  readonly checkpoint: string;
+  readonly result: EvaluationResult;
+}
+
+/** Everything that a run folder tells, finished or not. */
+export interface RunRecord {
+  readonly path: string;
+  /** The run's name; where several runs share it, with what tells them apart. */
+  readonly label: string;
+  readonly config: RunConfig;
+  readonly frozen: FrozenConfig;
+  /** Objective and weight perturber: `st`, `trades+awp`. */
+  readonly method: string;
+  readonly metrics: readonly EpochMetrics[];
+  readonly timings: readonly Timing[];
+  readonly summary?: RunSummary;
+  readonly evaluations: readonly FoundEvaluation[];
+  /** Label of the accuracy under attack that the run is followed by. */
+  readonly robust?: string;
+}
+
+export const methodOf = ({ objective, weightPerturber }: RunConfig): string =>
+  weightPerturber ? `${objective.use}+${weightPerturber.use}` : objective.use;
+
+/** The latest line of each epoch: a resumed epoch is timed again. A line that is not whole yet is left out. */
+function readTimings(path: string): Timing[] {
+  const file = join(path, 'timings.jsonl');
+  if (!existsSync(file)) return [];
+  const byEpoch = new Map<number, Timing>();
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    try {
+      const timing = JSON.parse(line) as Timing;
+      byEpoch.set(timing.epoch, timing);
+    } catch {
+      continue;
+    }
+  }
+  return [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch);
+}
+
+async function readEvaluations(path: string, warn: (text: string) => void): Promise<FoundEvaluation[]> {
+  const root = join(path, 'evaluation');
+  const files = existsSync(root) ? readdirSync(root, { recursive: true, encoding: 'utf8' }) : [];
+  const found: FoundEvaluation[] = [];
+  for (const name of files.filter((file) => file.endsWith('.json')).sort()) {
+    const file = join(root, name);
+    try {
+      const result = await loadEvaluation(file);
+      const checkpoint = name.startsWith('last') ? 'last' : 'best';
+      if (result) found.push({ file: relative(path, file), checkpoint, result });
+    } catch (error) {
+      if (!(error instanceof BulwarkError)) throw error;
+      warn(`${file} is left out: ${error.message}`);
+    }
+  }
+  return found;
+}
+
+/** Validation accuracy that stands for robustness: the one that chose the best checkpoint, else the last attack. */
+function robustLabel(metrics: readonly EpochMetrics[], summary: RunSummary | undefined): string | undefined {
+  const labels = Object.keys(metrics.findLast(({ validation }) => validation)?.validation ?? {});
+  if (summary?.selectedBy !== undefined && summary.selectedBy !== 'clean') return summary.selectedBy;
+  return labels.findLast((label) => label !== 'clean');
+}
+
+/** Reads one run, as far as it has come. @throws BulwarkError RUN_MISSING, RUN_CORRUPT */
+export async function readRun(path: string, warn: (text: string) => void): Promise<RunRecord> {
+  const folder = openRunFolder(path);
+  const metrics = folder.readMetrics();
+  const summary = folder.readSummary() as RunSummary | undefined;
+  const { config } = folder.frozen;
+  const robust = robustLabel(metrics, summary);
+  return {
+    path,
+    label: config.name,
+    config,
+    frozen: folder.frozen,
+    method: methodOf(config),
+    metrics,
+    timings: readTimings(path),
+    ...(summary && { summary }),
+    evaluations: await readEvaluations(path, warn),
+    ...(robust !== undefined && { robust }),
+  };
+}
+
+const isRun = (path: string) => existsSync(join(path, 'config.json'));
+
+/** Folders of runs, or of runs one level below (as `train --seeds` and `demo` make them). */
+function expand(path: string): string[] {
+  if (isRun(path) || !existsSync(path)) return [path];
+  const inside = readdirSync(path).map((name) => join(path, name));
+  const found = inside.filter(isRun).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return found.length > 0 ? found : [path];
+}
+
+/** Reads runs and gives them labels that differ. */
+export async function readRuns(paths: readonly string[], warn: (text: string) => void): Promise<RunRecord[]> {
+  const folders = [...new Set(paths.flatMap(expand))];
+  const runs = await Promise.all(folders.map((path) => readRun(path, warn)));
+  const shared = (label: string) => runs.filter((run) => run.label === label);
+  return runs.map((run) => {
+    const same = shared(run.label);
+    if (same.length === 1) return run;
+    const seeds = new Set(same.map(({ config }) => config.seed));
+    return {
+      ...run,
+      label: `${run.label} ${seeds.size === same.length ? `seed ${run.config.seed}` : basename(run.path)}`,
+    };
+  });
+}
