@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { attackCases } from './attack-cases.js';
 import { caseFiles, caseName, pathOfCase, readCase } from './case-files.js';
 import { modelCases } from './model-cases.js';
 import { trainingCases } from './training-case.js';
@@ -6,7 +7,7 @@ import type { CaseContext, CaseResult, CaseRunner, VerifyRow } from './types.js'
 import { unitCases } from './unit-cases.js';
 
 /** Every format of cases; the first runner that matches a file runs it. */
-export const caseRunners: readonly CaseRunner[] = [trainingCases, unitCases, modelCases];
+export const caseRunners: readonly CaseRunner[] = [trainingCases, unitCases, modelCases, attackCases];
 
 const failure = (reason: string): VerifyRow => ({
   quantity: '-',

@@ -7,6 +7,7 @@ import { linf } from '../threat/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
 import { margin } from '../loss/index.js';
 import { fixedStepAttack, type FixedStep } from './fixed-step.js';
+import { momentum } from './mi-fgsm.js';
 
 /** What every record says about all 64 final points. */
 interface Summary {
@@ -36,11 +37,11 @@ const golden = readGolden<Goldens>('fixed-step');
 const images = toyImages();
 const eight = 8 / 255;
 
-describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => {
+describe('fixed-step attacks', () => {
   let model: Network;
   let batch: Batch;
   beforeAll(async () => {
-    await useEngine(engine);
+    await useEngine('wasm');
     model = toyClassifier();
     batch = takeExamples(images, [...images.labels.keys()]);
   });
@@ -76,6 +77,17 @@ describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => 
     const run = golden.ifgsm.runs[0]!;
     for (const { t, x } of run.iterates) expectImages(attack({ ...ce, steps: t }), x);
     expectSummary(attack({ ...ce, steps: run.steps }), run.all);
+  });
+  it('repeats MI-FGSM, also its first three iterates', () => {
+    const run = golden.mifgsm.runs[0]!;
+    const withMomentum = (steps: number) => {
+      const { transform, dispose } = momentum(1);
+      const points = attack({ ...ce, steps, transform });
+      dispose();
+      return points;
+    };
+    for (const { t, x } of run.iterates) expectImages(withMomentum(t), x);
+    expectSummary(withMomentum(run.steps), run.all);
   });
   it('repeats PGD-20 from the recorded noise', () => {
     const run = golden.pgd.runs[0]!;
@@ -114,5 +126,23 @@ describe.each(['wasm', 'cpu'] as const)('fixed-step attacks on %s', (engine) => 
     const before = tf.memory().numTensors;
     attack({ ...ce, start: 'random', steps: 2, restarts: 2, keep: 'any', loss: 'kl' }).dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('on the cpu engine', () => {
+  it('FGSM and two steps of I-FGSM of the first images are the same', async () => {
+    await useEngine('cpu');
+    const model = toyClassifier();
+    const part = takeExamples(images, [0, 1]);
+    const run = golden.ifgsm.runs[0]!.iterates.find(({ t }) => t === 2)!;
+    const points = fixedStepAttack(
+      part,
+      { loss: 'ce', steps: 2, stepSize: 2 / 255, start: 'image' },
+      { model, threat: { norm: linf, epsilon: eight }, random: goldenRandom(0) },
+    );
+    const values = points.dataSync();
+    run.x.data.forEach((value, i) => i < values.length && expect(Math.abs(values[i]! - value)).toBeLessThan(1e-6));
+    tf.dispose([points, part.images, part.labels]);
+    model.dispose();
   });
 });

@@ -20,7 +20,8 @@ export function readGolden<T>(name: string): T {
 /** The stream that the golden runs drew from: tensors are filled channel plane by channel plane. */
 export const goldenRandom = (seed: number): Random => randomFrom(mulberry32(seed), { imageOrder: 'nchw' });
 
-interface ToyModel {
+/** The classifier of the golden files, as they hold it. */
+export interface ToyModel {
   readonly layers: {
     readonly [conv: `conv${number}`]: { readonly kernel: GoldenTensor };
     readonly [bn: `bn${number}`]: {
@@ -43,8 +44,8 @@ const toyGraph = networkGraph([16, 16, 3], (g) => {
 });
 
 /** The small adversarially trained classifier of the golden files (16x16x3 images, 10 classes). */
-export function toyClassifier(): Network {
-  const { layers } = readGolden<ToyModel>('toy-model');
+export function toyClassifier(model: ToyModel = readGolden<ToyModel>('toy-model')): Network {
+  const { layers } = model;
   const network = createNetwork(toyGraph, { name: 'toy', random: createRandom(0) });
   const assign = (name: string, values: number[]) => {
     const variable = (network.parameters.get(name) ?? network.statistics.get(name))!;

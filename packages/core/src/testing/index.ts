@@ -20,7 +20,8 @@ export {
   type TestFramework,
 } from './describe.js';
 export { craftContext, fixtureBatch, fixtureNetwork, makePlugin, type ContractOptions } from './fixture.js';
-export { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from './golden.js';
+export { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor, type ToyModel } from './golden.js';
+export * from './attack-parts.js';
 export { innerOptimizerContract, type InnerOptimizerContractOptions } from './inner-optimizer.js';
 export { modelContract } from './model.js';
 export { objectiveContract, session, type ObjectiveContractOptions, type Session } from './objective.js';

@@ -69,7 +69,8 @@ describe.each(Object.entries(golden))('one run of APGD, %s', (name, file) => {
   const normId = normName[file.norm];
   const threat = { norm: norms[normId], epsilon: epsilonOf(normId, file.eps) };
 
-  it.each(file.runs.map((run) => [run.n_iter, run] as const))('replays %d iterations', async (iterations, run) => {
+  const runs = file.runs.filter(({ n_iter }) => n_iter !== 100 || file.loss === 'ce');
+  it.each(runs.map((run) => [run.n_iter, run] as const))('replays %d iterations', async (iterations, run) => {
     const part = takeExamples(images, [...Array(file.n_examples).keys()]);
     const targets = file.y_target && tf.tensor1d(file.y_target, 'int32');
     const losses: Record<File['loss'], LogitLoss> = {

@@ -13,26 +13,33 @@ export interface Hyperplane {
 const roomOf = (t: number, w: number): number => (w > 0 ? t : 1 - t);
 
 /**
- * Solves `sum_j weight_j min(lambda speed_j, room_j) = c` for lambda by Newton steps from 0. The sum is concave and piecewise linear,
- * so the steps grow towards the solution and end on it exactly.
+ * Solves `sum_j weight_j min(lambda speed_j, room_j) = c` for lambda: with the coordinates that are not at their face yet, as if none
+ * would reach it; those that do are taken out, which makes lambda grow, until nothing changes.
  */
 function solve(weight: Float64Array, speed: Float64Array, { room, c }: { room: Float64Array; c: number }): number {
-  let lambda = 0;
-  for (let step = 0; step < weight.length + 2; step++) {
-    let [sum, slope] = [0, 0];
-    for (let j = 0; j < weight.length; j++) {
-      const move = lambda * speed[j]!;
-      if (move < room[j]!) {
-        sum += weight[j]! * move;
-        slope += weight[j]! * speed[j]!;
-      } else sum += weight[j]! * room[j]!;
+  const free = new Int32Array(weight.length);
+  let [count, left, slope] = [0, c, 0];
+  for (let j = 0; j < weight.length; j++)
+    if (weight[j]! > 0) {
+      free[count++] = j;
+      slope += weight[j]! * speed[j]!;
     }
-    if (slope === 0) break;
-    const next = lambda + (c - sum) / slope;
-    if (!(next > lambda)) break;
-    lambda = next;
+  while (count > 0) {
+    const lambda = left / slope;
+    let kept = 0;
+    slope = 0;
+    for (let k = 0; k < count; k++) {
+      const j = free[k]!;
+      if (lambda * speed[j]! >= room[j]!) left -= weight[j]! * room[j]!;
+      else {
+        free[kept++] = j;
+        slope += weight[j]! * speed[j]!;
+      }
+    }
+    if (kept === count) return lambda;
+    count = kept;
   }
-  return lambda;
+  return Number.MAX_VALUE;
 }
 
 /** l1: spends the budget on the largest coefficients first. Writes moves (all at least 0) into `move`. */

@@ -94,7 +94,8 @@ describe.each(['linf', 'l2', 'l1'] as const)('the square search in the %s ball',
 });
 
 describe('the square attack', () => {
-  const cases = seeds.runs.filter(({ seed }) => seed === 104);
+  // one run per loss; the other seeds and the rescaled schedule differ in their draws only
+  const cases = seeds.runs.filter(({ seed, resc_schedule }) => seed === 104 && !resc_schedule);
   it.each(cases.map((run) => [run.loss, run.resc_schedule, run] as const))(
     'breaks the examples that the official code breaks, loss %s, rescaled %s',
     async (loss, rescale, run) => {
