@@ -44,12 +44,12 @@ const blocks = z
   .min(1)
   .max(6)
   .default([2, 2, 2, 2])
-  .describe('Blocks per stage.');
+  .describe('blocks per stage');
 
 const smallCnnPlugin = defineModel({
   name: 'small-cnn',
   summary: 'Three convolutions with BatchNorm and a linear layer; trains on a laptop.',
-  options: { ...commonOptions, width: width(16, 'Channels of the first convolution.') },
+  options: { ...commonOptions, width: width(16, 'channels of the first convolution') },
   create: (options, services) => build('small-cnn', smallCnn({ ...options, ...size(services) }), options, services),
 });
 
@@ -58,8 +58,8 @@ const mlpPlugin = defineModel({
   summary: 'Fully connected layers with ReLU, without BatchNorm.',
   options: {
     ...commonOptions,
-    width: width(256, 'Units of each hidden layer.'),
-    depth: integer({ min: 0, max: 32 }).default(2).describe('Hidden layers.'),
+    width: width(256, 'units of each hidden layer'),
+    depth: integer({ min: 0, max: 32 }).default(2).describe('hidden layers'),
   },
   create: (options, services) => build('mlp', mlp({ ...options, ...size(services) }), options, services),
 });
@@ -68,7 +68,7 @@ const resnet18Plugin = defineModel({
   name: 'resnet18',
   summary: 'ResNet-18 for small images.',
   cite: 'He et al., 2016; arXiv:1512.03385',
-  options: { ...commonOptions, width: width(64, 'Channels of the first stage.'), blocks },
+  options: { ...commonOptions, width: width(64, 'channels of the first stage'), blocks },
   create: (options, services) => build('resnet18', resnet({ ...options, ...size(services) }), options, services),
 });
 
@@ -78,13 +78,13 @@ const preActResnet18Plugin = defineModel({
   cite: 'He et al., 2016; arXiv:1603.05027',
   options: {
     ...commonOptions,
-    width: width(64, 'Channels of the first stage.'),
+    width: width(64, 'channels of the first stage'),
     blocks,
-    finalNorm: z.boolean().default(true).describe('BatchNorm and ReLU before the pool (AWP: yes; kuangliu: no).'),
+    finalNorm: z.boolean().default(true).describe('BatchNorm and ReLU before the pool (AWP: yes; kuangliu: no)'),
     shortcut: z
       .enum(['activated', 'raw'])
       .default('activated')
-      .describe('What shortcut convolutions read (AWP: activated; some RobustBench models: raw).'),
+      .describe('what shortcut convolutions read (AWP: activated; some RobustBench models: raw)'),
   },
   create: (options, services) =>
     build('preact-resnet18', preActResnet({ ...options, ...size(services) }), options, services),
@@ -98,8 +98,8 @@ const wideResnetPlugin = defineModel({
   cite: wideResnetCite,
   options: {
     ...commonOptions,
-    depth: integer({ min: 10, max: 1000 }).default(34).describe('Layers: 6 m + 4.'),
-    width: width(10, 'Widening factor.'),
+    depth: integer({ min: 10, max: 1000 }).default(34).describe('layers: 6 m + 4'),
+    width: width(10, 'widening factor'),
   },
   create: (options, services) => build('wide-resnet', wideResnet({ ...options, ...size(services) }), options, services),
 });
@@ -122,8 +122,8 @@ const vggPlugin = defineModel({
   cite: 'Simonyan and Zisserman, 2015; arXiv:1409.1556',
   options: {
     ...commonOptions,
-    depth: z.literal([11, 13, 16, 19]).default(16).describe('Layers: 11, 13, 16 or 19.'),
-    width: width(64, 'Channels of the first stage.'),
+    depth: z.literal([11, 13, 16, 19]).default(16).describe('layers: 11, 13, 16 or 19'),
+    width: width(64, 'channels of the first stage'),
   },
   create: (options, services) => build('vgg', vgg({ ...options, ...size(services) }), options, services),
 });

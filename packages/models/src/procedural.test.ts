@@ -44,5 +44,5 @@ describe.each(golden.models)('$model at full size against the official code', (m
     const batch = network.forward(images, 'batch');
     expect(largestDifference(batch.dataSync(), model.logits_train.flat())).toBeLessThan(1e-3);
     tf.dispose([images, logits, batch]);
-  });
+  }, 600_000);
 });

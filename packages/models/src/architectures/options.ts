@@ -18,19 +18,19 @@ export interface InputNormalisation {
 export const commonOptions = {
   normalize: z
     .strictObject({
-      mean: z.array(number()).min(1).describe('Mean of each channel.'),
+      mean: z.array(number()).min(1).describe('mean of each channel'),
       std: z
         .array(number({ above: 0 }))
         .min(1)
-        .describe('Standard deviation of each channel.'),
+        .describe('standard deviation of each channel'),
     })
     .optional()
-    .describe('Subtract the mean and divide by the standard deviation inside the model; the paper does not normalise.'),
+    .describe('subtract the mean and divide by the standard deviation inside the model; the paper does not normalise'),
   weights: z
     .string()
     .optional()
     .describe(
-      'File to start from: .safetensors, its .index.json, or a PyTorch .pt or .pth; the default is random weights.',
+      'file to start from: .safetensors, its .index.json, or a PyTorch .pt or .pth; the default is random weights',
     ),
 };
 
