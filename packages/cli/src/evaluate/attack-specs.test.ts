@@ -1,0 +1,23 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseAttacks } from './attack-specs.js';
+
+describe('attacks on the command line', () => {
+  it('are names, with options after colons', () => {
+    expect(parseAttacks(['pgd', 'pgd:steps=50:stepSize=1/255:loss=margin:clipStart=true'])).toEqual([
+      { use: 'pgd' },
+      { use: 'pgd', steps: 50, stepSize: '1/255', loss: 'margin', clipStart: true },
+    ]);
+  });
+  it('may be separated by commas, and take lists', () => {
+    expect(
+      parseAttacks(['fgsm,autoattack:version=custom:attacks=apgd-ce+square', 'autoattack:attacks=square']),
+    ).toEqual([
+      { use: 'fgsm' },
+      { use: 'autoattack', version: 'custom', attacks: ['apgd-ce', 'square'] },
+      { use: 'autoattack', attacks: ['square'] },
+    ]);
+  });
+  it('refuses an option without a value', () => {
+    expect(() => parseAttacks(['pgd:steps'])).toThrow(/not name:option=value/);
+  });
+});
