@@ -8,7 +8,8 @@ export const myLayers = defineModel({
   summary: 'A layers model of my own.',
   options: { units: integer({ min: 1 }).default(32).describe('units of the hidden layer') },
   create({ units }, { inputShape, classNames, random }) {
-    // named layers: checkpoints find weights by these names, and numbers that tfjs-layers makes up may change; initialisers of tfjs-layers take a seed: draw it, so that the run stays repeatable
+    // checkpoints find weights by layer names: name the layers, as the numbers that tfjs-layers makes up may change
+    // initialisers take a seed: draw it, so that the run stays repeatable
     const kernelInitializer = () => tfl.initializers.heNormal({ seed: random('initialisation').integer(2 ** 30) });
     const model = tfl.sequential({
       layers: [

@@ -1,0 +1,80 @@
+// Makes site/: trains the natural model, takes the robust one from PyTorch weights, exports both, copies page and libraries.
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createNetwork, createRandom, startRun, takeExamples, type Network } from '@bulwark/core';
+import { builtinRegistry } from '@bulwark/cli';
+import { loadWeights, smallCnn, toLayersModel, writeLayersModel } from '@bulwark/models';
+import * as tf from '@tensorflow/tfjs-core';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const site = join(here, 'site');
+const run = await startRun(
+  {
+    name: 'natural',
+    engine: 'wasm',
+    data: { use: 'fashion-mnist-mini', batchSize: 64 },
+    model: 'small-cnn',
+    threat: { epsilon: 0.1 },
+    objective: 'natural',
+    optimizer: { learningRate: 0.05, schedule: { use: 'cosine' } },
+    epochs: 8,
+    evaluation: { attacks: [{ use: 'fgsm' }], selectBest: 'clean', final: 'none' },
+  },
+  { registry: builtinRegistry(), baseFolder: here, folder: () => join(here, 'runs', 'natural') },
+);
+run.bus.on('epoch:end', ({ metrics }) =>
+  console.log(`epoch ${metrics.epoch}: clean ${(100 * (metrics.validation?.['clean'] ?? 0)).toFixed(1)}%`),
+);
+await run.train();
+const { data } = run.parts;
+
+rmSync(site, { recursive: true, force: true });
+mkdirSync(join(site, 'lib'), { recursive: true });
+cpSync(join(here, 'page'), site, { recursive: true });
+
+const natural = run.parts.model as Network;
+const robust = createNetwork(smallCnn({ inputShape: data.shape, classes: 10, width: 16 }), {
+  name: 'small-cnn',
+  random: createRandom(0),
+});
+loadWeights(robust, join(here, '../evaluate-a-pytorch-model/fmnist-small-trades.safetensors'));
+for (const [name, network] of Object.entries({ natural, robust }))
+  await writeLayersModel(toLayersModel(network), join(site, 'models', name));
+
+/** Classes that a model gives to all test images. */
+const predict = (model: Network) => {
+  const { images } = takeExamples(data.test, [...data.test.labels.keys()]);
+  const classes = tf.tidy(() => tf.argMax(model.forward(images, 'eval'), 1).dataSync());
+  images.dispose();
+  return classes;
+};
+
+// of each class the first test image that both models get right, or else the first
+const predicted = [natural, robust].map(predict);
+const size = data.shape[0] * data.shape[1];
+const samples = data.classNames.map((_, label) => {
+  const own = [...data.test.labels.keys()].filter((i) => data.test.labels[i] === label);
+  const index = own.find((i) => predicted.every((classes) => classes[i] === label)) ?? own[0]!;
+  return { label, pixels: [...data.test.images.subarray(index * size, (index + 1) * size)] };
+});
+writeFileSync(join(site, 'samples.json'), JSON.stringify({ classNames: data.classNames, samples }));
+
+const require = createRequire(import.meta.url);
+for (const [name, files] of Object.entries({
+  'tfjs-core': ['tf-core.min.js'],
+  'tfjs-layers': ['tf-layers.min.js'],
+  'tfjs-backend-cpu': ['tf-backend-cpu.min.js'],
+  'tfjs-backend-wasm': [
+    'tf-backend-wasm.min.js',
+    'tfjs-backend-wasm.wasm',
+    'tfjs-backend-wasm-simd.wasm',
+    'tfjs-backend-wasm-threaded-simd.wasm',
+  ],
+})) {
+  const dist = join(dirname(require.resolve(`@tensorflow/${name}/package.json`)), 'dist');
+  for (const file of files) cpSync(join(dist, file), join(site, 'lib', file));
+}
+run.dispose();
+console.log('wrote site/: serve it with any static web server, for example `npx jiti serve.ts`');
