@@ -41,7 +41,7 @@ describe.each(tiny)('%s against the official code', (name) => {
 
   it('has its input gradients in eval mode', () => {
     const { network, golden, images, labels } = load(name);
-    const gradient = tf.grad((x: tf.Tensor4D) => tf.sum(crossEntropy(network.forward(x, 'eval'), labels)))(images);
+    const gradient = tf.grad((x) => tf.sum(crossEntropy(network.forward(x as tf.Tensor4D, 'eval'), labels)))(images);
     const perImage = tf.reshape(gradient, [images.shape[0], -1]);
     const row = tf.slice(gradient, [0, 0, 0, 0], [1, 1, 32, 3]);
     expect(relative(row.dataSync(), golden.input_gradient_eval_first_image_row0.data)).toBeLessThan(1e-3);

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { createRegistry, graphParameterCount, multiplyAccumulates } from '@bulwark/core';
+import { smallCnn } from './architectures/small-cnn.js';
+import { vgg } from './architectures/vgg.js';
+import { wideResnet } from './architectures/wide-resnet.js';
 import { readModelGolden } from './golden.js';
 import { modelPlugins } from './plugins.js';
 import { goldenGraph } from './golden-networks.js';
@@ -66,5 +69,17 @@ describe('architectures', () => {
 
   it('the network of the reference study has 24,058 parameters', () => {
     expect(graphParameterCount(goldenGraph('small-cnn'))).toBe(24058);
+  });
+
+  it('refuse sizes that cannot be, before any weight is made', () => {
+    const size = { inputShape: [28, 28, 1] as const, classes: 10 };
+    expect(() => vgg({ ...size, depth: 16, width: 64 })).toThrow(/max-pool turns \[1, 1, 512\] into \[0, 0, 512\]/);
+    expect(() => wideResnet({ ...size, depth: 33, width: 2 })).toThrow(
+      /model\.depth 33: a Wide ResNet has 6 m \+ 4 layers/,
+    );
+    const normalize = { mean: [0.5, 0.5, 0.5], std: [1, 1, 1] };
+    expect(() => smallCnn({ ...size, width: 4, normalize })).toThrow(
+      /normalize\.mean has 3 numbers, images have 1 channels/,
+    );
   });
 });

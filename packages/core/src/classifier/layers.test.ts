@@ -47,7 +47,7 @@ describe('a layers model of a user', () => {
     expect(close(batch, classifier.forward(x, 'eval'))).toBeGreaterThan(1e-3);
     expect(close(classifier.forward(x, 'train'), batch)).toBe(0);
 
-    const [kernel, bias] = [...classifier.parameters.values()] as [tf.Tensor4D, tf.Tensor1D];
+    const [kernel, bias] = [...classifier.parameters.values()] as unknown as [tf.Tensor4D, tf.Tensor1D];
     const features = tf.add(tf.conv2d(x, kernel, 1, 'valid'), bias);
     const { mean, variance } = tf.moments(features, [0, 1, 2]);
     const count = 5 * 4 * 4;
@@ -67,7 +67,7 @@ describe('a layers model of a user', () => {
       [...classifier.parameters.values()],
     );
     expect(Object.keys(grads)).toHaveLength(6);
-    const gradient = tf.grad((v: tf.Tensor4D) => tf.sum(tf.square(classifier.forward(v, 'eval'))))(x);
+    const gradient = tf.grad((v) => tf.sum(tf.square(classifier.forward(v as tf.Tensor4D, 'eval'))))(x);
     expect(tf.sum(tf.abs(gradient)).dataSync()[0]).toBeGreaterThan(0);
     classifier.dispose();
   });

@@ -15,7 +15,7 @@ import { toLayersModel } from './to-layers.js';
 beforeAll(() => useEngine('wasm'));
 
 let folder: string;
-beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'bulwark-layers-'))));
+beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'bulwark-layers-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const random = (seed: number) => createRandom(seed);
