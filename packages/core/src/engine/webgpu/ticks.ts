@@ -1,3 +1,5 @@
+import { setImmediate as later } from 'node:timers';
+
 /**
  * Dawn finishes its asynchronous work in a tick that it schedules with `setImmediate`. Catching that callback lets us
  * run the tick ourselves, and so wait for the GPU inside a synchronous call, which TensorFlow.js's `dataSync` needs.
@@ -11,19 +13,25 @@ export interface Ticks {
   settle<T>(promise: Promise<T>): Promise<T>;
 }
 
+/**
+ * The global object that Dawn sees, which is Node's own; a test runner that runs modules in a context of their own gives us
+ * another one. Node's functions know theirs.
+ */
+const nodeGlobal = (later.constructor as FunctionConstructor)('return globalThis')() as typeof globalThis;
+
 export function catchTicks(): Ticks {
   let waiting: (() => void)[] = [];
   const during: Ticks['during'] = (call) => {
-    const saved = globalThis.setImmediate;
+    const saved = nodeGlobal.setImmediate;
     const caught = (callback: () => void): object => {
       waiting.push(callback);
       return {};
     };
-    globalThis.setImmediate = caught as unknown as typeof setImmediate;
+    nodeGlobal.setImmediate = caught as unknown as typeof setImmediate;
     try {
       return call();
     } finally {
-      globalThis.setImmediate = saved;
+      nodeGlobal.setImmediate = saved;
     }
   };
   const run = (): boolean => {
@@ -41,7 +49,7 @@ export function catchTicks(): Ticks {
       done.catch(() => undefined); // told by the return below
       while (!settled) {
         run();
-        await new Promise((resume) => setImmediate(resume));
+        await new Promise((resume) => later(resume));
       }
       return done;
     },
