@@ -1,3 +1,6 @@
+// what `engine: auto` means in tests, on machines with other engines, too
+process.env.BULWARK_ENGINE ??= 'wasm';
+
 /** Tests run the TypeScript sources directly; workspace imports resolve to sources, too. */
 export default {
   testEnvironment: 'node',
