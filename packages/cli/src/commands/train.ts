@@ -3,6 +3,7 @@ import { BulwarkError, previewRun, resumeRun, startRun, type RunConfig, type Run
 import { Command } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
+import { observe, parseLogs } from '../logs/observe.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput, type Output } from '../terminal/output.js';
 import { follow } from '../train/follow.js';
@@ -18,6 +19,7 @@ interface TrainFlags {
   readonly seeds?: string;
   readonly jobs: string;
   readonly dryRun?: boolean;
+  readonly log?: string;
   readonly json?: boolean;
 }
 
@@ -26,6 +28,7 @@ Examples:
   bulwark train st.yaml
   bulwark train st.yaml --set objective.beta=8 --set seed=2 --out runs/st-beta8
   bulwark train st.yaml --dry-run
+  bulwark train st.yaml --log tensorboard,csv
   bulwark train st.yaml --seeds 1..7 --jobs 2
   bulwark train --resume runs/st-beta8
   bulwark train --resume runs/st-beta8 --set guard.onFailure=rollback`;
@@ -43,11 +46,18 @@ export function trainCommand(): Command {
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
     .option('--jobs <n>', 'with --seeds: how many runs at the same time', '1')
     .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')
+    .option('--log <forms>', 'also log into the run folder: tensorboard, csv, jsonl; several with commas')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples)
     .action(async (configPath: string | undefined, flags: TrainFlags) => {
       const output = createOutput(flags);
-      if (flags.resume !== undefined) return follow(await resume(flags.resume, { configPath, flags, output }), output);
+      const logs = flags.log === undefined ? [] : parseLogs(flags.log);
+      const logged = (run: RunHandle) => {
+        observe(run, logs);
+        return run;
+      };
+      if (flags.resume !== undefined)
+        return follow(logged(await resume(flags.resume, { configPath, flags, output })), output);
       if (configPath === undefined)
         throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
           cure: '`bulwark init` writes a starter config',
@@ -61,7 +71,7 @@ export function trainCommand(): Command {
         for (const line of previewLines(preview)) output.line(line);
         return output.result(preview);
       }
-      if (flags.seeds === undefined) return follow(await startRun(config, { ...services, folder }), output);
+      if (flags.seeds === undefined) return follow(logged(await startRun(config, { ...services, folder })), output);
       const jobs = Number(flags.jobs);
       if (!(Number.isInteger(jobs) && jobs > 0))
         throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
@@ -70,6 +80,7 @@ export function trainCommand(): Command {
         services,
         folder,
         arguments: arguments_,
+        always: flags.log === undefined ? [] : ['--log', flags.log],
         seeds: parseSeeds(flags.seeds),
         jobs,
         output,

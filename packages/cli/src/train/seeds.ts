@@ -28,6 +28,8 @@ interface SeedsJob {
   readonly folder: (name: string) => string;
   /** Config file and overrides, as they were given. */
   readonly arguments: readonly string[];
+  /** Flags for runs that begin and for runs that go on. */
+  readonly always?: readonly string[];
   readonly seeds: readonly number[];
   readonly jobs: number;
   readonly output: Output;
@@ -96,7 +98,7 @@ async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<See
 function runChild(run: SeedRun, job: SeedsJob, signal: AbortSignal): Promise<number> {
   const [program, ...before] = job.command ?? [process.execPath, ...process.execArgv, process.argv[1]!];
   // in a process group of its own, so that Ctrl-C on a terminal reaches it once: through this process
-  const child = spawn(program!, [...before, 'train', ...run.arguments], {
+  const child = spawn(program!, [...before, 'train', ...run.arguments, ...(job.always ?? [])], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -26,16 +26,16 @@ export interface Lines {
 
 const sizes = { width: 340, height: 250 };
 
-/** Colour, dash and shape by series, with one legend for all three. */
-export function seriesEncoding(looks: ReadonlyMap<string, Look>, show = true) {
+/** Colour, dash and shape by series; the legend shows colour and shape. */
+export function seriesEncoding(looks: ReadonlyMap<string, Look>) {
   const domain = [...looks.keys()];
   const of = (key: keyof Look) => domain.map((name) => looks.get(name)![key]);
   const columns = Math.max(...domain.map((name) => name.length), 0) > 16 ? 1 : 2;
-  const legend = show && domain.length > 1 ? { orient: 'bottom' as const, title: null, columns } : null;
+  const legend = { orient: 'bottom' as const, title: null, columns };
   const by = { field: 'series', type: 'nominal' as const, legend, sort: null };
   return {
     color: { ...by, scale: { domain, range: of('colour') as string[] } },
-    strokeDash: { ...by, scale: { domain, range: of('dash') as number[][] } },
+    strokeDash: { ...by, legend: null, scale: { domain, range: of('dash') as number[][] } },
     shape: { ...by, scale: { domain, range: of('shape') as string[] } },
   };
 }

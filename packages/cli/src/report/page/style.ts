@@ -19,7 +19,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0
 th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; font-size: 0.85rem; color: var(--soft); }
 td.number, th.number { text-align: right; }
-td small { color: var(--soft); white-space: nowrap; }
+td small { color: var(--soft); }
+.wide th, .wide td { white-space: nowrap; }
 .swatch { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 2px; margin-right: 0.4em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(21.5rem, 100%), 1fr)); gap: 1.2rem 1.5rem; }
 figure { margin: 0; min-width: 0; }
