@@ -26,6 +26,7 @@ export interface ImageSet {
 /** No label: such an example takes part in consistency terms, not in classification terms. */
 export const unlabelled = -1;
 
+/** Number of images of a set. */
 export const countOf = (set: ImageSet): number => set.labels.length;
 
 /** Checks an image set once, when a data source hands it over. */
@@ -99,6 +100,7 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
   return { images, labels, shape: set.shape };
 }
 
+/** Frees the tensors of a batch. */
 export function disposeBatch(batch: Batch): void {
   tf.dispose([batch.images, batch.labels, ...(batch.targets ? [batch.targets] : [])]);
 }

@@ -21,14 +21,19 @@ export interface Random {
   integer(below: number): number;
   /** A permutation of 0..n-1 (Fisher-Yates). */
   permutation(n: number): Int32Array;
+  /** Where the stream is, for `restore`. */
   state(): RandomState;
+  /** Goes on from a state. */
   restore(state: RandomState): void;
 }
 
 /** A stream of 32-bit words with a serialisable state. */
 export interface WordStream {
+  /** The next 32 bits, as an unsigned integer. */
   word(): number;
+  /** Where the stream is, for `restore`. */
   state(): RandomState;
+  /** Goes on from a state. */
   restore(state: RandomState): void;
 }
 

@@ -13,10 +13,15 @@ import { rst } from './sources/rst.js';
 import { svhnSet } from './sources/svhn.js';
 import { wholeSetSource } from './sources/whole-set.js';
 
+/** CIFAR-10 in its binary or Python version. */
 export const cifar10 = wholeSetSource(cifar10Set);
+/** CIFAR-100 with its fine classes. */
 export const cifar100 = wholeSetSource(cifar100Set);
+/** SVHN, cropped digits. */
 export const svhn = wholeSetSource(svhnSet);
+/** MNIST. */
 export const mnist = wholeSetSource(mnistSet);
+/** Fashion-MNIST, all of it. */
 export const fashionMnist = wholeSetSource(fashionMnistSet);
 
 /** Every data source and augmentation of this package. */

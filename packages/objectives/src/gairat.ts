@@ -7,7 +7,9 @@ import { innerSection, type InnerSettings } from './inner/settings.js';
 import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 
+/** From the distance to the boundary to a weight. */
 export const weightFunctions = ['tanh', 'sigmoid', 'discrete'] as const;
+/** A weight function by its name in configs. */
 export type WeightFunction = (typeof weightFunctions)[number];
 
 /**

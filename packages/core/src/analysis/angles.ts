@@ -19,7 +19,8 @@ export type AnglePixels = 'all' | 'interior';
 
 /**
  * Angle per example between two perturbations of the same images, `[batch]` float32 in degrees; NaN where one of them is 0.
- * @param a, b `[batch, h, w, c]` float32
+ * @param a `[batch, h, w, c]` float32
+ * @param b `[batch, h, w, c]` float32
  * @param mask `[batch, h, w, c]` float32 of 0 and 1: pixels that count
  */
 export function angleBetween(a: tf.Tensor4D, b: tf.Tensor4D, mask?: tf.Tensor4D): tf.Tensor1D {

@@ -16,6 +16,7 @@ export interface CollaborativeLoss extends LossAndAccuracy {
   readonly epsilon: number;
 }
 
+/** How collaborative examples are sought. */
 export interface CollaborativeOptions extends OverImages {
   readonly model: Classifier;
   readonly norm: Norm;

@@ -5,6 +5,7 @@ import { crossEntropy, discrepancy, dlr, margin } from '../loss/index.js';
 
 /** Losses that the fixed-step attacks can climb. */
 export const attackLossNames = ['ce', 'margin', 'dlr', 'kl'] as const;
+/** A loss of attacks by its name. */
 export type AttackLossName = (typeof attackLossNames)[number];
 
 /** Logits `[batch, classes]` to the loss to be maximised, `[batch]`. */

@@ -10,10 +10,14 @@ import { fabAttack } from './fab/plugin.js';
 import { squareAttack } from './square/plugin.js';
 import { SurvivorPool } from './survivors.js';
 
+/** The attacks that AutoAttack is made of. */
 export const autoAttackParts = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const;
+/** A part of AutoAttack by its name. */
 export type AutoAttackPart = (typeof autoAttackParts)[number];
+/** The versions of the official code, and a custom list. */
 export const autoAttackVersions = ['standard', 'plus', 'rand', 'custom'] as const;
 
+/** How AutoAttack is put together. */
 export interface AutoAttackOptions {
   readonly version: (typeof autoAttackVersions)[number];
   /** The parts of `custom`, in order. */

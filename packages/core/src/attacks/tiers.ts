@@ -9,7 +9,9 @@ export interface Tier {
   readonly meaning: string;
 }
 
+/** Tiers from the quickest to the most thorough. */
 export const tierNames = ['quick', 'fast', 'full'] as const;
+/** A tier by its name. */
 export type TierName = (typeof tierNames)[number];
 
 /** Three efforts. Only the figure of `full` may be called AutoAttack. */

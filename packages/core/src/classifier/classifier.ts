@@ -38,9 +38,11 @@ export interface Classifier {
   forwardCapturing(images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics };
   /** One update of the running statistics, as a pass in `train` mode makes it (momentum 0.1, unbiased variance). */
   applyStatistics(statistics: BatchStatistics): void;
+  /** Frees all variables. */
   dispose(): void;
 }
 
+/** Frees captured batch statistics. */
 export function disposeStatistics(statistics: BatchStatistics): void {
   for (const { mean, variance } of statistics.values()) tf.dispose([mean, variance]);
 }

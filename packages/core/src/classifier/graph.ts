@@ -4,6 +4,7 @@ import { BulwarkError } from '../errors.js';
 /** Reference to a node of a network graph: its position in `nodes`. */
 export type NodeId = number;
 
+/** How the weights of a layer start. */
 export type Initialisation = 'uniform-fan-in' | 'normal-fan-out';
 
 /** One operation. Names are PyTorch's module names, so that parameters are exchanged by name. */
@@ -51,7 +52,9 @@ export interface NetworkGraph {
 /** Adds nodes; each method returns the new node's id. The last node added is the output. */
 export interface GraphBuilder {
   readonly input: NodeId;
+  /** Subtracts the mean and divides by the standard deviation of each channel. */
   normalize(input: NodeId, options: { mean: readonly number[]; std: readonly number[] }): NodeId;
+  /** A convolution with PyTorch's symmetric padding; by default the output keeps the size at stride 1, without bias. */
   conv(
     name: string,
     input: NodeId,
@@ -64,12 +67,19 @@ export interface GraphBuilder {
       init?: Initialisation;
     },
   ): NodeId;
+  /** BatchNorm over channels, epsilon 1e-5. */
   batchNorm(name: string, input: NodeId): NodeId;
+  /** `max(x, 0)`. */
   relu(input: NodeId): NodeId;
+  /** The sum of two outputs of one shape. */
   add(input: NodeId, other: NodeId): NodeId;
+  /** The maximum of squares of `size` that do not overlap. */
   maxPool(input: NodeId, size: number): NodeId;
+  /** The mean over height and width: `[batch, channels]`. */
   globalAveragePool(input: NodeId): NodeId;
+  /** All values of an image in one row. */
   flatten(input: NodeId): NodeId;
+  /** A linear layer with bias. */
   linear(name: string, input: NodeId, options: { units: number; zeroBias?: boolean }): NodeId;
   /** Number of channels (or features) of a node's output. */
   channels(id: NodeId): number;

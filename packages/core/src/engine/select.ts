@@ -9,6 +9,7 @@ import { loadWebgpu } from './webgpu/index.js';
 
 /** All engines, fastest first. */
 export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+/** An engine by its name in configs. */
 export type EngineName = (typeof engineNames)[number];
 
 /** The engine in use and why it was chosen. */
@@ -20,6 +21,7 @@ export interface EngineChoice {
   readonly refusals?: readonly Refusal[];
 }
 
+/** What to ask of an engine. */
 export interface EngineOptions {
   /** Let the native engine compute matrix products and convolutions in bfloat16; other engines compute in float32 all the same. */
   readonly reducedPrecision?: boolean;

@@ -26,6 +26,7 @@ export interface EvaluationProgress {
   readonly robust: number;
 }
 
+/** What to evaluate, and against what. */
 export interface Evaluation {
   readonly model: Classifier;
   readonly data: ImageSet;
@@ -43,6 +44,7 @@ export interface Evaluation {
   readonly previous?: EvaluationResult;
   /** Called after every batch with the result so far. */
   readonly save?: (result: EvaluationResult) => void | Promise<void>;
+  /** Called between iterations. */
   readonly progress?: (progress: EvaluationProgress) => void;
   /** Stops between iterations; what was saved stays. */
   readonly signal?: AbortSignal;

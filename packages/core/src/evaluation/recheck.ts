@@ -6,6 +6,7 @@ import type { NormName, ThreatModel } from '../threat/index.js';
 
 /** Why a misclassified candidate does not count. */
 export const cheats = ['outside-ball', 'outside-pixel-range', 'not-finite'] as const;
+/** What is wrong with a candidate. */
 export type Cheat = (typeof cheats)[number];
 
 /** What the evaluator found out about one candidate by itself. */

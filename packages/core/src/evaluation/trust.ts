@@ -56,6 +56,7 @@ export const trustTexts = {
     cure: 'look for noise or saturation in the gradients; use apgd and square',
   },
 } as const satisfies Record<string, { meaning: string; cure: string }>;
+/** A trust check by its name. */
 export type TrustFindingId = keyof typeof trustTexts;
 
 /** A finding with what was seen. */

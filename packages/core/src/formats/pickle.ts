@@ -9,10 +9,13 @@ export type PickleValue = unknown;
 
 /** A name that a pickle may use: what calling it gives, and how `BUILD` sets the state of the result. Both only make data. */
 export interface PickleGlobal {
+  /** What calling the name gives. */
   readonly call?: (args: readonly PickleValue[]) => PickleValue;
+  /** Sets the state of the result. */
   readonly build?: (value: PickleValue, state: PickleValue) => PickleValue;
 }
 
+/** What a pickle may name, and how large it may be. */
 export interface PickleOptions {
   /** Allowed names, `module name`. Every other name is refused. */
   readonly globals?: ReadonlyMap<string, PickleGlobal>;

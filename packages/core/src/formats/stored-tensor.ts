@@ -15,8 +15,10 @@ export const storedTypes = {
   U64: BigUint64Array,
 } as const;
 
+/** Type of the values of a stored tensor. */
 export type StoredType = keyof typeof storedTypes;
 
+/** Values of a stored tensor, row-major. */
 export type StoredValues =
   | Float32Array
   | Float64Array

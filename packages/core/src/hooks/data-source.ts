@@ -29,6 +29,7 @@ export interface DataSource {
  * `random` in a documented order, the same on every engine.
  */
 export interface Augmentation {
+  /** The changed batch. */
   apply(batch: RawBatch, random: Random): RawBatch;
 }
 

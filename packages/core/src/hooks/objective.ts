@@ -47,7 +47,9 @@ export interface Objective {
 
 /** State of a hook for checkpoints: tensors by name, and plain JSON. The hook keeps ownership of what it saves. */
 export interface HookState {
+  /** What a checkpoint keeps. */
   save(): { tensors: ReadonlyMap<string, tf.Tensor>; values: unknown };
+  /** Goes on from what `save` gave; copies the tensors that it keeps. */
   restore(saved: { tensors: ReadonlyMap<string, tf.Tensor>; values: unknown }): void;
 }
 

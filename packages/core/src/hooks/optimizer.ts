@@ -13,7 +13,9 @@ export interface Optimizer {
   readonly learningRate: number;
   /** Slots by name (`momentum/<parameter>`), for checkpoints. The optimizer keeps ownership. */
   slots(): ReadonlyMap<string, tf.Tensor>;
+  /** Goes on from saved slots; copies them. */
   restoreSlots(slots: ReadonlyMap<string, tf.Tensor>): void;
+  /** Frees all slots. */
   dispose(): void;
 }
 
@@ -29,5 +31,6 @@ export interface Progress {
 
 /** Factor on the base learning rate: a pure function of where the run is. */
 export interface Schedule {
+  /** Multiplies the base learning rate at this place. */
   factor(progress: Progress): number;
 }

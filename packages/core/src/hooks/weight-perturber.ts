@@ -7,6 +7,7 @@ export type Gradients = ReadonlyMap<string, tf.Tensor>;
 /** Turns the per-example loss `[batch]` into the scalar that is differentiated; the default is the mean. */
 export type Reduction = (perExample: tf.Tensor1D) => tf.Scalar;
 
+/** What a weight perturber may use. */
 export interface PerturbContext {
   readonly model: Classifier;
   /** Epoch, from 0. */

@@ -4,6 +4,7 @@ import { stopGradient } from './stop-gradient.js';
 
 /** The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs. */
 export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squared-l2'] as const;
+/** A discrepancy by its name in configs. */
 export type DiscrepancyName = (typeof discrepancyNames)[number];
 
 /**

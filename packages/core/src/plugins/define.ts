@@ -29,14 +29,25 @@ const definer =
   <Shape extends z.ZodRawShape = Record<never, never>>(definition: PluginDefinition<K, Shape>): Plugin<K> =>
     definePlugin(kind, definition);
 
+/** Makes an objective; see `definePlugin`. */
 export const defineObjective = definer('objective');
+/** Makes an inner optimizer; see `definePlugin`. */
 export const defineInnerOptimizer = definer('inner-optimizer');
+/** Makes a regularizer; see `definePlugin`. */
 export const defineRegularizer = definer('regularizer');
+/** Makes a classification term; see `definePlugin`. */
 export const defineClassification = definer('classification');
+/** Makes a weight perturber; see `definePlugin`. */
 export const defineWeightPerturber = definer('weight-perturber');
+/** Makes a data source; see `definePlugin`. */
 export const defineDataSource = definer('data');
+/** Makes an augmentation; see `definePlugin`. */
 export const defineAugmentation = definer('augmentation');
+/** Makes a model; see `definePlugin`. */
 export const defineModel = definer('model');
+/** Makes an evaluation attack; see `definePlugin`. */
 export const defineAttack = definer('attack');
+/** Makes an optimizer; see `definePlugin`. */
 export const defineOptimizer = definer('optimizer');
+/** Makes a learning-rate schedule; see `definePlugin`. */
 export const defineSchedule = definer('schedule');

@@ -31,8 +31,10 @@ export interface PluginProducts {
   schedule: Schedule;
 }
 
+/** A kind of plugin. */
 export type PluginKind = keyof PluginProducts;
 
+/** All kinds of plugins, objectives first. */
 export const pluginKinds = [
   'objective',
   'inner-optimizer',
@@ -80,5 +82,6 @@ export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodObject
   readonly cite?: string;
   /** Defaults and descriptions live here, once. */
   readonly options: S;
+  /** Makes what the plugin stands for, from checked options. */
   create(options: z.output<S>, services: PluginServices): PluginProducts[K];
 }

@@ -11,6 +11,7 @@ export interface PluginRegistry {
   register(...plugins: readonly Plugin[]): PluginRegistry;
   /** @throws BulwarkError PLUGIN_UNKNOWN, naming the nearest known name */
   find<K extends PluginKind>(kind: K, name: string): Plugin<K>;
+  /** All plugins, or those of one kind, parents first. */
   list(kind?: PluginKind): Plugin[];
   /** A registry that sees these plugins and can be given more without changing this one. */
   child(): PluginRegistry;

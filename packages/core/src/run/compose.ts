@@ -27,6 +27,7 @@ export const runTokens = {
   data: 'bulwark:data',
 } as const;
 
+/** The threat model that a config names. */
 export const threatOf = (config: Pick<RunConfig, 'threat'>): ThreatModel => ({
   norm: norms[config.threat.norm],
   epsilon: config.threat.epsilon,
@@ -84,6 +85,7 @@ export interface ComposeOptions {
   readonly registry: PluginRegistry;
   /** Folder that relative paths in the config refer to. */
   readonly baseFolder: string;
+  /** Tells the user something. */
   readonly warn?: (message: string) => void;
 }
 

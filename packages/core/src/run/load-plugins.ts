@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { BulwarkError } from '../errors.js';
 import { pluginKinds, type Plugin, type PluginRegistry } from '../plugins/index.js';
 
+/** Imports a module by URL; the command passes one that understands TypeScript. */
 export type ImportModule = (url: string) => Promise<Record<string, unknown>>;
 
 const isPlugin = (value: unknown): value is Plugin =>

@@ -59,7 +59,9 @@ const ownerIn = (text: string): Owner | undefined => {
   return isOwner(value) ? value : undefined;
 };
 
+/** Keeps other processes out of a run folder. */
 export interface RunLock {
+  /** Lets them in. */
   release(): void;
 }
 

@@ -29,6 +29,7 @@ export interface RunFolder {
   readMetrics(): EpochMetrics[];
   /** Adds a line to `timings.jsonl`: what differs from machine to machine. */
   addTiming(timing: object): void;
+  /** Writes `summary.json`. */
   writeSummary(summary: object): void;
   /** @throws BulwarkError RUN_CORRUPT */
   readSummary(): Record<string, unknown> | undefined;

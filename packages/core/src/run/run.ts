@@ -37,10 +37,12 @@ export interface RunHandle {
   dispose(): void;
 }
 
+/** What a run needs from whoever starts it. */
 export interface RunServices {
   /** Plugins that configs may name; a run's own plugins go into a child. */
   readonly registry: PluginRegistry;
   readonly importModule?: ImportModule;
+  /** Tells the user something. */
   readonly warn?: (message: string) => void;
 }
 

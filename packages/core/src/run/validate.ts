@@ -13,6 +13,7 @@ export interface Validation {
   readonly threat: ThreatModel;
   readonly batchSize: number;
   readonly seed: number;
+  /** Called between batches. */
   readonly progress?: (event: { label: string; share: number }) => void;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;

@@ -5,6 +5,7 @@ import { useEngine, type EngineName } from '../engine/index.js';
 export interface Contract {
   /** A sentence: what the plugin does. */
   readonly name: string;
+  /** Checks the promise. */
   run(): Promise<void>;
 }
 

@@ -11,7 +11,9 @@ import { weightPerturberContract } from './weight-perturber.js';
 
 /** The two functions of a test framework (jest, vitest, mocha, node:test) that the suites need. */
 export interface TestFramework {
+  /** Groups tests. */
   describe(name: string, body: () => void): unknown;
+  /** Registers one test. */
   it(name: string, check: () => Promise<void>): unknown;
 }
 

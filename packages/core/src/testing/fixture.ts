@@ -67,6 +67,7 @@ export function fixtureBatch(labels: readonly number[] = [0, 1, 2, 3, 4, 0], sha
   };
 }
 
+/** What an inner optimizer gets, with a generator of a fixed seed. */
 export function craftContext(
   model: Classifier,
   options: ContractOptions,

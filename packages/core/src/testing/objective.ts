@@ -31,8 +31,11 @@ export interface Session {
   readonly model: Network;
   /** Makes steps and returns the loss of each, then frees what they made. */
   steps(count: number): number[][];
+  /** Everything that a checkpoint holds. */
   snapshot(): Promise<Snapshot>;
+  /** Goes on from a snapshot. */
   resume(snapshot: Snapshot): void;
+  /** Frees model, batch and optimizer. */
   end(): void;
 }
 
@@ -67,6 +70,7 @@ export function session(
         return values;
       }),
     snapshot: () => takeSnapshot({ ...initialState({ seed: 1 }), steps: done }, holders),
+    /** Goes on from a snapshot. */
     resume(snapshot) {
       restoreSnapshot(snapshot, holders);
       done = snapshot.state.steps;

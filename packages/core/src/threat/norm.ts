@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../random.js';
 
+/** The norms that configs may name. */
 export const normNames = ['linf', 'l2', 'l1'] as const;
+/** A norm by its name in configs. */
 export type NormName = (typeof normNames)[number];
 
 /** A norm is a value: everything an attack needs to know about the geometry of the ball. */
@@ -26,4 +28,5 @@ export interface ThreatModel {
 /** Per-example reduction over height, width and channels, keeping the axes for broadcasting. */
 export const overPixels = [1, 2, 3];
 
+/** Clips pixels to [0, 1]. */
 export const clipToPixelRange = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(x, 0, 1);

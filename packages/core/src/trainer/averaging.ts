@@ -12,6 +12,7 @@ export interface WeightAverage {
   afterStep(model: Classifier): void;
   /** After every epoch (from 1). `batches` gives the natural training images, `[batch, h, w, c]`; each is disposed here. */
   afterEpoch(model: Classifier, at: { epoch: number; batches: () => Iterable<tf.Tensor4D> }): void;
+  /** Frees the averaged copies. */
   dispose(): void;
 }
 

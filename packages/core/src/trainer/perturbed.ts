@@ -24,6 +24,7 @@ export function atPerturbedWeights<T>(model: Classifier, offsets: Gradients | un
   }
 }
 
+/** Frees gradients or offsets, if there are any. */
 export function disposeGradients(gradients: Gradients | undefined): void {
   gradients?.forEach((tensor) => tensor.dispose());
 }

@@ -7,9 +7,11 @@ import { createRandom } from '../random.js';
 export interface Pipeline {
   /** Everything up to the tensors; the part that can be made while the engine works. */
   prepare(indices: Int32Array, position: { epoch: number; step: number }): RawBatch;
+  /** The batch as tensors, which are the caller's. */
   toTensors(raw: RawBatch): Batch;
 }
 
+/** Prepares the batches of a run. */
 export function createPipeline(options: {
   set: ImageSet;
   classes: number;

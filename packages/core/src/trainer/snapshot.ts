@@ -37,6 +37,7 @@ export interface TrainingState {
   average?: unknown;
 }
 
+/** The state of a run that has not begun. */
 export function initialState(options: { seed: number; fingerprint?: string }): TrainingState {
   const position = { epoch: 0, step: 0, steps: 0, epochSums: { examples: 0, sums: {} }, history: [] };
   return { version: snapshotVersion, ...options, ...position, learningRateScale: 1, rollbacks: 0 };
@@ -53,6 +54,7 @@ export interface Snapshot {
 export interface CheckpointStore {
   /** Keeps one snapshot under all of these names. */
   save(kinds: readonly CheckpointKind[], snapshot: Snapshot): void;
+  /** The snapshot last saved under this name. */
   load(kind: CheckpointKind): Snapshot;
 }
 

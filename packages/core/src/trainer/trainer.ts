@@ -45,6 +45,7 @@ export interface TrainerParts {
   readonly store?: CheckpointStore;
 }
 
+/** How long, in which batches, and with what care a trainer trains. */
 export interface TrainerOptions {
   readonly seed: number;
   readonly epochs: number;
@@ -63,6 +64,7 @@ export interface TrainerOptions {
   readonly fingerprint?: string;
 }
 
+/** How a training ended. */
 export interface TrainingResult {
   readonly reason: 'finished' | 'interrupted';
   readonly history: readonly EpochMetrics[];

@@ -10,6 +10,7 @@ import { withLock } from './lock.js';
 import { readTar } from './tar.js';
 import { hashFile, transfer, writeFailure, type OnProgress } from './transfer.js';
 
+/** From where, to where, and whom to tell. */
 export interface FetchOptions {
   /** A mirror's url, or a folder with the published files or the unpacked ones. Default: the official place. */
   readonly from?: string | undefined;
@@ -22,6 +23,7 @@ export interface FetchOptions {
   readonly onProgress?: OnProgress | undefined;
 }
 
+/** What was fetched, and where it is. */
 export interface Fetched {
   readonly folder: string;
   /** False if the data set was there already. */

@@ -12,6 +12,7 @@ export interface Progress {
   readonly total: number | undefined;
 }
 
+/** Told how a transfer gets on. */
 export type OnProgress = (progress: Progress) => void;
 
 interface Source {

@@ -1,5 +1,6 @@
 import { corrupt, needBytes } from '../corrupt.js';
 
+/** Values of a numpy array. */
 export type NpyValues =
   | Uint8Array
   | Int8Array

@@ -157,11 +157,13 @@ const arraySource = (name: string, summary: string) =>
     },
   });
 
+/** Images and labels as numpy arrays. */
 export const npz = arraySource(
   'npz',
   'Images (uint8, NHWC) and labels of npz files or pairs of npy files, as generated data is published.',
 );
 
+/** Images and labels as a Python pickle. */
 export const pickle = arraySource(
   'pickle',
   'Images and labels of a Python pickle, such as the 500K pseudo-labelled images of RST; numbers only, nothing in it is executed.',

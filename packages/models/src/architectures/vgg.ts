@@ -1,7 +1,9 @@
 import { networkGraph, type NetworkGraph } from '@bulwark/core';
 import { normalised, type InputNormalisation, type Size } from './options.js';
 
+/** The depths that VGG comes in. */
 export const vggDepths = [11, 13, 16, 19] as const;
+/** Number of layers with weights. */
 export type VggDepth = (typeof vggDepths)[number];
 
 /** Convolutions in each of the five stages; a 2x2 max pool follows every stage. */

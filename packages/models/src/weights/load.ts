@@ -4,6 +4,7 @@ import { fromPyTorchOrder } from './layout.js';
 import { matchWeights } from './match.js';
 import { readWeightsFile } from './read.js';
 
+/** How names in a file relate to those of the network. */
 export interface LoadOptions {
   /** What stands before the names of the network in the file; the default is to find out (`module.`, `model.`, ...). */
   readonly prefix?: string;

@@ -1,7 +1,9 @@
 import { integer, number } from '@bulwark/core';
 import { z } from 'zod';
 
+/** Where an attack may start. */
 export const startNames = ['gaussian', 'uniform', 'unclipped-uniform', 'none'] as const;
+/** A start by its name in configs. */
 export type StartName = (typeof startNames)[number];
 
 /** Settings that every gradient loop of a training method has. */

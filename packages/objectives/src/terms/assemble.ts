@@ -23,6 +23,7 @@ export interface Parts {
   readonly extra?: readonly Term[];
 }
 
+/** A classification term with weight 1, over the examples with a label. */
 export const classificationTerm = ({ needs, loss }: Classification): Term => ({
   name: 'classification',
   weight: 1,
@@ -31,6 +32,7 @@ export const classificationTerm = ({ needs, loss }: Classification): Term => ({
   values: loss,
 });
 
+/** A regularizer with its weight, over all examples. */
 export const regularizerTerm = ({ needs, penalty }: Regularizer, beta: number): Term => ({
   name: 'regularizer',
   weight: beta,

@@ -80,7 +80,8 @@ const evaluate = defineOp<
  * Batch normalisation with the statistics of this batch (Ioffe and Szegedy, 2015, Algorithm 1; arXiv:1502.03167).
  * `y` is differentiable in x, gamma and beta, through the batch's mean and variance; `mean` and `variance` are constants.
  * @param x [batch, height, width, channels] or [batch, channels] float32
- * @param gamma, beta [channels] float32
+ * @param gamma [channels] float32
+ * @param beta [channels] float32
  * @returns y as x; mean and biased variance, [channels] float32
  */
 export function batchNormTrain<T extends Features>(

@@ -30,6 +30,7 @@ export type TensorflowLoad =
   | { readonly available: true; readonly engine: TensorflowEngine; readonly refusals: readonly Refusal[] }
   | { readonly available: false; readonly refusals: readonly Refusal[] };
 
+/** What to load, and from where. */
 export interface LoadOptions {
   /** Let oneDNN compute matrix products and convolutions in bfloat16. Decided once per process, before the first load. */
   readonly reducedPrecision?: boolean;

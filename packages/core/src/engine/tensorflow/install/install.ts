@@ -16,6 +16,7 @@ import { probePackage } from './probe.js';
 import { requireCompiler, requirePip, requirePlatform, requirePython, requireSpace } from './requirements.js';
 import { cpuLibrariesFromPip, gpuLibrariesFromPip, slim, unpackWheel } from './wheel.js';
 
+/** What to install, and where to report. */
 export interface InstallOptions {
   /** Use CUDA. Default false. */
   readonly gpu?: boolean;
