@@ -8,6 +8,8 @@ import { readSynchronously } from './backend.js';
 import type { WebgpuBackend } from './backend.js';
 import { missingVulkan } from './drivers.js';
 import { watchFaults } from './faults.js';
+import { registerWebgpuKernels } from './kernels.js';
+import type { WebgpuUtil } from './kernels.js';
 import type { Adapter, AdapterInfo, DawnPackage, Device, Gpu } from './gpu.js';
 import { catchTicks } from './ticks.js';
 import type { Ticks } from './ticks.js';
@@ -28,7 +30,10 @@ export type WebgpuLoad =
   | { readonly available: true; readonly engine: WebgpuEngine; readonly refusals: readonly Refusal[] }
   | { readonly available: false; readonly refusals: readonly Refusal[] };
 
-type BackendClass = new (device: Device, info: AdapterInfo) => KernelBackend;
+interface BackendPackage {
+  readonly WebGPUBackend: new (device: Device, info: AdapterInfo) => KernelBackend;
+  readonly webgpu_util: WebgpuUtil;
+}
 
 // Named at run time: both packages are optional, and the compiler must not need them.
 const packages = { dawn: 'webgpu', backend: '@tensorflow/tfjs-backend-webgpu' } as const;
@@ -69,6 +74,7 @@ const limitNames = [
   'maxComputeWorkgroupStorageSize',
   'maxComputeWorkgroupsPerDimension',
   'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
   'maxBufferSize',
   'maxComputeWorkgroupSizeX',
   'maxComputeInvocationsPerWorkgroup',
@@ -77,8 +83,9 @@ const limitNames = [
 async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBackend> {
   const requiredLimits = Object.fromEntries(limitNames.map((name) => [name, adapter.limits[name]!]));
   const device = await ticks.settle(ticks.during(() => adapter.requestDevice({ requiredLimits })));
-  const { WebGPUBackend } = (await import(packages.backend as string)) as { WebGPUBackend: BackendClass };
+  const { WebGPUBackend, webgpu_util } = (await import(packages.backend as string)) as BackendPackage;
   const backend = new WebGPUBackend(device, adapter.info) as WebgpuBackend;
+  registerWebgpuKernels(webgpu_util);
   readSynchronously(backend, { ticks, faults: watchFaults(device) });
   return backend;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormTrain, conv2d, relu, signStep } from '../ops/index.js';
+import { batchNormTrain, conv2d, relu, signOf, signStep } from '../ops/index.js';
 import { useEngine } from '../select.js';
 import { loadWebgpu } from './load.js';
 
@@ -63,6 +63,19 @@ describe('webgpu', () => {
       };
       return tf.grads((x, gamma, beta) => through(x!, gamma!, beta!))(inputs);
     }, 1e-4);
+  });
+
+  whenFound('adds more tensors than a shader takes buffers', async () => {
+    await expectSame(() => [tf.addN(Array.from({ length: 40 }, (_, i) => wave([7], 0.1 * (i + 1))))], 1e-5);
+  });
+
+  whenFound('has signs and ReLU gradients exactly, at zero as well', async () => {
+    const [signs, gradient] = await on('webgpu', () => [
+      signOf(tf.tensor1d([0, 2, -2, 1e-30, -1e-30])),
+      tf.grad((x) => relu(x))(tf.tensor1d([0, 1, -1]), tf.tensor1d([5, 6, 7])),
+    ]);
+    expect(signs!.map((value) => value + 0)).toEqual([0, 1, -1, 1, -1]);
+    expect(gradient).toEqual([0, 6, 0]);
   });
 
   whenFound('makes attack steps that stay exactly in the ball and in [0, 1]', async () => {
