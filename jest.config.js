@@ -30,6 +30,6 @@ export default {
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/'],
-  testTimeout: 120000,
+  testTimeout: 600000,
   maxWorkers: 2,
 };
