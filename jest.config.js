@@ -32,4 +32,6 @@ export default {
   modulePathIgnorePatterns: ['/dist/'],
   testTimeout: 600000,
   maxWorkers: 2,
+  // modules in jest's ESM mode are never freed; a worker is renewed before it grows too large
+  workerIdleMemoryLimit: '2GB',
 };
