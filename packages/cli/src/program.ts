@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { analyzeCommand } from './commands/analyze.js';
 import { compareCommand } from './commands/compare.js';
 import { createCommand } from './commands/create.js';
 import { benchCommand } from './commands/bench.js';
@@ -34,6 +35,7 @@ export function program(): Command {
     compareCommand(),
     evaluateCommand(),
     reportCommand(),
+    analyzeCommand(),
     pluginsCommand(),
     schemaCommand(),
     engineCommand(),

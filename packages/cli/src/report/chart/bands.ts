@@ -37,7 +37,6 @@ export function bandChart({ title, subtitle, bands, looks, width = 480, height =
     ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
     width,
     height,
-    autosize: { type: 'fit', contains: 'padding' },
     data: { values },
     layer: [
       {

@@ -30,7 +30,8 @@ const sizes = { width: 340, height: 250 };
 export function seriesEncoding(looks: ReadonlyMap<string, Look>) {
   const domain = [...looks.keys()];
   const of = (key: keyof Look) => domain.map((name) => looks.get(name)![key]);
-  const columns = Math.max(...domain.map((name) => name.length), 0) > 16 ? 1 : 2;
+  const longest = Math.max(...domain.map((name) => name.length), 1);
+  const columns = Math.max(1, Math.min(4, Math.floor(44 / (longest + 4))));
   const legend = { orient: 'bottom' as const, title: null, columns };
   const by = { field: 'series', type: 'nominal' as const, legend, sort: null };
   return {
@@ -50,7 +51,8 @@ export function lineChart(chart: Lines): Chart {
     ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
     width,
     height,
-    autosize: { type: 'fit', contains: 'padding' },
+    // a title may be wider than the chart, which fitting would shrink the chart for
+    ...(!title && { autosize: { type: 'fit' as const, contains: 'padding' as const } }),
     data: {
       values: points
         .filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y))
@@ -87,6 +89,7 @@ export function lineChart(chart: Lines): Chart {
         ? [
             {
               mark: { type: 'text' as const, align: 'left' as const, dx: 7, dy: -7 },
+              transform: [{ filter: 'isValid(datum.note)' }],
               encoding: { ...position, text: { field: 'note', type: 'nominal' as const } },
             },
           ]

@@ -45,13 +45,13 @@ export const roleColour = (role: string): string => roles[role.replace(/[-\d]+$/
 /** Looks of series by label; series of one colour differ in dash and shape. */
 export function looksOf(series: readonly { readonly label: string; readonly colour: string }[]): Map<string, Look> {
   const used = new Map<string, number>();
-  const order = [...new Set(series.map(({ colour }) => colour))];
+  const order = [...new Set(Object.values(colours))];
   return new Map(
     series.map(({ label, colour }) => {
       const n = used.get(colour) ?? 0;
       used.set(colour, n + 1);
       const dash = dashes[n % dashes.length]!;
-      return [label, { colour, dash, shape: shapes[(order.indexOf(colour) + n) % shapes.length]! }];
+      return [label, { colour, dash, shape: shapes[(order.indexOf(colour) + 1 + n) % shapes.length]! }];
     }),
   );
 }

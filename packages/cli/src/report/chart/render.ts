@@ -2,7 +2,22 @@ import { createRequire } from 'node:module';
 import { Resvg } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
+import { textWidth } from './text-width.js';
 import { sans, themeConfig, type Theme } from './theme.js';
+
+interface TextItem {
+  readonly text?: unknown;
+  readonly fontSize?: number;
+  readonly fontWeight?: string | number;
+}
+
+// vega's own estimate, where it finds no canvas, is half as wide again as the text
+const { textMetrics } = vega as unknown as { textMetrics: { width: (item: TextItem, text?: unknown) => number } };
+textMetrics.width = (item, text = item.text) =>
+  textWidth(String(text ?? ''), {
+    size: item.fontSize ?? 11,
+    bold: item.fontWeight === 'bold' || Number(item.fontWeight) >= 600,
+  });
 
 /** A chart without its look: what vega-lite draws. */
 export type Chart = TopLevelSpec;

@@ -21,6 +21,9 @@ export interface SurfaceChart {
 
 const half = (at: readonly number[]) => (at[1]! - at[0]!) / 2;
 
+/** Cells reach a little under their neighbours, or seams show between them. */
+const overlap = 1.06;
+
 /** Surfaces side by side on one colour scale, each with a cross at the origin. */
 export function surfaceChart({ title, subtitle, surfaces, x, y, z, width = 230 }: SurfaceChart): Chart {
   const highest = Math.max(...surfaces.flatMap((surface) => surface.z.flat()));
@@ -28,16 +31,23 @@ export function surfaceChart({ title, subtitle, surfaces, x, y, z, width = 230 }
     ...axis,
     domain: [at[0]! - half(at), at.at(-1)! + half(at)],
   });
+  const shade = {
+    field: 'z',
+    type: 'quantitative' as const,
+    title: z,
+    scale: { scheme: 'viridis' as const, domain: [0, highest] },
+  };
   return {
-    ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
+    ...(title && { title: { text: title, ...(subtitle && { subtitle }), offset: 12 } }),
+    spacing: 25,
     hconcat: surfaces.map((surface) => {
       const { at } = surface;
       const cells = surface.z.flatMap((row, r) =>
         row.map((value, c) => ({
           x: at[c]! - half(at),
-          x2: at[c]! + half(at),
+          x2: at[c]! + half(at) * overlap,
           y: at[r]! - half(at),
-          y2: at[r]! + half(at),
+          y2: at[r]! + half(at) * overlap,
           z: value,
         })),
       );
@@ -49,17 +59,12 @@ export function surfaceChart({ title, subtitle, surfaces, x, y, z, width = 230 }
         data: { values: cells },
         layer: [
           {
-            mark: { type: 'rect' as const, aria: false, clip: true, strokeWidth: 0.4 },
+            mark: { type: 'rect' as const, aria: false, clip: true },
             encoding: {
               ...position,
               x2: { field: 'x2' },
               y2: { field: 'y2' },
-              color: {
-                field: 'z',
-                type: 'quantitative' as const,
-                title: z,
-                scale: { scheme: 'viridis', domain: [0, highest] },
-              },
+              color: shade,
             },
           },
           {

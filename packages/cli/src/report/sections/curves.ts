@@ -20,7 +20,7 @@ export function overEpochs(
 }
 
 /** Runs by label, each in its method's colour. */
-export const runLooks = (runs: readonly RunRecord[]): Map<string, Look> =>
+export const runLooks = (runs: readonly Pick<RunRecord, 'label' | 'method'>[]): Map<string, Look> =>
   looksOf(runs.map(({ label, method }) => ({ label, colour: methodColour(method) })));
 
 /** Clean accuracy over the epochs of several runs, or the accuracy under one attack. */
