@@ -18,6 +18,7 @@ export interface WebgpuBackend extends KernelBackend {
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
   submitQueue(): void;
+  hasTimestampQueryWarned: boolean;
   convertAndCacheOnCPU(dataId: object, values: BackendValues): BackendValues;
 }
 
@@ -58,6 +59,7 @@ export function readSynchronously(backend: WebgpuBackend, { ticks, faults }: { t
     if (dtype === 'complex64' || dtype === 'string') throw new Error(`webgpu: tensors of ${dtype} cannot be read`);
     return backend.convertAndCacheOnCPU(dataId, util.convertBackendValuesAndArrayBuffer(bytesOf(resource), dtype));
   };
+  backend.hasTimestampQueryWarned = true; // it would advise to restart Chrome
   backend.readSync = read;
   backend.read = async (dataId: object) => read(dataId);
 }
