@@ -1,3 +1,7 @@
+/**
+ * What the command is made of, for programs.
+ * @module @bulwark/cli
+ */
 export { starterConfig } from './commands/init.js';
 export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';

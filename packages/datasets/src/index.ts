@@ -1,3 +1,7 @@
+/**
+ * Data sets, augmentation, pseudo-labels.
+ * @module @bulwark/datasets
+ */
 import type { Plugin } from '@bulwark/core';
 import { cutmix } from './augment/cutmix.js';
 import { cutout } from './augment/cutout.js';

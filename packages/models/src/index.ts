@@ -1,3 +1,7 @@
+/**
+ * Architectures, and weights in and out.
+ * @module @bulwark/models
+ */
 export { goldenGraph, goldenNetwork } from './golden-networks.js';
 export {
   goldenWeights,

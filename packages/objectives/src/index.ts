@@ -1,3 +1,7 @@
+/**
+ * Training methods as plugins, and the parts that they are made of.
+ * @module @bulwark/objectives
+ */
 import type { Plugin } from '@bulwark/core';
 import { at } from './at.js';
 import { bat } from './bat.js';

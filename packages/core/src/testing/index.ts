@@ -1,3 +1,7 @@
+/**
+ * The conformance kit: what every plugin of a kind promises, as named checks.
+ * @module @bulwark/core/testing
+ */
 export { attackContract, type AttackContractOptions } from './attack.js';
 export { ContractBroken, type Contract } from './contract.js';
 export { countingClassifier, type PassCounts } from './counting-classifier.js';
