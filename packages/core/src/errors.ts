@@ -36,6 +36,7 @@ export const errorCatalogue = {
   USAGE: 'A command was called with arguments that do not fit.',
 } as const;
 
+/** The code of an error, by which `docs/troubleshooting.md` explains it. */
 export type ErrorCode = keyof typeof errorCatalogue;
 
 /** Exit codes of the command, by error code; everything not listed exits with 1. */

@@ -1,3 +1,7 @@
+/**
+ * The four hooks, plugins, trainer, attacks, evaluation, engines.
+ * @module @bulwark/core
+ */
 export * from './errors.js';
 export * from './loss/index.js';
 export * from './random.js';

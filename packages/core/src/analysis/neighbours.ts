@@ -14,6 +14,7 @@ export interface Search {
   readonly stepSize: number;
 }
 
+/** Uphill or downhill. */
 export type Side = 'adversarial' | 'collaborative';
 
 /**

@@ -8,7 +8,12 @@ import type { GradientLoop } from './loop.js';
  * `m = decay m + g / mean|g|` (the paper's Eq. 6 divides by the L1 norm, which only rescales m). The reference gives NaN where the
  * gradient is 0; here the momentum is kept. One accumulator per run of the loop; `dispose` ends it.
  */
-export function momentum(decay: number): { transform: NonNullable<GradientLoop['transform']>; dispose: () => void } {
+export function momentum(decay: number): {
+  /** From the gradient to the accumulated one; the caller disposes it. */
+  transform: NonNullable<GradientLoop['transform']>;
+  /** Frees the accumulator. */
+  dispose: () => void;
+} {
   let m: tf.Tensor4D | undefined;
   return {
     transform(gradient) {

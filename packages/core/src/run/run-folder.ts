@@ -20,7 +20,10 @@ export interface FrozenConfig {
 export interface RunFolder {
   readonly path: string;
   readonly frozen: FrozenConfig;
-  readonly checkpoints: CheckpointStore & { has(kind: CheckpointKind): boolean };
+  readonly checkpoints: CheckpointStore & {
+    /** Is there such a checkpoint? */
+    has(kind: CheckpointKind): boolean;
+  };
   /** Replaces `config.json`. */
   freeze(frozen: FrozenConfig): void;
   /** Replaces `metrics.jsonl` by these epochs, one line each; the same seed gives the same bytes. */
