@@ -77,7 +77,8 @@ async function useNamed(name: EngineName, options: EngineOptions): Promise<Engin
   const start = await starters[name](options);
   if (start.ok) {
     await makeCurrent(name);
-    return { name, reason: 'asked for' };
+    const reduced = name === 'tensorflow' && options.reducedPrecision;
+    return { name, reason: reduced ? 'asked for, reduced precision' : 'asked for' };
   }
   const reasons = start.refusals.map(({ candidate, reason }) =>
     candidate === name ? reason : `${candidate}: ${reason}`,

@@ -85,12 +85,8 @@ export async function wrongNumbers(engine: string): Promise<string | undefined> 
   }
 }
 
+/** The largest difference; NaN if any value is not there or no number, which Math.max never loses. */
 const largest = (expected: readonly number[][], found: readonly number[][]): number =>
-  expected.reduce(
-    (worst, values, which) =>
-      values.reduce((most, value, at) => {
-        const difference = Math.abs(value - (found[which]?.[at] ?? NaN));
-        return difference <= most ? most : difference;
-      }, worst),
-    0,
-  );
+  expected
+    .flatMap((values, which) => values.map((value, at) => Math.abs(value - (found[which]?.[at] ?? NaN))))
+    .reduce((worst, difference) => Math.max(worst, difference), 0);

@@ -36,6 +36,7 @@ describe('the numerics check of a native library', () => {
   whenInstalled('notices one wrong gradient', () => {
     const binding = loadBinding(candidate!.folder);
     let wrongId = -1;
+    let wrongValue = (value: number) => value + 1;
     const broken = Object.create(binding, {
       executeOp: {
         value: (...op: Parameters<NativeBinding['executeOp']>) => {
@@ -47,10 +48,12 @@ describe('the numerics check of a native library', () => {
       tensorDataSync: {
         value: (id: number) => {
           const values = Array.from(binding.tensorDataSync(id));
-          return id === wrongId ? values.map((value, at) => (at === 17 ? value + 1 : value)) : values;
+          return id === wrongId ? values.map((value, at) => (at === 17 ? wrongValue(value) : value)) : values;
         },
       },
     }) as NativeBinding;
     expect(wrongProducts(broken)).toMatch(/^Conv2DBackpropInput is off by 1 /);
+    wrongValue = () => NaN;
+    expect(wrongProducts(broken)).toMatch(/^Conv2DBackpropInput is off by NaN /);
   });
 });

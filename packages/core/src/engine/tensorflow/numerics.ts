@@ -40,10 +40,8 @@ function execute(
 
 function largestDifference(found: readonly number[] | undefined, expected: ArrayLike<number>): number {
   if (found?.length !== expected.length) return Infinity;
-  return found.reduce(
-    (worst, value, i) => (Math.abs(value - expected[i]!) <= worst ? worst : Math.abs(value - expected[i]!)),
-    0,
-  );
+  // Math.max, unlike a comparison, never loses a NaN
+  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i]!)), 0);
 }
 
 /** Three-by-three convolution with padding 1 and stride 1 and both its gradients, by definition. */
