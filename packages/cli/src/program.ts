@@ -17,6 +17,7 @@ import { reportCommand } from './commands/report.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
+import { watchCommand } from './commands/watch.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -35,6 +36,7 @@ export function program(): Command {
     compareCommand(),
     evaluateCommand(),
     reportCommand(),
+    watchCommand(),
     analyzeCommand(),
     pluginsCommand(),
     schemaCommand(),

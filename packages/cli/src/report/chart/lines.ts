@@ -58,6 +58,8 @@ export function lineChart(chart: Lines): Chart {
         .filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y))
         .map((point, order) => ({ ...point, order })),
     },
+    // or dashes join the legend and break up the outlines of its symbols
+    resolve: { legend: { strokeDash: 'independent' } },
     layer: [
       ...(marks.length === 0
         ? []
@@ -81,7 +83,7 @@ export function lineChart(chart: Lines): Chart {
         ? []
         : [
             {
-              mark: { type: 'point' as const, filled: true, size: 36, opacity: 1 },
+              mark: { type: 'point' as const, filled: true, size: 44, opacity: 1 },
               encoding: { ...position, color, shape },
             },
           ]),

@@ -51,7 +51,7 @@ export function looksOf(series: readonly { readonly label: string; readonly colo
       const n = used.get(colour) ?? 0;
       used.set(colour, n + 1);
       const dash = dashes[n % dashes.length]!;
-      return [label, { colour, dash, shape: shapes[(order.indexOf(colour) + 1 + n) % shapes.length]! }];
+      return [label, { colour, dash, shape: shapes[(order.indexOf(colour) + n) % shapes.length]! }];
     }),
   );
 }

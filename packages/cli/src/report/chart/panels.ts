@@ -17,6 +17,6 @@ export function panels(
     }),
     columns,
     spacing: 30,
-    resolve: { scale: each, legend: each },
+    resolve: { scale: each, legend: { ...each, strokeDash: 'independent' } },
   } as Chart;
 }
