@@ -4,8 +4,8 @@ import type { RunConfigInput } from '@bulwark/core';
 export const demoMethods = ['natural', 'at', 'trades', 'st'] as const;
 export type DemoMethod = (typeof demoMethods)[number];
 
-const epochs = 7;
-const inner = { steps: 7, stepSize: 0.025 };
+const epochs = 6;
+const inner = { steps: 5, stepSize: 0.03 };
 
 const objectives: Readonly<Record<DemoMethod, { use: string; [option: string]: unknown }>> = {
   natural: { use: 'natural' },
@@ -23,7 +23,7 @@ export const demoConfig = (method: DemoMethod, seed: number): RunConfigInput => 
   model: 'small-cnn',
   threat: { norm: 'linf', epsilon: 0.1 },
   objective: objectives[method],
-  optimizer: { use: 'sgd', learningRate: 0.1, schedule: { use: 'step', milestones: [5, 7], factor: 0.1 } },
+  optimizer: { use: 'sgd', learningRate: 0.1, schedule: { use: 'step', milestones: [4, 6], factor: 0.1 } },
   epochs,
   // the demo evaluates the last epoch on the test images itself
   evaluation: { every: epochs, attacks: [{ use: 'pgd', steps: 10, stepSize: 0.025 }], examples: 250, final: 'none' },
