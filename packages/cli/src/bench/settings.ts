@@ -52,7 +52,7 @@ export const fullSettings: BenchSettings = {
 export const quickSettings: BenchSettings = {
   ...common,
   quick: true,
-  batch: { 'small-cnn': 128, resnet18: 8 },
+  batch: { 'small-cnn': 128, resnet18: 4 },
   repeats: {
     gradients: { runs: 5, seconds: 1 },
     training: { runs: 3, seconds: 1 },
