@@ -43,7 +43,18 @@ const trainerZones = ['attacks', 'analysis', 'evaluation', 'plugins'].map((from)
 }));
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/assembly/**', '**/node_modules/**', 'docs/site/**', 'docs/.blocks/**', 'examples/*/site/**', '**/fixtures/**', 'runs/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/assembly/**',
+      '**/node_modules/**',
+      'docs/site/**',
+      'docs/.blocks/**',
+      'examples/*/site/**',
+      '**/fixtures/**',
+      'runs/**',
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.js', '**/*.mjs'],

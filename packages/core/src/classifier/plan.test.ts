@@ -91,8 +91,8 @@ describe('a pass in evaluation mode', () => {
     tf.tidy(() => {
       const loss = (logits: tf.Tensor2D): tf.Scalar => tf.sum(tf.square(tf.sub(logits, [1, -1, 2, 0])));
       expectClose(
-        tf.grad((x: tf.Tensor4D) => loss(net.forward(x, 'eval')))(images),
-        tf.grad((x: tf.Tensor4D) => loss(written(net, x)))(images),
+        tf.grad((x) => loss(net.forward(x as tf.Tensor4D, 'eval')))(images),
+        tf.grad((x) => loss(written(net, x as tf.Tensor4D)))(images),
       );
       const parameters = [...net.parameters.values()];
       const ours = tf.variableGrads(() => loss(net.forward(images, 'eval')), parameters).grads;
