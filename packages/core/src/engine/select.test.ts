@@ -54,6 +54,11 @@ describe('useEngine', () => {
     expect((await useEngine('wasm')).name).toBe('wasm');
   });
 
+  it('says when reduced precision has no effect', async () => {
+    const choice = await useEngine('wasm', { reducedPrecision: true });
+    expect(choice).toEqual({ name: 'wasm', reason: 'asked for; reduced precision has no effect here' });
+  });
+
   it('refuses a BULWARK_ENGINE that is no engine, and names those that are', async () => {
     process.env['BULWARK_ENGINE'] = 'cuda';
     const error = await failure(useEngine('auto'));

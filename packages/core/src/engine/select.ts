@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
+import { multipliesInBfloat16 } from './bfloat16.js';
 import { startCpu } from './cpu.js';
 import { loadTensorflow } from './tensorflow/index.js';
 import type { Refusal } from './tensorflow/index.js';
@@ -17,6 +18,8 @@ export interface EngineChoice {
   readonly name: EngineName;
   /** One line, with the way to a faster engine if there is one. */
   readonly reason: string;
+  /** True if it multiplies in bfloat16: asked for, and in effect on this processor. */
+  readonly reducedPrecision?: true;
   /** Why engines that `auto` would have preferred are not in use. */
   readonly refusals?: readonly Refusal[];
 }
@@ -39,8 +42,7 @@ const starters: Readonly<Record<EngineName, (options: EngineOptions) => Promise<
     const load = await loadTensorflow({ reducedPrecision });
     if (!load.available) return { ok: false, refusals: load.refusals };
     const { version, gpu } = load.engine;
-    const precision = reducedPrecision ? ', reduced precision' : '';
-    return { ok: true, description: `native TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}${precision}` };
+    return { ok: true, description: `native TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}` };
   },
   async webgpu() {
     const load = await loadWebgpu();
@@ -61,9 +63,17 @@ const starters: Readonly<Record<EngineName, (options: EngineOptions) => Promise<
   },
 };
 
-async function makeCurrent(name: EngineName): Promise<void> {
-  await tf.setBackend(name);
+/** Makes a started engine current, and looks whether reduced precision took effect. */
+async function makeCurrent(
+  choice: { name: EngineName; reason: string; refusals?: readonly Refusal[] },
+  { reducedPrecision }: EngineOptions,
+): Promise<EngineChoice> {
+  await tf.setBackend(choice.name);
   await tf.ready();
+  if (!reducedPrecision) return choice;
+  if (choice.name === 'tensorflow' && multipliesInBfloat16())
+    return { ...choice, reason: `${choice.reason}; reduced precision`, reducedPrecision: true };
+  return { ...choice, reason: `${choice.reason}; reduced precision has no effect here` };
 }
 
 const cures: Readonly<Record<EngineName, string>> = {
@@ -75,11 +85,7 @@ const cures: Readonly<Record<EngineName, string>> = {
 
 async function useNamed(name: EngineName, options: EngineOptions): Promise<EngineChoice> {
   const start = await starters[name](options);
-  if (start.ok) {
-    await makeCurrent(name);
-    const reduced = name === 'tensorflow' && options.reducedPrecision;
-    return { name, reason: reduced ? 'asked for, reduced precision' : 'asked for' };
-  }
+  if (start.ok) return makeCurrent({ name, reason: 'asked for' }, options);
   const reasons = start.refusals.map(({ candidate, reason }) =>
     candidate === name ? reason : `${candidate}: ${reason}`,
   );
@@ -97,10 +103,7 @@ async function useBest(options: EngineOptions): Promise<EngineChoice> {
     const start = await starters[name](options);
     if (!start.ok) refusals.push(...start.refusals);
     else if (start.software) refusals.push({ candidate: name, reason: `${start.description} computes on the CPU` });
-    else {
-      await makeCurrent(name);
-      return { name, reason: `${start.description}${faster(name)}`, refusals };
-    }
+    else return makeCurrent({ name, reason: `${start.description}${faster(name)}`, refusals }, options);
   }
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',

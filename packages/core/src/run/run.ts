@@ -243,7 +243,7 @@ function assemble(options: {
           name: config.name,
           seed,
           engine: engine.name,
-          ...(config.reducedPrecision && engine.name === 'tensorflow' && { reducedPrecision: true }),
+          ...(engine.reducedPrecision && { reducedPrecision: true as const }),
           epochs: config.epochs,
           ...(selectBest !== undefined && { selectedBy: selectBest }),
           split: set ? evaluation.final : 'none',
