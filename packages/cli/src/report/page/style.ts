@@ -44,7 +44,8 @@ pre { background: var(--card); padding: 0.8rem; border-radius: 8px; overflow-x: 
 footer { margin-top: 3rem; color: var(--soft); font-size: 0.85rem; }
 @media print {
   :root { --ink: #000; --soft: #444; --paper: #fff; --card: #f3f3f3; --line: #bbb; color-scheme: light; }
-  body { font-size: 11px; max-width: none; padding: 0; }
+  html { font-size: 11px; }
+  body { font-size: 1rem; max-width: none; padding: 0; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   figure, .finding, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   details:not([open]) { display: none; }
