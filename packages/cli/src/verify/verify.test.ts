@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { useEngine } from '@bulwark/core';
-import { bundledCases, caseFiles, readCase } from './case-files.js';
+import { bundledCases, caseFiles, caseName, readCase } from './case-files.js';
 import { reasons, reportTable, summary } from './report.js';
 import { runCases } from './run-case.js';
 import type { CaseResult } from './types.js';
@@ -26,7 +26,9 @@ describe('verify', () => {
   ])('reproduces the cases %s', async (_, folder) => {
     const results = await resultsOf(folder);
     expect(reasons(results)).toEqual([]);
-    expect(results).toHaveLength(caseFiles(folder).length);
+    // a file of weights only serves the attack cases
+    const cases = caseFiles(folder).filter((file) => !/^toy_a_model\./.test(file));
+    expect(results.map(({ name }) => name)).toEqual(cases.map(caseName));
   });
 
   describe('with cases of a user', () => {
