@@ -72,6 +72,15 @@ describe('the validation split', () => {
     expect(countOf(parts.test)).toBe(5);
   });
 
+  it('leaves out the first images, too', () => {
+    const options = { ...defaults, limit: { skip: 30, train: 5 }, validation: 0 };
+    const parts = split({ train: numbered(200, 5), test: numbered(10, 5) }, options);
+    expect([...parts.train.images]).toEqual([30, 31, 32, 33, 34]);
+    expect(parts.notes!.join()).toContain('examples 31 to 35, that is 5 examples');
+    const none = { ...defaults, limit: { skip: 200 } };
+    expect(() => split({ train: numbered(200, 5), test: numbered(10, 5) }, none)).toThrow('all are left out by 200');
+  });
+
   it('refuses to hold out everything', () => {
     const all = { train: numbered(20, 5), test: numbered(10, 5) };
     expect(() => split(all, defaults)).toThrow(

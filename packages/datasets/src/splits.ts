@@ -8,7 +8,8 @@ export const selectOn = z
 
 export const limit = z
   .strictObject({
-    train: integer({ min: 1 }).optional().describe('use the first so many training examples, in file order'),
+    skip: integer({ min: 0 }).optional().describe('leave out the first so many training examples'),
+    train: integer({ min: 1 }).optional().describe('then use the first so many training examples, in file order'),
     test: integer({ min: 1 }).optional().describe('use the first so many test examples, in file order'),
   })
   .default({})
@@ -37,6 +38,12 @@ export function firstExamples(set: ImageSet, count: number | undefined): ImageSe
   if (count === undefined || count >= countOf(set)) return set;
   const size = set.shape[0] * set.shape[1] * set.shape[2];
   return { images: set.images.subarray(0, count * size), labels: set.labels.subarray(0, count), shape: set.shape };
+}
+
+/** All but the first `count` examples, without copying. */
+function withoutFirst(set: ImageSet, count: number): ImageSet {
+  const size = set.shape[0] * set.shape[1] * set.shape[2];
+  return { images: set.images.subarray(count * size), labels: set.labels.subarray(count), shape: set.shape };
 }
 
 /**
@@ -90,10 +97,19 @@ export function split(
   whole: { train: ImageSet; test: ImageSet },
   options: SplitOptions & { name: string },
 ): Pick<DataSource, 'train' | 'validation' | 'test' | 'notes'> {
-  const train = firstExamples(whole.train, options.limit.train);
+  const { skip = 0 } = options.limit;
+  if (skip >= countOf(whole.train))
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `data.limit.skip: ${options.name} has ${countOf(whole.train)} training examples, all are left out by ${skip}`,
+      { cure: 'lower `skip`' },
+    );
+  const from = skip === 0 ? whole.train : withoutFirst(whole.train, skip);
+  const train = firstExamples(from, options.limit.train);
   const test = firstExamples(whole.test, options.limit.test);
+  const first = skip === 0 ? 'its first' : `examples ${skip + 1} to ${skip + countOf(train)}, that is`;
   const limits = [
-    ...(train === whole.train ? [] : [`Training set limited to its first ${countOf(train)} examples.`]),
+    ...(train === whole.train ? [] : [`Training set limited to ${first} ${countOf(train)} examples.`]),
     ...(test === whole.test ? [] : [`Test set limited to its first ${countOf(test)} examples.`]),
   ];
   if (options.selectOn === 'test') return { train, validation: test, test, notes: [...limits, selectedOnTest] };

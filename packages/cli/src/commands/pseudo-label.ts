@@ -19,6 +19,7 @@ import { pseudoLabels, readArraySet, selectPseudoLabels, writeNpz, type PseudoLa
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import { openSource } from '../data/open-source.js';
+import { parseSpec } from '../evaluate/attack-specs.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput, type Output } from '../terminal/output.js';
 
@@ -63,17 +64,17 @@ async function openModel(
   return { model, classNames: data.classNames };
 }
 
-/** The images to label: an npz, npy or pickle file, else the training set of a data source. */
+/** The images to label: an npz, npy or pickle file, else the training set of a data source with its options. */
 async function openImages(name: string, context: { registry: PluginRegistry; output: Output }): Promise<ImageSet> {
   const kind = extname(name).toLowerCase();
   // labels of the file do not matter here; a bound that every one of them meets
   const options = { classes: 2 ** 31 };
   if (kind === '.npy') return readArraySet({ images: name }, options);
   if (['.npz', '.pickle', '.pkl'].includes(kind)) return readArraySet(name, options);
-  const source = await openSource(
-    { use: name },
-    { registry: context.registry, warn: (text) => context.output.warn(text) },
-  );
+  const source = await openSource(parseSpec(name), {
+    registry: context.registry,
+    warn: (text) => context.output.warn(text),
+  });
   return source.train;
 }
 
@@ -103,7 +104,10 @@ export function pseudoLabelCommand(): Command {
   return new Command('pseudo-label')
     .description('label images with a trained model, for robust self-training')
     .requiredOption('--model <run>', 'run folder of a standard (naturally trained) model')
-    .requiredOption('--data <images>', 'npz, npy or pickle file of unlabelled images (uint8, NHWC), or a data source')
+    .requiredOption(
+      '--data <images>',
+      'npz, npy or pickle file of unlabelled images (uint8, NHWC), or a data source: mnist, mnist:limit.skip=2560',
+    )
     .requiredOption('--out <file>', 'npz file to write: image, label, confidence, index')
     .option('--checkpoint <kind>', 'best or last (default: best if there is one)')
     .option('--batch <images>', 'images per batch', '250')

@@ -31,6 +31,14 @@ describe('loadConfig', () => {
     expect(input).toEqual({ epochs: 3, name: 'top', objective: { use: 'trades', beta: 4 } });
   });
 
+  it('lays later bases over earlier ones', async () => {
+    write('setting.yaml', 'epochs: 3\nobjective: { inner: { steps: 10 } }\n');
+    write('method.yaml', 'objective: { use: trades, beta: 6 }\n');
+    const { input } = await loadConfig(write('both.yaml', 'extends: [setting.yaml, method.yaml]\nepochs: 4\n'));
+    expect(input).toEqual({ epochs: 4, objective: { use: 'trades', beta: 6, inner: { steps: 10 } } });
+    await expect(loadConfig(write('bad.yaml', 'extends: [setting.yaml, 3]\n'))).rejects.toThrow('["setting.yaml",3]');
+  });
+
   it.each([
     ['a file that does not exist', () => join(folder, 'none.yaml'), 'does not exist'],
     ['broken YAML', () => write('b.yaml', 'a: [1, 2'), 'does not parse'],

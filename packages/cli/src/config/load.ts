@@ -50,17 +50,19 @@ async function read(path: string): Promise<Json> {
 const isSection = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Options of one plugin mean nothing to another; a section that names none only adds options. */
+const samePlugin = (over: Json, below: Json) =>
+  over['use'] === undefined || below['use'] === undefined || over['use'] === below['use'];
+
 /**
- * Lays `over` on `base`, key by key. A section that names another plugin replaces the base's section: options of one plugin mean
- * nothing to another. `null` removes a key.
+ * Lays `over` on `base`, key by key. A section that names another plugin replaces the base's section. `null` removes a key.
  */
 export function layOver(base: Json, over: Json): Json {
   const result: Json = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const below = result[key];
     if (value === null) delete result[key];
-    else if (isSection(value) && isSection(below) && (value['use'] === undefined || value['use'] === below['use']))
-      result[key] = layOver(below, value);
+    else if (isSection(value) && isSection(below) && samePlugin(value, below)) result[key] = layOver(below, value);
     else result[key] = value;
   }
   return result;
@@ -77,12 +79,14 @@ async function readChain(path: string, seen: readonly string[]): Promise<Json> {
       cure: 'write keys such as data, model and objective',
     });
   const { extends: base, ...rest } = own;
-  if (base === undefined) return rest;
-  if (typeof base !== 'string')
+  const bases = base === undefined ? [] : [base].flat();
+  if (!bases.every((name) => typeof name === 'string'))
     throw new BulwarkError('CONFIG_EXTENDS', `extends in ${path} is ${JSON.stringify(base)}`, {
-      cure: 'name one file',
+      cure: 'name one file, or a list of files of which the later lie over the earlier',
     });
-  return layOver(await readChain(resolve(dirname(path), base), [...seen, path]), rest);
+  let below: Json = {};
+  for (const name of bases) below = layOver(below, await readChain(resolve(dirname(path), name), [...seen, path]));
+  return layOver(below, rest);
 }
 
 /** Reads a config file in YAML, JSON, TypeScript or JavaScript, with its bases. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseAttacks } from './attack-specs.js';
+import { parseAttacks, parseSpec } from './attack-specs.js';
 
 describe('attacks on the command line', () => {
   it('are names, with options after colons', () => {
@@ -20,4 +20,13 @@ describe('attacks on the command line', () => {
   it('refuses an option without a value', () => {
     expect(() => parseAttacks(['pgd:steps'])).toThrow(/not name:option=value/);
   });
+});
+
+it('a plugin on the command line may have nested options', () => {
+  expect(parseSpec('fashion-mnist:validation=0:limit.train=100')).toEqual({
+    use: 'fashion-mnist',
+    validation: 0,
+    limit: { train: 100 },
+  });
+  expect(() => parseSpec('mnist:limit')).toThrow('has no value');
 });

@@ -1,4 +1,5 @@
 import { BulwarkError, type PluginSpec } from '@bulwark/core';
+import { override } from '../config/override.js';
 
 const value = (text: string): unknown => {
   if (/^-?\d+(\.\d+)?(e-?\d+)?$/i.test(text)) return Number(text);
@@ -29,4 +30,13 @@ export function parseAttacks(texts: readonly string[]): PluginSpec[] {
       });
       return { use: use!, ...Object.fromEntries(entries) };
     });
+}
+
+/**
+ * A plugin with options, nested ones by dotted path: `fashion-mnist:validation=0:limit.train=100`.
+ * @throws BulwarkError USAGE
+ */
+export function parseSpec(text: string): PluginSpec {
+  const [use, ...options] = text.split(':');
+  return override({ use: use! }, options) as PluginSpec;
 }

@@ -6,7 +6,10 @@ import { normNames } from '../threat/index.js';
 /** Top level of a run's config. Sections that name a plugin carry that plugin's options beside `use`. */
 export const runConfigSchema = z.strictObject({
   $schema: z.string().optional().describe('JSON schema of this file, for editors'),
-  extends: z.string().optional().describe('a base config, relative to this file; this one is laid over it'),
+  extends: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe('base configs, relative to this file; later ones are laid over earlier ones, this one over all'),
   name: z
     .string()
     .regex(/^[\w.-]+$/, 'letters, digits, dots, hyphens and underscores only')
