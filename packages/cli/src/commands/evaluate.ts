@@ -5,14 +5,17 @@ import {
   countOf,
   evaluate,
   loadEvaluation,
+  mergeEvaluations,
   probeTrust,
   saveEvaluation,
+  shardPositions,
   spread,
   subset,
   threatOf,
   tierNames,
   tiers,
   type Attack,
+  type EvaluationResult,
   type PluginSpec,
   type TierName,
 } from '@bulwark/core';
@@ -24,6 +27,7 @@ import { evaluationProgress } from '../evaluate/show-progress.js';
 import { builtinRegistry } from '../registry.js';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { createOutput } from '../terminal/output.js';
+import { parseShard, type Shard } from '../terminal/shard.js';
 
 interface Flags extends TargetFlags {
   readonly attacks?: string[];
@@ -33,6 +37,8 @@ interface Flags extends TargetFlags {
   readonly seed: string;
   readonly out?: string;
   readonly fresh?: boolean;
+  readonly shard?: string;
+  readonly merge?: string;
   readonly probes: boolean;
   readonly json?: boolean;
 }
@@ -43,20 +49,67 @@ const integerFlag = (name: string, text: string, min: number): number => {
   throw new BulwarkError('USAGE', `--${name} is ${text}`, { cure: `give an integer of at least ${min}` });
 };
 
+/** How many test images, and whether from the start or spread over the set. */
+interface Images {
+  readonly count: number;
+  readonly fromStart: boolean;
+}
+
+/** `all`, `500` or `first:500`. */
+function imagesFlag(text: string | undefined): Images | undefined {
+  if (text === undefined || text === 'all') return text && { count: Infinity, fromStart: true };
+  const fromStart = text.startsWith('first:');
+  return { count: integerFlag('images', text.replace(/^first:/, ''), 1), fromStart };
+}
+
+/** Positions of the chosen images in the test set. */
+function positions(total: number, images: Images | undefined): number[] {
+  const count = Math.min(images?.count ?? total, total);
+  return images?.fromStart ? spread(count, count) : spread(total, count);
+}
+
 /** Attacks, images and tier of the result: from --attacks, else from --tier. */
-function plan(flags: Flags): { tier: TierName | 'custom'; specs: readonly PluginSpec[]; images?: number } {
-  const images = flags.images === undefined ? undefined : integerFlag('images', flags.images, 1);
+function plan(flags: Flags): { tier: TierName | 'custom'; specs: readonly PluginSpec[]; images?: Images } {
+  const images = imagesFlag(flags.images);
   if (flags.attacks) {
     if (flags.tier)
       throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { cure: 'give one of them' });
     return { tier: 'custom', specs: parseAttacks(flags.attacks), images };
   }
   const tier = flags.tier ?? 'quick';
-  return { tier, specs: tiers[tier].attacks, images: images ?? tiers[tier].images };
+  return { tier, specs: tiers[tier].attacks, images: images ?? tierImages(tier) };
 }
+
+const tierImages = (tier: TierName): Images | undefined => {
+  const { images } = tiers[tier];
+  return images === undefined ? undefined : { count: images, fromStart: false };
+};
 
 const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
   specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));
+
+const shardFile = (file: string, { index, count }: Shard) =>
+  file.replace(/(\.json)?$/, `.shard-${index}-of-${count}.json`);
+
+/** The results of all shards as one, written to `file`. @throws BulwarkError USAGE where one is missing or does not fit */
+async function merge(
+  file: string,
+  text: string,
+  request: Parameters<typeof mergeEvaluations>[1],
+): Promise<EvaluationResult> {
+  const count = integerFlag('merge', text, 1);
+  const shards: EvaluationResult[] = [];
+  for (let index = 1; index <= count; index++) {
+    const name = shardFile(file, { index, count });
+    const result = await loadEvaluation(name);
+    if (!result)
+      throw new BulwarkError('USAGE', `${name} is missing`, { cure: `evaluate with --shard ${index}/${count}` });
+    shards.push(result);
+  }
+  const merged = await mergeEvaluations(shards, request);
+  await saveEvaluation(file, merged);
+  return merged;
+}
 
 async function run(path: string, flags: Flags): Promise<void> {
   const output = createOutput(flags);
@@ -69,10 +122,25 @@ async function run(path: string, flags: Flags): Promise<void> {
   const threat = threatOf(config);
   const attacks = attacksOf(specs, target);
   const { test } = data;
-  const set = subset(test, spread(countOf(test), images ?? countOf(test)));
-  const file = resolve(
+  const whole = positions(countOf(test), images);
+  const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
+  const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
+  const set = subset(test, chosen);
+  const wholeFile = resolve(
     flags.out ?? join(target.folder, `${tier}-${threat.norm.name}-${threat.epsilon.toFixed(4)}.json`),
   );
+  const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
+  const tell = (file: string, result: EvaluationResult) => {
+    for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
+    output.line(`\nwritten to ${file}`);
+    output.result({ file, ...result });
+  };
+  if (flags.merge !== undefined) {
+    const merged = await merge(wholeFile, flags.merge, { model, data: set, threat });
+    model.dispose();
+    return tell(wholeFile, merged);
+  }
+  const file = shard ? shardFile(wholeFile, shard) : wholeFile;
   const previous = flags.fresh ? undefined : await loadEvaluation(file);
   output.line(`${model.name}, ${what}, engine ${engine.name}`);
   output.line(
@@ -91,10 +159,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       ...(flags.probes && tier !== 'quick' && { probes }),
     });
     progress.clear();
-    const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
-    for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
-    output.line(`\nwritten to ${file}`);
-    output.result({ file, ...result });
+    tell(file, result);
   } finally {
     progress.clear();
     interrupt.release();
@@ -108,6 +173,8 @@ Examples:
   bulwark evaluate runs/st-awp --tier full
   bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
+  bulwark evaluate runs/st-awp --tier full --shard 3/8
+  bulwark evaluate runs/st-awp --tier full --merge 8
   bulwark evaluate runs/st-awp --attacks apgd:loss=dlr --norm l2 --epsilon 0.5 --images 1000
 An evaluation that was interrupted goes on when the same command is given again.`;
 
@@ -126,12 +193,14 @@ export function evaluateCommand(): Command {
     .option('--data <name>', 'data set for a weights file, without a config')
     .option('--norm <name>', 'linf, l2 or l1 instead of the norm of the run')
     .option('--epsilon <radius>', 'radius instead of that of the run, for example 8/255')
-    .option('--images <n>', 'number of test images, spread over the test set')
+    .option('--images <n>', 'number of test images, spread over the test set; first:<n> for the first, all for all')
     .option('--batch <n>', 'images per batch', '250')
     .option('--seed <n>', 'seed of the attack noise', '0')
     .option('--engine <name>', 'engine instead of that of the run')
     .option('--out <file>', 'result file (default: in the run folder under evaluation/)')
     .option('--fresh', 'begin again instead of continuing the result file')
+    .option('--shard <i/n>', 'only the i-th of n parts of the images, for several machines')
+    .option('--merge <n>', 'make one result of the n parts, with the same other flags')
     .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples)

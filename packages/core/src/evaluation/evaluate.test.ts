@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import type { ImageSet } from '../batch.js';
+import { subset, type ImageSet } from '../batch.js';
 import { createNetwork, networkGraph, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 import { norms } from '../threat/index.js';
 import { evaluate, type Evaluation } from './evaluate.js';
+import { mergeEvaluations, shardPositions } from './merge.js';
 import { loadEvaluation, saveEvaluation } from './result-file.js';
 
 /** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
@@ -168,6 +169,38 @@ describe('the evaluator', () => {
     const before = tf.memory().numTensors;
     await run({});
     expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe('an evaluation in shards', () => {
+  const attacks = [shift(0.099, { label: 'up' }), shift(-0.099, { label: 'down' })];
+  const shard = (index: number, changes: Partial<Evaluation> = {}) =>
+    run({ attacks, data: subset(data, shardPositions(6, { index, count: 3 })), ...changes });
+
+  it('becomes the result of the whole', async () => {
+    const shards = [await shard(1), await shard(2), await shard(3)];
+    expect(shards.map(({ data: { count } }) => count)).toEqual([2, 2, 2]);
+    const merged = await mergeEvaluations(shards, { model, data, threat });
+    const whole = await run({ attacks });
+    const timeless = (result: typeof whole) => ({
+      ...result,
+      attacks: result.attacks.map(({ linf, l2, ...rest }) => ({ ...rest, seconds: 0, max: [linf.max, l2.max] })),
+    });
+    expect(timeless(merged)).toEqual(timeless(whole));
+    merged.attacks.forEach(({ linf }, k) => expect(linf.mean).toBeCloseTo(whole.attacks[k]!.linf.mean, 6));
+  });
+  it('takes every image once', () => {
+    const all = [1, 2, 3, 4].flatMap((index) => shardPositions(10, { index, count: 4 }));
+    expect(all.sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+  it.each([
+    ['of another radius', { threat: { ...threat, epsilon: 0.2 } }, 'shard 2 of 3 has epsilon 0.2'],
+    ['with another seed', { seed: 7 }, 'shard 2 of 3 has seed 7'],
+    ['with other attacks', { attacks: [attacks[1]!, attacks[0]!] }, 'shard 2 has other attacks than shard 1'],
+    ['of another size', { data: subset(data, [0]) }, 'shard 2 of 3 has 1 images instead of 2'],
+  ])('is not merged with a part %s', async (_what, changes, message) => {
+    const shards = [await shard(1), await shard(2, changes), await shard(3)];
+    await expect(mergeEvaluations(shards, { model, data, threat })).rejects.toThrow(message);
   });
 });
 
