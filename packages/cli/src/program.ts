@@ -14,6 +14,7 @@ import { initCommand } from './commands/init.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
 import { reportCommand } from './commands/report.js';
+import { reproduceCommand } from './commands/reproduce.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
@@ -37,6 +38,7 @@ export function program(): Command {
     evaluateCommand(),
     reportCommand(),
     watchCommand(),
+    reproduceCommand(),
     analyzeCommand(),
     pluginsCommand(),
     schemaCommand(),

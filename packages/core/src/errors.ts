@@ -32,6 +32,7 @@ export const errorCatalogue = {
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',
   NUMERICS_MISMATCH: 'A golden case did not reproduce.',
   SEEDS_FAILED: 'Some of several runs failed.',
+  REPRODUCE_FAILED: 'Some runs or evaluations of a reproduction failed.',
   INTERRUPTED: 'The run was interrupted.',
   USAGE: 'A command was called with arguments that do not fit.',
 } as const;

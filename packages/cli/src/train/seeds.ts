@@ -1,9 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { BulwarkError, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
 import { onInterrupt } from '../terminal/interrupt.js';
+import { runBulwark, threadsFor } from '../terminal/child.js';
 import type { Output } from '../terminal/output.js';
 
 /**
@@ -58,7 +57,11 @@ export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
   const worker = async () => {
     for (let run = waiting.shift(); run && !signal.aborted; run = waiting.shift()) {
       output.line(`[seed ${run.seed}] ${run.folder}`);
-      if ((await runChild(run, job, signal)) !== 0 && !signal.aborted) failed.push(run);
+      const code = await runBulwark(['train', ...run.arguments, ...(job.always ?? [])], {
+        label: `seed ${run.seed}`,
+        ...{ output, signal, command: job.command, env: threadsFor(jobs) },
+      });
+      if (code !== 0 && !signal.aborted) failed.push(run);
     }
   };
   await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
@@ -92,33 +95,4 @@ async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<See
       cure: 'choose another folder with --out, or give the run another name',
     });
   return { seed, folder, arguments: ['--resume', folder], finished: begun.readSummary() !== undefined };
-}
-
-/** Runs `bulwark train` for one seed and passes its lines on. @returns its exit code */
-function runChild(run: SeedRun, job: SeedsJob, signal: AbortSignal): Promise<number> {
-  const [program, ...before] = job.command ?? [process.execPath, ...process.execArgv, process.argv[1]!];
-  // in a process group of its own, so that Ctrl-C on a terminal reaches it once: through this process
-  const child = spawn(program!, [...before, 'train', ...run.arguments, ...(job.always ?? [])], {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const stop = () => child.kill('SIGTERM');
-  signal.addEventListener('abort', stop);
-  passOn(
-    child,
-    (line) => job.output.line(`[seed ${run.seed}] ${line}`),
-    (line) => job.output.warn(`[seed ${run.seed}] ${line}`),
-  );
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      signal.removeEventListener('abort', stop);
-      resolve(code ?? 1);
-    });
-  });
-}
-
-function passOn(child: ChildProcess, line: (text: string) => void, error: (text: string) => void): void {
-  createInterface({ input: child.stdout! }).on('line', line);
-  createInterface({ input: child.stderr! }).on('line', error);
 }

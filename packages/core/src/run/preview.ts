@@ -16,6 +16,8 @@ export interface CostPreview {
   readonly engine: string;
   readonly parameters: number;
   readonly batchSize: number;
+  readonly classes: number;
+  readonly testImages: number;
   readonly stepsPerEpoch: number;
   readonly epochs: number;
   /** Passes of one step, counted while it ran; with accumulation, passes over parts of the batch. */
@@ -92,6 +94,8 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
     engine: engine.name,
     parameters: parameterCount(model),
     batchSize,
+    classes: model.classes,
+    testImages: countOf(data.test),
     stepsPerEpoch: sampler.batchesPerEpoch,
     epochs: config.epochs,
     forwardPasses: passes.forward,

@@ -42,6 +42,7 @@ let current:
 /** TensorFlow reads its environment when its library is loaded, so this comes first. */
 function prepareEnvironment(reducedPrecision: boolean): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  if (process.env.BULWARK_THREADS) process.env.TF_NUM_INTRAOP_THREADS ??= process.env.BULWARK_THREADS;
   if (reducedPrecision) process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
 }
 

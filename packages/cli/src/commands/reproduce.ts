@@ -1,0 +1,192 @@
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { BulwarkError, shardPositions } from '@bulwark/core';
+import { Command } from 'commander';
+import { importUserModule } from '../config/load.js';
+import { builtinRegistry } from '../registry.js';
+import { collectRow, type CollectedRow } from '../reproduce/collect.js';
+import { jobsOf, planRows, shortPath, type Job, type PlannedRow, type PlanOptions } from '../reproduce/plan.js';
+import { missingParts, prepare } from '../reproduce/prepare.js';
+import { priceRow } from '../reproduce/price.js';
+import { captions, markdown, tableLines } from '../reproduce/render.js';
+import { isFinished, runJob } from '../reproduce/run-job.js';
+import { loadTable, scaleOf, type Scale, type Table } from '../reproduce/table-file.js';
+import { threadsFor } from '../terminal/child.js';
+import { onInterrupt } from '../terminal/interrupt.js';
+import { createOutput, duration, type Output } from '../terminal/output.js';
+import { parseShard } from '../terminal/shard.js';
+import { table as textTable } from '../terminal/table.js';
+import { parseSeeds } from '../train/seeds.js';
+
+interface Flags {
+  readonly scale: string;
+  readonly rows?: string;
+  readonly seeds?: string;
+  readonly jobs: string;
+  readonly shard?: string;
+  readonly out: string;
+  readonly dryRun?: boolean;
+  readonly collect?: boolean;
+  readonly markdown?: string;
+  readonly json?: boolean;
+}
+
+interface Reproduction {
+  readonly table: Table;
+  readonly scale: Scale;
+  readonly options: PlanOptions;
+  readonly rows: readonly PlannedRow[];
+  /** Those of this shard. */
+  readonly jobs: readonly Job[];
+  readonly output: Output;
+}
+
+async function planned(tableName: string, flags: Flags, output: Output): Promise<Reproduction> {
+  const table = await loadTable(tableName);
+  const scale = scaleOf(table, flags.scale);
+  const options: PlanOptions = {
+    scale: flags.scale,
+    ...(flags.rows !== undefined && { rows: flags.rows.split(',').map((name) => name.trim()) }),
+    seeds: parseSeeds(flags.seeds ?? scale.seeds),
+    out: resolve(flags.out),
+    registry: builtinRegistry(),
+  };
+  const rows = await planRows(table, options);
+  const all = jobsOf(rows, options);
+  const jobs =
+    flags.shard === undefined ? all : shardPositions(all.length, parseShard(flags.shard)).map((i) => all[i]!);
+  return { table, scale, options, rows, jobs, output };
+}
+
+async function unfinished({ jobs, scale }: Reproduction): Promise<Job[]> {
+  const states = await Promise.all(jobs.map(async (job) => ({ job, done: await isFinished(job, scale) })));
+  return states.filter(({ done }) => !done).map(({ job }) => job);
+}
+
+/** What training and evaluating the missing jobs would take, one after the other. */
+async function dryRun(work: Reproduction): Promise<void> {
+  const { output, options, scale, table } = work;
+  const todo = await unfinished(work);
+  const services = {
+    registry: options.registry,
+    importModule: importUserModule,
+    warn: (text: string) => output.warn(text),
+    baseFolder: join(options.out, options.scale),
+  };
+  const prices = [];
+  for (const row of new Map(work.jobs.map((job) => [job.planned.name, job.planned])).values()) {
+    const runs = todo.filter((job) => job.planned.name === row.name).length;
+    prices.push({ runs, ...(await priceRow(row, { scale, services })) });
+  }
+  const total = prices.reduce((sum, p) => sum + p.runs * ((p.secondsToTrain ?? 0) + (p.secondsToEvaluate ?? 0)), 0);
+  const time = (seconds: number | undefined) => (seconds === undefined ? '-' : duration(seconds));
+  output.line(
+    textTable(
+      ['row', 'run', 'missing', 'train', 'evaluate, at most'],
+      prices.map((p) => [p.row.id, p.row.name, p.runs, time(p.secondsToTrain), time(p.secondsToEvaluate)]),
+    ),
+  );
+  for (const { row, reason } of prices) if (reason !== undefined) output.warn(`${row.id} has no price: ${reason}`);
+  for (const name of missingParts(table, work.rows, options)) output.line(`${name} will be made first`);
+  output.line(`\n${todo.length} of ${work.jobs.length} jobs are missing: ${duration(total)} in all on this machine`);
+  output.result({ jobs: work.jobs.map(({ id }) => id), missing: todo.map(({ id }) => id), seconds: total });
+}
+
+/** Does what is missing, `count` jobs at the same time. @throws BulwarkError INTERRUPTED or REPRODUCE_FAILED */
+async function work(given: Reproduction, count: number): Promise<void> {
+  const { output, options, scale, table, jobs, rows } = given;
+  const waiting = await unfinished(given);
+  output.line(`${table.title}, scale ${options.scale}: ${waiting.length} of ${jobs.length} jobs to do`);
+  if (waiting.length === 0) return;
+  const { signal, release } = onInterrupt(output);
+  const failed: Job[] = [];
+  try {
+    const alone = { output, signal };
+    for (const name of missingParts(table, rows, options)) await prepare(table, name, { ...options, child: alone });
+    const child = { ...alone, env: threadsFor(count) };
+    const total = waiting.length;
+    let done = 0;
+    const next = async () => {
+      for (let job = waiting.shift(); job && !signal.aborted; job = waiting.shift()) {
+        const began = Date.now();
+        const good = await runJob(job, scale, child);
+        if (!good && !signal.aborted) failed.push(job);
+        if (good) output.line(`[${job.id}] finished (${++done} of ${total}, ${duration((Date.now() - began) / 1000)})`);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(count, total) }, next));
+  } finally {
+    release();
+  }
+  if (signal.aborted)
+    throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
+      cure: 'the same command goes on where this one stopped',
+    });
+  if (failed.length > 0)
+    throw new BulwarkError(
+      'REPRODUCE_FAILED',
+      `${failed.length} jobs failed: ${failed.map(({ id }) => id).join(', ')}`,
+      {
+        cure: 'see their messages above; the same command does what is missing',
+      },
+    );
+}
+
+/** The table of what is finished, of this shard and of all others whose folders are here. */
+async function show({ table, scale, options, rows, output }: Reproduction, file: string | undefined): Promise<void> {
+  const collected: CollectedRow[] = [];
+  for (const row of rows) {
+    const folderOf = (seed: number) => join(options.out, options.scale, row.name, `seed-${seed}`);
+    collected.push(await collectRow(row, { scaleName: options.scale, scale, seeds: options.seeds, folderOf }));
+  }
+  const view = { scale: options.scale, rows: collected };
+  const { head, body } = tableLines(collected);
+  output.line(`\n${table.title}\n`);
+  output.line(textTable(head, body));
+  output.line();
+  for (const text of captions(table, view)) output.line(text);
+  if (file !== undefined) {
+    writeFileSync(file, markdown(table, view));
+    output.line(`\nwritten to ${file}`);
+  }
+  output.line(`runs are in ${shortPath(join(options.out, options.scale))}`);
+  output.result({ table: table.name, scale: options.scale, rows: collected });
+}
+
+const examples = `
+Examples:
+  bulwark reproduce fmnist-small --dry-run
+  bulwark reproduce fmnist-small --jobs 2
+  bulwark reproduce table1 --scale mini --rows cifar10/trades,cifar10/st --seeds 1..3
+  bulwark reproduce table1 --scale full --shard 3/8
+  bulwark reproduce table1 --scale full --collect --markdown table1.md
+An interrupted reproduction goes on when the same command is given again. To spread one over machines, give each a --shard, bring
+the folders together under one --out, and print the table there with --collect.`;
+
+/** `bulwark reproduce <table>`. */
+export function reproduceCommand(): Command {
+  return new Command('reproduce')
+    .description('train and evaluate the rows of a published table, and print ours beside theirs')
+    .argument('<table>', 'name of a table under examples/recipes, or path of a table file')
+    .option('--scale <name>', 'full: as published; mini: the same rows on Fashion-MNIST with small-cnn', 'mini')
+    .option('--rows <ids>', 'some of the rows, separated by commas')
+    .option('--seeds <list>', 'seeds instead of those of the scale: 1..7 or 1,2,5')
+    .option('--jobs <n>', 'runs at the same time', '1')
+    .option('--shard <i/n>', 'do only the i-th of n parts of the jobs')
+    .option('--out <folder>', 'folder of all reproductions', 'runs/reproduce')
+    .option('--dry-run', 'say what is missing and what it will cost, write nothing')
+    .option('--collect', 'only print the table of what is finished')
+    .option('--markdown <file>', 'also write the table as Markdown')
+    .option('--json', 'print the result as JSON and nothing else')
+    .addHelpText('after', examples)
+    .action(async (name: string, flags: Flags) => {
+      const output = createOutput(flags);
+      const count = Number(flags.jobs);
+      if (!(Number.isInteger(count) && count > 0))
+        throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
+      const given = await planned(name, flags, output);
+      if (flags.dryRun) return dryRun(given);
+      if (!flags.collect) await work(given, count);
+      await show(given, flags.markdown);
+    });
+}

@@ -1,0 +1,122 @@
+import { basename, join, relative, resolve, sep } from 'node:path';
+import { BulwarkError, checkRun, digestOf, type PluginRegistry, type RunConfig } from '@bulwark/core';
+import { importUserModule, layOver, loadConfig } from '../config/load.js';
+import { override } from '../config/override.js';
+import type { Table, TableRow } from './table-file.js';
+import { scaleOf } from './table-file.js';
+
+type Json = Record<string, unknown>;
+
+/** One row of a table at one scale: a config, and the folder of its runs. */
+export interface PlannedRow {
+  readonly id: string;
+  readonly row: TableRow;
+  /** Says what is computed: the same in every table and on every machine. */
+  readonly name: string;
+  readonly config: RunConfig;
+  /** As it will be written for `train`. */
+  readonly input: Json;
+}
+
+/** One training with its evaluations; independent of all others once what it needs is prepared. */
+export interface Job {
+  readonly id: string;
+  readonly planned: PlannedRow;
+  readonly seed: number;
+  readonly folder: string;
+}
+
+export interface PlanOptions {
+  readonly scale: string;
+  /** Part of the ids; default all. */
+  readonly rows?: readonly string[];
+  readonly seeds: readonly number[];
+  /** Folder of all reproductions. */
+  readonly out: string;
+  readonly registry: PluginRegistry;
+}
+
+/** Rows with `over` become one row per combination of its values. */
+function points(row: TableRow): { id: string; label: string; assignments: string[] }[] {
+  return Object.entries(row.over).reduce(
+    (all, [path, values]) =>
+      all.flatMap(({ id, label, assignments }) =>
+        values.map((value) => {
+          const short = path.split('.').at(-1)!;
+          return {
+            id: `${id}@${short}=${value}`,
+            label: `${label}, ${short} ${value}`,
+            assignments: [...assignments, `${path}=${value}`],
+          };
+        }),
+      ),
+    [{ id: row.id, label: row.label, assignments: [] as string[] }],
+  );
+}
+
+/** What a run computes, apart from how it is called, its seed and its engine. */
+const computes = ({
+  name: _name,
+  seed: _seed,
+  engine: _engine,
+  guard: _guard,
+  checkpoint: _checkpoint,
+  ...rest
+}: RunConfig) => rest;
+
+/** The whole list of rows at a scale, each composed and checked. @throws BulwarkError CONFIG_INVALID, USAGE, ... */
+export async function planRows(table: Table, options: PlanOptions): Promise<PlannedRow[]> {
+  const all = table.rows.flatMap((row) => points(row).map((point) => ({ row, ...point })));
+  const unknown = options.rows?.find((name) => !all.some(({ id, row }) => id === name || row.id === name));
+  if (unknown !== undefined)
+    throw new BulwarkError('USAGE', `${table.name} has no row ${JSON.stringify(unknown)}`, {
+      cure: `rows are ${all.map(({ id }) => id).join(', ')}`,
+    });
+  const chosen = all.filter(
+    ({ id, row }) => !options.rows || options.rows.includes(id) || options.rows.includes(row.id),
+  );
+  const { lay } = scaleOf(table, options.scale);
+  return Promise.all(
+    chosen.map(({ row, ...point }) => planRow(table.folder, { ...row, ...point }, { ...options, lay })),
+  );
+}
+
+/** Composes and checks one row. */
+export async function planRow(
+  folder: string,
+  { assignments = [], ...row }: TableRow & { assignments?: readonly string[] },
+  options: PlanOptions & { lay: string | undefined },
+): Promise<PlannedRow> {
+  const { scale, out, registry } = options;
+  const file = row.id.replace(/@.*/, '');
+  const { input } = await loadConfig(join(folder, `${file}.yaml`));
+  const over = row.lay[scale] ?? options.lay;
+  const laid = over === undefined ? input : layOver(input, (await loadConfig(join(folder, over))).input);
+  const composed = override(laid, assignments);
+  const services = { registry, importModule: importUserModule, baseFolder: join(out, scale) };
+  const { config } = await checkRun(composed, services);
+  const name = [config.data.use, basename(file), digestOf(computes(config)).slice(0, 8)].join('-');
+  return { id: row.id, row, name, config: { ...config, name }, input: { ...composed, name } };
+}
+
+/**
+ * The jobs of a plan, in an order that no machine changes: all rows with the first seed, then with the next. Rows that compute the
+ * same share their runs.
+ */
+export function jobsOf(rows: readonly PlannedRow[], { scale, seeds, out }: PlanOptions): Job[] {
+  const distinct = [...new Map(rows.map((planned) => [planned.name, planned])).values()];
+  return seeds.flatMap((seed) =>
+    distinct.map((planned) => ({
+      id: `${scale}/${planned.name}/seed-${seed}`,
+      planned,
+      seed,
+      folder: join(out, scale, planned.name, `seed-${seed}`),
+    })),
+  );
+}
+
+/** A path as people read it: relative where that is shorter. */
+export const shortPath = (path: string): string => {
+  const near = relative(process.cwd(), path);
+  return near.startsWith(`..${sep}..`) ? resolve(path) : near || '.';
+};

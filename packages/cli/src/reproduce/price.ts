@@ -1,0 +1,59 @@
+import { BulwarkError, previewRun, type RunServices } from '@bulwark/core';
+import { parseAttacks } from '../evaluate/attack-specs.js';
+import type { PlannedRow } from './plan.js';
+import type { Column, Scale } from './table-file.js';
+
+/** What one run of a row will cost on this machine. */
+export interface Price {
+  readonly row: PlannedRow;
+  readonly secondsToTrain?: number;
+  /** At most: as if no attack broke an image before its last stage. */
+  readonly secondsToEvaluate?: number;
+  /** Why there is no price. */
+  readonly reason?: string;
+}
+
+/** Gradients (or forward passes, for Square) per image that an attack makes at most. */
+export function gradientsOf(attack: string, classes: number): number {
+  const [spec] = parseAttacks([attack]);
+  const option = (name: string, fallback: number) => Number(spec![name] ?? fallback);
+  const targets = Math.min(9, classes - 1);
+  switch (spec!.use) {
+    case 'fgsm':
+      return 1;
+    case 'pgd':
+      return option('steps', 20) * option('restarts', 1);
+    case 'autoattack':
+      // APGD-CE, APGD-T, FAB-T (backward and forward, final search) and Square's queries, which are forward only
+      return 100 + 100 * targets + 2 * 100 * targets + option('queries', 5000) / 3;
+    default:
+      return option('steps', 100);
+  }
+}
+
+const imagesOf = ({ images }: Column, test: number) =>
+  images === 'all' ? test : Math.min(test, Number(images.replace('first:', '')));
+
+/** Measures a few steps of the row's run. */
+export async function priceRow(
+  row: PlannedRow,
+  given: { scale: Scale; services: RunServices & { baseFolder: string } },
+): Promise<Price> {
+  try {
+    const preview = await previewRun(row.config, given.services);
+    const { testImages, classes, secondsPerStep, forwardPasses, batchSize } = preview;
+    // nearly every forward pass of a training step has its way back
+    const secondsPerGradient = secondsPerStep / forwardPasses / batchSize;
+    const perImage = given.scale.columns.map((column) =>
+      column.attack === undefined ? 0 : imagesOf(column, testImages) * gradientsOf(column.attack, classes),
+    );
+    return {
+      row,
+      secondsToTrain: preview.secondsInAll,
+      secondsToEvaluate: perImage.reduce((sum, gradients) => sum + gradients, 0) * secondsPerGradient,
+    };
+  } catch (error) {
+    if (!(error instanceof BulwarkError)) throw error;
+    return { row, reason: error.message };
+  }
+}
