@@ -45,6 +45,7 @@ export function demoCommand(): Command {
       output.line();
       output.line(demoTable(results));
       output.line(`\ndone in ${duration((Date.now() - began) / 1000)}; runs are in ${folder}`);
+      output.line('more methods, several seeds and AutoAttack: docs/reproduction.md in the repository');
       output.result(results);
     });
 }
