@@ -5,6 +5,9 @@ import { html, type Html } from '../page/html.js';
 import { points } from '../page/numbers.js';
 import type { FoundEvaluation, RunRecord } from '../read-run.js';
 
+const attacksOf = ({ attacks }: FoundEvaluation['result']) =>
+  [...new Set(attacks.map(({ label, ensemble }) => ensemble ?? label))].join(', ');
+
 async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluation, names: ClassNames): Promise<Html> {
   const name = (k: number) => names?.[k] ?? `class ${k}`;
   const rows = result.worst.perClass
@@ -18,8 +21,8 @@ async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluati
   const { worstClass } = result.worst;
   return figure(
     pairChart({ rows, x, looks }),
-    `${run.label}, ${checkpoint}, tier ${result.tier}`,
-    `worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
+    `${run.label}, ${checkpoint}, ${attacksOf(result)}`,
+    `tier ${result.tier}, ${result.data.count} images; worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
   );
 }
 
