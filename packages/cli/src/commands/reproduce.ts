@@ -4,11 +4,11 @@ import { BulwarkError, shardPositions } from '@bulwark/core';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import { builtinRegistry } from '../registry.js';
-import { collectRow, type CollectedRow } from '../reproduce/collect.js';
+import { collectRow, pairRows, type CollectedRow } from '../reproduce/collect.js';
 import { jobsOf, planRows, shortPath, type Job, type PlannedRow, type PlanOptions } from '../reproduce/plan.js';
 import { missingParts, prepare } from '../reproduce/prepare.js';
 import { priceRow } from '../reproduce/price.js';
-import { captions, markdown, tableLines } from '../reproduce/render.js';
+import { captions, markdown, pairLines, tableLines } from '../reproduce/render.js';
 import { isFinished, runJob } from '../reproduce/run-job.js';
 import { loadTable, scaleOf, type Scale, type Table } from '../reproduce/table-file.js';
 import { threadsFor } from '../terminal/child.js';
@@ -145,12 +145,17 @@ async function show({ table, scale, options, rows, output }: Reproduction, file:
   output.line(textTable(head, body));
   output.line();
   for (const text of captions(table, view)) output.line(text);
+  const pairs = pairRows(collected, table.pairs);
+  if (pairs.length > 0) {
+    const lines = pairLines(pairs);
+    output.line(`\n${textTable(lines.head, lines.body)}`);
+  }
   if (file !== undefined) {
     writeFileSync(file, markdown(table, view));
     output.line(`\nwritten to ${file}`);
   }
   output.line(`runs are in ${shortPath(join(options.out, options.scale))}`);
-  output.result({ table: table.name, scale: options.scale, rows: collected });
+  output.result({ table: table.name, scale: options.scale, rows: collected, pairs });
 }
 
 const examples = `

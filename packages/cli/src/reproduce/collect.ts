@@ -114,3 +114,26 @@ function published(reference: Reference): NonNullable<Cell['reference']> {
   if (error === undefined || n === undefined) return { mean };
   return { mean, halfWidth: studentTQuantile(0.95, n - 1) * error, n };
 }
+
+/** Two rows compared seed by seed: runs of one seed share initial weights and the order of the batches. */
+export interface PairedRow {
+  readonly label: string;
+  readonly seeds: readonly number[];
+  readonly cells: readonly { readonly column: string; readonly difference: Estimate }[];
+}
+
+/** Paired differences over the seeds that both rows have finished; pairs without two common seeds are left out. */
+export function pairRows(rows: readonly CollectedRow[], pairs: readonly (readonly [string, string])[]): PairedRow[] {
+  return pairs.flatMap(([first, second]) => {
+    const [left, right] = [first, second].map((id) => rows.find((row) => row.id === id));
+    if (!left || !right) return [];
+    const common = left.seeds.filter((seed) => right.seeds.includes(seed));
+    if (common.length < 2) return [];
+    const of = (row: CollectedRow, k: number, seed: number) => row.cells[k]!.ours!.values[row.seeds.indexOf(seed)]!;
+    const cells = left.cells.map(({ column }, k) => ({
+      column,
+      difference: estimate(common.map((seed) => of(left, k, seed) - of(right, k, seed))),
+    }));
+    return [{ label: `${left.label} − ${right.label}`, seeds: common, cells }];
+  });
+}

@@ -1,4 +1,4 @@
-import type { Cell, CollectedRow } from './collect.js';
+import { pairRows, type Cell, type CollectedRow, type PairedRow } from './collect.js';
 import type { Table } from './table-file.js';
 
 const digits = (value: number, column: string) => value.toFixed(/loss/i.test(column) ? 3 : 2);
@@ -37,6 +37,21 @@ export function tableLines(rows: readonly CollectedRow[]): { head: string[]; bod
   return { head: [...(grouped ? ['data'] : []), 'method', '', 'seeds', ...columns], body };
 }
 
+/** Differences of rows, seed by seed; `!` where the interval excludes zero. */
+export function pairLines(pairs: readonly PairedRow[]): { head: string[]; body: string[][] } {
+  const columns = pairs[0]?.cells.map(({ column }) => column) ?? [];
+  const mark = ({ mean, halfWidth }: { mean: number; halfWidth?: number }) =>
+    halfWidth !== undefined && Math.abs(mean) > halfWidth ? ' !' : '';
+  return {
+    head: ['difference, seed by seed', 'seeds', ...columns],
+    body: pairs.map(({ label, seeds, cells }) => [
+      label,
+      String(seeds.length),
+      ...cells.map(({ column, difference: value }) => signed(value, column) + mark(value)),
+    ]),
+  };
+}
+
 /** What the numbers are and where the others come from. */
 export const captions = (table: Table, options: { scale: string; rows: readonly CollectedRow[] }): string[] => {
   const { meaning, checkpoint } = table.scales[options.scale]!;
@@ -55,17 +70,21 @@ export const captions = (table: Table, options: { scale: string; rows: readonly 
   ];
 };
 
+const markdownTable = ({ head, body }: { head: string[]; body: string[][] }, texts: number): string[] => {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i < texts ? '---' : '---:'))), ...body.map(line)];
+};
+
 /** The table in Markdown. */
 export function markdown(table: Table, options: { scale: string; rows: readonly CollectedRow[] }): string {
-  const { head, body } = tableLines(options.rows);
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const lines = tableLines(options.rows);
+  const pairs = pairRows(options.rows, table.pairs);
   return [
     `### ${table.title} (${options.scale})`,
     '',
-    line(head),
-    line(head.map((_, i) => (i < head.length - options.rows[0]!.cells.length - 1 ? '---' : '---:'))),
-    ...body.map(line),
+    ...markdownTable(lines, lines.head.length - options.rows[0]!.cells.length - 1),
     '',
     ...captions(table, options).map((text) => `${text}\n`),
+    ...(pairs.length > 0 ? [...markdownTable(pairLines(pairs), 1), ''] : []),
   ].join('\n');
 }

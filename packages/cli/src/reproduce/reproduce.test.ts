@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { estimate } from '../compare/student-t.js';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
-import { welch, type CollectedRow } from './collect.js';
+import { pairRows, welch, type CollectedRow } from './collect.js';
 import { jobsOf, planRows } from './plan.js';
 import { gradientsOf } from './price.js';
 import { markdown } from './render.js';
@@ -107,6 +107,17 @@ it('measures columns with the same images and radius in one evaluation', async (
     ['first:250', 1],
   ]);
   expect(gradientsOf('pgd:steps=40:restarts=5', 10)).toBe(200);
+});
+
+it('compares two rows seed by seed', () => {
+  const row = (id: string, seeds: number[], values: number[]): CollectedRow => ({
+    ...{ id, label: id, run: id, seeds, missing: [] },
+    cells: [{ column: 'Clean', ours: estimate(values) }],
+  });
+  const rows = [row('a', [1, 2, 3], [70, 60, 50]), row('b', [3, 1], [47, 69])];
+  const [pair] = pairRows(rows, [['a', 'b']]);
+  expect(pair).toMatchObject({ label: 'a − b', seeds: [1, 3], cells: [{ difference: { mean: 2, values: [1, 3] } }] });
+  expect(pairRows([row('a', [1], [70]), row('b', [1], [69])], [['a', 'b']])).toEqual([]);
 });
 
 it('marks what disagrees', async () => {

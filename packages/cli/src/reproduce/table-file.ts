@@ -66,6 +66,10 @@ const tableSchema = z.strictObject({
   scales: z.record(z.string(), scaleSchema),
   prepare: z.record(z.string(), prepareSchema).default({}),
   rows: z.array(rowSchema).min(1),
+  pairs: z
+    .array(z.tuple([z.string(), z.string()]))
+    .default([])
+    .describe('ids of rows whose difference, seed by seed, is of interest: the first less the second'),
 });
 
 export type Reference = z.output<typeof referenceSchema>;
@@ -111,6 +115,11 @@ export async function loadTable(nameOrPath: string): Promise<Table> {
     });
   }
   const { data } = parsed;
+  const unknown = data.pairs.flat().find((id) => !data.rows.some((row) => row.id === id));
+  if (unknown !== undefined)
+    throw new BulwarkError('CONFIG_INVALID', `${path}: pairs name ${unknown}, which is not a row`, {
+      cure: 'name ids of rows',
+    });
   for (const row of data.rows)
     for (const [scale, name] of Object.entries(row.needs))
       if (!data.prepare[name])
