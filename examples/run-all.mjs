@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 const home = fileURLToPath(new URL('.', import.meta.url));
 const chosen = process.argv.slice(2);
-/** Takes many minutes: runs only when named. */
-const long = ['figures'];
+/** Take many minutes, or need a data set: run only when named. */
+const long = ['figures', 'fashion-mnist-full'];
 const names = readdirSync(home).filter(
   (name) =>
     existsSync(join(home, name, 'README.md')) && (chosen.length === 0 ? !long.includes(name) : chosen.includes(name)),

@@ -1,4 +1,4 @@
-import { crossEntropy, inputGradient, multiplyAccumulates } from '@bulwark/core';
+import { crossEntropy, inputGradient, multiplyAccumulates, releasingEarly } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mapSample, sampleSeconds, type Sample } from './sample.js';
 import type { BenchModel, BenchSettings } from './settings.js';
@@ -31,7 +31,10 @@ export async function measureGradients(name: BenchModel, settings: BenchSettings
     forward: () => model.forward(images, 'eval'),
     'input gradient': () => inputGradient((points) => loss(points, 'eval'), images),
     'parameter gradient': () => {
-      const { grads } = tf.variableGrads(() => tf.sum(loss(images, 'batch')) as tf.Scalar, parameters);
+      const { grads } = tf.variableGrads(
+        releasingEarly(() => tf.sum(loss(images, 'batch')) as tf.Scalar),
+        parameters,
+      );
       return tf.addN(Object.values(grads).map((gradient) => tf.slice(tf.reshape(gradient, [-1]), 0, 1)));
     },
   };

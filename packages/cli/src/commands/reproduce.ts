@@ -12,7 +12,7 @@ import { captions, markdown, pairLines, tableLines } from '../reproduce/render.j
 import { isFinished, runJob } from '../reproduce/run-job.js';
 import { loadTable, scaleOf, type Scale, type Table } from '../reproduce/table-file.js';
 import { threadsFor } from '../terminal/child.js';
-import { onInterrupt } from '../terminal/interrupt.js';
+import { onInterrupt, stoppedOnRequest } from '../terminal/interrupt.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 import { parseShard } from '../terminal/shard.js';
 import { table as textTable } from '../terminal/table.js';
@@ -118,10 +118,7 @@ async function work(given: Reproduction, count: number): Promise<void> {
   } finally {
     release();
   }
-  if (signal.aborted)
-    throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
-      cure: 'the same command goes on where this one stopped',
-    });
+  if (signal.aborted) throw stoppedOnRequest();
   if (failed.length > 0)
     throw new BulwarkError(
       'REPRODUCE_FAILED',

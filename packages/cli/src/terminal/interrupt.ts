@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { BulwarkError } from '@bulwark/core';
 import type { Output } from './output.js';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
@@ -50,3 +51,9 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
     },
   };
 }
+
+/** What a command that can be given again throws when it was asked to stop. */
+export const stoppedOnRequest = (): BulwarkError =>
+  new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
+    cure: 'the same command goes on where this one stopped',
+  });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BulwarkError, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
-import { onInterrupt } from '../terminal/interrupt.js';
+import { onInterrupt, stoppedOnRequest } from '../terminal/interrupt.js';
 import { runBulwark, threadsFor } from '../terminal/child.js';
 import type { Output } from '../terminal/output.js';
 
@@ -66,10 +66,7 @@ export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
   };
   await Promise.all(Array.from({ length: Math.min(jobs, runs.length) }, worker));
   release();
-  if (signal.aborted)
-    throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
-      cure: 'the same command goes on where this one stopped',
-    });
+  if (signal.aborted) throw stoppedOnRequest();
   if (failed.length > 0)
     throw new BulwarkError(
       'SEEDS_FAILED',

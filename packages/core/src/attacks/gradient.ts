@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../classifier/index.js';
+import { releasingEarly } from '../engine/index.js';
 import type { LogitLoss } from './attack-loss.js';
 
 /** What one evaluation of model and gradient gives; the caller disposes it. */
@@ -16,11 +17,12 @@ export interface LossGradient {
 export function lossGradient(model: Classifier, points: tf.Tensor4D, loss: LogitLoss): LossGradient {
   return tf.tidy(() => {
     const seen: { losses?: tf.Tensor1D; logits?: tf.Tensor2D } = {};
-    const gradient = tf.grad((x) => {
+    const total = releasingEarly((x: tf.Tensor) => {
       seen.logits = tf.keep(model.forward(x as tf.Tensor4D, 'eval'));
       seen.losses = tf.keep(loss(seen.logits));
       return tf.sum(seen.losses);
-    })(points) as tf.Tensor4D;
+    });
+    const gradient = tf.grad(total)(points) as tf.Tensor4D;
     return { gradient, losses: seen.losses!, logits: seen.logits! };
   });
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { signStep } from '../engine/ops/index.js';
+import { releasingEarly, signStep } from '../engine/ops/index.js';
 import type { ThreatModel } from '../threat/index.js';
 
 /** Loss per example `[batch]` of points `[batch, h, w, c]`; the loop sums it, so each example gets its own gradient. */
@@ -7,7 +7,7 @@ export type PointLoss = (points: tf.Tensor4D) => tf.Tensor1D;
 
 /** Gradient of the summed loss with respect to the points, `[batch, h, w, c]`; parameters are not differentiated. */
 export function inputGradient(loss: PointLoss, points: tf.Tensor4D): tf.Tensor4D {
-  return tf.tidy(() => tf.grad((x) => tf.sum(loss(x as tf.Tensor4D)))(points) as tf.Tensor4D);
+  return tf.tidy(() => tf.grad(releasingEarly((x) => tf.sum(loss(x as tf.Tensor4D))))(points) as tf.Tensor4D);
 }
 
 /**

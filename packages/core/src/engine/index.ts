@@ -1,4 +1,4 @@
-export { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep } from './ops/index.js';
+export { batchNormEval, batchNormTrain, conv2d, releasingEarly, relu, signOf, signStep } from './ops/index.js';
 export { engineNames, useEngine } from './select.js';
 export type { EngineChoice, EngineName, EngineOptions } from './select.js';
 export { installTensorflow, listInstalled, loadTensorflow, removeInstalled } from './tensorflow/index.js';

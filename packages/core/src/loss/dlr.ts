@@ -17,7 +17,7 @@ function rankMasks(logits: tf.Tensor2D, count: number): tf.Tensor3D {
   return tf.customGrad((...args) => {
     const z = args[0] as tf.Tensor2D;
     const ranks = tf.transpose(tf.topk(z, count).indices);
-    return { value: tf.cast(tf.oneHot(ranks, z.shape[1]), 'float32'), gradFunc: () => tf.zerosLike(z) };
+    return { value: tf.cast(tf.oneHot(ranks, z.shape[1]), 'float32'), gradFunc: () => tf.zeros(logits.shape) };
   })(logits) as tf.Tensor3D;
 }
 

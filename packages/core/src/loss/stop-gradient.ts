@@ -18,9 +18,11 @@ export function withoutGradient<T extends tf.Tensor>(
   compute: (...inputs: tf.Tensor[]) => T,
   ...inputs: readonly tf.Tensor[]
 ): T {
+  // by shape: on the way back the inputs themselves may be gone
+  const shapes = inputs.map(({ shape }) => shape);
   const constant = tf.customGrad(() => ({
     value: compute(...inputs),
-    gradFunc: () => inputs.map((input) => tf.zerosLike(input)),
+    gradFunc: () => shapes.map((shape) => tf.zeros(shape)),
   }));
   return constant(...inputs) as T;
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
+import { releasingEarly } from '../engine/index.js';
 import type { BatchStatistics, Classifier } from '../classifier/index.js';
 import type { Crafted, Gradients, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
 
@@ -54,7 +55,7 @@ export function lossGradients(options: {
   };
   let values: tf.Tensor1D | undefined;
 
-  const { value, grads } = tf.variableGrads(() => {
+  const loss = releasingEarly(() => {
     for (const { role } of objective.passes) {
       if (logits.has(role)) continue;
       const pass = model.forwardCapturing(pointOf(role));
@@ -65,7 +66,8 @@ export function lossGradients(options: {
     const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
-  }, [...model.parameters.values()]);
+  });
+  const { value, grads } = tf.variableGrads(loss, [...model.parameters.values()]);
   value.dispose();
 
   const gradients = new Map<string, tf.Tensor>();
