@@ -1,9 +1,10 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, protobuf } from '@bulwark/core';
 import { maskedCrc32c } from './crc32c.js';
-import { concat, doubleField, floatField, integerField, messageField, textField } from './protobuf.js';
+
+const { concat, doubleField, floatField, integerField, messageField, textField } = protobuf;
 
 /** One event, before it is wrapped as a record. Fields of TensorFlow's `event.proto`. */
 const event = (fields: readonly Uint8Array[], when: number): Uint8Array =>

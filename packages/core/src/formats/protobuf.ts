@@ -1,7 +1,7 @@
-/** A whole number, 7 bits to a byte (protobuf.dev, "Encoding"; this file has the field types that event files need). */
+/** A whole number, 7 bits to a byte, negative ones in 64 bits (protobuf.dev, "Encoding"; here are the field types that we need). */
 function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
-  let rest = BigInt(value);
+  let rest = BigInt.asUintN(64, BigInt(value));
   do {
     bytes.push(Number(rest & 0x7fn) | (rest > 0x7fn ? 0x80 : 0));
     rest >>= 7n;
@@ -28,7 +28,7 @@ function fixed(size: 4 | 8, write: (view: DataView) => void): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** A whole number of at least 0. */
+/** A whole number, as `int32`, `int64`, `bool` and enumerations have it. */
 export const integerField = (number: number, value: number): Uint8Array => tagged(number, 0, varint(value));
 export const doubleField = (number: number, value: number): Uint8Array =>
   tagged(
