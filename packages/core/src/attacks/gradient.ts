@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier } from '../classifier/index.js';
+import { withConstantParameters, type Classifier } from '../classifier/index.js';
 import { releasingEarly } from '../engine/index.js';
 import type { LogitLoss } from './attack-loss.js';
 
@@ -22,7 +22,7 @@ export function lossGradient(model: Classifier, points: tf.Tensor4D, loss: Logit
       seen.losses = tf.keep(loss(seen.logits));
       return tf.sum(seen.losses);
     });
-    const gradient = tf.grad(total)(points) as tf.Tensor4D;
+    const gradient = withConstantParameters(() => tf.grad(total)(points) as tf.Tensor4D);
     return { gradient, losses: seen.losses!, logits: seen.logits! };
   });
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { withConstantParameters } from '../classifier/index.js';
 import { releasingEarly, signStep } from '../engine/ops/index.js';
 import type { ThreatModel } from '../threat/index.js';
 
@@ -7,7 +8,8 @@ export type PointLoss = (points: tf.Tensor4D) => tf.Tensor1D;
 
 /** Gradient of the summed loss with respect to the points, `[batch, h, w, c]`; parameters are not differentiated. */
 export function inputGradient(loss: PointLoss, points: tf.Tensor4D): tf.Tensor4D {
-  return tf.tidy(() => tf.grad(releasingEarly((x) => tf.sum(loss(x as tf.Tensor4D))))(points) as tf.Tensor4D);
+  const gradient = tf.grad(releasingEarly((x) => tf.sum(loss(x as tf.Tensor4D))));
+  return tf.tidy(() => withConstantParameters(() => gradient(points) as tf.Tensor4D));
 }
 
 /**

@@ -15,6 +15,7 @@ export {
   type NodeId,
 } from './graph.js';
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
+export { withConstantParameters } from './constant-parameters.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';
 export { createNetwork, type Network } from './network.js';
 export { updateRunningStatistics } from './running-statistics.js';

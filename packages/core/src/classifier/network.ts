@@ -8,6 +8,7 @@ import {
   type LayerStatistics,
   type Mode,
 } from './classifier.js';
+import { compiledPasses } from './compiled.js';
 import type { NetworkGraph, Node } from './graph.js';
 import { initialParameters } from './initialise.js';
 import { planPass, type Step } from './plan.js';
@@ -118,6 +119,8 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
       return pass.outputs.at(-1) as tf.Tensor2D;
     });
 
+  const compiled = compiledPasses({ graph, epsilon, plans: { eval: folded, batch: plain } }, value);
+
   const forwardCapturing = (images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics } => {
     const captured = new Map<string, LayerStatistics>();
     return { logits: run(images, 'batch', captured), statistics: captured };
@@ -131,7 +134,7 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     parameters,
     statistics,
     forward(images, mode) {
-      if (mode !== 'train') return run(images, mode);
+      if (mode !== 'train') return compiled.forward(images, mode) ?? run(images, mode);
       const { logits, statistics: batch } = forwardCapturing(images);
       updateRunningStatistics(statistics, batch);
       disposeStatistics(batch);
@@ -140,6 +143,7 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     forwardCapturing,
     applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
     dispose() {
+      compiled.dispose();
       for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
     },
   };

@@ -4,6 +4,7 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   releasingEarly,
+  withConstantParameters,
   type Batch,
   type CraftContext,
   type Discrepancy,
@@ -75,7 +76,7 @@ function gradientsAtTriplet(
   };
   const points = [natural, pair.collaborative, pair.adversarial];
   // not tf.grads: the natural point is often not part of the loss, which is no mistake here
-  const { grads } = tf.engine().gradients(releasingEarly(loss), points, undefined, true);
+  const { grads } = withConstantParameters(() => tf.engine().gradients(releasingEarly(loss), points, undefined, true));
   const gradients = points.map((point, i) => (grads[i] as tf.Tensor4D | undefined) ?? tf.zerosLike(point));
   return { gradients: gradients as unknown as Triplet<tf.Tensor4D>, sides };
 }

@@ -1,0 +1,64 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { passCompiler, type CompiledPass, type PassCompiler, type PassRequest } from '../engine/passes.js';
+import { parametersAreConstant } from './constant-parameters.js';
+
+type CompiledMode = PassRequest['mode'];
+
+/** The passes of one network that the engine in use compiles as a whole. */
+export interface CompiledPasses {
+  /** Logits `[batch, classes]`, or undefined where the pass has to be computed op by op. */
+  forward(images: tf.Tensor4D, mode: CompiledMode): tf.Tensor2D | undefined;
+  dispose(): void;
+}
+
+/** Who may ask for which gradient of a pass that starts now. Compiled passes have none in parameters, and no second one. */
+function wantedGradient(): 'none' | 'images' | 'any' {
+  const { gradientDepth } = tf.engine().state;
+  if (gradientDepth === 0) return 'none';
+  return gradientDepth === 1 && parametersAreConstant() ? 'images' : 'any';
+}
+
+const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: (name: string) => tf.Tensor): tf.Tensor2D =>
+  tf.customGrad((x, save) => {
+    const { logits, kept } = pass.forward(x as tf.Tensor4D, value, { keep: true });
+    (save as unknown as tf.GradSaveFunc)(kept);
+    return { value: logits, gradFunc: (dy, saved) => pass.inputGradient(dy as tf.Tensor2D, saved) };
+  })(images) as tf.Tensor2D;
+
+/** Passes are compiled when first wanted, once per engine and mode. */
+export function compiledPasses(
+  {
+    graph,
+    epsilon,
+    plans,
+  }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
+  value: (name: string) => tf.Tensor,
+): CompiledPasses {
+  const compiled = new Map<PassCompiler, Map<CompiledMode, CompiledPass | undefined>>();
+
+  const passOf = (mode: CompiledMode): CompiledPass | undefined => {
+    const compile = passCompiler();
+    if (!compile) return undefined;
+    if (!compiled.has(compile)) compiled.set(compile, new Map());
+    const passes = compiled.get(compile)!;
+    if (!passes.has(mode)) passes.set(mode, compile({ graph, steps: plans[mode], mode, epsilon }));
+    return passes.get(mode);
+  };
+  const fits = (images: tf.Tensor4D) =>
+    images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();
+
+  return {
+    forward(images, mode) {
+      const gradient = wantedGradient();
+      const pass = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
+      if (!pass) return undefined;
+      return gradient === 'none'
+        ? pass.forward(images, value, { keep: false }).logits
+        : differentiable(pass, images, value);
+    },
+    dispose() {
+      for (const passes of compiled.values()) for (const pass of passes.values()) pass?.dispose();
+      compiled.clear();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { getBackend } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { NetworkGraph } from '../classifier/graph.js';
+import type { Step } from '../classifier/plan.js';
+
+/** A pass of a network that writes nothing, to be compiled as a whole. */
+export interface PassRequest {
+  readonly graph: NetworkGraph;
+  readonly steps: readonly Step[];
+  /** Where BatchNorm's statistics come from: `eval` is running statistics, `batch` those of the batch. */
+  readonly mode: 'eval' | 'batch';
+  /** BatchNorm's. */
+  readonly epsilon: number;
+}
+
+/** A compiled pass. It holds no weights: each run reads the variables, by name. */
+export interface CompiledPass {
+  /**
+   * @param images [batch, ...graph.inputShape] float32
+   * @param options.keep whether the gradient will be asked for
+   * @returns logits [batch, classes], and what `inputGradient` needs, variables among it
+   */
+  forward(
+    images: Tensor4D,
+    value: (name: string) => Tensor,
+    options: { keep: boolean },
+  ): { logits: Tensor2D; kept: Tensor[] };
+  /** Gradient in the images, as these, of a gradient in the logits, [batch, classes]. */
+  inputGradient(dLogits: Tensor2D, kept: readonly Tensor[]): Tensor4D;
+  dispose(): void;
+}
+
+/** Compiles a pass; undefined if it cannot, then the pass is computed op by op. */
+export type PassCompiler = (request: PassRequest) => CompiledPass | undefined;
+
+const compilers = new Map<string, PassCompiler>();
+
+/** Gives a backend a compiler, or takes it away. */
+export function registerPassCompiler(backendName: string, compiler: PassCompiler | undefined): void {
+  if (compiler) compilers.set(backendName, compiler);
+  else compilers.delete(backendName);
+}
+
+/** The current backend's compiler, if it has one. */
+export const passCompiler = (): PassCompiler | undefined => compilers.get(getBackend());
