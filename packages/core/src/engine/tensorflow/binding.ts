@@ -27,6 +27,15 @@ export interface NativeBinding {
     outputs: number,
   ): { id: number; shape: number[] }[];
   isUsingGpuDevice(): boolean;
+  /** Opens a session on a graph in a folder; `deleteSavedModel` closes it. */
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(session: number): void;
+  runSavedModel(
+    session: number,
+    inputIds: readonly number[],
+    inputNames: string,
+    outputNames: string,
+  ): { id: number; shape: number[] }[];
 }
 
 /** The part of tfjs-node's kernel backend that our kernels use. */
@@ -38,5 +47,11 @@ export interface NodeBackend {
     attributes: readonly OpAttribute[],
     inputs: readonly TensorInfo[],
     outputs: number,
+  ): Tensor[];
+  runSavedModel(
+    session: number,
+    inputs: readonly TensorInfo[],
+    names: readonly { readonly name: string }[],
+    outputs: readonly string[],
   ): Tensor[];
 }

@@ -1,10 +1,12 @@
 import { getKernelsForBackend, registerBackend, unregisterKernel } from '@tensorflow/tfjs-core';
+import { registerPassCompiler } from '../passes.js';
 import { registerTensorflowKernels } from './kernels.js';
 import { installedPackages } from './install/cache.js';
 import { withMemoryErrors } from './memory-errors.js';
 import { wrongBatchNorm, wrongProducts } from './numerics.js';
 import { loadBinding, loadKernels, packageVersion, projectPackage } from './package.js';
 import type { NodePackage } from './package.js';
+import { tensorflowPassCompiler } from './passes/index.js';
 
 /** Where a usable native engine came from, and what it is. */
 export interface TensorflowEngine {
@@ -42,7 +44,10 @@ let current:
 /** TensorFlow reads its environment when its library is loaded, so this comes first. */
 function prepareEnvironment(reducedPrecision: boolean): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
-  if (process.env.BULWARK_THREADS) process.env.TF_NUM_INTRAOP_THREADS ??= process.env.BULWARK_THREADS;
+  if (process.env.BULWARK_THREADS) {
+    process.env.TF_NUM_INTRAOP_THREADS ??= process.env.BULWARK_THREADS;
+    process.env.TF_NUM_INTEROP_THREADS ??= process.env.BULWARK_THREADS;
+  }
   if (reducedPrecision) process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
 }
 
@@ -72,6 +77,7 @@ function start(candidate: NodePackage): TensorflowEngine {
   const makeBackend = loadKernels(candidate, withMemoryErrors(binding));
   registerTensorflowKernels({ fusedBatchNorm: !wrongFused });
   registerBackend('tensorflow', makeBackend);
+  registerPassCompiler('tensorflow', tensorflowPassCompiler({ fusedBatchNorm: !wrongFused }));
   return {
     backendName: 'tensorflow',
     version: binding.TF_Version,

@@ -60,12 +60,19 @@ export function loadBinding(folder: string): NativeBinding {
   const wantsLog = process.env.TF_CPP_MIN_LOG_LEVEL === '0';
   const quiet =
     existsSync(quietPath) && !wantsLog ? (nodeRequire(quietPath) as { mute(): void; unmute(): void }) : undefined;
-  quiet?.mute();
-  try {
-    return nodeRequire(path) as NativeBinding;
-  } finally {
-    quiet?.unmute();
-  }
+  const quietly = <T>(work: () => T): T => {
+    quiet?.mute();
+    try {
+      return work();
+    } finally {
+      quiet?.unmute();
+    }
+  };
+  const binding = quietly(() => nodeRequire(path) as NativeBinding);
+  // Reading a graph is told on stderr as well, where the environment's log level does not reach the library (in Jest).
+  const loadSavedModel: NativeBinding['loadSavedModel'] = (folder, tags) =>
+    quietly(() => binding.loadSavedModel(folder, tags));
+  return Object.create(binding, { loadSavedModel: { value: loadSavedModel } }) as NativeBinding;
 }
 
 /** Registers tfjs-node's kernels with our tfjs-core and returns a function that makes its backend. */

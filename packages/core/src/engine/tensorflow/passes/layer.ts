@@ -1,0 +1,27 @@
+import type { NetworkGraph, NodeId } from '../../../classifier/graph.js';
+import type { GraphNodes, Value } from './nodes.js';
+
+/** What a layer is traced with. */
+export interface Tracing {
+  readonly network: NetworkGraph;
+  readonly graph: GraphNodes;
+  /** Normalise with the statistics of the batch? */
+  readonly batchStatistics: boolean;
+  readonly epsilon: number;
+  /** A node's output in the forward pass, `[batch, ...network.shapes[id]]`. */
+  at(id: NodeId): Value;
+  /** A variable, in whichever pass is being traced. */
+  weight(name: string, shape: readonly number[]): Value;
+  /** A value of the forward pass as the backward pass is given it; asked for in a layer's `gradient` only. */
+  kept(value: Value, shape: readonly number[]): Value;
+}
+
+/** A layer in the graph. */
+export interface TracedLayer {
+  readonly output: Value;
+  /** Adds the ops of the gradient for an output's gradient; returns what goes to which inputs. */
+  gradient(dy: Value): readonly (readonly [NodeId, Value])[];
+}
+
+/** Shape of a node's output with the batch, whose size each run decides. */
+export const batchShape = ({ network }: Tracing, id: NodeId): number[] => [-1, ...network.shapes[id]!];

@@ -1,0 +1,86 @@
+import type { Node, NodeId } from '../../../classifier/graph.js';
+import type { Step } from '../../../classifier/plan.js';
+import { flagOf, typeOf } from './attributes.js';
+import { convolutionLayer } from './convolution-layer.js';
+import { batchShape, type TracedLayer, type Tracing } from './layer.js';
+import { normLayer } from './norm-layer.js';
+import { poolAttributes, productAttributes, type Value } from './nodes.js';
+
+/** A layer whose output is `output` and that hands `dx(dy)` to its one input. */
+const unary = (input: NodeId, output: Value, dx: (dy: Value) => Value): TracedLayer => ({
+  output,
+  gradient: (dy) => [[input, dx(dy)]],
+});
+
+function linearLayer({ graph, network, weight, at }: Tracing, node: Node & { op: 'linear' }): TracedLayer {
+  const matrix = () => weight(`${node.name}.weight`, [network.shapes[node.input]![0]!, node.units]);
+  const product = graph.op('MatMul', [at(node.input), matrix()], productAttributes(false));
+  const y = graph.op('BiasAdd', [product, weight(`${node.name}.bias`, [node.units])], { T: typeOf('float') });
+  return unary(node.input, y, (dy) => graph.op('MatMul', [dy, matrix()], productAttributes(true)));
+}
+
+function averageLayer({ graph, network, at }: Tracing, node: Node & { op: 'global-average-pool' }): TracedLayer {
+  const [height, width, channels] = network.shapes[node.input] as [number, number, number];
+  const attributes = { T: typeOf('float'), Tidx: typeOf('int'), keep_dims: flagOf(false) };
+  const y = graph.op('Mean', [at(node.input), graph.integers([1, 2])], attributes);
+  return unary(node.input, y, (dy) => {
+    const share = new Array<number>(height * width).fill(1 / (height * width));
+    return graph.float('Mul', graph.reshape(dy, [-1, 1, 1, channels]), graph.floats([1, height, width, 1], share));
+  });
+}
+
+function poolLayer(tracing: Tracing, node: Node & { op: 'max-pool' }, id: NodeId): TracedLayer {
+  const { graph, at, kept } = tracing;
+  const attributes = poolAttributes(node.size);
+  const x = at(node.input);
+  const y = graph.op('MaxPool', [x], attributes);
+  return unary(node.input, y, (dy) =>
+    graph.op(
+      'MaxPoolGrad',
+      [kept(x, batchShape(tracing, node.input)), kept(y, batchShape(tracing, id)), dy],
+      attributes,
+    ),
+  );
+}
+
+/** Adds the forward ops of a step to the graph. The network's input is a layer too, without an input of its own. */
+export function tracedLayer(tracing: Tracing, images: Value, step: Step): TracedLayer {
+  const { graph, network, at, kept } = tracing;
+  const { node, id } = step;
+  switch (node.op) {
+    case 'input':
+      // a value of its own: one run can be given the images and asked for them
+      return { output: graph.float('Identity', images), gradient: () => [] };
+    case 'normalize': {
+      const perChannel = (values: readonly number[]) => graph.floats([values.length], values);
+      const y = graph.float('RealDiv', graph.float('Sub', at(node.input), perChannel(node.mean)), perChannel(node.std));
+      return unary(node.input, y, (dy) => graph.float('RealDiv', dy, perChannel(node.std)));
+    }
+    case 'conv':
+      return convolutionLayer(tracing, node, step);
+    case 'batch-norm':
+      return normLayer(tracing, node, id);
+    case 'relu': {
+      const y = graph.float('Relu', at(node.input));
+      return unary(node.input, y, (dy) => graph.float('ReluGrad', dy, kept(y, batchShape(tracing, id))));
+    }
+    case 'add':
+      return {
+        output: graph.float('AddV2', at(node.input), at(node.other)),
+        gradient: (dy) => [
+          [node.input, dy],
+          [node.other, dy],
+        ],
+      };
+    case 'max-pool':
+      return poolLayer(tracing, node, id);
+    case 'global-average-pool':
+      return averageLayer(tracing, node);
+    case 'flatten':
+      return unary(node.input, graph.reshape(at(node.input), [-1, ...network.shapes[id]!]), (dy) =>
+        graph.reshape(dy, batchShape(tracing, node.input)),
+      );
+    case 'linear':
+      return linearLayer(tracing, node);
+  }
+}

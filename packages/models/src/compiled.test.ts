@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import {
+  createNetwork,
+  createRandom,
+  crossEntropy,
+  inputGradient,
+  loadTensorflow,
+  useEngine,
+  type Network,
+  type NetworkGraph,
+} from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { mlp } from './architectures/mlp.js';
+import { goldenGraph } from './golden-networks.js';
+
+const load = await loadTensorflow();
+const compiles = load.available && !load.engine.gpu;
+const whenCompiled = compiles ? it : it.skip;
+const modes = ['eval', 'batch'] as const;
+
+beforeAll(async () => {
+  if (compiles) await useEngine('tensorflow');
+});
+
+/** Statistics, scales and shifts as training leaves them: unlike the ones and zeros that hide what is left out. */
+function unsettle(network: Network, seed: number): void {
+  for (const [name, variable] of [...network.parameters, ...network.statistics]) {
+    if (variable.rank > 1) continue;
+    const [low, high] = /running_mean|bias/.test(name) ? [-0.2, 0.2] : [0.5, 1.5];
+    tf.tidy(() => variable.assign(tf.randomUniform(variable.shape, low, high, 'float32', seed)));
+  }
+}
+
+function networkOf(graph: NetworkGraph, { eager = false } = {}): Network {
+  const network = createNetwork(graph, { name: 'test', random: createRandom(7, 'weights') });
+  unsettle(network, 1);
+  const forward: Network['forward'] = (images, mode) => {
+    process.env['BULWARK_EAGER'] = '1';
+    try {
+      return network.forward(images, mode);
+    } finally {
+      delete process.env['BULWARK_EAGER'];
+    }
+  };
+  return eager ? { ...network, forward } : network;
+}
+
+const imagesOf = ({ inputShape }: NetworkGraph, batch: number, seed = 3): tf.Tensor4D =>
+  tf.randomUniform([batch, ...inputShape], 0, 1, 'float32', seed);
+const labelsOf = (count: number) => tf.tensor1d(Int32Array.from({ length: count }, (_, i) => i % 10));
+
+type Numbers = ArrayLike<number>;
+const logitsOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() => network.forward(images, mode).dataSync());
+const gradientOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() => {
+    const labels = labelsOf(images.shape[0]);
+    return inputGradient((points) => crossEntropy(network.forward(points, mode), labels), images).dataSync();
+  });
+
+function expectClose(found: Numbers, expected: Numbers): void {
+  expect(found.length).toBe(expected.length);
+  let worst = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    worst = Math.max(worst, Math.abs(found[i]! - expected[i]!));
+    largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  expect(largest).toBeGreaterThan(0);
+  expect(worst / largest).toBeLessThan(1e-5);
+}
+
+const graphs: Readonly<Record<string, () => NetworkGraph>> = {
+  'small-cnn': () => goldenGraph('small-cnn'),
+  'resnet18, narrow': () => goldenGraph('resnet18_w4'),
+  'preactresnet18, narrow': () => goldenGraph('preactresnet18_w4'),
+  'preactresnet18 without final BatchNorm': () => goldenGraph('preactresnet18_w4_nofinalbn'),
+  'wrn-10-1': () => goldenGraph('wrn-10-1'),
+  'vgg11, narrow': () => goldenGraph('vgg11_w4'),
+  mlp: () => mlp({ inputShape: [6, 5, 2], classes: 10, width: 12, depth: 2 }),
+};
+
+describe('passes that the native engine compiles', () => {
+  for (const [name, graphOf] of Object.entries(graphs))
+    whenCompiled(`give the logits and image gradients of ${name} computed op by op, for several batches`, () => {
+      const compiled = networkOf(graphOf());
+      const eager = networkOf(graphOf(), { eager: true });
+      for (const batch of [8, 3, 1]) {
+        const images = imagesOf(compiled.graph, batch);
+        for (const mode of modes) {
+          // with one example BatchNorm of single pixels has nothing but rounding errors to divide
+          if (batch === 1 && mode === 'batch') continue;
+          expectClose(logitsOf(compiled, images, mode), logitsOf(eager, images, mode));
+          expectClose(gradientOf(compiled, images, mode), gradientOf(eager, images, mode));
+        }
+        images.dispose();
+      }
+      compiled.dispose();
+      eager.dispose();
+    });
+
+  whenCompiled('see weights and statistics that changed between calls', () => {
+    const graph = goldenGraph('resnet18_w4');
+    const [compiled, eager] = [networkOf(graph), networkOf(graph, { eager: true })];
+    const images = imagesOf(graph, 4);
+    const before = logitsOf(compiled, images, 'eval');
+    for (const network of [compiled, eager]) unsettle(network, 5);
+    for (const mode of modes) expectClose(gradientOf(compiled, images, mode), gradientOf(eager, images, mode));
+    expectClose(logitsOf(compiled, images, 'eval'), logitsOf(eager, images, 'eval'));
+    expect(() => expectClose(logitsOf(compiled, images, 'eval'), before)).toThrow();
+  });
+
+  whenCompiled('give the same bits with and without a gradient, and again', () => {
+    const networks = ['preactresnet18_w4', 'vgg11_w4', 'small-cnn'].map((name) => networkOf(goldenGraph(name)));
+    for (const [network, mode] of networks.flatMap((each) => modes.map((mode) => [each, mode] as const))) {
+      const images = imagesOf(network.graph, 5);
+      const alone = Array.from(logitsOf(network, images, mode));
+      let taped: Numbers = [];
+      inputGradient((points) => {
+        const logits = network.forward(points, mode);
+        taped = logits.dataSync();
+        return tf.sum(logits, 1);
+      }, images);
+      expect(Array.from(taped)).toEqual(alone);
+      expect(Array.from(logitsOf(network, images, mode))).toEqual(alone);
+    }
+  });
+
+  whenCompiled('leave gradients in parameters as they are', () => {
+    const graph = goldenGraph('resnet18_w4');
+    const images = imagesOf(graph, 4);
+    for (const mode of modes) {
+      const [found, expected] = [networkOf(graph), networkOf(graph, { eager: true })].map((network) => {
+        logitsOf(network, images, mode);
+        const labels = labelsOf(4);
+        const loss = () => tf.sum(crossEntropy(network.forward(images, mode), labels)) as tf.Scalar;
+        return tf.variableGrads(loss, [...network.parameters.values()]).grads;
+      });
+      const values = (grads: tf.NamedTensorMap) =>
+        Object.values(grads).map((gradient) => Array.from(gradient.dataSync()));
+      expect(values(found!)).toEqual(values(expected!));
+    }
+  });
+
+  whenCompiled('leak neither tensors nor memory, nor leave files', () => {
+    const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith('bulwark-graph-'));
+    const left = files();
+    const network = networkOf(goldenGraph('small-cnn'));
+    const images = imagesOf(network.graph, 16);
+    const calls = (count: number) => {
+      for (let i = 0; i < count; i++) for (const mode of modes) gradientOf(network, images, mode);
+      return process.memoryUsage().rss / 2 ** 20;
+    };
+    const before = calls(40);
+    const tensors = tf.memory().numTensors;
+    const after = calls(100);
+    expect(tf.memory().numTensors).toBe(tensors);
+    // the activations of one call are 3 MB
+    expect(after - before).toBeLessThan(60);
+    network.dispose();
+    images.dispose();
+    expect(files()).toEqual(left);
+  });
+});
+
+afterAll(() => {
+  delete process.env['BULWARK_EAGER'];
+});
