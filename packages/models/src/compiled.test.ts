@@ -112,6 +112,23 @@ describe('passes that the native engine compiles', () => {
     expect(() => expectClose(logitsOf(compiled, images, 'eval'), before)).toThrow();
   });
 
+  whenCompiled('differentiate the weights that they ran with, should these change before the backward pass', () => {
+    const graph = goldenGraph('resnet18_w4');
+    const images = imagesOf(graph, 4);
+    for (const mode of modes) {
+      const [found, expected] = [networkOf(graph), networkOf(graph, { eager: true })].map((network) => {
+        const loss = (points: tf.Tensor4D) => {
+          const logits = network.forward(points, mode);
+          unsettle(network, 9);
+          network.forward(images, mode);
+          return tf.sum(logits, 1) as tf.Tensor1D;
+        };
+        return tf.tidy(() => inputGradient(loss, images).dataSync());
+      });
+      expectClose(found!, expected!);
+    }
+  });
+
   whenCompiled('give the same bits with and without a gradient, and again', () => {
     const networks = ['preactresnet18_w4', 'vgg11_w4', 'small-cnn'].map((name) => networkOf(goldenGraph(name)));
     for (const [network, mode] of networks.flatMap((each) => modes.map((mode) => [each, mode] as const))) {
@@ -150,7 +167,10 @@ describe('passes that the native engine compiles', () => {
     const network = networkOf(goldenGraph('small-cnn'));
     const images = imagesOf(network.graph, 16);
     const calls = (count: number) => {
-      for (let i = 0; i < count; i++) for (const mode of modes) gradientOf(network, images, mode);
+      for (let i = 0; i < count; i++) {
+        for (const mode of modes) gradientOf(network, images, mode);
+        unsettle(network, i);
+      }
       return process.memoryUsage().rss / 2 ** 20;
     };
     const before = calls(40);

@@ -7,6 +7,12 @@ export interface OpAttribute {
   readonly value: string | number | boolean | readonly number[];
 }
 
+/** A tensor that the library holds for its caller, who deletes it. */
+export interface OutputHandle {
+  readonly id: number;
+  readonly shape: number[];
+}
+
 /** The part of tfjs-node's native addon that we use. */
 export interface NativeBinding {
   readonly TF_Version: string;
@@ -25,17 +31,12 @@ export interface NativeBinding {
     attributes: readonly OpAttribute[],
     inputIds: readonly number[],
     outputs: number,
-  ): { id: number; shape: number[] }[];
+  ): OutputHandle[];
   isUsingGpuDevice(): boolean;
   /** Opens a session on a graph in a folder; `deleteSavedModel` closes it. */
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(session: number): void;
-  runSavedModel(
-    session: number,
-    inputIds: readonly number[],
-    inputNames: string,
-    outputNames: string,
-  ): { id: number; shape: number[] }[];
+  runSavedModel(session: number, inputIds: readonly number[], inputNames: string, outputNames: string): OutputHandle[];
 }
 
 /** The part of tfjs-node's kernel backend that our kernels use. */
@@ -48,10 +49,8 @@ export interface NodeBackend {
     inputs: readonly TensorInfo[],
     outputs: number,
   ): Tensor[];
-  runSavedModel(
-    session: number,
-    inputs: readonly TensorInfo[],
-    names: readonly { readonly name: string }[],
-    outputs: readonly string[],
-  ): Tensor[];
+  /** Handles of tensors, which stay theirs. */
+  getInputTensorIds(tensors: readonly TensorInfo[]): number[];
+  /** A tensor that a handle becomes part of. */
+  createOutputTensor(output: OutputHandle): Tensor;
 }

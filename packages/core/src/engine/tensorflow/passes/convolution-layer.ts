@@ -11,17 +11,20 @@ const float = typeOf('float');
 
 /** Filter and bias with the BatchNorm that follows multiplied into them: s w and s (b - mean) + beta, s = gamma / sqrt(var + epsilon). */
 function folded(tracing: Tracing, node: Convolution, norm: string, shape: readonly number[]) {
-  const { graph, weight } = tracing;
-  const statistic = (name: string) => weight(`${norm}.${name}`, [node.filters]);
-  const deviation = graph.float('AddV2', statistic('running_var'), graph.floats([1], [tracing.epsilon]));
-  const scale = graph.float('Mul', statistic('weight'), graph.float('Rsqrt', deviation));
-  const mean = statistic('running_mean');
-  const centre = node.bias
-    ? graph.float('Sub', weight(`${node.name}.bias`, [node.filters]), mean)
-    : graph.float('Neg', mean);
+  const { graph, weight, ofWeights } = tracing;
+  const perChannel = (name: string) => weight(name, [node.filters]);
+  const scale = () => {
+    const deviation = graph.float('AddV2', perChannel(`${norm}.running_var`), graph.floats([1], [tracing.epsilon]));
+    return graph.float('Mul', perChannel(`${norm}.weight`), graph.float('Rsqrt', deviation));
+  };
+  const bias = () => {
+    const mean = perChannel(`${norm}.running_mean`);
+    const centre = node.bias ? graph.float('Sub', perChannel(`${node.name}.bias`), mean) : graph.float('Neg', mean);
+    return graph.float('AddV2', graph.float('Mul', centre, scale()), perChannel(`${norm}.bias`));
+  };
   return {
-    filter: graph.float('Mul', weight(`${node.name}.weight`, shape), scale),
-    bias: graph.float('AddV2', graph.float('Mul', centre, scale), statistic('bias')),
+    filter: ofWeights(() => graph.float('Mul', weight(`${node.name}.weight`, shape), scale()), shape),
+    bias: ofWeights(bias, [node.filters]),
   };
 }
 
@@ -63,12 +66,9 @@ export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm
     output,
     gradient(dOutput) {
       const dy = relu ? graph.float('ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
-      return [
-        [
-          node.input,
-          inputGradient(tracing, node, { dy, filter: fold ? kept(filter, shape) : weight(filterName, shape) }),
-        ],
-      ];
+      // the weights may be others by then
+      const used = fold ? kept(graph.float('Identity', filter), shape) : weight(filterName, shape);
+      return [[node.input, inputGradient(tracing, node, { dy, filter: used })]];
     },
   };
 }

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { protobuf } from '../../../formats/index.js';
-import type { NativeBinding } from '../binding.js';
-import type { GraphNode } from './nodes.js';
+import type { NodeBackend, OutputHandle } from '../binding.js';
+import type { GraphNode, Value } from './nodes.js';
 
 const { concat, integerField, messageField, textField } = protobuf;
 
@@ -27,12 +27,23 @@ export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
   return concat([integerField(1, 1), messageField(2, messageField(1, textField(4, tag)), graph)]);
 }
 
-/** Opens a session on a graph; returns its id. The binding reads graphs from folders only, which is gone afterwards. */
-export function openSession(binding: NativeBinding, nodes: readonly GraphNode[]): number {
+/** A graph that is ready to run. */
+export interface Session {
+  /** Computes `fetches`, given handles of the tensors that `feeds` name. The outputs are the caller's. */
+  run(feeds: readonly Value[], ids: readonly number[], fetches: readonly Value[]): OutputHandle[];
+  close(): void;
+}
+
+/** Opens a session on a graph. The binding reads graphs from folders only; this one is gone afterwards. */
+export function openSession({ binding }: NodeBackend, nodes: readonly GraphNode[]): Session {
   const folder = mkdtempSync(join(tmpdir(), 'bulwark-graph-'));
   try {
     writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(nodes));
-    return binding.loadSavedModel(folder, tag);
+    const id = binding.loadSavedModel(folder, tag);
+    return {
+      run: (feeds, ids, fetches) => binding.runSavedModel(id, ids, feeds.join(), fetches.join()),
+      close: () => binding.deleteSavedModel(id),
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

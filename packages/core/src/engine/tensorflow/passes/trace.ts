@@ -5,7 +5,10 @@ import type { TracedLayer, Tracing } from './layer.js';
 import { tracedLayer } from './layers.js';
 import { graphNodes, type GraphNode, type Value } from './nodes.js';
 
-/** A pass of a network and its gradient in the images, as one TensorFlow graph that is run in two parts. */
+/** What is run together: what variables alone decide, the pass, its gradient. */
+type Part = 'weights' | 'forward' | 'backward';
+
+/** A pass of a network and its gradient in the images, as one TensorFlow graph that is run in three parts. */
 export interface TracedPass {
   readonly nodes: readonly GraphNode[];
   /** `[batch, h, w, c]`, given to the forward part. */
@@ -17,7 +20,9 @@ export interface TracedPass {
   /** `[batch, h, w, c]`, found by the backward part. */
   readonly dImages: Value;
   /** The variables that each part is given, by name. */
-  readonly weights: { readonly forward: ReadonlyMap<string, Value>; readonly backward: ReadonlyMap<string, Value> };
+  readonly weights: Readonly<Record<Part, ReadonlyMap<string, Value>>>;
+  /** What the weights part finds, and as what the forward part is given it. */
+  readonly folded: ReadonlyMap<Value, Value>;
   /** What the forward part finds, and as what the backward part is given it. */
   readonly kept: ReadonlyMap<Value, Value>;
 }
@@ -26,14 +31,16 @@ export interface TracedPass {
 export function tracePass({ graph: network, steps, mode, epsilon }: PassRequest): TracedPass {
   const graph = graphNodes();
   const placeholders = new Map<string, Value>();
-  const weights = { forward: new Map<string, Value>(), backward: new Map<string, Value>() };
+  const known = () => new Map<string, Value>();
+  const weights = { weights: known(), forward: known(), backward: known() };
+  const folded = new Map<Value, Value>();
   const kept = new Map<Value, Value>();
   const outputs = new Map<NodeId, Value>();
-  let part: keyof typeof weights = 'forward';
+  let part: Part = 'forward';
 
-  const placeholder = (known: Map<string, Value>, key: string, shape: readonly number[]): Value => {
-    if (!known.has(key)) known.set(key, graph.placeholder(shape));
-    return known.get(key)!;
+  const placeholder = (all: Map<string, Value>, key: string, shape: readonly number[]): Value => {
+    if (!all.has(key)) all.set(key, graph.placeholder(shape));
+    return all.get(key)!;
   };
   const tracing: Tracing = {
     network,
@@ -44,6 +51,12 @@ export function tracePass({ graph: network, steps, mode, epsilon }: PassRequest)
     weight(name, shape) {
       weights[part].set(name, placeholder(placeholders, name, shape));
       return placeholders.get(name)!;
+    },
+    ofWeights(compute, shape) {
+      part = 'weights';
+      const value = compute();
+      part = 'forward';
+      return placeholder(folded, value, shape);
     },
     kept: (value, shape) => placeholder(kept, value, shape),
   };
@@ -67,5 +80,6 @@ export function tracePass({ graph: network, steps, mode, epsilon }: PassRequest)
       gradients.set(id, other === undefined ? dx : graph.float('AddV2', other, dx));
     }
   }
-  return { nodes: graph.nodes, images, logits: outputs.get(last)!, dLogits, dImages: gradients.get(0)!, weights, kept };
+  const [logits, dImages] = [outputs.get(last)!, gradients.get(0)!];
+  return { nodes: graph.nodes, images, logits, dLogits, dImages, weights, folded, kept };
 }
