@@ -3,4 +3,5 @@ export { analyseAngles } from './angles.js';
 export { analyseCollaborative } from './collaborative.js';
 export { curvesFigure, diagnosticsFigure } from './curves.js';
 export { analyseLandscape } from './landscape.js';
+export { meanOverSeeds } from './mean-over-seeds.js';
 export { tradeOffFigure } from './trade-off.js';

@@ -19,7 +19,7 @@ const action =
 
 /** An analysis of what run folders hold, without models. */
 const ofRecords =
-  (name: 'curvesFigure' | 'diagnosticsFigure' | 'tradeOffFigure'): Make<OutputFlags> =>
+  (name: 'diagnosticsFigure' | 'tradeOffFigure'): Make<OutputFlags> =>
   async (paths, _flags, output) => {
     const analyses = await import('../analyze/index.js');
     return analyses[name](await analyses.readRuns(paths, (text) => output.warn(text)));
@@ -86,9 +86,16 @@ const tradeOff = () =>
 
 const curves = () =>
   addOutputFlags(new Command('curves').argument(...runsArgument), 'curves')
+    .option('--mean', 'one line per config, the mean over its seeds')
     .description('clean and robust accuracy by epoch')
-    .addHelpText('after', '\nExample:\n  bulwark analyze curves runs/at runs/trades runs/st')
-    .action(action(ofRecords('curvesFigure')));
+    .addHelpText('after', '\nExample:\n  bulwark analyze curves runs/at runs/trades runs/st --mean')
+    .action(
+      action<OutputFlags & { readonly mean?: boolean }>(async (paths, { mean }, output) => {
+        const { curvesFigure, meanOverSeeds, readRuns } = await import('../analyze/index.js');
+        const runs = await readRuns(paths, (text) => output.warn(text));
+        return curvesFigure(mean ? meanOverSeeds(runs) : runs);
+      }),
+    );
 
 const diagnostics = () =>
   addOutputFlags(new Command('diagnostics').argument(...runsArgument), 'diagnostics')
