@@ -12,6 +12,7 @@ function varint(value: number | bigint): Uint8Array {
 const tagged = (number: number, wire: number, ...parts: readonly Uint8Array[]): Uint8Array =>
   concat([varint((number << 3) | wire), ...parts]);
 
+/** Byte strings, one behind the other: the fields of a message make the message. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((size, { length }) => size + length, 0));
   let at = 0;
@@ -30,20 +31,24 @@ function fixed(size: 4 | 8, write: (view: DataView) => void): Uint8Array {
 
 /** A whole number, as `int32`, `int64`, `bool` and enumerations have it. */
 export const integerField = (number: number, value: number): Uint8Array => tagged(number, 0, varint(value));
+/** A `double`: 8 bytes, little-endian. */
 export const doubleField = (number: number, value: number): Uint8Array =>
   tagged(
     number,
     1,
     fixed(8, (view) => view.setFloat64(0, value, true)),
   );
+/** A `float`: 4 bytes, little-endian. */
 export const floatField = (number: number, value: number): Uint8Array =>
   tagged(
     number,
     5,
     fixed(4, (view) => view.setFloat32(0, value, true)),
   );
+/** `bytes`, with their length in front. */
 export const bytesField = (number: number, value: Uint8Array): Uint8Array =>
   tagged(number, 2, varint(value.length), value);
+/** A `string`, in UTF-8. */
 export const textField = (number: number, value: string): Uint8Array =>
   bytesField(number, new TextEncoder().encode(value));
 /** A message inside a message. */
