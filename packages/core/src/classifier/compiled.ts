@@ -25,6 +25,28 @@ const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: (name: s
     return { value: logits, gradFunc: (dy, saved) => pass.inputGradient(dy as tf.Tensor2D, saved) };
   })(images) as tf.Tensor2D;
 
+/**
+ * A pass that compiles may still fail when it runs, where a library lacks a kernel. So it is tried once, on blank images, and
+ * given up if that fails.
+ */
+function tried(
+  pass: CompiledPass | undefined,
+  shape: PassRequest['graph']['inputShape'],
+  value: (name: string) => tf.Tensor,
+): CompiledPass | undefined {
+  if (!pass) return undefined;
+  try {
+    tf.tidy(() => {
+      const { logits, kept } = pass.forward(tf.zeros([2, ...shape]), value, { keep: true });
+      pass.inputGradient(tf.zerosLike(logits), kept);
+    });
+    return pass;
+  } catch {
+    pass.dispose();
+    return undefined;
+  }
+}
+
 /** Passes are compiled when first wanted, once per engine and mode. */
 export function compiledPasses(
   {
@@ -41,7 +63,8 @@ export function compiledPasses(
     if (!compile) return undefined;
     if (!compiled.has(compile)) compiled.set(compile, new Map());
     const passes = compiled.get(compile)!;
-    if (!passes.has(mode)) passes.set(mode, compile({ graph, steps: plans[mode], mode, epsilon }));
+    if (!passes.has(mode))
+      passes.set(mode, tried(compile({ graph, steps: plans[mode], mode, epsilon }), graph.inputShape, value));
     return passes.get(mode);
   };
   const fits = (images: tf.Tensor4D) =>
