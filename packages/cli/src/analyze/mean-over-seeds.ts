@@ -1,12 +1,12 @@
 import { digestOf, type EpochMetrics } from '@bulwark/core';
+import { computesOf } from '../compare/computes.js';
 import type { RunRecord } from '../report/read-run.js';
 
 /** Runs of one config with several seeds. */
 function groups(runs: readonly RunRecord[]): RunRecord[][] {
   const byConfig = new Map<string, RunRecord[]>();
   for (const run of runs) {
-    const { name: _name, seed: _seed, ...computes } = run.config;
-    const key = digestOf(computes);
+    const key = digestOf(computesOf(run.config));
     byConfig.set(key, [...(byConfig.get(key) ?? []), run]);
   }
   return [...byConfig.values()];

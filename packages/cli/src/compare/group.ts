@@ -1,4 +1,5 @@
 import { BulwarkError, digestOf } from '@bulwark/core';
+import { computesOf } from './computes.js';
 import type { Checkpoint, FinishedRun, Measured } from './read-runs.js';
 import { estimate, type Estimate } from './student-t.js';
 
@@ -22,11 +23,6 @@ export interface Comparison {
   readonly rows: readonly Row[];
 }
 
-/** Says how a run is called or looked after, not what it computes. */
-const aside = ['seed', 'name', '$schema', 'extends', 'guard', 'checkpoint'];
-const computes = ({ config }: FinishedRun) =>
-  Object.fromEntries(Object.entries(config).filter(([key]) => !aside.includes(key)));
-
 /** Natural, FGSM, PGD with few steps before many, C&W, AutoAttack; the rest behind them. */
 const order = [/^clean$/, /^fgsm/, /^pgd/, /^cw/, /^(autoattack|aa)/];
 const rank = (label: string) => order.findIndex((pattern) => pattern.test(label)) + 1 || order.length + 1;
@@ -45,7 +41,7 @@ function methodNames(groups: readonly (readonly FinishedRun[])[]): string[] {
     const names = new Set(runs.map(({ config }) => config.name));
     return names.size === 1 ? [...names][0]! : runs[0]!.config.objective.use;
   });
-  const facts = groups.map((runs) => new Map(leaves(computes(runs[0]!))));
+  const facts = groups.map((runs) => new Map(leaves(computesOf(runs[0]!.config))));
   return plain.map((name, i) => {
     const same = facts.filter((_, other) => plain[other] === name);
     const differs = [...facts[i]!].filter(([path, value]) => same.some((other) => other.get(path) !== value));
@@ -117,7 +113,7 @@ export function compareRuns(
   checkComparable(runs, measured);
   const byConfig = new Map<string, FinishedRun[]>();
   for (const run of runs) {
-    const key = digestOf(computes(run));
+    const key = digestOf(computesOf(run.config));
     byConfig.set(key, [...(byConfig.get(key) ?? []), run]);
   }
   const groups = [...byConfig.values()];

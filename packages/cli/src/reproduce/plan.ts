@@ -1,6 +1,7 @@
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { BulwarkError, checkRun, digestOf, type PluginRegistry, type RunConfig } from '@bulwark/core';
 import { importUserModule, layOver, loadConfig } from '../config/load.js';
+import { computesOf } from '../compare/computes.js';
 import { override } from '../config/override.js';
 import type { Table, TableRow } from './table-file.js';
 import { scaleOf } from './table-file.js';
@@ -54,15 +55,8 @@ function points(row: TableRow): { id: string; label: string; assignments: string
   );
 }
 
-/** What a run computes, apart from how it is called, its seed and its engine. */
-const computes = ({
-  name: _name,
-  seed: _seed,
-  engine: _engine,
-  guard: _guard,
-  checkpoint: _checkpoint,
-  ...rest
-}: RunConfig) => rest;
+/** A run on another engine is the same run. */
+const keyOf = (config: RunConfig) => digestOf({ ...computesOf(config), engine: undefined }).slice(0, 8);
 
 /** The whole list of rows at a scale, each composed and checked. @throws BulwarkError CONFIG_INVALID, USAGE, ... */
 export async function planRows(table: Table, options: PlanOptions): Promise<PlannedRow[]> {
@@ -95,7 +89,7 @@ export async function planRow(
   const composed = override(laid, assignments);
   const services = { registry, importModule: importUserModule, baseFolder: join(out, scale) };
   const { config } = await checkRun(composed, services);
-  const name = [config.data.use, basename(file), digestOf(computes(config)).slice(0, 8)].join('-');
+  const name = [config.data.use, basename(file), keyOf(config)].join('-');
   return { id: row.id, row, name, config: { ...config, name }, input: { ...composed, name } };
 }
 

@@ -1,6 +1,5 @@
-import { countOf } from '../batch.js';
+import { countOf, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import type { ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
