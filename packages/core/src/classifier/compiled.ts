@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { passCompiler, type CompiledPass, type PassCompiler, type PassRequest } from '../engine/passes.js';
 import { parametersAreConstant } from './constant-parameters.js';
+import { repeatedForward } from './repeated-images.js';
 
 type CompiledMode = PassRequest['mode'];
 
@@ -20,9 +21,10 @@ function wantedGradient(): 'none' | 'images' | 'any' {
 
 const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: (name: string) => tf.Tensor): tf.Tensor2D =>
   tf.customGrad((x, save) => {
-    const { logits, kept } = pass.forward(x as tf.Tensor4D, value, { keep: true });
+    const known = repeatedForward(pass, x as tf.Tensor4D, value);
+    const { logits, kept } = known ?? pass.forward(x as tf.Tensor4D, value, { keep: true });
     (save as unknown as tf.GradSaveFunc)(kept);
-    return { value: logits, gradFunc: (dy, saved) => pass.inputGradient(dy as tf.Tensor2D, saved) };
+    return { value: known ? logits.clone() : logits, gradFunc: (dy, saved) => pass.inputGradient(dy as tf.Tensor2D, saved) };
   })(images) as tf.Tensor2D;
 
 /**
@@ -75,9 +77,9 @@ export function compiledPasses(
       const gradient = wantedGradient();
       const pass = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
       if (!pass) return undefined;
-      return gradient === 'none'
-        ? pass.forward(images, value, { keep: false }).logits
-        : differentiable(pass, images, value);
+      if (gradient === 'images') return differentiable(pass, images, value);
+      const known = repeatedForward(pass, images, value);
+      return known ? known.logits.clone() : pass.forward(images, value, { keep: false }).logits;
     },
     dispose() {
       for (const passes of compiled.values()) for (const pass of passes.values()) pass?.dispose();

@@ -5,6 +5,7 @@ import {
   discrepancyNames,
   releasingEarly,
   withConstantParameters,
+  withRepeatedImages,
   type Batch,
   type CraftContext,
   type Discrepancy,
@@ -112,7 +113,7 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
   return {
     produces: ['adversarial', 'collaborative'],
     craft(batch, context) {
-      const points = tf.tidy(() => {
+      const squeezed = () => {
         // two draws, the adversarial point's first
         const adversarial = startPoint(batch.images, context, options);
         const collaborative = startPoint(batch.images, context, options);
@@ -129,8 +130,9 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
           pair = next;
         }
         return { ...pair };
-      });
-      return { points };
+      };
+      // the natural point stays where it is, but its gradient is another one in each step
+      return { points: tf.tidy(() => withRepeatedImages(batch.images, squeezed)) };
     },
   };
 }

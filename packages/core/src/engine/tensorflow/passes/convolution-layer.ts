@@ -3,6 +3,13 @@ import type { Step } from '../../../classifier/plan.js';
 import { symmetric } from '../convolution.js';
 import { typeOf } from './attributes.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
+import {
+  filteredForward,
+  filteredGradient,
+  filtersFaster,
+  transformedFilter,
+  transformedShape,
+} from './minimal-filtering.js';
 import { convolutionAttributes, paddingOf, sizesLike, type Value } from './nodes.js';
 
 type Convolution = Node & { op: 'conv' };
@@ -23,9 +30,16 @@ function folded(tracing: Tracing, node: Convolution, norm: string, shape: readon
     return graph.float('AddV2', graph.float('Mul', centre, scale()), perChannel(`${norm}.bias`));
   };
   return {
-    filter: ofWeights(() => graph.float('Mul', weight(`${node.name}.weight`, shape), scale()), shape),
+    /** Computed where it is wanted. */
+    filter: () => graph.float('Mul', weight(`${node.name}.weight`, shape), scale()),
     bias: ofWeights(bias, [node.filters]),
   };
+}
+
+/** What a convolution with certain weights does to images, and its gradient to an output's gradient. */
+interface Filter {
+  forward(x: Value): Value;
+  gradient(dy: Value): Value;
 }
 
 /** The gradient in the images. Explicit padding is slow there (see ops.ts), so such images are padded, and the result cut. */
@@ -47,28 +61,49 @@ function inputGradient(tracing: Tracing, node: Convolution, { dy, filter }: { dy
   return graph.op('Slice', [padded, ...part], { T: float, Index: typeOf('int') });
 }
 
+/** The filter of a layer; `fold` is the one with a BatchNorm in it, if there is one. */
+function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
+  const { graph, network, weight, ofWeights, kept } = tracing;
+  const image = network.shapes[node.input] as [number, number, number];
+  const shape = [node.kernel, node.kernel, image[2], node.filters];
+  const own = () => weight(`${node.name}.weight`, shape);
+  // the weights may be others when the gradient is asked for
+  const keptFilter = (filter: Value, of: readonly number[]) => kept(graph.float('Identity', filter), of);
+
+  const filtering = { image, filters: node.filters };
+  if (filtersFaster(filtering, node)) {
+    const of = transformedShape(filtering);
+    const filter = ofWeights(() => transformedFilter(graph, (fold ?? own)(), filtering), of);
+    return {
+      forward: (x) => filteredForward(graph, x, filter, filtering),
+      gradient: (dy) => filteredGradient(graph, dy, keptFilter(filter, of), filtering),
+    };
+  }
+  const filter = fold ? ofWeights(fold, shape) : own();
+  const geometry = symmetric(node);
+  const attributes = convolutionAttributes(geometry, paddingOf(geometry, image, node.kernel));
+  return {
+    forward: (x) => graph.op('Conv2D', [x, filter], attributes),
+    gradient: (dy) => inputGradient(tracing, node, { dy, filter: fold ? keptFilter(filter, shape) : own() }),
+  };
+}
+
 /** A convolution, with BatchNorm in its weights and a ReLU on its output where the plan has put them. */
 export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm, relu }: Step): TracedLayer {
   const { graph, network, weight, at, kept } = tracing;
-  const image = network.shapes[node.input]!;
-  const shape = [node.kernel, node.kernel, image.at(-1)!, node.filters];
-  const filterName = `${node.name}.weight`;
+  const shape = [node.kernel, node.kernel, network.shapes[node.input]!.at(-1)!, node.filters];
   const fold = norm === undefined ? undefined : folded(tracing, node, norm, shape);
-  const filter = fold?.filter ?? weight(filterName, shape);
+  const filter = filterOf(tracing, node, fold?.filter);
   const bias = fold?.bias ?? (node.bias ? weight(`${node.name}.bias`, [node.filters]) : undefined);
 
-  const geometry = symmetric(node);
-  const attributes = convolutionAttributes(geometry, paddingOf(geometry, image, node.kernel));
-  const y = graph.op('Conv2D', [at(node.input), filter], attributes);
+  const y = filter.forward(at(node.input));
   const biased = bias === undefined ? y : graph.op('BiasAdd', [y, bias], { T: float });
   const output = relu ? graph.float('Relu', biased) : biased;
   return {
     output,
     gradient(dOutput) {
       const dy = relu ? graph.float('ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
-      // the weights may be others by then
-      const used = fold ? kept(graph.float('Identity', filter), shape) : weight(filterName, shape);
-      return [[node.input, inputGradient(tracing, node, { dy, filter: used })]];
+      return [[node.input, filter.gradient(dy)]];
     },
   };
 }
