@@ -5,10 +5,12 @@ import {
   createNetwork,
   createRandom,
   crossEntropy,
+  forwardEach,
   inputGradient,
   loadTensorflow,
   networkGraph,
   useEngine,
+  withConstantParameters,
   withRepeatedImages,
   type Network,
   type NetworkGraph,
@@ -183,6 +185,41 @@ describe('passes that the native engine compiles', () => {
       unsettle(network, 1);
     }
     tf.dispose(images);
+    network.dispose();
+  });
+
+  whenCompiled('pass batches side by side as one by one, each with its own statistics', () => {
+    const network = networkOf(wide());
+    const points = [3, 4].map((seed) => imagesOf(network.graph, 4, seed)) as [tf.Tensor4D, tf.Tensor4D];
+    const labels = labelsOf(4);
+    const masked: Network = {
+      ...network,
+      forward: (images, mode) => tf.mul(2, network.forward(images, mode)),
+    };
+    for (const mode of modes) {
+      const tensors = tf.memory().numTensors;
+      const alone = points.map((images) => logitsOf(network, images, mode));
+      const gradients = points.map((images) => gradientOf(network, images, mode));
+      const together = tf.tidy(() => forwardEach(network, points, mode).map((logits) => logits.dataSync()));
+      const sum = (a: tf.Tensor4D, b: tf.Tensor4D) => {
+        const [first, second] = forwardEach(network, [a, b], mode) as [tf.Tensor2D, tf.Tensor2D];
+        return tf.add(tf.sum(crossEntropy(first, labels)), tf.sum(crossEntropy(second, labels)));
+      };
+      const found = tf.tidy(() =>
+        withConstantParameters(() => tf.grads(sum as (...x: tf.Tensor[]) => tf.Tensor)([...points])).map((gradient) =>
+          gradient.dataSync(),
+        ),
+      );
+      for (const at of [0, 1]) {
+        expectClose(together[at]!, alone[at]!);
+        expectClose(found[at]!, gradients[at]!);
+      }
+      // a classifier with a forward of its own is asked for that
+      const doubled = tf.tidy(() => forwardEach(masked, points, mode).map((logits) => logits.dataSync()));
+      expect(Array.from(doubled[1]!)).toEqual(Array.from(alone[1]!, (value) => 2 * value));
+      expect(tf.memory().numTensors).toBe(tensors);
+    }
+    tf.dispose([points, labels]);
     network.dispose();
   });
 

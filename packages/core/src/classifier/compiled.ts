@@ -4,11 +4,14 @@ import { parametersAreConstant } from './constant-parameters.js';
 import { repeatedForward } from './repeated-images.js';
 
 type CompiledMode = PassRequest['mode'];
+type ValueOf = (name: string) => tf.Tensor;
 
 /** The passes of one network that the engine in use compiles as a whole. */
 export interface CompiledPasses {
   /** Logits `[batch, classes]`, or undefined where the pass has to be computed op by op. */
   forward(images: tf.Tensor4D, mode: CompiledMode): tf.Tensor2D | undefined;
+  /** The same for several batches side by side. */
+  forwardEach(images: readonly tf.Tensor4D[], mode: CompiledMode): tf.Tensor2D[] | undefined;
   dispose(): void;
 }
 
@@ -19,13 +22,26 @@ function wantedGradient(): 'none' | 'images' | 'any' {
   return gradientDepth === 1 && parametersAreConstant() ? 'images' : 'any';
 }
 
-const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: (name: string) => tf.Tensor): tf.Tensor2D =>
+const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: ValueOf): tf.Tensor2D =>
   tf.customGrad((x, save) => {
     const known = repeatedForward(pass, x as tf.Tensor4D, value);
-    const { logits, kept } = known ?? pass.forward(x as tf.Tensor4D, value, { keep: true });
-    (save as unknown as tf.GradSaveFunc)(kept);
-    return { value: known ? logits.clone() : logits, gradFunc: (dy, saved) => pass.inputGradient(dy as tf.Tensor2D, saved) };
+    const found = known ? undefined : pass.forward([x as tf.Tensor4D], value, { keep: true });
+    (save as unknown as tf.GradSaveFunc)(known?.kept ?? found!.kept);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => pass.inputGradient([dy as tf.Tensor2D], saved)[0]!;
+    return { value: known?.logits.clone() ?? found!.logits[0]!, gradFunc };
   })(images) as tf.Tensor2D;
+
+const differentiableEach = (pass: CompiledPass, images: readonly tf.Tensor4D[], value: ValueOf): tf.Tensor2D[] =>
+  tf.unstack(
+    tf.customGrad((...given) => {
+      const save = given.pop() as unknown as tf.GradSaveFunc;
+      const { logits, kept } = pass.forward(given as tf.Tensor4D[], value, { keep: true });
+      save(kept);
+      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        pass.inputGradient(tf.unstack(dy) as tf.Tensor2D[], saved);
+      return { value: tf.stack(logits), gradFunc };
+    })(...images),
+  ) as tf.Tensor2D[];
 
 /**
  * A pass that compiles may still fail when it runs, where a library lacks a kernel. So it is tried once, on blank images, and
@@ -33,14 +49,15 @@ const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: (name: s
  */
 function tried(
   pass: CompiledPass | undefined,
-  shape: PassRequest['graph']['inputShape'],
-  value: (name: string) => tf.Tensor,
+  { graph, batches }: Pick<PassRequest, 'graph' | 'batches'>,
+  value: ValueOf,
 ): CompiledPass | undefined {
   if (!pass) return undefined;
   try {
     tf.tidy(() => {
-      const { logits, kept } = pass.forward(tf.zeros([2, ...shape]), value, { keep: true });
-      pass.inputGradient(tf.zerosLike(logits), kept);
+      const blank = Array.from({ length: batches }, () => tf.zeros([2, ...graph.inputShape]) as tf.Tensor4D);
+      const { logits, kept } = pass.forward(blank, value, { keep: true });
+      pass.inputGradient(logits.map(tf.zerosLike), kept);
     });
     return pass;
   } catch {
@@ -49,25 +66,28 @@ function tried(
   }
 }
 
-/** Passes are compiled when first wanted, once per engine and mode. */
+/** Passes are compiled when first wanted, once per engine, mode and number of batches. */
 export function compiledPasses(
   {
     graph,
     epsilon,
     plans,
   }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
-  value: (name: string) => tf.Tensor,
+  value: ValueOf,
 ): CompiledPasses {
-  const compiled = new Map<PassCompiler, Map<CompiledMode, CompiledPass | undefined>>();
+  const compiled = new Map<PassCompiler, Map<string, CompiledPass | undefined>>();
 
-  const passOf = (mode: CompiledMode): CompiledPass | undefined => {
+  const passOf = (mode: CompiledMode, batches: number): CompiledPass | undefined => {
     const compile = passCompiler();
     if (!compile) return undefined;
     if (!compiled.has(compile)) compiled.set(compile, new Map());
     const passes = compiled.get(compile)!;
-    if (!passes.has(mode))
-      passes.set(mode, tried(compile({ graph, steps: plans[mode], mode, epsilon }), graph.inputShape, value));
-    return passes.get(mode);
+    const key = `${mode} ${batches}`;
+    if (!passes.has(key)) {
+      const request = { graph, steps: plans[mode], mode, epsilon, batches };
+      passes.set(key, tried(compile(request), request, value));
+    }
+    return passes.get(key);
   };
   const fits = (images: tf.Tensor4D) =>
     images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();
@@ -75,11 +95,21 @@ export function compiledPasses(
   return {
     forward(images, mode) {
       const gradient = wantedGradient();
-      const pass = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
+      const pass = gradient === 'any' || !fits(images) ? undefined : passOf(mode, 1);
       if (!pass) return undefined;
       if (gradient === 'images') return differentiable(pass, images, value);
       const known = repeatedForward(pass, images, value);
-      return known ? known.logits.clone() : pass.forward(images, value, { keep: false }).logits;
+      return known ? known.logits.clone() : pass.forward([images], value, { keep: false }).logits[0]!;
+    },
+    forwardEach(images, mode) {
+      const gradient = wantedGradient();
+      // logits are handed on as one tensor, so all batches must be of one size
+      const together = images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
+      const pass = gradient === 'any' || !together ? undefined : passOf(mode, images.length);
+      if (!pass) return undefined;
+      return gradient === 'images'
+        ? differentiableEach(pass, images, value)
+        : pass.forward(images, value, { keep: false }).logits;
     },
     dispose() {
       for (const passes of compiled.values()) for (const pass of passes.values()) pass?.dispose();

@@ -16,6 +16,7 @@ export {
 } from './graph.js';
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { withConstantParameters } from './constant-parameters.js';
+export { forwardEach } from './forward-each.js';
 export { withRepeatedImages } from './repeated-images.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';
 export { createNetwork, type Network } from './network.js';

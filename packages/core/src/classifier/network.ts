@@ -9,6 +9,7 @@ import {
   type Mode,
 } from './classifier.js';
 import { compiledPasses } from './compiled.js';
+import { passesSideBySide } from './forward-each.js';
 import type { NetworkGraph, Node } from './graph.js';
 import { initialParameters } from './initialise.js';
 import { planPass, type Step } from './plan.js';
@@ -126,6 +127,15 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     return { logits: run(images, 'batch', captured), statistics: captured };
   };
 
+  const forward: Classifier['forward'] = (images, mode) => {
+    if (mode !== 'train') return compiled.forward(images, mode) ?? run(images, mode);
+    const { logits, statistics: batch } = forwardCapturing(images);
+    updateRunningStatistics(statistics, batch);
+    disposeStatistics(batch);
+    return logits;
+  };
+  passesSideBySide(forward, (points, mode) => (mode === 'train' ? undefined : compiled.forwardEach(points, mode)));
+
   return {
     name: options.name,
     graph,
@@ -133,13 +143,7 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     classes: graph.shapes.at(-1)![0]!,
     parameters,
     statistics,
-    forward(images, mode) {
-      if (mode !== 'train') return compiled.forward(images, mode) ?? run(images, mode);
-      const { logits, statistics: batch } = forwardCapturing(images);
-      updateRunningStatistics(statistics, batch);
-      disposeStatistics(batch);
-      return logits;
-    },
+    forward,
     forwardCapturing,
     applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
     dispose() {

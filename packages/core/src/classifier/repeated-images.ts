@@ -1,7 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { CompiledPass } from '../engine/passes.js';
 
-type Forward = ReturnType<CompiledPass['forward']>;
+/** A pass of one batch. */
+interface Forward {
+  readonly logits: tf.Tensor2D;
+  readonly kept: tf.Tensor[];
+}
 
 /** Images that are passed again and again, and what the passes at them found. */
 interface Repeated {
@@ -38,9 +42,9 @@ export function repeatedForward(
   const { passes } = repeated;
   if (!passes.has(pass)) {
     const [logits, ...kept] = tf.tidy(() => {
-      const found = pass.forward(images, value, { keep: true });
+      const found = pass.forward([images], value, { keep: true });
       // variables are among them: a clone keeps the values of now
-      return [found.logits, ...found.kept].map((tensor) => tf.keep(tensor.clone()));
+      return [...found.logits, ...found.kept].map((tensor) => tf.keep(tensor.clone()));
     }) as [tf.Tensor2D, ...tf.Tensor[]];
     passes.set(pass, { logits, kept });
   }

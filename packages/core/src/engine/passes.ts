@@ -11,22 +11,24 @@ export interface PassRequest {
   readonly mode: 'eval' | 'batch';
   /** BatchNorm's. */
   readonly epsilon: number;
+  /** Batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
+  readonly batches: number;
 }
 
-/** A compiled pass. It holds no weights: each run reads the variables, by name. */
+/** A compiled pass of `batches` batches. It holds no weights: each run reads the variables, by name. */
 export interface CompiledPass {
   /**
-   * @param images [batch, ...graph.inputShape] float32
+   * @param images of each batch, [batch, ...graph.inputShape] float32
    * @param options.keep whether the gradient will be asked for
-   * @returns logits [batch, classes], and what `inputGradient` needs, variables among it
+   * @returns logits of each batch, [batch, classes], and what `inputGradient` needs, variables among it
    */
   forward(
-    images: Tensor4D,
+    images: readonly Tensor4D[],
     value: (name: string) => Tensor,
     options: { keep: boolean },
-  ): { logits: Tensor2D; kept: Tensor[] };
-  /** Gradient in the images, as these, of a gradient in the logits, [batch, classes]. */
-  inputGradient(dLogits: Tensor2D, kept: readonly Tensor[]): Tensor4D;
+  ): { logits: Tensor2D[]; kept: Tensor[] };
+  /** Gradients in the images, as these, of gradients in the logits, [batch, classes]. */
+  inputGradient(dLogits: readonly Tensor2D[], kept: readonly Tensor[]): Tensor4D[];
   dispose(): void;
 }
 

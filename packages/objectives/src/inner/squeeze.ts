@@ -3,6 +3,7 @@ import {
   defineInnerOptimizer,
   discrepancy as discrepancyNamed,
   discrepancyNames,
+  forwardEach,
   releasingEarly,
   withConstantParameters,
   withRepeatedImages,
@@ -56,16 +57,22 @@ function gradientsAtTriplet(
   step: number,
 ): { gradients: Triplet<tf.Tensor4D>; sides: Sides } {
   const { batch, context, options } = squeeze;
-  const logitsOf = (points: tf.Tensor4D) => context.model.forward(points, options.mode);
   const natural = batch.images.clone();
   let sides!: Sides;
   const loss = () => {
-    const logits = [squeeze.naturalLogits, logitsOf(pair.collaborative), logitsOf(pair.adversarial)] as const;
+    const [collaborative, adversarial] = forwardEach(
+      context.model,
+      [pair.collaborative, pair.adversarial],
+      options.mode,
+    ) as [tf.Tensor2D, tf.Tensor2D];
+    const logits = [squeeze.naturalLogits, collaborative, adversarial] as const;
     sides = chooseSides(logits, batch.labels);
     masksOf(sides).forEach((mask) => tf.keep(mask));
     // the natural point needs a gradient of its own only where some example steps from it
     const needed = any(sides.upper.natural, sides.lower.natural);
-    const triplet = needed ? ([logitsOf(natural), logits[1], logits[2]] as const) : logits;
+    const triplet = needed
+      ? ([context.model.forward(natural, options.mode), collaborative, adversarial] as const)
+      : logits;
     const values = options.discrepancy(pick(sides.upper, triplet), pick(sides.lower, triplet));
     context.observe?.({
       step,

@@ -32,7 +32,7 @@ function folded(tracing: Tracing, node: Convolution, norm: string, shape: readon
   return {
     /** Computed where it is wanted. */
     filter: () => graph.float('Mul', weight(`${node.name}.weight`, shape), scale()),
-    bias: ofWeights(bias, [node.filters]),
+    bias: ofWeights(`${node.name} bias`, bias, [node.filters]),
   };
 }
 
@@ -66,6 +66,7 @@ function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | und
   const { graph, network, weight, ofWeights, kept } = tracing;
   const image = network.shapes[node.input] as [number, number, number];
   const shape = [node.kernel, node.kernel, image[2], node.filters];
+  const name = `${node.name} filter`;
   const own = () => weight(`${node.name}.weight`, shape);
   // the weights may be others when the gradient is asked for
   const keptFilter = (filter: Value, of: readonly number[]) => kept(graph.float('Identity', filter), of);
@@ -73,13 +74,13 @@ function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | und
   const filtering = { image, filters: node.filters };
   if (filtersFaster(filtering, node)) {
     const of = transformedShape(filtering);
-    const filter = ofWeights(() => transformedFilter(graph, (fold ?? own)(), filtering), of);
+    const filter = ofWeights(name, () => transformedFilter(graph, (fold ?? own)(), filtering), of);
     return {
       forward: (x) => filteredForward(graph, x, filter, filtering),
       gradient: (dy) => filteredGradient(graph, dy, keptFilter(filter, of), filtering),
     };
   }
-  const filter = fold ? ofWeights(fold, shape) : own();
+  const filter = fold ? ofWeights(name, fold, shape) : own();
   const geometry = symmetric(node);
   const attributes = convolutionAttributes(geometry, paddingOf(geometry, image, node.kernel));
   return {

@@ -12,8 +12,8 @@ export interface Tracing {
   at(id: NodeId): Value;
   /** A variable, in whichever pass is being traced. */
   weight(name: string, shape: readonly number[]): Value;
-  /** A value of variables alone, computed again only when one of them has changed. */
-  ofWeights(compute: () => Value, shape: readonly number[]): Value;
+  /** A value of variables alone, under a name of its own, computed again only when one of them has changed. */
+  ofWeights(name: string, compute: () => Value, shape: readonly number[]): Value;
   /** A value of the forward pass as the backward pass is given it; asked for in a layer's `gradient` only. */
   kept(value: Value, shape: readonly number[]): Value;
 }
