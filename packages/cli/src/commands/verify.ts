@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { BulwarkError, engineNames, useEngine, type EngineName } from '@bulwark/core';
 import { Command, Option } from 'commander';
-import { createOutput } from '../terminal/output.js';
+import logUpdate from 'log-update';
+import { createOutput, duration, type Output } from '../terminal/output.js';
 import { bundledCases } from '../verify/case-files.js';
 import { reasons, reportTable, summary } from '../verify/report.js';
 import { runCases } from '../verify/run-case.js';
@@ -10,7 +11,24 @@ import type { CaseResult } from '../verify/types.js';
 interface Flags {
   readonly cases?: string;
   readonly engine: EngineName | 'auto';
+  readonly only?: string;
   readonly json?: boolean;
+}
+
+/** From here on a case is worth a line of its own in a log. */
+const longSeconds = 10;
+
+/** A live line on a terminal; elsewhere a line for each case that took long. */
+function caseProgress(output: Output) {
+  const live = !output.json && process.stdout.isTTY;
+  return {
+    start: (name: string, number: number, count: number) => void (live && logUpdate(`${number}/${count}  ${name}`)),
+    done({ name, seconds, pass }: CaseResult) {
+      if (!live && seconds >= longSeconds)
+        output.line(`${name}: ${pass ? 'passed' : 'failed'}, took ${duration(seconds)}`);
+    },
+    end: () => void (live && logUpdate.clear()),
+  };
 }
 
 async function verify(flags: Flags): Promise<void> {
@@ -19,7 +37,13 @@ async function verify(flags: Flags): Promise<void> {
   const engine = await useEngine(flags.engine);
   output.line(`engine ${engine.name} (${engine.reason}), cases from ${folder}\n`);
   const results: CaseResult[] = [];
-  for await (const result of runCases(folder)) results.push(result);
+  const progress = caseProgress(output);
+  const selection = { onStart: progress.start, ...(flags.only === undefined ? {} : { only: flags.only }) };
+  for await (const result of runCases(folder, selection)) {
+    results.push(result);
+    progress.done(result);
+  }
+  progress.end();
   const failed = results.filter(({ pass }) => !pass).length;
   output.line(reportTable(results));
   for (const reason of reasons(results)) output.line(`\n${reason}`);
@@ -34,7 +58,11 @@ export function verifyCommand(): Command {
     .description('compare this installation with numbers of the official implementations')
     .option('--cases <folder>', 'folder of golden cases instead of the bundled ones')
     .addOption(new Option('--engine <name>', 'engine to check').choices(['auto', ...engineNames]).default('auto'))
+    .option('--only <text>', 'only cases that have this in their names')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExamples:\n  bulwark verify\n  bulwark verify --cases golden/training --engine wasm')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  bulwark verify\n  bulwark verify --cases golden/training --engine wasm\n  bulwark verify --only autoattack',
+    )
     .action((flags: Flags) => verify(flags));
 }

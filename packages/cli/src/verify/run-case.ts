@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BulwarkError } from '@bulwark/core';
 import { attackCases } from './attack-cases.js';
 import { caseFiles, caseName, pathOfCase, readCase } from './case-files.js';
 import { modelCases } from './model-cases.js';
@@ -42,10 +43,33 @@ async function rowsOf(file: string, folder: string): Promise<{ kind: string; row
   }
 }
 
-/** Runs every case of a folder on the current engine. A case that cannot be run is a failure with a reason. */
-export async function* runCases(folder: string): AsyncGenerator<CaseResult> {
-  for (const file of caseFiles(folder)) {
+/** Which cases to run, and who wants to know how far it is. */
+export interface CaseSelection {
+  /** Only cases whose names contain this text. */
+  readonly only?: string;
+  /** Told before each case, with its number from 1. */
+  readonly onStart?: (name: string, number: number, count: number) => void;
+}
+
+/**
+ * Runs the cases of a folder on the current engine. A case that cannot be run is a failure with a reason.
+ * @throws BulwarkError USAGE if no name contains `only`
+ */
+export async function* runCases(
+  folder: string,
+  { only = '', onStart }: CaseSelection = {},
+): AsyncGenerator<CaseResult> {
+  const files = caseFiles(folder).filter((file) => caseName(file).includes(only));
+  if (files.length === 0)
+    throw new BulwarkError('USAGE', `no case in ${folder} has ${JSON.stringify(only)} in its name`, {
+      cure: 'name part of a case as bulwark verify prints it',
+    });
+  for (const [at, file] of files.entries()) {
+    const name = caseName(file);
+    onStart?.(name, at + 1, files.length);
+    const began = performance.now();
     const { kind, rows } = await rowsOf(file, folder);
-    if (rows) yield { name: caseName(file), kind, rows, pass: rows.every(({ pass }) => pass) };
+    const seconds = (performance.now() - began) / 1000;
+    if (rows) yield { name, kind, seconds, rows, pass: rows.every(({ pass }) => pass) };
   }
 }

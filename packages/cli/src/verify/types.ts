@@ -34,6 +34,7 @@ export interface CaseRunner {
 export interface CaseResult {
   readonly name: string;
   readonly kind: string;
+  readonly seconds: number;
   readonly rows: readonly VerifyRow[];
   readonly pass: boolean;
 }

@@ -31,6 +31,19 @@ describe('verify', () => {
     expect(results.map(({ name }) => name)).toEqual(cases.map(caseName));
   });
 
+  it('runs the cases whose names have a text in them, and tells how far it is', async () => {
+    const started: string[] = [];
+    const selection = { only: 'unit-s', onStart: (...seen: unknown[]) => void started.push(seen.join(' ')) };
+    const names: string[] = [];
+    for await (const { name, seconds } of runCases(bundledCases, selection)) {
+      names.push(name);
+      expect(seconds).toBeGreaterThan(0);
+    }
+    expect(names).toEqual(['unit-schedules', 'unit-sgd']);
+    expect(started).toEqual(['unit-schedules 1 2', 'unit-sgd 2 2']);
+    await expect(runCases(bundledCases, { only: 'unit-none' }).next()).rejects.toThrow(/has "unit-none" in its name/);
+  });
+
   describe('with cases of a user', () => {
     let folder: string;
     beforeEach(() => {
