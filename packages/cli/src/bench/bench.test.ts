@@ -92,6 +92,28 @@ describe('bulwark bench', () => {
     expect(status).toBe(2);
     expect(stderr).toContain(message);
   });
+  it.each([
+    ['--images', '0', 'an integer above 0, at most 1000'],
+    ['--images', '2.5', 'an integer above 0, at most 1000'],
+    ['--share', '1.5', 'a number above 0, at most 1'],
+    ['--share', 'half', 'a number above 0, at most 1'],
+  ])('refuses %s %s', (flag, value, cure) => {
+    const { status, stderr } = bulwark('bench', flag, value);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`${flag} is "${value}"`);
+    expect(stderr).toContain(cure);
+  });
+  it('attacks as many images with as many iterations as it is told', () => {
+    const flags = ['--parts', 'attacks', '--images', '3', '--share', '0.01', '--json'];
+    const { status, stdout } = bulwark('bench', '--engine', 'wasm', ...flags);
+    expect(status).toBe(0);
+    const { engines } = JSON.parse(stdout) as { engines: EngineBench[] };
+    expect(engines[0]!.attacks!.map(({ stage }) => stage)).toEqual(['apgd-ce', 'apgd-t', 'fab-t', 'square']);
+    for (const { images, share, imagesPerSecond } of engines[0]!.attacks!) {
+      expect([images, share]).toEqual([3, 0.01]);
+      expect(imagesPerSecond).toBeGreaterThan(0);
+    }
+  });
   it('says why an engine that was named cannot be measured', () => {
     const { status, stderr } = bulwark('bench', '--engine', 'tensorflow', '--parts', 'speed');
     expect(status).toBe(1);

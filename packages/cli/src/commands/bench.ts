@@ -19,6 +19,8 @@ interface Flags {
   readonly engine?: string;
   readonly parts?: string;
   readonly models?: string;
+  readonly images?: string;
+  readonly share?: string;
   readonly quick?: boolean;
   readonly json?: boolean;
 }
@@ -31,6 +33,15 @@ function listed<Name extends string>(flag: string, given: string | undefined, kn
   if (unknown === undefined) return known.filter((name) => names.includes(name));
   throw new BulwarkError('USAGE', `${flag} has ${JSON.stringify(unknown)}; known: ${known.join(', ')}`, {
     cure: 'name some of these, with commas between them',
+  });
+}
+
+/** A number that a flag gives, or the setting's own. @throws BulwarkError USAGE if it is not in the range */
+function numberOf(flag: string, given: string | undefined, own: number, range: { of: string; most: number }): number {
+  const value = given === undefined ? own : Number(given);
+  if (value > 0 && value <= range.most && (range.of !== 'integer' || Number.isInteger(value))) return value;
+  throw new BulwarkError('USAGE', `${flag} is ${JSON.stringify(given)}`, {
+    cure: `give ${range.of === 'integer' ? 'an integer' : 'a number'} above 0, at most ${range.most}`,
   });
 }
 
@@ -51,8 +62,13 @@ async function usableEngines(output: Output): Promise<EngineName[]> {
 async function bench(flags: Flags): Promise<void> {
   const output = createOutput(flags);
   const began = Date.now();
+  const own = flags.quick ? quickSettings : fullSettings;
   const settings: BenchSettings = {
-    ...(flags.quick ? quickSettings : fullSettings),
+    ...own,
+    attacks: {
+      images: numberOf('--images', flags.images, own.attacks.images, { of: 'integer', most: 1000 }),
+      share: numberOf('--share', flags.share, own.attacks.share, { of: 'number', most: 1 }),
+    },
     parts: listed<BenchPart>('--parts', flags.parts, benchParts),
     models: listed<BenchModel>('--models', flags.models, benchModels),
   };
@@ -87,6 +103,8 @@ export function benchCommand(): Command {
     .addOption(new Option('--engine <names>', `comma-separated: ${engineNames.join(', ')} (default: those that work)`))
     .option('--parts <names>', `comma-separated part of: ${benchParts.join(', ')}`)
     .option('--models <names>', `comma-separated part of: ${benchModels.join(', ')}`)
+    .option('--images <n>', 'images that are attacked (default: 250)')
+    .option('--share <part>', "share of each attack's iterations, for engines that are very slow (default: 1)")
     .option('--quick', 'smaller batches and fewer runs: two minutes instead of half an hour')
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExamples:\n  bulwark bench --quick\n  bulwark bench --engine wasm --parts training --json')
