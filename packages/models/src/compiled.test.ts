@@ -105,7 +105,7 @@ describe('passes that the native engine compiles', () => {
     whenCompiled(`give the logits and image gradients of ${name} computed op by op, for several batches`, () => {
       const compiled = networkOf(graphOf());
       const eager = networkOf(graphOf(), { eager: true });
-      for (const batch of [8, 3, 1]) {
+      for (const batch of [17, 8, 3, 1]) {
         const images = imagesOf(compiled.graph, batch);
         for (const mode of modes) {
           // with one example BatchNorm of single pixels has nothing but rounding errors to divide

@@ -43,6 +43,38 @@ const differentiableEach = (pass: CompiledPass, images: readonly tf.Tensor4D[], 
     })(...images),
   ) as tf.Tensor2D[];
 
+/** From here on a batch in `eval` mode, whose examples do not depend on each other, passes as two. */
+const worthHalving = 16;
+
+const halves = <T extends tf.Tensor>(whole: T): T[] => {
+  const first = Math.ceil(whole.shape[0]! / 2);
+  return tf.split(whole, [first, whole.shape[0]! - first]);
+};
+
+/** What `compute` makes of the halves, as one again. */
+function joined<T extends tf.Tensor>(whole: tf.Tensor, compute: (parts: tf.Tensor[]) => T[]): T {
+  const parts = halves(whole);
+  const results = compute(parts);
+  const result = tf.concat(results);
+  tf.dispose([parts, results]);
+  return result;
+}
+
+/** A pass of two batches as one of both: the halves go side by side. */
+const inHalves = (pass: CompiledPass): CompiledPass => ({
+  forward([images], value, options) {
+    let kept: tf.Tensor[] = [];
+    const logits = joined(images!, (parts) => {
+      const found = pass.forward(parts as tf.Tensor4D[], value, options);
+      kept = found.kept;
+      return found.logits;
+    });
+    return { logits: [logits], kept };
+  },
+  inputGradient: ([dLogits], kept) => [joined(dLogits!, (parts) => pass.inputGradient(parts as tf.Tensor2D[], kept))],
+  dispose: () => pass.dispose(),
+});
+
 /**
  * A pass that compiles may still fail when it runs, where a library lacks a kernel. So it is tried once, on blank images, and
  * given up if that fails.
@@ -89,13 +121,20 @@ export function compiledPasses(
     }
     return passes.get(key);
   };
+  const halved = new WeakMap<CompiledPass, CompiledPass>();
+  const passFor = (images: tf.Tensor4D, mode: CompiledMode): CompiledPass | undefined => {
+    if (mode === 'batch' || images.shape[0] < worthHalving) return passOf(mode, 1);
+    const pair = passOf(mode, 2);
+    if (pair && !halved.has(pair)) halved.set(pair, inHalves(pair));
+    return pair && halved.get(pair);
+  };
   const fits = (images: tf.Tensor4D) =>
     images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();
 
   return {
     forward(images, mode) {
       const gradient = wantedGradient();
-      const pass = gradient === 'any' || !fits(images) ? undefined : passOf(mode, 1);
+      const pass = gradient === 'any' || !fits(images) ? undefined : passFor(images, mode);
       if (!pass) return undefined;
       if (gradient === 'images') return differentiable(pass, images, value);
       const known = repeatedForward(pass, images, value);
