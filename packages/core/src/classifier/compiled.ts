@@ -22,26 +22,52 @@ function wantedGradient(): 'none' | 'images' | 'any' {
   return gradientDepth === 1 && parametersAreConstant() ? 'images' : 'any';
 }
 
-const differentiable = (pass: CompiledPass, images: tf.Tensor4D, value: ValueOf): tf.Tensor2D =>
-  tf.customGrad((x, save) => {
-    const known = repeatedForward(pass, x as tf.Tensor4D, value);
-    const found = known ? undefined : pass.forward([x as tf.Tensor4D], value, { keep: true });
-    (save as unknown as tf.GradSaveFunc)(known?.kept ?? found!.kept);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => pass.inputGradient([dy as tf.Tensor2D], saved)[0]!;
-    return { value: known?.logits.clone() ?? found!.logits[0]!, gradFunc };
-  })(images) as tf.Tensor2D;
+/** Most batches that are passed side by side: the three points of Squeeze Training. */
+const mostBatches = 3;
 
-const differentiableEach = (pass: CompiledPass, images: readonly tf.Tensor4D[], value: ValueOf): tf.Tensor2D[] =>
-  tf.unstack(
-    tf.customGrad((...given) => {
-      const save = given.pop() as unknown as tf.GradSaveFunc;
-      const { logits, kept } = pass.forward(given as tf.Tensor4D[], value, { keep: true });
-      save(kept);
-      const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-        pass.inputGradient(tf.unstack(dy) as tf.Tensor2D[], saved);
-      return { value: tf.stack(logits), gradFunc };
-    })(...images),
-  ) as tf.Tensor2D[];
+/** Forward passes ready to be differentiated. Those at repeated images may be known; the others are computed side by side. */
+function passed(pass: CompiledPass, images: readonly tf.Tensor4D[], value: ValueOf) {
+  const known = images.map((each) => repeatedForward(pass, each, value));
+  const others = images.filter((_, at) => !known[at]);
+  const { logits, kept } = others.length > 0 ? pass.forward(others, value, { keep: true }) : { logits: [], kept: [] };
+  return known.map((one) =>
+    one
+      ? { logits: one.logits.clone(), kept: one.kept, known: true }
+      : { logits: logits.shift()!, kept: kept.shift()!, known: false },
+  );
+}
+
+const isZero = (tensor: tf.Tensor): boolean => tensor.dataSync().every((number) => number === 0);
+
+/** Logits of batches, of one size where there are several; differentiable in all images. */
+function differentiable(pass: CompiledPass, images: readonly tf.Tensor4D[], value: ValueOf): tf.Tensor2D[] {
+  const single = images.length === 1;
+  const all = tf.customGrad((...given) => {
+    const save = given.pop() as unknown as tf.GradSaveFunc;
+    const found = passed(pass, given as tf.Tensor4D[], value);
+    save(found.flatMap(({ kept }) => kept));
+    const lengths = found.map(({ kept }) => kept.length);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
+      const dLogits = (single ? [dy] : tf.unstack(dy)) as tf.Tensor2D[];
+      const rest = [...saved];
+      const kept = lengths.map((length) => rest.splice(0, length));
+      // a known pass may be there although nothing depends on it
+      const wanted = found.flatMap(({ known }, at) => (known && isZero(dLogits[at]!) ? [] : [at]));
+      const gradients = new Map<number, tf.Tensor>();
+      if (wanted.length > 0)
+        pass
+          .inputGradient(
+            wanted.map((at) => dLogits[at]!),
+            wanted.map((at) => kept[at]!),
+          )
+          .forEach((gradient, i) => gradients.set(wanted[i]!, gradient));
+      return images.map((each, at) => gradients.get(at) ?? tf.zeros(each.shape));
+    };
+    const logits = found.map((one) => one.logits);
+    return { value: single ? logits[0]! : tf.stack(logits), gradFunc };
+  })(...images);
+  return (single ? [all] : tf.unstack(all)) as tf.Tensor2D[];
+}
 
 /** From here on a batch in `eval` mode, whose examples do not depend on each other, passes as two. */
 const worthHalving = 16;
@@ -60,18 +86,21 @@ function joined<T extends tf.Tensor>(whole: tf.Tensor, compute: (parts: tf.Tenso
   return result;
 }
 
-/** A pass of two batches as one of both: the halves go side by side. */
+/** A pass of several batches as one of one batch, whose halves go side by side. */
 const inHalves = (pass: CompiledPass): CompiledPass => ({
   forward([images], value, options) {
     let kept: tf.Tensor[] = [];
     const logits = joined(images!, (parts) => {
       const found = pass.forward(parts as tf.Tensor4D[], value, options);
-      kept = found.kept;
+      kept = found.kept.flat();
       return found.logits;
     });
-    return { logits: [logits], kept };
+    return { logits: [logits], kept: [kept] };
   },
-  inputGradient: ([dLogits], kept) => [joined(dLogits!, (parts) => pass.inputGradient(parts as tf.Tensor2D[], kept))],
+  inputGradient([dLogits], [kept]) {
+    const each = [kept!.slice(0, kept!.length / 2), kept!.slice(kept!.length / 2)];
+    return [joined(dLogits!, (parts) => pass.inputGradient(parts as tf.Tensor2D[], each))];
+  },
   dispose: () => pass.dispose(),
 });
 
@@ -98,7 +127,7 @@ function tried(
   }
 }
 
-/** Passes are compiled when first wanted, once per engine, mode and number of batches. */
+/** Passes are compiled when first wanted, once per engine and mode. */
 export function compiledPasses(
   {
     graph,
@@ -107,26 +136,21 @@ export function compiledPasses(
   }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
   value: ValueOf,
 ): CompiledPasses {
-  const compiled = new Map<PassCompiler, Map<string, CompiledPass | undefined>>();
+  const compiled = new Map<PassCompiler, Map<CompiledMode, CompiledPass | undefined>>();
+  const halved = new WeakMap<CompiledPass, CompiledPass>();
 
-  const passOf = (mode: CompiledMode, batches: number): CompiledPass | undefined => {
+  const passOf = (mode: CompiledMode): CompiledPass | undefined => {
     const compile = passCompiler();
     if (!compile) return undefined;
     if (!compiled.has(compile)) compiled.set(compile, new Map());
     const passes = compiled.get(compile)!;
-    const key = `${mode} ${batches}`;
-    if (!passes.has(key)) {
-      const request = { graph, steps: plans[mode], mode, epsilon, batches };
-      passes.set(key, tried(compile(request), request, value));
+    if (!passes.has(mode)) {
+      const request = { graph, steps: plans[mode], mode, epsilon, batches: mostBatches };
+      const pass = tried(compile(request), request, value);
+      passes.set(mode, pass);
+      if (pass) halved.set(pass, inHalves(pass));
     }
-    return passes.get(key);
-  };
-  const halved = new WeakMap<CompiledPass, CompiledPass>();
-  const passFor = (images: tf.Tensor4D, mode: CompiledMode): CompiledPass | undefined => {
-    if (mode === 'batch' || images.shape[0] < worthHalving) return passOf(mode, 1);
-    const pair = passOf(mode, 2);
-    if (pair && !halved.has(pair)) halved.set(pair, inHalves(pair));
-    return pair && halved.get(pair);
+    return passes.get(mode);
   };
   const fits = (images: tf.Tensor4D) =>
     images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();
@@ -134,20 +158,23 @@ export function compiledPasses(
   return {
     forward(images, mode) {
       const gradient = wantedGradient();
-      const pass = gradient === 'any' || !fits(images) ? undefined : passFor(images, mode);
-      if (!pass) return undefined;
-      if (gradient === 'images') return differentiable(pass, images, value);
+      const whole = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
+      if (!whole) return undefined;
+      const pass = mode === 'eval' && images.shape[0] >= worthHalving ? halved.get(whole)! : whole;
+      if (gradient === 'images') return differentiable(pass, [images], value)[0];
       const known = repeatedForward(pass, images, value);
       return known ? known.logits.clone() : pass.forward([images], value, { keep: false }).logits[0]!;
     },
     forwardEach(images, mode) {
       const gradient = wantedGradient();
       // logits are handed on as one tensor, so all batches must be of one size
-      const together = images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
-      const pass = gradient === 'any' || !together ? undefined : passOf(mode, images.length);
+      const together =
+        images.length <= mostBatches &&
+        images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
+      const pass = gradient === 'any' || !together ? undefined : passOf(mode);
       if (!pass) return undefined;
       return gradient === 'images'
-        ? differentiableEach(pass, images, value)
+        ? differentiable(pass, images, value)
         : pass.forward(images, value, { keep: false }).logits;
     },
     dispose() {

@@ -17,7 +17,7 @@ export {
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { withConstantParameters } from './constant-parameters.js';
 export { forwardEach } from './forward-each.js';
-export { withRepeatedImages } from './repeated-images.js';
+export { passIsKept, withRepeatedImages } from './repeated-images.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';
 export { createNetwork, type Network } from './network.js';
 export { updateRunningStatistics } from './running-statistics.js';

@@ -32,6 +32,13 @@ export function withRepeatedImages<T>(images: tf.Tensor4D, work: () => T): T {
   }
 }
 
+/**
+ * Whether the engine has kept a forward pass at these images, so that passing them again costs nothing, and their gradient
+ * nothing where none is asked for. See `withRepeatedImages`.
+ */
+export const passIsKept = (images: tf.Tensor4D): boolean =>
+  repeated?.images.dataId === images.dataId && repeated.passes.size > 0;
+
 /** The forward pass at these images, ready to be differentiated, kept until the scope ends; undefined for other images. */
 export function repeatedForward(
   pass: CompiledPass,
@@ -44,7 +51,7 @@ export function repeatedForward(
     const [logits, ...kept] = tf.tidy(() => {
       const found = pass.forward([images], value, { keep: true });
       // variables are among them: a clone keeps the values of now
-      return [...found.logits, ...found.kept].map((tensor) => tf.keep(tensor.clone()));
+      return [...found.logits, ...found.kept[0]!].map((tensor) => tf.keep(tensor.clone()));
     }) as [tf.Tensor2D, ...tf.Tensor[]];
     passes.set(pass, { logits, kept });
   }

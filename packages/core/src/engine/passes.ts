@@ -11,24 +11,27 @@ export interface PassRequest {
   readonly mode: 'eval' | 'batch';
   /** BatchNorm's. */
   readonly epsilon: number;
-  /** Batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
+  /** Most batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
   readonly batches: number;
 }
 
-/** A compiled pass of `batches` batches. It holds no weights: each run reads the variables, by name. */
+/** A compiled pass of at most `batches` batches. It holds no weights: each run reads the variables, by name. */
 export interface CompiledPass {
   /**
    * @param images of each batch, [batch, ...graph.inputShape] float32
    * @param options.keep whether the gradient will be asked for
-   * @returns logits of each batch, [batch, classes], and what `inputGradient` needs, variables among it
+   * @returns for each batch the logits, [batch, classes], and what `inputGradient` needs, variables among it
    */
   forward(
     images: readonly Tensor4D[],
     value: (name: string) => Tensor,
     options: { keep: boolean },
-  ): { logits: Tensor2D[]; kept: Tensor[] };
-  /** Gradients in the images, as these, of gradients in the logits, [batch, classes]. */
-  inputGradient(dLogits: readonly Tensor2D[], kept: readonly Tensor[]): Tensor4D[];
+  ): { logits: Tensor2D[]; kept: Tensor[][] };
+  /**
+   * Gradients in the images, as these, of gradients in the logits, [batch, classes]. The batches may come from several
+   * forward passes, with the same weights.
+   */
+  inputGradient(dLogits: readonly Tensor2D[], kept: readonly (readonly Tensor[])[]): Tensor4D[];
   dispose(): void;
 }
 

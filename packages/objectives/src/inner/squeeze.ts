@@ -4,6 +4,7 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   forwardEach,
+  passIsKept,
   releasingEarly,
   withConstantParameters,
   withRepeatedImages,
@@ -57,22 +58,18 @@ function gradientsAtTriplet(
   step: number,
 ): { gradients: Triplet<tf.Tensor4D>; sides: Sides } {
   const { batch, context, options } = squeeze;
+  const { model } = context;
   const natural = batch.images.clone();
   let sides!: Sides;
   const loss = () => {
-    const [collaborative, adversarial] = forwardEach(
-      context.model,
-      [pair.collaborative, pair.adversarial],
-      options.mode,
-    ) as [tf.Tensor2D, tf.Tensor2D];
-    const logits = [squeeze.naturalLogits, collaborative, adversarial] as const;
-    sides = chooseSides(logits, batch.labels);
+    const pairPoints = [pair.collaborative, pair.adversarial];
+    const kept = passIsKept(natural);
+    const logits = forwardEach(model, kept ? [natural, ...pairPoints] : pairPoints, options.mode);
+    const triplet = (kept ? logits : [squeeze.naturalLogits, ...logits]) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    sides = chooseSides(triplet, batch.labels);
     masksOf(sides).forEach((mask) => tf.keep(mask));
     // the natural point needs a gradient of its own only where some example steps from it
-    const needed = any(sides.upper.natural, sides.lower.natural);
-    const triplet = needed
-      ? ([context.model.forward(natural, options.mode), collaborative, adversarial] as const)
-      : logits;
+    if (!kept && any(sides.upper.natural, sides.lower.natural)) triplet[0] = model.forward(natural, options.mode);
     const values = options.discrepancy(pick(sides.upper, triplet), pick(sides.lower, triplet));
     context.observe?.({
       step,

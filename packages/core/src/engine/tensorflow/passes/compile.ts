@@ -11,40 +11,45 @@ export function compilePass(backend: NodeBackend, request: PassRequest): Compile
   const session = openSession(backend, pass.nodes);
   const folded = foldedWeights(backend, session, pass);
 
-  const { batches } = pass;
+  const first = pass.batches[0]!;
   const forwardWeights = [...pass.weights.forward.keys()];
-  const forwardFeeds = [
-    ...batches.map(({ images }) => images),
-    ...pass.weights.forward.values(),
-    ...pass.folded.values(),
-  ];
   const backwardWeights = [...pass.weights.backward.keys()];
-  const backwardFeeds = [
-    ...batches.map(({ dLogits }) => dLogits),
-    ...batches.flatMap(({ kept }) => [...kept.values()]),
-    ...pass.weights.backward.values(),
-  ];
-  const backwardFetches = batches.map(({ dImages }) => dImages);
-  // What is fetched decides what TensorFlow fuses, and batch statistics then differ in their last bits. A forward pass
-  // alone shall give the same bits as one with a gradient.
-  const outputs = batches.map(({ logits }) => logits);
-  const withKept = [...outputs, ...batches.flatMap(({ kept }) => [...kept.keys()])];
-  const alone = request.mode === 'batch' ? withKept : outputs;
+  const sharedFeeds = [...pass.weights.forward.values(), ...pass.folded.values()];
   return {
     forward(images, value, { keep }) {
+      const batches = pass.batches.slice(0, images.length);
       const ids = [...backend.getInputTensorIds([...images, ...forwardWeights.map(value)]), ...folded.ids(value)];
+      // What is fetched decides what TensorFlow fuses, and batch statistics then differ in their last bits. A forward pass
+      // alone shall give the same bits as one with a gradient.
+      const all = keep || request.mode === 'batch';
+      const fetches = [
+        ...batches.map(({ logits }) => logits),
+        ...(all ? batches.flatMap(({ kept }) => [...kept.keys()]) : []),
+      ];
       const found = session
-        .run(forwardFeeds, ids, keep ? withKept : alone)
+        .run([...batches.map((batch) => batch.images), ...sharedFeeds], ids, fetches)
         .map((output) => backend.createOutputTensor(output));
       const logits = found.splice(0, batches.length) as Tensor2D[];
-      if (keep) return { logits, kept: [...found, ...backwardWeights.map(value)] };
+      if (keep) {
+        const variables = backwardWeights.map(value);
+        return { logits, kept: batches.map(({ kept }) => [...found.splice(0, kept.size), ...variables]) };
+      }
       found.forEach((tensor) => tensor.dispose());
-      return { logits, kept: [] };
+      return { logits, kept: batches.map(() => []) };
     },
     inputGradient(dLogits, kept) {
-      const ids = backend.getInputTensorIds([...dLogits, ...kept]);
+      const batches = pass.batches.slice(0, dLogits.length);
+      const own = first.kept.size;
+      const variables = kept[0]!.slice(own);
+      const feeds = [
+        ...batches.map((batch) => batch.dLogits),
+        ...batches.flatMap((batch) => [...batch.kept.values()]),
+        ...pass.weights.backward.values(),
+      ];
+      const given = [...dLogits, ...kept.flatMap((values) => values.slice(0, own)), ...variables];
+      const fetches = batches.map(({ dImages }) => dImages);
       return session
-        .run(backwardFeeds, ids, backwardFetches)
+        .run(feeds, backend.getInputTensorIds(given), fetches)
         .map((output) => backend.createOutputTensor(output) as Tensor4D);
     },
     dispose() {
