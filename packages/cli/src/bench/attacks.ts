@@ -6,7 +6,9 @@ import {
   disposeOutcome,
   takeExamples,
   trainStep,
+  useEngine,
   type ComposedRun,
+  type EngineName,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '../registry.js';
@@ -34,8 +36,8 @@ const stages = (share: number) => {
 
 const trainingSteps = 60;
 
-/** The small CNN on the bundled images, trained for a few steps: an attack on chance predictions would end at once. */
-async function trainedModel(): Promise<ComposedRun> {
+/** The small CNN on the bundled images. */
+async function composed(): Promise<ComposedRun> {
   const input = {
     data: { use: 'fashion-mnist-mini' },
     model: 'small-cnn',
@@ -46,8 +48,16 @@ async function trainedModel(): Promise<ComposedRun> {
   };
   const services = { registry: builtinRegistry(), baseFolder: process.cwd() };
   const { config, registry } = await checkRun(input, services);
-  const run = await compose(config, { ...services, registry });
-  const { parts } = run;
+  return compose(config, { ...services, registry });
+}
+
+/**
+ * Weights after a few steps of training: an attack on chance predictions would end at once. Trained on wasm, so that all
+ * engines attack the same network, and a very slow one need not train it.
+ */
+async function trainedWeights(): Promise<Map<string, tf.TypedArray>> {
+  await useEngine('wasm');
+  const { parts } = await composed();
   const random = createRandom(1, 'bench');
   const context = { model: parts.model, threat: parts.threat, random, epoch: 0, epochs: 1 };
   const order = random.permutation(parts.data.train.labels.length);
@@ -57,13 +67,23 @@ async function trainedModel(): Promise<ComposedRun> {
     disposeOutcome(trainStep(batch, { ...parts, learningRate: 0.1, context }));
     disposeBatch(batch);
   }
-  return run;
+  const { model } = parts;
+  const weights = new Map(
+    [...model.parameters, ...model.statistics].map(([name, of]) => [name, of.dataSync().slice()]),
+  );
+  model.dispose();
+  parts.optimizer.dispose();
+  return weights;
 }
 
 /** Images per second of each stage, all stages on the same images with the model's own answers as labels. */
-export async function measureAttacks({ attacks }: BenchSettings): Promise<AttackRow[]> {
-  const { services, parts } = await trainedModel();
+export async function measureAttacks(engine: EngineName, { attacks }: BenchSettings): Promise<AttackRow[]> {
+  const weights = await trainedWeights();
+  await useEngine(engine);
+  const { services, parts } = await composed();
   const { model, data, threat } = parts;
+  for (const [name, variable] of [...model.parameters, ...model.statistics])
+    tf.tidy(() => variable.assign(tf.tensor(weights.get(name)!, variable.shape)));
   const { images, labels } = takeExamples(
     data.test,
     Array.from({ length: attacks.images }, (_, i) => i),

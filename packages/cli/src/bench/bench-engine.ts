@@ -36,7 +36,7 @@ export async function benchEngine(
     gradients: () => perModel((model) => measureGradients(model, settings)),
     training: () => perModel((model) => measureTraining(model, settings)),
     growth: () => measureGrowth(settings),
-    attacks: () => measureAttacks(settings),
+    attacks: () => measureAttacks(engine, settings),
     pipeline: () => benchmarkPipeline({ seconds: settings.pipelineSeconds }),
   };
   const measured: Partial<Record<BenchPart, unknown>> = {};
