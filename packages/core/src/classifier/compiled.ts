@@ -169,8 +169,7 @@ export function compiledPasses(
       const gradient = wantedGradient();
       // logits are handed on as one tensor, so all batches must be of one size
       const together =
-        images.length <= mostBatches &&
-        images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
+        images.length <= mostBatches && images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
       const pass = gradient === 'any' || !together ? undefined : passOf(mode);
       if (!pass) return undefined;
       return gradient === 'images'
