@@ -113,7 +113,9 @@ export async function openPage(url: string, size: { width: number; height: numbe
     },
     close() {
       child.kill();
-      child.once('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
+      // Chromium's other processes write into it for a moment longer
+      const options = { recursive: true, force: true, maxRetries: 50 };
+      child.once('exit', () => rmSync(profile, options));
     },
   };
 }
