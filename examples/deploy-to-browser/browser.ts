@@ -113,9 +113,16 @@ export async function openPage(url: string, size: { width: number; height: numbe
     },
     close() {
       child.kill();
-      // Chromium's other processes write into it for a moment longer
-      const options = { recursive: true, force: true, maxRetries: 50 };
-      child.once('exit', () => rmSync(profile, options));
+      // Chromium's other processes write into it for a moment longer, so it is tried again from the start
+      const remove = (tries: number): void => {
+        try {
+          rmSync(profile, { recursive: true, force: true });
+        } catch (error) {
+          if (tries === 0) throw error;
+          setTimeout(() => remove(tries - 1), 200);
+        }
+      };
+      child.once('exit', () => remove(50));
     },
   };
 }
