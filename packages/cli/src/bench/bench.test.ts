@@ -93,14 +93,15 @@ describe('bulwark bench', () => {
     expect(stderr).toContain(message);
   });
   it.each([
-    ['--images', '0', 'an integer above 0, at most 1000'],
-    ['--images', '2.5', 'an integer above 0, at most 1000'],
-    ['--share', '1.5', 'a number above 0, at most 1'],
-    ['--share', 'half', 'a number above 0, at most 1'],
+    ['--images', '0', 'give an integer of at least 1 and at most 1000'],
+    ['--images', '2.5', 'give an integer of at least 1 and at most 1000'],
+    ['--share', '1.5', 'give a number of at least 0.01 and at most 1'],
+    ['--share', '0.001', 'give a number of at least 0.01 and at most 1'],
+    ['--share', 'half', 'give a number of at least 0.01 and at most 1'],
   ])('refuses %s %s', (flag, value, cure) => {
     const { status, stderr } = bulwark('bench', flag, value);
     expect(status).toBe(2);
-    expect(stderr).toContain(`${flag} is "${value}"`);
+    expect(stderr).toContain(`${flag} is ${value}`);
     expect(stderr).toContain(cure);
   });
   it('attacks as many images with as many iterations as it is told', () => {

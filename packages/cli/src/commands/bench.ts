@@ -13,6 +13,7 @@ import {
   type BenchPart,
   type BenchSettings,
 } from '../bench/settings.js';
+import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 
 interface Flags {
@@ -33,15 +34,6 @@ function listed<Name extends string>(flag: string, given: string | undefined, kn
   if (unknown === undefined) return known.filter((name) => names.includes(name));
   throw new BulwarkError('USAGE', `${flag} has ${JSON.stringify(unknown)}; known: ${known.join(', ')}`, {
     cure: 'name some of these, with commas between them',
-  });
-}
-
-/** A number that a flag gives, or the setting's own. @throws BulwarkError USAGE if it is not in the range */
-function numberOf(flag: string, given: string | undefined, own: number, range: { of: string; most: number }): number {
-  const value = given === undefined ? own : Number(given);
-  if (value > 0 && value <= range.most && (range.of !== 'integer' || Number.isInteger(value))) return value;
-  throw new BulwarkError('USAGE', `${flag} is ${JSON.stringify(given)}`, {
-    cure: `give ${range.of === 'integer' ? 'an integer' : 'a number'} above 0, at most ${range.most}`,
   });
 }
 
@@ -66,8 +58,12 @@ async function bench(flags: Flags): Promise<void> {
   const settings: BenchSettings = {
     ...own,
     attacks: {
-      images: numberOf('--images', flags.images, own.attacks.images, { of: 'integer', most: 1000 }),
-      share: numberOf('--share', flags.share, own.attacks.share, { of: 'number', most: 1 }),
+      images:
+        flags.images === undefined
+          ? own.attacks.images
+          : numberFlag('images', flags.images, { min: 1, max: 1000, integer: true }),
+      // a hundredth is one iteration
+      share: flags.share === undefined ? own.attacks.share : numberFlag('share', flags.share, { min: 0.01, max: 1 }),
     },
     parts: listed<BenchPart>('--parts', flags.parts, benchParts),
     models: listed<BenchModel>('--models', flags.models, benchModels),

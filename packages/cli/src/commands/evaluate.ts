@@ -26,6 +26,7 @@ import { evaluationReport } from '../evaluate/report.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
 import { builtinRegistry } from '../registry.js';
 import { onInterrupt } from '../terminal/interrupt.js';
+import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput } from '../terminal/output.js';
 import { parseShard, type Shard } from '../terminal/shard.js';
 
@@ -43,12 +44,6 @@ interface Flags extends TargetFlags {
   readonly json?: boolean;
 }
 
-const integerFlag = (name: string, text: string, min: number): number => {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isInteger(value) && value >= min) return value;
-  throw new BulwarkError('USAGE', `--${name} is ${text}`, { cure: `give an integer of at least ${min}` });
-};
-
 /** How many test images, and whether from the start or spread over the set. */
 interface Images {
   readonly count: number;
@@ -59,7 +54,7 @@ interface Images {
 function imagesFlag(text: string | undefined): Images | undefined {
   if (text === undefined || text === 'all') return text && { count: Infinity, fromStart: true };
   const fromStart = text.startsWith('first:');
-  return { count: integerFlag('images', text.replace(/^first:/, ''), 1), fromStart };
+  return { count: numberFlag('images', text.replace(/^first:/, ''), { min: 1, integer: true }), fromStart };
 }
 
 /** Positions of the chosen images in the test set. */
@@ -97,7 +92,7 @@ async function merge(
   text: string,
   request: Parameters<typeof mergeEvaluations>[1],
 ): Promise<EvaluationResult> {
-  const count = integerFlag('merge', text, 1);
+  const count = numberFlag('merge', text, { min: 1, integer: true });
   const shards: EvaluationResult[] = [];
   for (let index = 1; index <= count; index++) {
     const name = shardFile(file, { index, count });
@@ -114,8 +109,8 @@ async function merge(
 async function run(path: string, flags: Flags): Promise<void> {
   const output = createOutput(flags);
   const { tier, specs, images } = plan(flags);
-  const batchSize = integerFlag('batch', flags.batch, 1);
-  const seed = integerFlag('seed', flags.seed, 0);
+  const batchSize = numberFlag('batch', flags.batch, { min: 1, integer: true });
+  const seed = numberFlag('seed', flags.seed, { min: 0, integer: true });
   const warn = (text: string) => output.warn(text);
   const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
   const { model, data, config, engine, what } = target;

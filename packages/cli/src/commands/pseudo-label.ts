@@ -21,6 +21,7 @@ import { importUserModule } from '../config/load.js';
 import { openSource } from '../data/open-source.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { builtinRegistry } from '../registry.js';
+import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput, type Output } from '../terminal/output.js';
 
 interface Flags {
@@ -32,16 +33,6 @@ interface Flags {
   readonly threshold?: string;
   readonly perClass?: string;
   readonly json?: boolean;
-}
-
-function numberFlag(name: string, text: string | undefined, allowed: { min: number; max?: number; integer?: boolean }) {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  const { min, max = Infinity, integer = false } = allowed;
-  if (text.trim() !== '' && value >= min && value <= max && (!integer || Number.isInteger(value))) return value;
-  throw new BulwarkError('USAGE', `--${name} is ${text}`, {
-    cure: `give ${integer ? 'an integer' : 'a number'} of at least ${min}${max === Infinity ? '' : ` and at most ${max}`}`,
-  });
 }
 
 /** The classifier of a run at its best or last checkpoint. */
@@ -123,9 +114,11 @@ export function pseudoLabelCommand(): Command {
     )
     .action(async (flags: Flags) => {
       const output = createOutput(flags);
-      const batch = numberFlag('batch', flags.batch, { min: 1, integer: true })!;
-      const threshold = numberFlag('threshold', flags.threshold, { min: 0, max: 1 });
-      const perClass = numberFlag('per-class', flags.perClass, { min: 1, integer: true });
+      const batch = numberFlag('batch', flags.batch, { min: 1, integer: true });
+      const threshold =
+        flags.threshold === undefined ? undefined : numberFlag('threshold', flags.threshold, { min: 0, max: 1 });
+      const perClass =
+        flags.perClass === undefined ? undefined : numberFlag('per-class', flags.perClass, { min: 1, integer: true });
       const registry = builtinRegistry();
       const { model, classNames } = await openModel(flags.model, { checkpoint: flags.checkpoint, registry, output });
       const set = await openImages(flags.data, { registry, output });

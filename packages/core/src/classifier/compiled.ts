@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { passCompiler, type CompiledPass, type PassCompiler, type PassRequest } from '../engine/passes.js';
 import { parametersAreConstant } from './constant-parameters.js';
-import { repeatedForward } from './repeated-images.js';
+import { isRepeated, repeatedForward } from './repeated-images.js';
 
 type CompiledMode = PassRequest['mode'];
 type ValueOf = (name: string) => tf.Tensor;
@@ -136,10 +136,12 @@ export function compiledPasses(
   }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
   value: ValueOf,
 ): CompiledPasses {
-  const compiled = new Map<PassCompiler, Map<CompiledMode, CompiledPass | undefined>>();
-  const halved = new WeakMap<CompiledPass, CompiledPass>();
+  const compiled = new Map<
+    PassCompiler,
+    Map<CompiledMode, { whole: CompiledPass; halved: CompiledPass } | undefined>
+  >();
 
-  const passOf = (mode: CompiledMode): CompiledPass | undefined => {
+  const passOf = (mode: CompiledMode) => {
     const compile = passCompiler();
     if (!compile) return undefined;
     if (!compiled.has(compile)) compiled.set(compile, new Map());
@@ -147,8 +149,7 @@ export function compiledPasses(
     if (!passes.has(mode)) {
       const request = { graph, steps: plans[mode], mode, epsilon, batches: mostBatches };
       const pass = tried(compile(request), request, value);
-      passes.set(mode, pass);
-      if (pass) halved.set(pass, inHalves(pass));
+      passes.set(mode, pass && { whole: pass, halved: inHalves(pass) });
     }
     return passes.get(mode);
   };
@@ -158,9 +159,11 @@ export function compiledPasses(
   return {
     forward(images, mode) {
       const gradient = wantedGradient();
-      const whole = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
-      if (!whole) return undefined;
-      const pass = mode === 'eval' && images.shape[0] >= worthHalving ? halved.get(whole)! : whole;
+      const passes = gradient === 'any' || !fits(images) ? undefined : passOf(mode);
+      if (!passes) return undefined;
+      // what is kept of repeated images must fit `forwardEach`, too
+      const halve = mode === 'eval' && images.shape[0] >= worthHalving && !isRepeated(images);
+      const pass = halve ? passes.halved : passes.whole;
       if (gradient === 'images') return differentiable(pass, [images], value)[0];
       const known = repeatedForward(pass, images, value);
       return known ? known.logits.clone() : pass.forward([images], value, { keep: false }).logits[0]!;
@@ -170,14 +173,14 @@ export function compiledPasses(
       // logits are handed on as one tensor, so all batches must be of one size
       const together =
         images.length <= mostBatches && images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
-      const pass = gradient === 'any' || !together ? undefined : passOf(mode);
+      const pass = gradient === 'any' || !together ? undefined : passOf(mode)?.whole;
       if (!pass) return undefined;
       return gradient === 'images'
         ? differentiable(pass, images, value)
         : pass.forward(images, value, { keep: false }).logits;
     },
     dispose() {
-      for (const passes of compiled.values()) for (const pass of passes.values()) pass?.dispose();
+      for (const passes of compiled.values()) for (const pass of passes.values()) pass?.whole.dispose();
       compiled.clear();
     },
   };

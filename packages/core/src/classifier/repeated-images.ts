@@ -32,12 +32,14 @@ export function withRepeatedImages<T>(images: tf.Tensor4D, work: () => T): T {
   }
 }
 
+/** Whether these images are said to be passed again. */
+export const isRepeated = (images: tf.Tensor4D): boolean => repeated?.images.dataId === images.dataId;
+
 /**
  * Whether the engine has kept a forward pass at these images, so that passing them again costs nothing, and their gradient
  * nothing where none is asked for. See `withRepeatedImages`.
  */
-export const passIsKept = (images: tf.Tensor4D): boolean =>
-  repeated?.images.dataId === images.dataId && repeated.passes.size > 0;
+export const passIsKept = (images: tf.Tensor4D): boolean => isRepeated(images) && repeated!.passes.size > 0;
 
 /** The forward pass at these images, ready to be differentiated, kept until the scope ends; undefined for other images. */
 export function repeatedForward(
@@ -45,8 +47,8 @@ export function repeatedForward(
   images: tf.Tensor4D,
   value: (name: string) => tf.Tensor,
 ): Forward | undefined {
-  if (repeated?.images.dataId !== images.dataId) return undefined;
-  const { passes } = repeated;
+  if (!isRepeated(images)) return undefined;
+  const { passes } = repeated!;
   if (!passes.has(pass)) {
     const [logits, ...kept] = tf.tidy(() => {
       const found = pass.forward([images], value, { keep: true });

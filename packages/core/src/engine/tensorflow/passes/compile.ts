@@ -11,7 +11,7 @@ export function compilePass(backend: NodeBackend, request: PassRequest): Compile
   const session = openSession(backend, pass.nodes);
   const folded = foldedWeights(backend, session, pass);
 
-  const first = pass.batches[0]!;
+  const own = pass.batches[0]!.kept.size;
   const forwardWeights = [...pass.weights.forward.keys()];
   const backwardWeights = [...pass.weights.backward.keys()];
   const sharedFeeds = [...pass.weights.forward.values(), ...pass.folded.values()];
@@ -32,14 +32,13 @@ export function compilePass(backend: NodeBackend, request: PassRequest): Compile
       const logits = found.splice(0, batches.length) as Tensor2D[];
       if (keep) {
         const variables = backwardWeights.map(value);
-        return { logits, kept: batches.map(({ kept }) => [...found.splice(0, kept.size), ...variables]) };
+        return { logits, kept: batches.map(() => [...found.splice(0, own), ...variables]) };
       }
       found.forEach((tensor) => tensor.dispose());
       return { logits, kept: batches.map(() => []) };
     },
     inputGradient(dLogits, kept) {
       const batches = pass.batches.slice(0, dLogits.length);
-      const own = first.kept.size;
       const variables = kept[0]!.slice(own);
       const feeds = [
         ...batches.map((batch) => batch.dLogits),

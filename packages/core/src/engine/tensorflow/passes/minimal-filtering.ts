@@ -51,7 +51,6 @@ function axis(size: number, mirrored: boolean) {
   const place = (product: number) => (mirrored ? [3, 1, 2, 0] : [0, 1, 2, 3])[product]!;
   const inTile = (tile: number, pixel: number) => pixel - 2 * tile;
   return {
-    size,
     tiles: size / 2,
     /** Of a pixel in a tile's product. */
     input: (product: number, tile: number, pixel: number) => pixels[place(product)]![inTile(tile, pixel) + 1] ?? 0,
@@ -61,20 +60,26 @@ function axis(size: number, mirrored: boolean) {
 }
 
 /** Matrices that take an image's pixels to [product, tile], and those to the output's pixels; both over two axes. */
-function matrices(height: number, width: number, mirrored: boolean) {
+function matrices(graph: GraphNodes, [height, width]: readonly [number, number], mirrored: boolean) {
   const [rows, columns] = [axis(height, mirrored), axis(width, mirrored)];
   const products = range(4).flatMap((a) => range(4).map((b) => [a, b] as const));
   const tiles = range(rows.tiles).flatMap((a) => range(columns.tiles).map((b) => [a, b] as const));
   const places = range(height).flatMap((a) => range(width).map((b) => [a, b] as const));
   const parts = products.flatMap((product) => tiles.map((tile) => ({ product, tile })));
+  const input = () =>
+    parts.flatMap(({ product: [a, b], tile: [s, t] }) =>
+      places.map(([y, x]) => rows.input(a, s, y) * columns.input(b, t, x)),
+    );
+  const output = () =>
+    places.flatMap(([y, x]) =>
+      parts.map(({ product: [a, b], tile: [s, t] }) => rows.output(y, a, s) * columns.output(x, b, t)),
+    );
+  // layers and batches share them
+  const name = `filtering ${height}x${width}${mirrored ? ' mirrored' : ''}`;
   return {
     tiles: tiles.length,
-    input: parts.flatMap(({ product: [a, b], tile: [s, t] }) =>
-      places.map(([y, x]) => rows.input(a, s, y) * columns.input(b, t, x)),
-    ),
-    output: places.flatMap(([y, x]) =>
-      parts.map(({ product: [a, b], tile: [s, t] }) => rows.output(y, a, s) * columns.output(x, b, t)),
-    ),
+    input: graph.once(`${name} input`, () => graph.floats([parts.length, places.length], input())),
+    output: graph.once(`${name} output`, () => graph.floats([places.length, parts.length], output())),
   };
 }
 
@@ -98,24 +103,15 @@ export function transformedFilter(graph: GraphNodes, filter: Value, filtering: F
 function filtered(
   graph: GraphNodes,
   { x, filter, channels: [from, to], mirrored }: { x: Value; filter: Value; channels: number[]; mirrored: boolean },
-  [height, width]: readonly number[],
+  [height, width]: readonly [number, number, number],
 ): Value {
-  const pixelCount = height! * width!;
-  const { input, output, tiles } = matrices(height!, width!, mirrored);
-  const spread = product(
-    graph,
-    graph.floats([16 * tiles, pixelCount], input),
-    graph.reshape(x, [-1, pixelCount, from!]),
-  );
+  const { input, output, tiles } = matrices(graph, [height, width], mirrored);
+  const spread = product(graph, input, graph.reshape(x, [-1, height * width, from!]));
   const byProduct = exchanged(graph, graph.reshape(spread, [-1, 16, tiles, from!]));
   const products = product(graph, graph.reshape(byProduct, [16, -1, from!]), filter, mirrored);
   const byImage = exchanged(graph, graph.reshape(products, [16, -1, tiles, to!]));
-  const y = product(
-    graph,
-    graph.floats([pixelCount, 16 * tiles], output),
-    graph.reshape(byImage, [-1, 16 * tiles, to!]),
-  );
-  return graph.reshape(y, [-1, height!, width!, to!]);
+  const y = product(graph, output, graph.reshape(byImage, [-1, 16 * tiles, to!]));
+  return graph.reshape(y, [-1, height, width, to!]);
 }
 
 /** The convolution of images [batch, height, width, channels] with a transformed filter. */

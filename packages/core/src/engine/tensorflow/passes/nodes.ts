@@ -34,6 +34,8 @@ export interface GraphNodes {
   float(op: string, ...inputs: readonly Value[]): Value;
   op(op: string, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>>): Value;
   reshape(x: Value, shape: readonly number[]): Value;
+  /** The value that was computed under this name first. */
+  once(name: string, compute: () => Value): Value;
 }
 
 /** The `at`th output of the node whose first output is given. */
@@ -41,6 +43,7 @@ export const outputOf = (value: Value, at: number): Value => `${value}:${at}`;
 
 export function graphNodes(): GraphNodes {
   const nodes: GraphNode[] = [];
+  const named = new Map<string, Value>();
   const float = { T: typeOf('float') };
   const op: GraphNodes['op'] = (kind, inputs, attributes) => {
     const name = `n${nodes.length}_${kind}`;
@@ -57,6 +60,10 @@ export function graphNodes(): GraphNodes {
     placeholder: (shape) => op('Placeholder', [], { dtype: typeOf('float'), shape: shapeOf(shape) }),
     floats: (shape, values) => constant('float', shape, values),
     float: (kind, ...inputs) => op(kind, inputs, float),
+    once(name, compute) {
+      if (!named.has(name)) named.set(name, compute());
+      return named.get(name)!;
+    },
     reshape: (x, shape) => op('Reshape', [x, integers(shape)], { ...float, Tshape: typeOf('int') }),
   };
 }

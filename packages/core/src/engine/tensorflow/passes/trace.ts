@@ -50,7 +50,6 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches }: Pas
   const known = () => new Map<string, Value>();
   const weights = { weights: known(), forward: known(), backward: known() };
   const folded = placeholders(graph);
-  const computed = known();
   let part: Part = 'forward';
 
   const shared = {
@@ -64,12 +63,10 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches }: Pas
       return value;
     },
     ofWeights(name: string, compute: () => Value, shape: readonly number[]) {
-      if (!computed.has(name)) {
-        part = 'weights';
-        computed.set(name, compute());
-        part = 'forward';
-      }
-      return folded.at(computed.get(name)!, shape);
+      part = 'weights';
+      const value = graph.once(name, compute);
+      part = 'forward';
+      return folded.at(value, shape);
     },
   };
 
