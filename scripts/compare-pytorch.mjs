@@ -29,12 +29,7 @@ function pytorch(method, { model, batch }) {
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`PyTorch's process ended with ${code}`);
   });
-  const tensors = [
-    ...model.parameters,
-    ...model.statistics,
-    ['images', batch.images],
-    ['labels', batch.labels],
-  ];
+  const tensors = [...model.parameters, ...model.statistics, ['images', batch.images], ['labels', batch.labels]];
   const header = Buffer.from(JSON.stringify(tensors.map(([name, { shape }]) => [name, shape])));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
