@@ -1,75 +1,27 @@
-import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { getKernel } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
+import { put, type RunShader } from './shader.js';
 
-type Vector3 = [number, number, number];
+const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
-/** A compute shader as TensorFlow.js's WebGPU backend takes it. */
-interface Program {
-  readonly variableNames: readonly string[];
-  readonly uniforms?: string;
-  readonly shaderKey: string;
-  readonly outputShape: number[];
-  readonly size: true;
-  readonly workgroupSize: Vector3;
-  readonly dispatchLayout: { x: number[] };
-  readonly dispatch: Vector3;
-  getUserCode(): string;
-}
-
-/** The part of TensorFlow.js's WebGPU backend that runs shaders. */
-interface Runner extends WebgpuBackend {
-  runWebGPUProgram(
-    program: Program,
-    inputs: TensorInfo[],
-    dtype: 'float32',
-    uniforms?: { type: 'float32'; data: number[] }[],
-  ): TensorInfo;
-}
-
-/** Helpers of the package that lay out work. */
-export interface WebgpuUtil {
-  flatDispatchLayout(shape: number[]): { x: number[] };
-  computeDispatch(layout: { x: number[] }, shape: number[], workgroup: Vector3): Vector3;
-}
-
-function put(kernelName: string, kernelFunc: KernelFunc): void {
-  const backendName = 'webgpu';
-  if (getKernel(kernelName, backendName)) unregisterKernel(kernelName, backendName);
-  registerKernel({ kernelName, backendName, kernelFunc });
-}
-
-/** One shader over equally shaped tensors: `value` is an expression in the inputs' and options' names. */
+/** One shader over equally shaped tensors: `expression` is one in the inputs' and options' names. */
 function putElementwise(
   kernelName: string,
-  { names, value, options = [], util }: { names: string[]; value: string; options?: string[]; util: WebgpuUtil },
+  { names, expression, options = [], run }: { names: string[]; expression: string; options?: string[]; run: RunShader },
 ): void {
-  const workgroupSize: Vector3 = [128, 1, 1];
-  put(kernelName, ({ inputs, attrs, backend }) => {
-    const tensors = names.map((name) => inputs[name] as TensorInfo);
-    const { shape } = tensors[0]!;
-    const dispatchLayout = util.flatDispatchLayout(shape);
-    const program: Program = {
-      variableNames: names.map((name) => name.toUpperCase()),
-      uniforms: options.map((option) => `${option} : f32,`).join(' '),
-      shaderKey: kernelName,
-      outputShape: shape,
-      size: true,
-      workgroupSize,
-      dispatchLayout,
-      dispatch: util.computeDispatch(dispatchLayout, shape, workgroupSize),
-      getUserCode: () => `
-        fn main(index : i32) {
-          if (index < uniforms.size) {
-            ${names.map((name) => `let ${name} = get${name.toUpperCase()}ByOutputIndex(index);`).join('\n')}
-            ${options.map((option) => `let ${option} = uniforms.${option};`).join('\n')}
-            setOutputAtIndex(index, ${value});
-          }
-        }`,
-    };
-    const uniforms = options.map((option) => ({ type: 'float32' as const, data: [attrs![option] as number] }));
-    return (backend as unknown as Runner).runWebGPUProgram(program, tensors, 'float32', uniforms);
-  });
+  put(kernelName, ({ inputs, attrs, backend }) =>
+    run(backend, {
+      name: kernelName,
+      inputs: Object.fromEntries(names.map((name) => [capital(name), inputs[name] as TensorInfo])),
+      shape: (inputs[names[0]!] as TensorInfo).shape,
+      floats: Object.fromEntries(options.map((option) => [option, attrs![option] as number])),
+      code: `
+        ${names.map((name) => `let ${name} = ${capital(name)}[index];`).join('\n')}
+        ${options.map((option) => `let ${option} = uniforms.${option};`).join('\n')}
+        value = ${expression};`,
+    }),
+  );
 }
 
 /** Sums of many tensors in parts: the backend's own asks for more buffers in one shader than a GPU has. */
@@ -94,15 +46,15 @@ function putAddN(): void {
 const step = 'clamp(x + stepSize * (f32(g > 0.0) - f32(g < 0.0)), origin - epsilon, origin + epsilon)';
 
 /** Registers Bulwark's kernels for the `webgpu` backend. */
-export function registerWebgpuKernels(util: WebgpuUtil): void {
+export function registerWebgpuKernels(run: RunShader): void {
   putAddN();
-  putElementwise('BulwarkRelu', { util, names: ['x'], value: 'max(x, 0.0)' });
-  putElementwise('BulwarkReluGrad', { util, names: ['dy', 'y'], value: 'select(0.0, dy, y > 0.0)' });
-  putElementwise('BulwarkSignOf', { util, names: ['x'], value: 'f32(x > 0.0) - f32(x < 0.0)' });
+  putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });
+  putElementwise('BulwarkReluGrad', { run, names: ['dy', 'y'], expression: 'select(0.0, dy, y > 0.0)' });
+  putElementwise('BulwarkSignOf', { run, names: ['x'], expression: 'f32(x > 0.0) - f32(x < 0.0)' });
   putElementwise('BulwarkSignStep', {
-    util,
+    run,
     names: ['x', 'g', 'origin'],
     options: ['stepSize', 'epsilon'],
-    value: `clamp(${step}, 0.0, 1.0)`,
+    expression: `clamp(${step}, 0.0, 1.0)`,
   });
 }

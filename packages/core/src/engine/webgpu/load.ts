@@ -9,8 +9,9 @@ import type { WebgpuBackend } from './backend.js';
 import { missingVulkan } from './drivers.js';
 import { watchFaults } from './faults.js';
 import { registerWebgpuKernels } from './kernels.js';
-import type { WebgpuUtil } from './kernels.js';
 import type { Adapter, AdapterInfo, DawnPackage, Device, Gpu } from './gpu.js';
+import { shaderRunner, type WebgpuUtil } from './shader.js';
+import { registerSoftwareKernels } from './software/index.js';
 import { catchTicks } from './ticks.js';
 import type { Ticks } from './ticks.js';
 
@@ -85,7 +86,9 @@ async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBacken
   const device = await ticks.settle(ticks.during(() => adapter.requestDevice({ requiredLimits })));
   const { WebGPUBackend, webgpu_util } = (await import(packages.backend as string)) as BackendPackage;
   const backend = new WebGPUBackend(device, adapter.info) as WebgpuBackend;
-  registerWebgpuKernels(webgpu_util);
+  const run = shaderRunner(webgpu_util);
+  registerWebgpuKernels(run);
+  if (isSoftware(adapter.info)) registerSoftwareKernels(run);
   readSynchronously(backend, { ticks, faults: watchFaults(device) });
   return backend;
 }

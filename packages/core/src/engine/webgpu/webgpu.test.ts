@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormTrain, conv2d, relu, signOf, signStep } from '../ops/index.js';
+import { batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../ops/index.js';
 import { useEngine } from '../select.js';
 import { loadWebgpu } from './load.js';
 
@@ -44,14 +44,61 @@ describe('webgpu', () => {
     tf.dispose([doubled, next]);
   });
 
-  whenFound('has convolution and its gradients as the cpu has them', async () => {
-    for (const stride of [1, 2])
-      await expectSame(() => {
-        const inputs = [wave([2, 9, 7, 5], 0.7), wave([3, 3, 5, 6], 0.3)];
-        const through = (x: tf.Tensor, filter: tf.Tensor): tf.Tensor =>
-          conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, { stride, padding: 1 });
-        return [through(inputs[0]!, inputs[1]!), ...tf.grads((x, filter) => tf.square(through(x!, filter!)))(inputs)];
-      }, 2e-4);
+  // channels by four and odd ones, since shaders read four numbers at a time where they can
+  whenFound.each([
+    { size: [2, 9, 7, 5], filter: [3, 3, 5, 6], stride: 1, padding: 1 },
+    { size: [2, 9, 7, 5], filter: [3, 3, 5, 8], stride: 2, padding: 1 },
+    { size: [2, 8, 6, 4], filter: [3, 3, 4, 8], stride: 2, padding: 1 },
+    { size: [3, 6, 6, 8], filter: [1, 1, 8, 4], stride: 2, padding: 0 },
+    { size: [1, 11, 10, 3], filter: [5, 5, 3, 4], stride: 3, padding: 2 },
+    { size: [2, 5, 6, 4], filter: [3, 2, 4, 7], stride: 1, padding: 0 },
+  ])('has convolution $filter at $size, stride $stride, padding $padding as the cpu has it', async (sizes) => {
+    const { size, filter, ...options } = sizes;
+    await expectSame(() => {
+      const inputs = [wave(size, 0.7), wave(filter, 0.3), wave(filter.slice(3), 0.9)];
+      const through = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => conv2d(x as tf.Tensor4D, w as tf.Tensor4D, options);
+      const fused =
+        (relu: boolean) =>
+        (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+          conv2dBias(x as tf.Tensor4D, { filter: w as tf.Tensor4D, bias: bias as tf.Tensor1D }, { ...options, relu });
+      return [
+        through(inputs[0]!, inputs[1]!),
+        ...tf.grads((x, w) => tf.square(through(x!, w!)))(inputs.slice(0, 2)),
+        ...[false, true].map((relu) => fused(relu)(inputs[0]!, inputs[1]!, inputs[2]!)),
+        ...tf.grads((x, w, bias) => tf.square(fused(true)(x!, w!, bias!)))(inputs),
+      ];
+    }, 2e-4);
+  });
+
+  whenFound.each([
+    { a: [5, 7], b: [7, 3] },
+    { a: [5, 7], b: [7, 8] },
+    { a: [2, 5, 7], b: [2, 7, 4] },
+    { a: [3, 2, 5, 6], b: [3, 2, 6, 4] },
+    { a: [4, 5, 6], b: [1, 6, 8] },
+    { a: [1, 5, 6], b: [3, 6, 5] },
+    { a: [2, 5, 6], b: [1, 1, 6, 4] },
+  ])('multiplies matrices $a and $b, transposed or not, as the cpu does', async ({ a, b }) => {
+    const turned = (shape: number[]): number[] => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
+    for (const transposeA of [false, true])
+      for (const transposeB of [false, true])
+        await expectSame(() => {
+          const [left, right] = [wave(transposeA ? turned(a) : a, 0.7), wave(transposeB ? turned(b) : b, 0.3)];
+          return [tf.matMul(left, right, transposeA, transposeB)];
+        }, 1e-5);
+  });
+
+  whenFound('sums and averages over any axes as the cpu does', async () => {
+    await expectSame(() => {
+      const x = wave([3, 5, 7, 6], 0.4);
+      const axes = [undefined, 0, 3, -1, [1, 2], [2, 1], [0, 1, 2], [0, 2], [0, 3], []];
+      return axes.flatMap((axis) => [tf.sum(x, axis), tf.mean(x, axis, true)]);
+    }, 1e-5);
+    // 100,000 terms, whose float32 sum one after the other is wrong in the third digit
+    const [sum] = await on('webgpu', () => [tf.sum(tf.fill([100_000], 0.1))]);
+    expect(Math.abs(sum![0]! - 10_000)).toBeLessThan(0.05);
+    const [count] = await on('webgpu', () => [tf.sum(tf.tensor1d([1, 2, 3], 'int32'))]);
+    expect(count).toEqual([6]);
   });
 
   whenFound('has BatchNorm, ReLU and pooling with their gradients as the cpu has them', async () => {

@@ -1,0 +1,110 @@
+import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { WebgpuBackend } from './backend.js';
+
+type Vector3 = [number, number, number];
+
+/** A compute shader as TensorFlow.js's WebGPU backend takes it. */
+interface Program {
+  readonly variableNames: readonly string[];
+  readonly variableComponents: readonly number[];
+  readonly uniforms: string;
+  readonly shaderKey: string;
+  readonly outputShape: number[];
+  readonly outputComponent: number;
+  readonly size: true;
+  readonly workgroupSize: Vector3;
+  readonly dispatchLayout: { x: number[] };
+  readonly dispatch: Vector3;
+  getUserCode(): string;
+}
+
+/** The part of TensorFlow.js's WebGPU backend that runs shaders. */
+interface Runner extends WebgpuBackend {
+  runWebGPUProgram(
+    program: Program,
+    inputs: TensorInfo[],
+    dtype: 'float32',
+    uniforms: { type: 'int32' | 'float32'; data: number[] }[],
+  ): TensorInfo;
+}
+
+/** Helpers of the package that lay out work. */
+export interface WebgpuUtil {
+  flatDispatchLayout(shape: number[]): { x: number[] };
+  computeDispatch(layout: { x: number[] }, shape: number[], workgroup: Vector3): Vector3;
+}
+
+/** How many numbers one access to a buffer moves. */
+export type Width = 1 | 4;
+
+/** A shader that computes one element of a float32 tensor per invocation, or one `vec4` of it. */
+export interface Shader {
+  /** Of the pipeline: shaders of one name, of inputs of the same ranks, have the same code. */
+  readonly name: string;
+  /** Buffers by their names in the code, which begin with a capital. */
+  readonly inputs: Readonly<Record<string, TensorInfo>>;
+  /** Of the inputs, 1 where not given. */
+  readonly widths?: Readonly<Record<string, Width>>;
+  readonly shape: number[];
+  /** Of the output. */
+  readonly width?: Width;
+  readonly integers?: Readonly<Record<string, number>>;
+  readonly floats?: Readonly<Record<string, number>>;
+  /**
+   * Statements that set `value` for `index`. They have `uniforms.<option>`, `uniforms.outShape` and, of an input `Name`,
+   * `uniforms.nameShape`.
+   */
+  readonly code: string;
+}
+
+/** The type in WGSL. */
+export const typeOf = (width: Width): string => (width === 1 ? 'f32' : 'vec4<f32>');
+
+/** 4 where all these counts of numbers side by side are divided by it. */
+export const widthOf = (...counts: number[]): Width => (counts.every((count) => count % 4 === 0) ? 4 : 1);
+
+export type RunShader = (backend: unknown, shader: Shader) => TensorInfo;
+
+export function shaderRunner(util: WebgpuUtil): RunShader {
+  const workgroupSize: Vector3 = [128, 1, 1];
+  return (backend, { name, inputs, widths = {}, shape, width = 1, integers = {}, floats = {}, code }) => {
+    const names = Object.keys(inputs);
+    const dispatchLayout = util.flatDispatchLayout(shape);
+    const invocations = [shape.reduce((product, side) => product * side, 1) / width];
+    const program: Program = {
+      variableNames: names,
+      variableComponents: names.map((input) => widths[input] ?? 1),
+      uniforms: [
+        ...Object.keys(integers).map((option) => `${option} : i32,`),
+        ...Object.keys(floats).map((option) => `${option} : f32,`),
+      ].join(' '),
+      shaderKey: name,
+      outputShape: shape,
+      outputComponent: width,
+      size: true,
+      workgroupSize,
+      dispatchLayout,
+      dispatch: util.computeDispatch({ x: [0] }, invocations, workgroupSize),
+      getUserCode: () => `
+        fn main(index : i32) {
+          if (index < uniforms.size) {
+            var value = ${typeOf(width)}(0.0);
+            ${code}
+            result[index] = value;
+          }
+        }`,
+    };
+    return (backend as Runner).runWebGPUProgram(program, Object.values(inputs), 'float32', [
+      ...Object.values(integers).map((data) => ({ type: 'int32' as const, data: [data] })),
+      ...Object.values(floats).map((data) => ({ type: 'float32' as const, data: [data] })),
+    ]);
+  };
+}
+
+/** Registers a kernel of the `webgpu` backend in place of the one that has the name. */
+export function put(kernelName: string, kernelFunc: KernelFunc): void {
+  const backendName = 'webgpu';
+  if (getKernel(kernelName, backendName)) unregisterKernel(kernelName, backendName);
+  registerKernel({ kernelName, backendName, kernelFunc });
+}
