@@ -17,7 +17,7 @@ function putElementwise(
       shape: (inputs[names[0]!] as TensorInfo).shape,
       floats: Object.fromEntries(options.map((option) => [option, attrs![option] as number])),
       code: `
-        ${names.map((name) => `let ${name} = ${capital(name)}[index];`).join('\n')}
+        ${names.map((name) => `let ${name} = read${capital(name)}(index);`).join('\n')}
         ${options.map((option) => `let ${option} = uniforms.${option};`).join('\n')}
         value = ${expression};`,
     }),

@@ -42,7 +42,7 @@ export type Width = 1 | 4;
 export interface Shader {
   /** Of the pipeline: shaders of one name, of inputs of the same ranks, have the same code. */
   readonly name: string;
-  /** Buffers by their names in the code, which begin with a capital. */
+  /** By their names in the code, which begin with a capital. */
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   /** Of the inputs, 1 where not given. */
   readonly widths?: Readonly<Record<string, Width>>;
@@ -53,7 +53,7 @@ export interface Shader {
   readonly floats?: Readonly<Record<string, number>>;
   /**
    * Statements that set `value` for `index`. They have `uniforms.<option>`, `uniforms.outShape` and, of an input `Name`,
-   * `uniforms.nameShape`.
+   * `readName(index)` and `uniforms.nameShape`.
    */
   readonly code: string;
 }
@@ -63,6 +63,10 @@ export const typeOf = (width: Width): string => (width === 1 ? 'f32' : 'vec4<f32
 
 /** 4 where all these counts of numbers side by side are divided by it. */
 export const widthOf = (...counts: number[]): Width => (counts.every((count) => count % 4 === 0) ? 4 : 1);
+
+/** A cast to float32 does not touch the buffer, so integers are converted where they are read. */
+const reader = (name: string, width: Width): string =>
+  `fn read${name}(index : i32) -> ${typeOf(width)} { return ${typeOf(width)}(${name}[index]); }`;
 
 export type RunShader = (backend: unknown, shader: Shader) => TensorInfo;
 
@@ -87,6 +91,7 @@ export function shaderRunner(util: WebgpuUtil): RunShader {
       dispatchLayout,
       dispatch: util.computeDispatch({ x: [0] }, invocations, workgroupSize),
       getUserCode: () => `
+        ${names.map((input) => reader(input, widths[input] ?? 1)).join('\n')}
         fn main(index : i32) {
           if (index < uniforms.size) {
             var value = ${typeOf(width)}(0.0);

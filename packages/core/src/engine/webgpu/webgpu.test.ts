@@ -97,6 +97,9 @@ describe('webgpu', () => {
     // 100,000 terms, whose float32 sum one after the other is wrong in the third digit
     const [sum] = await on('webgpu', () => [tf.sum(tf.fill([100_000], 0.1))]);
     expect(Math.abs(sum![0]! - 10_000)).toBeLessThan(0.05);
+    // the cast leaves integers in the buffer
+    const [cast] = await on('webgpu', () => [tf.sum(tf.cast(tf.tensor1d([1, 2, 3], 'int32'), 'float32'))]);
+    expect(cast).toEqual([6]);
     const [count] = await on('webgpu', () => [tf.sum(tf.tensor1d([1, 2, 3], 'int32'))]);
     expect(count).toEqual([6]);
   });

@@ -41,7 +41,7 @@ const forwardCode = (
 ): string => `
   ${coordinates(width)}
   let channels = uniforms.xShape.w;
-  ${bias ? 'value = Bias[d];' : ''}
+  ${bias ? 'value = readBias(d);' : ''}
   for (var ky = 0; ky < ${rows}; ky++) {
     let y = b * ${stride} - ${padding} + ky;
     if (y < 0 || y >= uniforms.xShape.y) { continue; }
@@ -51,9 +51,9 @@ const forwardCode = (
       let pixel = ((a * uniforms.xShape.y + y) * uniforms.xShape.z + x) * (channels / ${step});
       var tap = (ky * ${columns} + kx) * channels * groups + d;
       for (var i = 0; i < channels / ${step}; i++) {
-        let some = X[pixel + i];
+        let some = readX(pixel + i);
         ${(step === 1 ? ['some'] : lanes.map((lane) => `some.${lane}`))
-          .map((one) => `value += ${one} * Filter[tap]; tap += groups;`)
+          .map((one) => `value += ${one} * readFilter(tap); tap += groups;`)
           .join('\n')}
       }
     }
@@ -73,7 +73,7 @@ const inputGradCode = ({ rows, columns, stride, padding }: Geometry, width: Widt
       let pixel = ((a * uniforms.dyShape.y + y) * uniforms.dyShape.z + x) * filters;
       let tap = ((ky * ${columns} + kx) * uniforms.outShape.w + d) * filters;
       for (var i = 0; i < filters; i++) {
-        value += ${width === 1 ? 'Dy[pixel + i] * Filter[tap + i]' : 'dot(Dy[pixel + i], Filter[tap + i])'};
+        value += ${width === 1 ? 'readDy(pixel + i) * readFilter(tap + i)' : 'dot(readDy(pixel + i), readFilter(tap + i))'};
       }
     }
   }`;
@@ -89,8 +89,8 @@ const filterGradCode = ({ stride, padding }: Geometry, width: Width): string => 
       for (var column = 0; column < uniforms.dyShape.z; column++) {
         let x = column * ${stride} - ${padding} + b;
         if (x < 0 || x >= uniforms.xShape.z) { continue; }
-        part += X[((image * uniforms.xShape.y + y) * uniforms.xShape.z + x) * uniforms.xShape.w + c]
-          * Dy[((image * uniforms.dyShape.y + row) * uniforms.dyShape.z + column) * groups + d];
+        part += readX(((image * uniforms.xShape.y + y) * uniforms.xShape.z + x) * uniforms.xShape.w + c)
+          * readDy(((image * uniforms.dyShape.y + row) * uniforms.dyShape.z + column) * groups + d);
       }
     }
     value += part;

@@ -42,7 +42,7 @@ export function putMatrixProduct(run: RunShader): void {
         let fromA = matrix * uniforms.matrixA + row * uniforms.downA;
         let fromB = matrix * uniforms.matrixB + column * uniforms.rightB;
         for (var i = 0; i < uniforms.depth; i++) {
-          value += A[fromA + i * uniforms.rightA] * B[fromB + i * uniforms.downB];
+          value += readA(fromA + i * uniforms.rightA) * readB(fromB + i * uniforms.downB);
         }`,
     });
     return { dataId, dtype, shape: [...broadcast_util.assertAndGetBroadcastShape(outerA, outerB), rows, columns] };

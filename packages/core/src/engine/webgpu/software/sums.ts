@@ -10,7 +10,7 @@ const code = `
   for (var start = 0; start < uniforms.terms; start += ${chunk}) {
     var part = 0.0;
     for (var term = start; term < min(start + ${chunk}, uniforms.terms); term++) {
-      part += X[fromStart + term * uniforms.inner];
+      part += readX(fromStart + term * uniforms.inner);
     }
     value += part;
   }
