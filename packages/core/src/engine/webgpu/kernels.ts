@@ -1,6 +1,7 @@
 import { getKernel } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
+import { putBatchNorm } from './batch-norm.js';
 import { put, type RunShader } from './shader.js';
 
 const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
@@ -48,6 +49,7 @@ const step = 'clamp(x + stepSize * (f32(g > 0.0) - f32(g < 0.0)), origin - epsil
 /** Registers Bulwark's kernels for the `webgpu` backend. */
 export function registerWebgpuKernels(run: RunShader): void {
   putAddN();
+  putBatchNorm(run);
   putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });
   putElementwise('BulwarkReluGrad', { run, names: ['dy', 'y'], expression: 'select(0.0, dy, y > 0.0)' });
   putElementwise('BulwarkSignOf', { run, names: ['x'], expression: 'f32(x > 0.0) - f32(x < 0.0)' });

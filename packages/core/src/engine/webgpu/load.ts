@@ -11,6 +11,7 @@ import { watchFaults } from './faults.js';
 import { registerWebgpuKernels } from './kernels.js';
 import type { Adapter, AdapterInfo, DawnPackage, Device, Gpu } from './gpu.js';
 import { shaderRunner, type WebgpuUtil } from './shader.js';
+import { registerHardwareKernels } from './hardware/index.js';
 import { registerSoftwareKernels } from './software/index.js';
 import { catchTicks } from './ticks.js';
 import type { Ticks } from './ticks.js';
@@ -70,6 +71,12 @@ const isSoftware = (info: AdapterInfo): boolean =>
   info.isFallbackAdapter === true ||
   /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${nameOf(info)} ${info.description}`);
 
+/** `BULWARK_WEBGPU_KERNELS=hardware` or `software` overrides what the adapter says, for comparisons and tests. */
+const wantsSoftwareKernels = (info: AdapterInfo): boolean =>
+  isSoftware(info)
+    ? process.env.BULWARK_WEBGPU_KERNELS !== 'hardware'
+    : process.env.BULWARK_WEBGPU_KERNELS === 'software';
+
 /** What the adapter has, not WebGPU's defaults: a training step needs large buffers. */
 const limitNames = [
   'maxComputeWorkgroupStorageSize',
@@ -88,7 +95,8 @@ async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBacken
   const backend = new WebGPUBackend(device, adapter.info) as WebgpuBackend;
   const run = shaderRunner(webgpu_util);
   registerWebgpuKernels(run);
-  if (isSoftware(adapter.info)) registerSoftwareKernels(run);
+  if (wantsSoftwareKernels(adapter.info)) registerSoftwareKernels(run);
+  else registerHardwareKernels(run);
   readSynchronously(backend, { ticks, faults: watchFaults(device) });
   return backend;
 }

@@ -14,7 +14,7 @@ interface Program {
   readonly outputComponent: number;
   readonly size: true;
   readonly workgroupSize: Vector3;
-  readonly dispatchLayout: { x: number[] };
+  readonly dispatchLayout: { x: number[]; y?: number[] };
   readonly dispatch: Vector3;
   getUserCode(): string;
 }
@@ -38,8 +38,8 @@ export interface WebgpuUtil {
 /** How many numbers one access to a buffer moves. */
 export type Width = 1 | 4;
 
-/** A shader that computes one element of a float32 tensor per invocation, or one `vec4` of it. */
-export interface Shader {
+/** What a shader computes, and from what. */
+interface Computation {
   /** Of the pipeline: shaders of one name, of inputs of the same ranks, have the same code. */
   readonly name: string;
   /** By their names in the code, which begin with a capital. */
@@ -51,10 +51,22 @@ export interface Shader {
   readonly width?: Width;
   readonly integers?: Readonly<Record<string, number>>;
   readonly floats?: Readonly<Record<string, number>>;
+}
+
+/** A shader that computes one element of a float32 tensor per invocation, or one `vec4` of it. */
+export interface Shader extends Computation {
   /**
    * Statements that set `value` for `index`. They have `uniforms.<option>`, `uniforms.outShape` and, of an input `Name`,
    * `readName(index)` and `uniforms.nameShape`.
    */
+  readonly code: string;
+}
+
+/** A shader whose invocations work in groups, which share memory. */
+export interface GroupShader extends Computation {
+  readonly groupSize: Vector3;
+  readonly groups: Vector3;
+  /** Declarations, `fn main()` among them, which writes to `result`. They have what a `Shader` has, and `workgroupId`, `localId`, `localIndex`. */
   readonly code: string;
 }
 
@@ -68,15 +80,36 @@ export const widthOf = (...counts: number[]): Width => (counts.every((count) => 
 const reader = (name: string, width: Width): string =>
   `fn read${name}(index : i32) -> ${typeOf(width)} { return ${typeOf(width)}(${name}[index]); }`;
 
-export type RunShader = (backend: unknown, shader: Shader) => TensorInfo;
+export type RunShader = (backend: unknown, shader: Shader | GroupShader) => TensorInfo;
+
+const groupSize: Vector3 = [128, 1, 1];
+
+/** The code of a shader that has one element per invocation. */
+const perElement = ({ width = 1, code }: Shader): string => `
+  fn main(index : i32) {
+    if (index < uniforms.size) {
+      var value = ${typeOf(width)}(0.0);
+      ${code}
+      result[index] = value;
+    }
+  }`;
 
 export function shaderRunner(util: WebgpuUtil): RunShader {
-  const workgroupSize: Vector3 = [128, 1, 1];
-  return (backend, { name, inputs, widths = {}, shape, width = 1, integers = {}, floats = {}, code }) => {
+  const layout = (shader: Shader | GroupShader) => {
+    if ('groups' in shader)
+      return { workgroupSize: shader.groupSize, dispatchLayout: { x: [], y: [0] }, dispatch: shader.groups };
+    const invocations = [shader.shape.reduce((product, side) => product * side, 1) / (shader.width ?? 1)];
+    return {
+      workgroupSize: groupSize,
+      dispatchLayout: util.flatDispatchLayout(shader.shape),
+      dispatch: util.computeDispatch({ x: [0] }, invocations, groupSize),
+    };
+  };
+  return (backend, shader) => {
+    const { name, inputs, widths = {}, shape, width = 1, integers = {}, floats = {} } = shader;
     const names = Object.keys(inputs);
-    const dispatchLayout = util.flatDispatchLayout(shape);
-    const invocations = [shape.reduce((product, side) => product * side, 1) / width];
     const program: Program = {
+      ...layout(shader),
       variableNames: names,
       variableComponents: names.map((input) => widths[input] ?? 1),
       uniforms: [
@@ -87,18 +120,9 @@ export function shaderRunner(util: WebgpuUtil): RunShader {
       outputShape: shape,
       outputComponent: width,
       size: true,
-      workgroupSize,
-      dispatchLayout,
-      dispatch: util.computeDispatch({ x: [0] }, invocations, workgroupSize),
       getUserCode: () => `
         ${names.map((input) => reader(input, widths[input] ?? 1)).join('\n')}
-        fn main(index : i32) {
-          if (index < uniforms.size) {
-            var value = ${typeOf(width)}(0.0);
-            ${code}
-            result[index] = value;
-          }
-        }`,
+        ${'groups' in shader ? shader.code : perElement(shader)}`,
     };
     return (backend as Runner).runWebGPUProgram(program, Object.values(inputs), 'float32', [
       ...Object.values(integers).map((data) => ({ type: 'int32' as const, data: [data] })),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../ops/index.js';
 import { useEngine } from '../select.js';
 import { loadWebgpu } from './load.js';
 
@@ -32,6 +32,10 @@ async function expectSame(compute: () => tf.Tensor[], within: number): Promise<v
   );
 }
 
+/** In [-1, 1], since float32 sums are as exact as their largest term allows. */
+const scaled = (tensors: tf.Tensor[]): tf.Tensor[] =>
+  tensors.map((tensor) => tf.div(tensor, tf.add(1, tf.max(tf.abs(tensor)))));
+
 describe('webgpu', () => {
   whenFound('reads tensors synchronously, and asynchronously the same', async () => {
     await useEngine('webgpu');
@@ -52,6 +56,9 @@ describe('webgpu', () => {
     { size: [3, 6, 6, 8], filter: [1, 1, 8, 4], stride: 2, padding: 0 },
     { size: [1, 11, 10, 3], filter: [5, 5, 3, 4], stride: 3, padding: 2 },
     { size: [2, 5, 6, 4], filter: [3, 2, 4, 7], stride: 1, padding: 0 },
+    // more than one tile, and pixels for several groups
+    { size: [3, 16, 16, 8], filter: [3, 3, 8, 36], stride: 1, padding: 1 },
+    { size: [3, 17, 16, 3], filter: [3, 3, 3, 33], stride: 1, padding: 1 },
   ])('has convolution $filter at $size, stride $stride, padding $padding as the cpu has it', async (sizes) => {
     const { size, filter, ...options } = sizes;
     await expectSame(() => {
@@ -61,13 +68,13 @@ describe('webgpu', () => {
         (relu: boolean) =>
         (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
           conv2dBias(x as tf.Tensor4D, { filter: w as tf.Tensor4D, bias: bias as tf.Tensor1D }, { ...options, relu });
-      return [
+      return scaled([
         through(inputs[0]!, inputs[1]!),
         ...tf.grads((x, w) => tf.square(through(x!, w!)))(inputs.slice(0, 2)),
         ...[false, true].map((relu) => fused(relu)(inputs[0]!, inputs[1]!, inputs[2]!)),
         ...tf.grads((x, w, bias) => tf.square(fused(true)(x!, w!, bias!)))(inputs),
-      ];
-    }, 2e-4);
+      ]);
+    }, 2e-6);
   });
 
   whenFound.each([
@@ -104,15 +111,41 @@ describe('webgpu', () => {
     expect(count).toEqual([6]);
   });
 
-  whenFound('has BatchNorm, ReLU and pooling with their gradients as the cpu has them', async () => {
+  whenFound.each([
+    { shape: [3, 6, 6, 4] },
+    { shape: [2, 5, 7, 3] },
+    { shape: [130, 5] },
+    // more rows than one sum of sums takes
+    { shape: [5, 30, 31, 2] },
+  ])('has BatchNorm of $shape with its gradients, training and not, as the cpu has it', async ({ shape }) => {
+    const channels = shape.at(-1)!;
     await expectSame(() => {
-      const inputs = [wave([3, 6, 6, 4], 0.9), wave([4], 0.2), wave([4], 0.5)];
-      const through = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor => {
-        const { y } = batchNormTrain(x as tf.Tensor4D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-5);
-        return tf.square(tf.maxPool(relu(y) as tf.Tensor4D, 2, 2, 'valid'));
-      };
-      return tf.grads((x, gamma, beta) => through(x!, gamma!, beta!))(inputs);
-    }, 1e-4);
+      const inputs = [tf.add(wave(shape, 0.9), 3), wave([channels], 0.2), wave([channels], 0.5)];
+      const [mean, variance] = [wave([channels], 0.7), tf.square(wave([channels], 0.4))] as [tf.Tensor1D, tf.Tensor1D];
+      const norms = [
+        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) => batchNormTrain(x, gamma, beta, 1e-5).y,
+        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) =>
+          batchNormEval(x, { gamma, beta, mean, variance, epsilon: 0.1 }),
+      ].map((norm) => norm as unknown as (...given: tf.Tensor[]) => tf.Tensor);
+      const statistics = batchNormTrain(
+        inputs[0] as tf.Tensor4D,
+        inputs[1] as tf.Tensor1D,
+        inputs[2] as tf.Tensor1D,
+        0,
+      );
+      return scaled([
+        statistics.mean,
+        statistics.variance,
+        ...norms.flatMap((norm) => [norm(...inputs), ...tf.grads((...given) => tf.square(norm(...given)))(inputs)]),
+      ]);
+    }, 2e-6);
+  });
+
+  whenFound('has ReLU and pooling with their gradients as the cpu has them', async () => {
+    await expectSame(() => {
+      const through = (x: tf.Tensor): tf.Tensor => tf.square(tf.maxPool(relu(x) as tf.Tensor4D, 2, 2, 'valid'));
+      return [tf.grad(through)(wave([3, 6, 6, 4], 0.9))];
+    }, 1e-5);
   });
 
   whenFound('adds more tensors than a shader takes buffers', async () => {

@@ -1,0 +1,9 @@
+import type { RunShader } from '../shader.js';
+import { putConvolutions } from './convolution.js';
+import { putFilterGradient } from './filter-gradient.js';
+
+/** Kernels for GPUs. */
+export function registerHardwareKernels(run: RunShader): void {
+  putConvolutions();
+  putFilterGradient(run);
+}
