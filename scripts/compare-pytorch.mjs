@@ -1,5 +1,5 @@
 // Times training steps of ResNet-18 (32 images, K = 10) against PyTorch's, in turn, with the same weights and images:
-//   npm run build && node scripts/compare-pytorch.mjs [--python <python with torch>] [--pairs 5] [--engine tensorflow] [--threads 2]
+//   npm run build && node scripts/compare-pytorch.mjs [--python <python with torch>] [--pairs 5] [--engine tensorflow] [--threads 2] [--reduced]
 // On busy machines only the ratio of two steps that were made one after the other tells anything.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     engine: { type: 'string', default: 'tensorflow' },
     threads: { type: 'string', default: '2' },
     methods: { type: 'string', default: 'at,trades,st' },
+    reduced: { type: 'boolean', default: false },
   },
 });
 const theirSteps = fileURLToPath(new URL('compare_pytorch.py', import.meta.url));
@@ -53,7 +54,13 @@ const round = (value) => Number(value.toPrecision(3));
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
 async function compare(method) {
-  const subject = await makeSubject({ model: 'resnet18', method, batch: 32, steps: 10 });
+  const subject = await makeSubject({
+    model: 'resnet18',
+    method,
+    batch: 32,
+    steps: 10,
+    reducedPrecision: flags.reduced,
+  });
   const other = pytorch(method, subject);
   const ours = [];
   const theirs = [];

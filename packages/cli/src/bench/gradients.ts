@@ -1,4 +1,11 @@
-import { crossEntropy, inputGradient, multiplyAccumulates, releasingEarly } from '@bulwark/core';
+import {
+  crossEntropy,
+  inputGradient,
+  multiplyAccumulates,
+  reducesPrecision,
+  releasingEarly,
+  withReducedPrecision,
+} from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mapSample, sampleSeconds, type Sample } from './sample.js';
 import type { BenchModel, BenchSettings } from './settings.js';
@@ -8,7 +15,7 @@ import { makeSubject } from './subject.js';
 export interface GradientRow {
   readonly model: BenchModel;
   readonly batch: number;
-  readonly pass: 'forward' | 'input gradient' | 'parameter gradient';
+  readonly pass: keyof typeof work;
   /** Milliseconds for one image of the batch. */
   readonly perImage: Sample;
   /** Of the convolutions and linear layers alone, whose operations are counted. */
@@ -16,9 +23,12 @@ export interface GradientRow {
 }
 
 /** Times the multiply-accumulates of the forward pass are made in each pass, with two operations each. */
-const work = { forward: 1, 'input gradient': 2, 'parameter gradient': 3 } as const;
+const work = { forward: 1, 'input gradient': 2, 'input gradient in bfloat16': 2, 'parameter gradient': 3 } as const;
 
-/** Forward pass, gradient in the images, gradient in all parameters (with batch statistics), each with its numbers read. */
+/**
+ * Forward pass, gradient in the images (in bfloat16, too, where the engine can), gradient in all parameters (with batch statistics),
+ * each with its numbers read.
+ */
 export async function measureGradients(name: BenchModel, settings: BenchSettings): Promise<GradientRow[]> {
   const batch = settings.batch[name];
   const subject = await makeSubject({ model: name, method: 'at', batch, steps: 1 });
@@ -27,9 +37,11 @@ export async function measureGradients(name: BenchModel, settings: BenchSettings
   const loss = (x: tf.Tensor, mode: 'eval' | 'batch'): tf.Tensor1D =>
     crossEntropy(model.forward(x as tf.Tensor4D, mode), labels);
   const parameters = [...model.parameters.values()];
-  const passes: Readonly<Record<GradientRow['pass'], () => tf.Tensor>> = {
+  const gradient = () => inputGradient((points) => loss(points, 'eval'), images);
+  const passes: Readonly<Partial<Record<GradientRow['pass'], () => tf.Tensor>>> = {
     forward: () => model.forward(images, 'eval'),
-    'input gradient': () => inputGradient((points) => loss(points, 'eval'), images),
+    'input gradient': gradient,
+    ...(reducesPrecision(model) && { 'input gradient in bfloat16': () => withReducedPrecision(gradient) }),
     'parameter gradient': () => {
       const { grads } = tf.variableGrads(
         releasingEarly(() => tf.sum(loss(images, 'batch')) as tf.Scalar),

@@ -23,7 +23,7 @@ interface Section {
 const trainingRow = (engine: string, row: TrainingRow): string[] => [
   engine,
   row.model,
-  row.method,
+  row.reducedPrecision ? `${row.method}, attack in bfloat16` : row.method,
   String(row.batch),
   String(row.steps),
   spread(row.seconds),

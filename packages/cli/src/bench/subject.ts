@@ -61,6 +61,8 @@ export interface SubjectOptions {
   readonly batch: number;
   /** Steps of the inner attack. */
   readonly steps: number;
+  /** The attack in bfloat16, where the engine can. */
+  readonly reducedPrecision?: boolean;
 }
 
 /** Composes a run as `bulwark train` does, on noise. */
@@ -77,6 +79,7 @@ export async function makeSubject(options: SubjectOptions): Promise<Subject> {
   const checked = await checkRun(input, services);
   const run = await compose(checked.config, { ...services, registry: checked.registry });
   const { parts } = run;
+  const { reducedPrecision } = options;
   const batch = takeExamples(parts.data.train, [...parts.data.train.labels.keys()]);
   const random = createRandom(1, 'attack');
   return {
@@ -85,7 +88,7 @@ export async function makeSubject(options: SubjectOptions): Promise<Subject> {
     batch,
     step() {
       const context = { model: parts.model, threat: parts.threat, random, epoch: 0, epochs: 1 };
-      const outcome = trainStep(batch, { ...parts, learningRate: 0.01, context });
+      const outcome = trainStep(batch, { ...parts, learningRate: 0.01, context, reducedPrecision });
       outcome.loss.values.dataSync();
       disposeOutcome(outcome);
     },

@@ -1,3 +1,4 @@
+import { reducesPrecision } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { peakBytes, resetPeak } from './memory.js';
 import { sampleSeconds, type Repeats, type Sample } from './sample.js';
@@ -25,13 +26,24 @@ export async function measureStep(options: SubjectOptions, repeats: Repeats): Pr
   return { ...options, seconds, imagesPerSecond: options.batch / seconds.median, peakTensors, peakProcess };
 }
 
-/** A step of each method on one model. */
+/** A step of each method on one model, and the same with its attack in bfloat16 where that makes a difference. */
 export async function measureTraining(model: BenchModel, settings: BenchSettings): Promise<TrainingRow[]> {
   const { steps, batch, repeats } = settings;
+  const precisions = (await canReduce(model)) ? [false, true] : [false];
   const rows: TrainingRow[] = [];
   for (const method of benchMethods)
-    rows.push(await measureStep({ model, method, batch: batch[model], steps }, repeats.training));
+    for (const reducedPrecision of precisions) {
+      const one = { model, method, batch: batch[model], steps, reducedPrecision };
+      rows.push(await measureStep(one, repeats.training));
+    }
   return rows;
+}
+
+async function canReduce(model: BenchModel): Promise<boolean> {
+  const subject = await makeSubject({ model, method: 'at', batch: 1, steps: 1 });
+  const can = reducesPrecision(subject.model);
+  subject.dispose();
+  return can;
 }
 
 /** How a step of adversarial training on the small model grows with the batch and with the steps of its attack. */

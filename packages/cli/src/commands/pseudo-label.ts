@@ -48,7 +48,7 @@ async function openModel(
   const { baseFolder, config: frozen } = folder.frozen;
   const warn = (text: string) => output.warn(text);
   const run = await checkRun(frozen, { registry, baseFolder, importModule: importUserModule, warn });
-  const engine = await useEngine(run.config.engine, run.config);
+  const engine = await useEngine(run.config.engine);
   const { model, data } = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
   restoreModel(folder.checkpoints.load(kind), model);
   output.line(`${model.name} of ${path} (${kind} checkpoint), engine ${engine.name}`);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { startRun, threatOf, validate, type EpochMetrics } from '@bulwark/core';
+import { startRun, threatOf, validate, type EpochMetrics, type RunConfigInput } from '@bulwark/core';
 import { builtinRegistry } from '../registry.js';
 import { demoConfig, demoEvaluation, type DemoMethod } from './configs.js';
 
@@ -21,15 +21,24 @@ export interface DemoResult {
 /** Trains one method of the demo and evaluates its last epoch on the test images. */
 export async function runDemoMethod(
   method: DemoMethod,
-  options: { seed: number; folder: string; tell: (message: DemoMessage) => void },
+  options: {
+    seed: number;
+    folder: string;
+    tell: (message: DemoMessage) => void;
+    /** Sections of the config that measurements have otherwise. */
+    change?: RunConfigInput;
+  },
 ): Promise<void> {
-  const { seed, folder, tell } = options;
+  const { seed, folder, tell, change } = options;
   const registry = builtinRegistry();
-  const run = await startRun(demoConfig(method, seed), {
-    registry,
-    baseFolder: process.cwd(),
-    folder: (name) => join(folder, name),
-  });
+  const run = await startRun(
+    { ...demoConfig(method, seed), ...change },
+    {
+      registry,
+      baseFolder: process.cwd(),
+      folder: (name) => join(folder, name),
+    },
+  );
   const seconds: number[] = [];
   run.bus.on('step', ({ epoch, epochs, step, stepsPerEpoch }) =>
     tell({ kind: 'step', done: (epoch - 1) * stepsPerEpoch + step, total: epochs * stepsPerEpoch }),

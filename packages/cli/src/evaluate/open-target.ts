@@ -72,7 +72,7 @@ function bareConfig({ model, data, epsilon }: TargetFlags): Json {
 
 async function compose(config: unknown, baseFolder: string, { registry, warn }: Opening) {
   const run = await checkRun(config, { registry, baseFolder, importModule: importUserModule, warn });
-  const engine = await useEngine(run.config.engine, run.config);
+  const engine = await useEngine(run.config.engine);
   const made = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
   return { ...made, config: run.config, registry: run.registry, engine };
 }

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { passCompiler, type CompiledPass, type PassCompiler, type PassRequest } from '../engine/passes.js';
+import { passesAgree } from './agreement.js';
 import { parametersAreConstant } from './constant-parameters.js';
+import { mayReducePrecision, precisionIsReduced } from './reduced-precision.js';
 import { isRepeated, repeatedForward } from './repeated-images.js';
 
 type CompiledMode = PassRequest['mode'];
+type Elements = PassRequest['elements'];
 type ValueOf = (name: string) => tf.Tensor;
 
 /** The passes of one network that the engine in use compiles as a whole. */
@@ -127,7 +130,12 @@ function tried(
   }
 }
 
-/** Passes are compiled when first wanted, once per engine and mode. */
+interface CompiledBoth {
+  readonly whole: CompiledPass;
+  readonly halved: CompiledPass;
+}
+
+/** Passes are compiled when first wanted, once per engine, mode and type of elements. */
 export function compiledPasses(
   {
     graph,
@@ -136,22 +144,34 @@ export function compiledPasses(
   }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
   value: ValueOf,
 ): CompiledPasses {
-  const compiled = new Map<
-    PassCompiler,
-    Map<CompiledMode, { whole: CompiledPass; halved: CompiledPass } | undefined>
-  >();
+  const compiled = new Map<PassCompiler, Map<`${CompiledMode} ${Elements}`, CompiledBoth | undefined>>();
 
-  const passOf = (mode: CompiledMode) => {
+  /** Its pass in bfloat16 must agree with the one in float32. */
+  const agrees = (pass: CompiledPass, mode: CompiledMode): boolean => {
+    const exact = passIn(mode, 'float32');
+    return exact !== undefined && passesAgree(pass, exact.whole, { inputShape: graph.inputShape, value });
+  };
+  const passIn = (mode: CompiledMode, elements: Elements): CompiledBoth | undefined => {
     const compile = passCompiler();
     if (!compile) return undefined;
     if (!compiled.has(compile)) compiled.set(compile, new Map());
     const passes = compiled.get(compile)!;
-    if (!passes.has(mode)) {
-      const request = { graph, steps: plans[mode], mode, epsilon, batches: mostBatches };
-      const pass = tried(compile(request), request, value);
-      passes.set(mode, pass && { whole: pass, halved: inHalves(pass) });
+    const key = `${mode} ${elements}` as const;
+    if (!passes.has(key)) {
+      const request = { graph, steps: plans[mode], mode, epsilon, batches: mostBatches, elements };
+      let pass = tried(compile(request), request, value);
+      if (pass && elements === 'bfloat16' && !agrees(pass, mode)) {
+        pass.dispose();
+        pass = undefined;
+      }
+      passes.set(key, pass && { whole: pass, halved: inHalves(pass) });
     }
-    return passes.get(mode);
+    return passes.get(key);
+  };
+  const passOf = (mode: CompiledMode) => {
+    const reduced = mayReducePrecision() ? passIn(mode, 'bfloat16') : undefined;
+    if (reduced) precisionIsReduced();
+    return reduced ?? passIn(mode, 'float32');
   };
   const fits = (images: tf.Tensor4D) =>
     images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();

@@ -18,6 +18,7 @@ export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { withConstantParameters } from './constant-parameters.js';
 export { forwardEach } from './forward-each.js';
 export { passIsKept, withRepeatedImages } from './repeated-images.js';
+export { reducesPrecision, withReducedPrecision } from './reduced-precision.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';
 export { createNetwork, type Network } from './network.js';
 export { updateRunningStatistics } from './running-statistics.js';

@@ -11,6 +11,8 @@ export interface PassRequest {
   readonly mode: 'eval' | 'batch';
   /** BatchNorm's. */
   readonly epsilon: number;
+  /** What images are computed in between the layers. Images, weights, logits and gradients that are given and found are float32. */
+  readonly elements: 'float32' | 'bfloat16';
   /** Most batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
   readonly batches: number;
 }

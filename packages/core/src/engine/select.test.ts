@@ -56,7 +56,10 @@ describe('useEngine', () => {
 
   it('says when reduced precision has no effect', async () => {
     const choice = await useEngine('wasm', { reducedPrecision: true });
-    expect(choice).toEqual({ name: 'wasm', reason: 'asked for; reduced precision has no effect here' });
+    expect(choice).toEqual({
+      name: 'wasm',
+      reason: 'asked for; reduced precision has no effect here: wasm computes in float32 only',
+    });
   });
 
   it('refuses a BULWARK_ENGINE that is no engine, and names those that are', async () => {

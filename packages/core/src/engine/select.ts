@@ -1,9 +1,8 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
-import { multipliesInBfloat16 } from './bfloat16.js';
 import { startCpu } from './cpu.js';
-import { loadTensorflow } from './tensorflow/index.js';
+import { loadTensorflow, whyNoBfloat16 } from './tensorflow/index.js';
 import type { Refusal } from './tensorflow/index.js';
 import { defaultThreads, registerWasmKernels, startBackend } from './wasm/index.js';
 import { loadWebgpu } from './webgpu/index.js';
@@ -18,7 +17,7 @@ export interface EngineChoice {
   readonly name: EngineName;
   /** One line, with the way to a faster engine if there is one. */
   readonly reason: string;
-  /** True if it multiplies in bfloat16: asked for, and in effect on this processor. */
+  /** True if it computes the passes of attacks in training in bfloat16: asked for, and possible here. */
   readonly reducedPrecision?: true;
   /** Why engines that `auto` would have preferred are not in use. */
   readonly refusals?: readonly Refusal[];
@@ -26,7 +25,7 @@ export interface EngineChoice {
 
 /** What to ask of an engine. */
 export interface EngineOptions {
-  /** Let the native engine compute matrix products and convolutions in bfloat16; other engines compute in float32 all the same. */
+  /** Let the native engine compute the passes of attacks in training in bfloat16; other engines compute in float32 all the same. */
   readonly reducedPrecision?: boolean;
 }
 
@@ -37,9 +36,9 @@ type Start =
 
 const install = 'bulwark engine install tensorflow';
 
-const starters: Readonly<Record<EngineName, (options: EngineOptions) => Promise<Start>>> = {
-  async tensorflow({ reducedPrecision }) {
-    const load = await loadTensorflow({ reducedPrecision });
+const starters: Readonly<Record<EngineName, () => Promise<Start>>> = {
+  async tensorflow() {
+    const load = await loadTensorflow();
     if (!load.available) return { ok: false, refusals: load.refusals };
     const { version, gpu } = load.engine;
     return { ok: true, description: `native TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}` };
@@ -63,7 +62,7 @@ const starters: Readonly<Record<EngineName, (options: EngineOptions) => Promise<
   },
 };
 
-/** Makes a started engine current, and looks whether reduced precision took effect. */
+/** Makes a started engine current, and looks whether it can reduce precision. */
 async function makeCurrent(
   choice: { name: EngineName; reason: string; refusals?: readonly Refusal[] },
   { reducedPrecision }: EngineOptions,
@@ -71,9 +70,9 @@ async function makeCurrent(
   await tf.setBackend(choice.name);
   await tf.ready();
   if (!reducedPrecision) return choice;
-  if (choice.name === 'tensorflow' && multipliesInBfloat16())
-    return { ...choice, reason: `${choice.reason}; reduced precision`, reducedPrecision: true };
-  return { ...choice, reason: `${choice.reason}; reduced precision has no effect here` };
+  const obstacle = choice.name === 'tensorflow' ? whyNoBfloat16() : `${choice.name} computes in float32 only`;
+  if (obstacle) return { ...choice, reason: `${choice.reason}; reduced precision has no effect here: ${obstacle}` };
+  return { ...choice, reason: `${choice.reason}; attacks in training in bfloat16`, reducedPrecision: true };
 }
 
 const cures: Readonly<Record<EngineName, string>> = {
@@ -84,7 +83,7 @@ const cures: Readonly<Record<EngineName, string>> = {
 };
 
 async function useNamed(name: EngineName, options: EngineOptions): Promise<EngineChoice> {
-  const start = await starters[name](options);
+  const start = await starters[name]();
   if (start.ok) return makeCurrent({ name, reason: 'asked for' }, options);
   const reasons = start.refusals.map(({ candidate, reason }) =>
     candidate === name ? reason : `${candidate}: ${reason}`,
@@ -100,7 +99,7 @@ const faster = (name: EngineName): string => (name === 'tensorflow' ? '' : `; na
 async function useBest(options: EngineOptions): Promise<EngineChoice> {
   const refusals: Refusal[] = [];
   for (const name of ['tensorflow', 'webgpu', 'wasm'] as const) {
-    const start = await starters[name](options);
+    const start = await starters[name]();
     if (!start.ok) refusals.push(...start.refusals);
     else if (start.software) refusals.push({ candidate: name, reason: `${start.description} computes on the CPU` });
     else return makeCurrent({ name, reason: `${start.description}${faster(name)}`, refusals }, options);

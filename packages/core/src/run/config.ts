@@ -26,7 +26,7 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'let the native engine compute products and convolutions in bfloat16: faster on some processors, less exact',
+      'let the native engine compute the passes of attacks in training in bfloat16: faster on some processors, less exact',
     ),
   plugins: z.array(z.string()).default([]).describe('packages or relative paths with further plugins'),
   data: z

@@ -15,7 +15,7 @@ export interface RunSummary {
   readonly name: string;
   readonly seed: number;
   readonly engine: string;
-  /** True if the engine computed products and convolutions in bfloat16. */
+  /** True if the passes of attacks in training were computed in bfloat16. */
   readonly reducedPrecision?: true;
   readonly epochs: number;
   /** Validation accuracy that chose the best checkpoint. */

@@ -74,6 +74,7 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
   const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
   const { parts } = composed;
   const { model, data, optimizer } = parts;
+  const { reducedPrecision } = engine;
   const { batchSize, accumulate } = config.data;
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
   const steps = stepper(composed, sampler.epoch(createRandom(config.seed, 'shuffling/0'))[0]!);
@@ -127,7 +128,14 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
       const random = createRandom(seed, 'attack/0/0');
       const context = { model: through, threat: parts.threat, random, epoch: 0, epochs };
       const learningRate = optimizer.learningRate;
-      const outcome = trainStep(batch, { ...parts, model: through, learningRate, context, accumulate });
+      const outcome = trainStep(batch, {
+        ...parts,
+        model: through,
+        learningRate,
+        context,
+        accumulate,
+        reducedPrecision,
+      });
       average?.afterStep(model);
       const { values } = outcome.loss;
       const read = values.clone();

@@ -1,4 +1,5 @@
 import { countOf } from '../batch.js';
+import { reducesPrecision } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import type { PluginRegistry, PluginServices } from '../plugins/index.js';
@@ -182,6 +183,7 @@ function assemble(options: {
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
+  const reducedPrecision = engine.reducedPrecision && reducesPrecision(model);
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const fingerprint = fingerprintOf(folder.frozen.config, data.train);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
@@ -225,6 +227,7 @@ function assemble(options: {
           epochs: config.epochs,
           batchSize: config.data.batchSize,
           accumulate: config.data.accumulate,
+          reducedPrecision,
           validateEvery: evaluation.every,
           selectBest,
           checkpointSeconds: config.checkpoint.minutes * 60,
@@ -243,7 +246,7 @@ function assemble(options: {
           name: config.name,
           seed,
           engine: engine.name,
-          ...(engine.reducedPrecision && { reducedPrecision: true as const }),
+          ...(reducedPrecision && { reducedPrecision }),
           epochs: config.epochs,
           ...(selectBest !== undefined && { selectedBy: selectBest }),
           split: set ? evaluation.final : 'none',

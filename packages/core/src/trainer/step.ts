@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, type Batch } from '../batch.js';
-import { disposeStatistics, type Classifier } from '../classifier/index.js';
+import { disposeStatistics, withReducedPrecision, type Classifier } from '../classifier/index.js';
 import type { CraftContext, Crafted, Gradients, Objective, Optimizer, Role, WeightPerturber } from '../hooks/index.js';
 import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
@@ -15,6 +15,8 @@ export interface StepSetup {
   readonly context: CraftContext;
   /** Work through the batch in this many parts, for batches that do not fit into memory at once; default 1. */
   readonly accumulate?: number;
+  /** Craft in bfloat16, where the engine can. */
+  readonly reducedPrecision?: boolean;
 }
 
 /** What one step found out, as tensors; `disposeOutcome` frees them. */
@@ -40,9 +42,13 @@ export function trainStep(batch: Batch, setup: StepSetup): StepOutcome {
 
 /** The step without its update: gradients with weight decay (the caller's), running statistics updated, weights as before. */
 export function stepGradients(batches: readonly Batch[], setup: StepSetup): StepOutcome & { gradients: Gradients } {
-  const { model, objective, optimizer, context } = setup;
+  const { model, objective, optimizer, context, reducedPrecision } = setup;
   forwardInTrainMode(model, batches, objective.passesBefore);
-  const parts = batches.map((batch) => ({ batch, crafted: objective.inner.craft(batch, context) })); // 1 craft, off the tape
+  const craft = (batch: Batch) => objective.inner.craft(batch, context);
+  const parts = batches.map((batch) => ({
+    batch,
+    crafted: reducedPrecision ? withReducedPrecision(() => craft(batch)) : craft(batch), // 1 craft, off the tape
+  }));
   const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
     const result = batchGradients({ model, objective, parts }); // 3 loss, on the tape

@@ -52,6 +52,8 @@ export interface TrainerOptions {
   readonly batchSize: number;
   /** Work through each batch in this many parts; default 1. */
   readonly accumulate?: number;
+  /** Craft in bfloat16, where the engine can. */
+  readonly reducedPrecision?: boolean;
   /** Validate after every n-th epoch and after the last. */
   readonly validateEvery: number;
   /** Name of the validation accuracy that chooses the best checkpoint. */
@@ -82,7 +84,7 @@ export async function train(
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
   const { model, data, objective, optimizer, schedule, average, bus } = parts;
-  const { seed, epochs, batchSize, accumulate, guard = stopAtOnce } = options;
+  const { seed, epochs, batchSize, accumulate, reducedPrecision, guard = stopAtOnce } = options;
   const { signal, resumeFrom } = control;
   const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
@@ -122,7 +124,7 @@ export async function train(
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
     const context = { model, threat: parts.threat, random, epoch, epochs };
-    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate });
+    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate, reducedPrecision });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model });
     const examples = raw.labels.length;

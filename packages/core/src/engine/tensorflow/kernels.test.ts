@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { xoshiro128 } from '../../random.js';
 import { batchNormEval, batchNormTrain, conv2d, relu } from '../ops/index.js';
+import { whyNoBfloat16 } from './bfloat16.js';
 import { loadTensorflow } from './load.js';
 
 const load = await loadTensorflow();
@@ -166,9 +167,11 @@ describe('loading the tensorflow engine', () => {
     expect(tf.matMul(tf.ones([2, 3]), tf.ones([3, 2]))).toBeInstanceOf(tf.Tensor);
   });
 
-  whenAvailable('refuses to change the precision of a library that is loaded', async () => {
-    const again = await loadTensorflow({ reducedPrecision: true });
-    expect(again.available).toBe(false);
-    expect(again.refusals[0]!.reason).toContain('cannot change');
+  whenAvailable('computes in bfloat16 where the processor has instructions for it', async () => {
+    await tf.setBackend('tensorflow');
+    const elsewhere = load.available && load.engine.gpu ? 'not on GPUs' : 'on Linux only';
+    const known = process.platform === 'linux' && load.available && !load.engine.gpu;
+    expect(whyNoBfloat16(['sse2', 'avx512f'])).toMatch(known ? 'no instructions for bfloat16' : elsewhere);
+    if (known) expect(whyNoBfloat16(['sse2', 'avx512_bf16'])).toBeUndefined();
   });
 });

@@ -32,17 +32,10 @@ export type TensorflowLoad =
   | { readonly available: true; readonly engine: TensorflowEngine; readonly refusals: readonly Refusal[] }
   | { readonly available: false; readonly refusals: readonly Refusal[] };
 
-/** What to load, and from where. */
-export interface LoadOptions {
-  /** Let oneDNN compute matrix products and convolutions in bfloat16. Decided once per process, before the first load. */
-  readonly reducedPrecision?: boolean;
-}
-
-let current:
-  { readonly load: Extract<TensorflowLoad, { available: true }>; readonly reducedPrecision: boolean } | undefined;
+let current: Extract<TensorflowLoad, { available: true }> | undefined;
 
 /** TensorFlow reads its environment when its library is loaded, so this comes first. */
-function prepareEnvironment(reducedPrecision: boolean): void {
+function prepareEnvironment(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   // by itself TensorFlow uses oneDNN only from AVX-512 VNNI on, but its convolutions are the faster ones on AVX2, too
   if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
@@ -50,7 +43,6 @@ function prepareEnvironment(reducedPrecision: boolean): void {
     process.env.TF_NUM_INTRAOP_THREADS ??= process.env.BULWARK_THREADS;
     process.env.TF_NUM_INTEROP_THREADS ??= process.env.BULWARK_THREADS;
   }
-  if (reducedPrecision) process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
 }
 
 function candidates(): { found: (NodePackage & { label: string })[]; refusals: Refusal[] } {
@@ -96,18 +88,14 @@ const firstLine = (error: unknown): string => (error instanceof Error ? error.me
  * tfjs-node-gpu, then its tfjs-node, then what `bulwark engine install tensorflow` built. Each must compute a few
  * exact products rightly. Never throws for a missing or broken candidate: the reasons are in the result.
  */
-export async function loadTensorflow({ reducedPrecision = false }: LoadOptions = {}): Promise<TensorflowLoad> {
-  if (current) {
-    if (current.reducedPrecision === reducedPrecision) return current.load;
-    const reason = `this process loaded it with reducedPrecision ${current.reducedPrecision}, which cannot change afterwards`;
-    return { available: false, refusals: [{ candidate: 'tensorflow', reason }] };
-  }
-  prepareEnvironment(reducedPrecision);
+export async function loadTensorflow(): Promise<TensorflowLoad> {
+  if (current) return current;
+  prepareEnvironment();
   const { found, refusals } = candidates();
   for (const candidate of found) {
     try {
-      current = { load: { available: true, engine: start(candidate), refusals }, reducedPrecision };
-      return current.load;
+      current = { available: true, engine: start(candidate), refusals };
+      return current;
     } catch (error) {
       getKernelsForBackend('tensorflow').forEach(({ kernelName }) => unregisterKernel(kernelName, 'tensorflow'));
       refusals.push({ candidate: candidate.label, reason: `${firstLine(error)} (${candidate.folder})` });

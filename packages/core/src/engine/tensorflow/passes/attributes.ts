@@ -3,8 +3,10 @@ import { protobuf } from '../../../formats/index.js';
 const { bytesField, floatField, integerField, messageField, textField } = protobuf;
 
 /** The types of tensors that our graphs hold, as TensorFlow's `types.proto` numbers them. */
-const types = { float: 1, int: 3 } as const;
+const types = { float: 1, int: 3, bfloat16: 14 } as const;
 export type ElementType = keyof typeof types;
+/** What images and features are computed in. */
+export type RealType = 'float' | 'bfloat16';
 
 /** An attribute of a graph's node: the one field of an `AttrValue` message. */
 export type Attribute = Uint8Array;
@@ -23,7 +25,7 @@ export const integersOf = (values: readonly number[]): Attribute =>
   messageField(1, ...values.map((value) => integerField(3, value)));
 
 /** The value of a `Const` node. */
-export function tensorOf(type: ElementType, shape: readonly number[], values: readonly number[]): Attribute {
+export function tensorOf(type: 'float' | 'int', shape: readonly number[], values: readonly number[]): Attribute {
   const data = type === 'float' ? Float32Array.from(values) : Int32Array.from(values);
   const content = bytesField(4, new Uint8Array(data.buffer));
   return messageField(8, integerField(1, types[type]), shapeField(2, shape), content);

@@ -14,8 +14,6 @@ import { convolutionAttributes, paddingOf, sizesLike, type Value } from './nodes
 
 type Convolution = Node & { op: 'conv' };
 
-const float = typeOf('float');
-
 /** Filter and bias with the BatchNorm that follows multiplied into them: s w and s (b - mean) + beta, s = gamma / sqrt(var + epsilon). */
 function folded(tracing: Tracing, node: Convolution, norm: string, shape: readonly number[]) {
   const { graph, weight, ofWeights } = tracing;
@@ -44,35 +42,36 @@ interface Filter {
 
 /** The gradient in the images. Explicit padding is slow there (see ops.ts), so such images are padded, and the result cut. */
 function inputGradient(tracing: Tracing, node: Convolution, { dy, filter }: { dy: Value; filter: Value }): Value {
-  const { graph, network } = tracing;
+  const { graph, network, type } = tracing;
   const [height, width, channels] = network.shapes[node.input] as [number, number, number];
   const geometry = symmetric(node);
   const name = paddingOf(geometry, [height, width, channels], node.kernel);
   const gradient = (image: readonly number[], padding: 'SAME' | 'VALID') =>
     graph.op(
       'Conv2DBackpropInput',
-      [sizesLike(graph, dy, image), filter, dy],
-      convolutionAttributes(geometry, padding),
+      [sizesLike(graph, { like: dy, type }, image), filter, dy],
+      convolutionAttributes(geometry, { padding, type }),
     );
   if (name !== 'EXPLICIT') return gradient([height, width, channels], name);
   const margin = node.padding;
   const padded = gradient([height + 2 * margin, width + 2 * margin, channels], 'VALID');
   const part = [graph.integers([0, margin, margin, 0]), graph.integers([-1, height, width, channels])];
-  return graph.op('Slice', [padded, ...part], { T: float, Index: typeOf('int') });
+  return graph.op('Slice', [padded, ...part], { T: typeOf(type), Index: typeOf('int') });
 }
 
 /** The filter of a layer; `fold` is the one with a BatchNorm in it, if there is one. */
 function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
-  const { graph, network, weight, ofWeights, kept } = tracing;
+  const { graph, network, weight, ofWeights, kept, type } = tracing;
   const image = network.shapes[node.input] as [number, number, number];
   const shape = [node.kernel, node.kernel, image[2], node.filters];
   const name = `${node.name} filter`;
   const own = () => weight(`${node.name}.weight`, shape);
   // the weights may be others when the gradient is asked for
-  const keptFilter = (filter: Value, of: readonly number[]) => kept(graph.float('Identity', filter), of);
+  const keptFilter = (filter: Value, of: readonly number[]) => kept(graph.typed(type, 'Identity', filter), of);
 
   const filtering = { image, filters: node.filters };
-  if (filtersFaster(filtering, node)) {
+  // bfloat16 would lose too much in the transforms, and the library is fast in it
+  if (type === 'float' && filtersFaster(filtering, node)) {
     const of = transformedShape(filtering);
     const filter = ofWeights(name, () => transformedFilter(graph, (fold ?? own)(), filtering), of);
     return {
@@ -80,30 +79,33 @@ function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | und
       gradient: (dy) => filteredGradient(graph, dy, keptFilter(filter, of), filtering),
     };
   }
-  const filter = fold ? ofWeights(name, fold, shape) : own();
+  const computed = fold !== undefined || type !== 'float';
+  const filter = computed ? ofWeights(name, fold ?? own, shape) : own();
   const geometry = symmetric(node);
-  const attributes = convolutionAttributes(geometry, paddingOf(geometry, image, node.kernel));
+  const attributes = convolutionAttributes(geometry, { padding: paddingOf(geometry, image, node.kernel), type });
   return {
     forward: (x) => graph.op('Conv2D', [x, filter], attributes),
-    gradient: (dy) => inputGradient(tracing, node, { dy, filter: fold ? keptFilter(filter, shape) : own() }),
+    gradient: (dy) => inputGradient(tracing, node, { dy, filter: computed ? keptFilter(filter, shape) : own() }),
   };
 }
 
 /** A convolution, with BatchNorm in its weights and a ReLU on its output where the plan has put them. */
 export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm, relu }: Step): TracedLayer {
-  const { graph, network, weight, at, kept } = tracing;
+  const { graph, network, weight, ofWeights, at, kept, type } = tracing;
   const shape = [node.kernel, node.kernel, network.shapes[node.input]!.at(-1)!, node.filters];
   const fold = norm === undefined ? undefined : folded(tracing, node, norm, shape);
   const filter = filterOf(tracing, node, fold?.filter);
-  const bias = fold?.bias ?? (node.bias ? weight(`${node.name}.bias`, [node.filters]) : undefined);
+  const own = () => weight(`${node.name}.bias`, [node.filters]);
+  const plain = () => (type === 'float' ? own() : ofWeights(`${node.name} bias`, own, [node.filters]));
+  const bias = fold?.bias ?? (node.bias ? plain() : undefined);
 
   const y = filter.forward(at(node.input));
-  const biased = bias === undefined ? y : graph.op('BiasAdd', [y, bias], { T: float });
-  const output = relu ? graph.float('Relu', biased) : biased;
+  const biased = bias === undefined ? y : graph.typed(type, 'BiasAdd', y, bias);
+  const output = relu ? graph.typed(type, 'Relu', biased) : biased;
   return {
     output,
     gradient(dOutput) {
-      const dy = relu ? graph.float('ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
+      const dy = relu ? graph.typed(type, 'ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
       return [[node.input, filter.gradient(dy)]];
     },
   };

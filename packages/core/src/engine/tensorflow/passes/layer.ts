@@ -1,4 +1,5 @@
 import type { NetworkGraph, NodeId } from '../../../classifier/graph.js';
+import type { RealType } from './attributes.js';
 import type { GraphNodes, Value } from './nodes.js';
 
 /** What a layer is traced with. */
@@ -8,14 +9,19 @@ export interface Tracing {
   /** Normalise with the statistics of the batch? */
   readonly batchStatistics: boolean;
   readonly epsilon: number;
+  /** What this layer computes in: its inputs, its output and their gradients have this type. */
+  readonly type: RealType;
   /** A node's output in the forward pass, `[batch, ...network.shapes[id]]`. */
   at(id: NodeId): Value;
-  /** A variable, in whichever pass is being traced. */
+  /** A variable, float32, in whichever pass is being traced. */
   weight(name: string, shape: readonly number[]): Value;
-  /** A value of variables alone, under a name of its own, computed again only when one of them has changed. */
+  /**
+   * A float32 value of variables alone, under a name of its own, in the layer's type; computed again only when one of them has
+   * changed.
+   */
   ofWeights(name: string, compute: () => Value, shape: readonly number[]): Value;
-  /** A value of the forward pass as the backward pass is given it; asked for in a layer's `gradient` only. */
-  kept(value: Value, shape: readonly number[]): Value;
+  /** A value of the forward pass as the backward pass is given it; asked for in a layer's `gradient` only. `type`: the layer's. */
+  kept(value: Value, shape: readonly number[], type?: RealType): Value;
 }
 
 /** A layer in the graph. */

@@ -30,8 +30,8 @@ function averageLayer({ graph, network, at }: Tracing, node: Node & { op: 'globa
 }
 
 function poolLayer(tracing: Tracing, node: Node & { op: 'max-pool' }, id: NodeId): TracedLayer {
-  const { graph, at, kept } = tracing;
-  const attributes = poolAttributes(node.size);
+  const { graph, at, kept, type } = tracing;
+  const attributes = poolAttributes(node.size, type);
   const x = at(node.input);
   const y = graph.op('MaxPool', [x], attributes);
   return unary(node.input, y, (dy) =>
@@ -45,7 +45,7 @@ function poolLayer(tracing: Tracing, node: Node & { op: 'max-pool' }, id: NodeId
 
 /** Adds the forward ops of a step to the graph. The network's input is a layer too, without an input of its own. */
 export function tracedLayer(tracing: Tracing, images: Value, step: Step): TracedLayer {
-  const { graph, network, at, kept } = tracing;
+  const { graph, network, at, kept, type } = tracing;
   const { node, id } = step;
   switch (node.op) {
     case 'input':
@@ -61,12 +61,12 @@ export function tracedLayer(tracing: Tracing, images: Value, step: Step): Traced
     case 'batch-norm':
       return normLayer(tracing, node, id);
     case 'relu': {
-      const y = graph.float('Relu', at(node.input));
-      return unary(node.input, y, (dy) => graph.float('ReluGrad', dy, kept(y, batchShape(tracing, id))));
+      const y = graph.typed(type, 'Relu', at(node.input));
+      return unary(node.input, y, (dy) => graph.typed(type, 'ReluGrad', dy, kept(y, batchShape(tracing, id))));
     }
     case 'add':
       return {
-        output: graph.float('AddV2', at(node.input), at(node.other)),
+        output: graph.typed(type, 'AddV2', at(node.input), at(node.other)),
         gradient: (dy) => [
           [node.input, dy],
           [node.other, dy],

@@ -9,6 +9,7 @@ import {
   typeOf,
   type Attribute,
   type ElementType,
+  type RealType,
 } from './attributes.js';
 import { paddingName, type ConvGeometry, type PaddingName } from '../ops.js';
 
@@ -27,13 +28,16 @@ export interface GraphNode {
 export interface GraphNodes {
   readonly nodes: readonly GraphNode[];
   /** A tensor that every run is given; -1 is a length that the run decides. */
-  placeholder(shape: readonly number[]): Value;
+  placeholder(shape: readonly number[], type?: ElementType): Value;
   floats(shape: readonly number[], values: readonly number[]): Value;
   integers(values: readonly number[]): Value;
   /** An op whose only attribute is the type of its tensors. */
+  typed(type: RealType, op: string, ...inputs: readonly Value[]): Value;
   float(op: string, ...inputs: readonly Value[]): Value;
   op(op: string, inputs: readonly Value[], attributes: Readonly<Record<string, Attribute>>): Value;
-  reshape(x: Value, shape: readonly number[]): Value;
+  reshape(x: Value, shape: readonly number[], type?: ElementType): Value;
+  /** The value in another type; itself where it has that type. */
+  cast(x: Value, types: { from: RealType; to: RealType }): Value;
   /** The value that was computed under this name first. */
   once(name: string, compute: () => Value): Value;
 }
@@ -44,34 +48,39 @@ export const outputOf = (value: Value, at: number): Value => `${value}:${at}`;
 export function graphNodes(): GraphNodes {
   const nodes: GraphNode[] = [];
   const named = new Map<string, Value>();
-  const float = { T: typeOf('float') };
   const op: GraphNodes['op'] = (kind, inputs, attributes) => {
     const name = `n${nodes.length}_${kind}`;
     nodes.push({ name, op: kind, inputs, attributes });
     return name;
   };
-  const constant = (type: ElementType, shape: readonly number[], values: readonly number[]): Value =>
+  const constant = (type: 'float' | 'int', shape: readonly number[], values: readonly number[]): Value =>
     op('Const', [], { dtype: typeOf(type), value: tensorOf(type, shape, values) });
   const integers = (values: readonly number[]) => constant('int', [values.length], values);
   return {
     nodes,
     op,
     integers,
-    placeholder: (shape) => op('Placeholder', [], { dtype: typeOf('float'), shape: shapeOf(shape) }),
+    placeholder: (shape, type = 'float') => op('Placeholder', [], { dtype: typeOf(type), shape: shapeOf(shape) }),
     floats: (shape, values) => constant('float', shape, values),
-    float: (kind, ...inputs) => op(kind, inputs, float),
+    typed: (type, kind, ...inputs) => op(kind, inputs, { T: typeOf(type) }),
+    float: (kind, ...inputs) => op(kind, inputs, { T: typeOf('float') }),
     once(name, compute) {
       if (!named.has(name)) named.set(name, compute());
       return named.get(name)!;
     },
-    reshape: (x, shape) => op('Reshape', [x, integers(shape)], { ...float, Tshape: typeOf('int') }),
+    reshape: (x, shape, type = 'float') =>
+      op('Reshape', [x, integers(shape)], { T: typeOf(type), Tshape: typeOf('int') }),
+    cast: (x, { from, to }) => (from === to ? x : op('Cast', [x], { SrcT: typeOf(from), DstT: typeOf(to) })),
   };
 }
 
 /** Attributes of a convolution and of its gradient, NHWC. */
-export function convolutionAttributes(geometry: ConvGeometry, padding: PaddingName): Record<string, Attribute> {
+export function convolutionAttributes(
+  geometry: ConvGeometry,
+  { padding, type }: { padding: PaddingName; type: RealType },
+): Record<string, Attribute> {
   return {
-    T: typeOf('float'),
+    T: typeOf(type),
     strides: integersOf([1, ...geometry.strides, 1]),
     padding: textOf(padding),
     explicit_paddings: integersOf(padding === 'EXPLICIT' ? [0, 0, ...geometry.padding, 0, 0] : []),
@@ -84,17 +93,17 @@ export const paddingOf = (geometry: ConvGeometry, image: readonly number[], kern
   paddingName(geometry, { input: [0, ...image], filter: [kernel, kernel] });
 
 /** Attributes of a maximum over squares that do not overlap, and of its gradient. */
-export const poolAttributes = (size: number): Record<string, Attribute> => ({
-  T: typeOf('float'),
+export const poolAttributes = (size: number, type: RealType): Record<string, Attribute> => ({
+  T: typeOf(type),
   ksize: integersOf([1, size, size, 1]),
   strides: integersOf([1, size, size, 1]),
   padding: textOf('VALID'),
   data_format: textOf('NHWC'),
 });
 
-/** Attributes of fused BatchNorm and of its gradient, NHWC. */
-export const normAttributes = (training: boolean, epsilon: number): Record<string, Attribute> => ({
-  T: typeOf('float'),
+/** Attributes of fused BatchNorm and of its gradient, NHWC; statistics are float32 in any case. */
+export const normAttributes = (training: boolean, epsilon: number, type: RealType): Record<string, Attribute> => ({
+  T: typeOf(type),
   U: typeOf('float'),
   epsilon: floatOf(epsilon),
   data_format: textOf('NHWC'),
@@ -109,8 +118,12 @@ export const productAttributes = (transposed: boolean): Record<string, Attribute
 });
 
 /** `[batch, height, width, channels]` int32 with the batch of `like`, as the convolution's gradient needs its result's shape. */
-export function sizesLike(graph: GraphNodes, like: Value, image: readonly number[]): Value {
-  const shape = graph.op('Shape', [like], { T: typeOf('float'), out_type: typeOf('int') });
+export function sizesLike(
+  graph: GraphNodes,
+  { like, type }: { like: Value; type: RealType },
+  image: readonly number[],
+): Value {
+  const shape = graph.op('Shape', [like], { T: typeOf(type), out_type: typeOf('int') });
   const indices = { T: typeOf('int'), Index: typeOf('int') };
   const batch = graph.op('Slice', [shape, graph.integers([0]), graph.integers([1])], indices);
   const axis = graph.op('Const', [], { dtype: typeOf('int'), value: tensorOf('int', [], [0]) });

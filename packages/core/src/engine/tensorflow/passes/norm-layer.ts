@@ -4,14 +4,14 @@ import { normAttributes, outputOf, type Value } from './nodes.js';
 
 /** BatchNorm that no convolution absorbs. TensorFlow's op takes images only: features are images of one pixel. */
 export function normLayer(tracing: Tracing, node: Node & { op: 'batch-norm' }, id: NodeId): TracedLayer {
-  const { graph, network, weight, kept, batchStatistics, epsilon } = tracing;
+  const { graph, network, weight, kept, batchStatistics, epsilon, type } = tracing;
   const shape = network.shapes[id]!;
   const channels = shape.at(-1)!;
   const image = shape.length === 3 ? shape : [1, 1, channels];
   const asImages = (value: Value) => (shape.length === 3 ? value : graph.reshape(value, [-1, ...image]));
   const back = (value: Value) => (shape.length === 3 ? value : graph.reshape(value, [-1, channels]));
   const statistic = (name: string) => weight(`${node.name}.${name}`, [channels]);
-  const attributes = normAttributes(batchStatistics, epsilon);
+  const attributes = normAttributes(batchStatistics, epsilon, type);
 
   const x = asImages(tracing.at(node.input));
   const none = () => graph.floats([0], []);
@@ -20,13 +20,14 @@ export function normLayer(tracing: Tracing, node: Node & { op: 'batch-norm' }, i
 
   const throughStatistics = (dy: Value): Value => {
     // what the op reserves for its gradient (outputs 3 to 5); what that is differs between devices
-    const reserved = [3, 4].map((at) => kept(outputOf(y, at), [channels]));
+    const reserved = [3, 4].map((at) => kept(outputOf(y, at), [channels], 'float'));
     const inputs = [dy, kept(x, [-1, ...image]), statistic('weight'), ...reserved, none()];
     return graph.op('FusedBatchNormGradV3', inputs, attributes);
   };
   const scaled = (dy: Value): Value => {
     const deviation = graph.float('AddV2', statistic('running_var'), graph.floats([1], [epsilon]));
-    return graph.float('Mul', dy, graph.float('Mul', statistic('weight'), graph.float('Rsqrt', deviation)));
+    const scale = graph.float('Mul', statistic('weight'), graph.float('Rsqrt', deviation));
+    return graph.typed(type, 'Mul', dy, graph.cast(scale, { from: 'float', to: type }));
   };
   return {
     output: back(y),

@@ -36,7 +36,7 @@ export interface Session {
 
 /** Opens a session on a graph. The binding reads graphs from folders only; this one is gone afterwards. */
 export function openSession({ binding }: NodeBackend, nodes: readonly GraphNode[]): Session {
-  const folder = mkdtempSync(join(tmpdir(), 'bulwark-graph-'));
+  const folder = mkdtempSync(join(tmpdir(), `bulwark-graph-${process.pid}-`));
   try {
     writeFileSync(join(folder, 'saved_model.pb'), encodeSavedModel(nodes));
     const id = binding.loadSavedModel(folder, tag);

@@ -1,6 +1,8 @@
 import type { NodeId } from '../../../classifier/graph.js';
 import type { Step } from '../../../classifier/plan.js';
 import type { PassRequest } from '../../passes.js';
+import type { RealType } from './attributes.js';
+import { crossings } from './crossings.js';
 import type { TracedLayer, Tracing } from './layer.js';
 import { tracedLayer } from './layers.js';
 import { graphNodes, type GraphNode, type GraphNodes, type Value } from './nodes.js';
@@ -36,15 +38,23 @@ function placeholders(graph: GraphNodes) {
   const all = new Map<string, Value>();
   return {
     all,
-    at(key: string, shape: readonly number[]): Value {
-      if (!all.has(key)) all.set(key, graph.placeholder(shape));
+    at(key: string, shape: readonly number[], type?: RealType): Value {
+      if (!all.has(key)) all.set(key, graph.placeholder(shape, type));
       return all.get(key)!;
     },
   };
 }
 
-/** Traces the steps of a pass, forwards and backwards. Batches share nodes only where these are of weights alone. */
-export function tracePass({ graph: network, steps, mode, epsilon, batches }: PassRequest): TracedPass {
+/**
+ * Traces the steps of a pass, forwards and backwards. Batches share nodes only where these are of weights alone. In a pass in bfloat16
+ * images are brought into range and features become logits in float32.
+ */
+export function tracePass({ graph: network, steps, mode, epsilon, batches, elements }: PassRequest): TracedPass {
+  const typeOf = ({ node, id }: Step): RealType => {
+    const large = network.shapes[id]!.length === 3 && node.op !== 'input' && node.op !== 'normalize';
+    return elements === 'bfloat16' && large ? 'bfloat16' : 'float';
+  };
+  const types = new Map(steps.map((step) => [step.id, typeOf(step)]));
   const graph = graphNodes();
   const variables = placeholders(graph);
   const known = () => new Map<string, Value>();
@@ -62,22 +72,30 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches }: Pas
       weights[part].set(name, value);
       return value;
     },
-    ofWeights(name: string, compute: () => Value, shape: readonly number[]) {
-      part = 'weights';
-      const value = graph.once(name, compute);
-      part = 'forward';
-      return folded.at(value, shape);
-    },
   };
+  const ofWeights =
+    (type: RealType): Tracing['ofWeights'] =>
+    (name, compute, shape) => {
+      part = 'weights';
+      const value = graph.once(name, () => graph.cast(compute(), { from: 'float', to: type }));
+      part = 'forward';
+      return folded.at(value, shape, type);
+    };
 
   const trace = (): TracedBatch => {
     const outputs = new Map<NodeId, Value>();
-    const kept = placeholders(graph);
-    const tracing: Tracing = { ...shared, at: (id) => outputs.get(id)!, kept: kept.at };
+    const kept = crossings(graph);
+    const tracingOf = (type: RealType): Tracing => ({
+      ...shared,
+      type,
+      at: (id) => graph.cast(outputs.get(id)!, { from: types.get(id)!, to: type }),
+      ofWeights: ofWeights(type),
+      kept: (value, shape, own = type) => kept.at(value, shape, own),
+    });
     part = 'forward';
     const images = graph.placeholder([-1, ...network.inputShape]);
     const layers = steps.map((step): { step: Step; layer: TracedLayer } => {
-      const layer = tracedLayer(tracing, images, step);
+      const layer = tracedLayer(tracingOf(types.get(step.id)!), images, step);
       outputs.set(step.id, layer.output);
       return { step, layer };
     });
@@ -90,8 +108,10 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches }: Pas
       const dy = gradients.get(step.id);
       if (dy === undefined) continue;
       for (const [id, dx] of layer.gradient(dy)) {
+        const type = types.get(id)!;
+        const given = graph.cast(dx, { from: types.get(step.id)!, to: type });
         const other = gradients.get(id);
-        gradients.set(id, other === undefined ? dx : graph.float('AddV2', other, dx));
+        gradients.set(id, other === undefined ? given : graph.typed(type, 'AddV2', other, given));
       }
     }
     return { images, logits: outputs.get(last)!, dLogits, dImages: gradients.get(0)!, kept: kept.all };

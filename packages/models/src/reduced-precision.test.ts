@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  createNetwork,
+  createRandom,
+  crossEntropy,
+  forwardEach,
+  inputGradient,
+  loadTensorflow,
+  networkGraph,
+  reducesPrecision,
+  useEngine,
+  withConstantParameters,
+  withReducedPrecision,
+  withRepeatedImages,
+  type Network,
+  type NetworkGraph,
+} from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { mlp } from './architectures/mlp.js';
+import { goldenGraph } from './golden-networks.js';
+
+const load = await loadTensorflow();
+const modes = ['eval', 'batch'] as const;
+
+const networkOf = (graph: NetworkGraph): Network =>
+  createNetwork(graph, { name: 'test', random: createRandom(7, 'weights') });
+const imagesOf = ({ inputShape }: NetworkGraph, seed = 3): tf.Tensor4D =>
+  tf.randomUniform([8, ...inputShape], 0, 1, 'float32', seed);
+const labels = Int32Array.from({ length: 8 }, (_, i) => i % 10);
+
+type Numbers = ArrayLike<number>;
+const logitsOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() => network.forward(images, mode).dataSync());
+const gradientOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() =>
+    inputGradient(
+      (points) => crossEntropy(network.forward(points, mode), tf.tensor1d(labels, 'int32')),
+      images,
+    ).dataSync(),
+  );
+
+/** Cosine of the angle between two gradients. */
+function alike(a: Numbers, b: Numbers): number {
+  let [product, left, right] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    product += a[i]! * b[i]!;
+    left += a[i]! ** 2;
+    right += b[i]! ** 2;
+  }
+  return product / Math.sqrt(left * right);
+}
+
+/** Feature maps of odd size with odd channels, which leave the forward pass one by one, not in pairs. */
+const odd = (): NetworkGraph =>
+  networkGraph([5, 5, 3], (g) => {
+    const stem = g.relu(g.batchNorm('bn', g.conv('stem', g.input, { filters: 3, kernel: 3 })));
+    const next = g.relu(g.conv('next', stem, { filters: 5, kernel: 3, stride: 2, bias: true }));
+    return g.linear('fc', g.flatten(g.relu(g.add(next, next))), { units: 10 });
+  });
+
+const graphs: Readonly<Record<string, () => NetworkGraph>> = {
+  'small-cnn': () => goldenGraph('small-cnn'),
+  'resnet18, narrow': () => goldenGraph('resnet18_w4'),
+  'preactresnet18, narrow': () => goldenGraph('preactresnet18_w4'),
+  'wrn-10-1': () => goldenGraph('wrn-10-1'),
+  'vgg11, narrow': () => goldenGraph('vgg11_w4'),
+  'odd sizes': odd,
+};
+
+beforeAll(async () => {
+  if (load.available) await useEngine('tensorflow');
+});
+// asked for whatever the processor has, since the numbers are the same
+process.env['BULWARK_BFLOAT16'] = '1';
+afterAll(() => void delete process.env['BULWARK_BFLOAT16']);
+const compiles = load.available && !load.engine.gpu;
+const whenCompiled = compiles ? it : it.skip;
+
+describe('passes in bfloat16', () => {
+  for (const [name, graphOf] of Object.entries(graphs))
+    whenCompiled(`give about the logits and the direction of the gradient of ${name}`, () => {
+      const network = networkOf(graphOf());
+      const images = imagesOf(network.graph);
+      expect(reducesPrecision(network)).toBe(true);
+      for (const mode of modes) {
+        const exact = [logitsOf, gradientOf].map((of) => of(network, images, mode));
+        const reduced = withReducedPrecision(() => [logitsOf, gradientOf].map((of) => of(network, images, mode)));
+        // 8 binary digits, so a few tenths of a per cent in each layer
+        expect(alike(reduced[0]!, exact[0]!)).toBeGreaterThan(0.9995);
+        expect(alike(reduced[1]!, exact[1]!)).toBeGreaterThan(0.9);
+        expect(Array.from(reduced[1]!)).not.toEqual(Array.from(exact[1]!));
+        // all else stays as exact as before
+        expect(Array.from(logitsOf(network, images, mode))).toEqual(Array.from(exact[0]!));
+        expect(Array.from(gradientOf(network, images, mode))).toEqual(Array.from(exact[1]!));
+      }
+      images.dispose();
+      network.dispose();
+    });
+
+  whenCompiled('follow the weights', () => {
+    const network = networkOf(goldenGraph('resnet18_w4'));
+    const images = imagesOf(network.graph);
+    const before = withReducedPrecision(() => Array.from(logitsOf(network, images, 'eval')));
+    for (const variable of network.parameters.values()) tf.tidy(() => variable.assign(tf.mul(variable, 1.1)));
+    const after = withReducedPrecision(() => logitsOf(network, images, 'eval'));
+    expect(Array.from(after)).not.toEqual(before);
+    expect(alike(after, logitsOf(network, images, 'eval'))).toBeGreaterThan(0.9995);
+  });
+
+  whenCompiled('go side by side and are kept at repeated images, without leaks', () => {
+    const network = networkOf(goldenGraph('wrn-10-1'));
+    const points = [3, 4].map((seed) => imagesOf(network.graph, seed)) as [tf.Tensor4D, tf.Tensor4D];
+    for (const mode of modes)
+      withReducedPrecision(() => {
+        const alone = points.map((images) => logitsOf(network, images, mode));
+        const gradients = points.map((images) => gradientOf(network, images, mode));
+        const tensors = tf.memory().numTensors;
+        withRepeatedImages(points[0], () => {
+          for (let again = 0; again < 2; again++) {
+            const together = tf.tidy(() => forwardEach(network, points, mode).map((logits) => logits.dataSync()));
+            const loss = (...given: tf.Tensor[]) =>
+              tf.addN(
+                forwardEach(network, given as tf.Tensor4D[], mode).map((logits) =>
+                  tf.sum(crossEntropy(logits, tf.tensor1d(labels, 'int32'))),
+                ),
+              );
+            const found = tf.tidy(() =>
+              withConstantParameters(() => tf.grads(loss)([...points])).map((gradient) => gradient.dataSync()),
+            );
+            for (const at of [0, 1]) {
+              expect(alike(together[at]!, alone[at]!)).toBeGreaterThan(0.9999);
+              expect(alike(found[at]!, gradients[at]!)).toBeGreaterThan(0.999);
+            }
+          }
+        });
+        expect(tf.memory().numTensors).toBe(tensors);
+      });
+  });
+
+  whenCompiled('are not made where there is nothing to compute in bfloat16, or the engine must not', () => {
+    const network = networkOf(mlp({ inputShape: [6, 5, 2], classes: 10, width: 12, depth: 2 }));
+    expect(reducesPrecision(network)).toBe(false);
+    process.env['BULWARK_EAGER'] = '1';
+    try {
+      expect(reducesPrecision(networkOf(goldenGraph('small-cnn')))).toBe(false);
+    } finally {
+      delete process.env['BULWARK_EAGER'];
+    }
+  });
+});
