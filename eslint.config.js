@@ -8,8 +8,8 @@ const floors = [
   ['attacks', 'analysis'],
   ['trainer', 'plugins'],
   ['evaluation', 'hooks'],
-  ['engine', 'classifier', 'threat', 'random.ts', 'batch.ts', 'formats'],
-  ['errors.ts', 'loss'],
+  ['engine', 'classifier', 'threat', 'random.ts', 'batch.ts', 'formats', 'loss'],
+  ['errors.ts'],
 ];
 const room = (name) => `./packages/core/src/${name}`;
 const floorZones = floors.flatMap((rooms, level) =>

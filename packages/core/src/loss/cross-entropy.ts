@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { logSoftmax, softmaxCrossEntropy } from '../engine/ops/index.js';
 
 /**
  * Labels as rows of 0 and 1: `[batch]` int32 to `[batch, classes]` float32. A label of -1 ("no label") gives a row of
  * zeros, so that every loss built on it is 0 there.
  */
 export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
+  // as int32 first: asked for float32, the wasm kernel writes the bits of integers
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
 }
 
@@ -16,27 +18,8 @@ export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D 
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
   const targets = labels.rank === 2 ? (labels as tf.Tensor2D) : oneHotLabels(labels as tf.Tensor1D, logits.shape[1]);
-  return tf.neg(tf.sum(tf.mul(targets, logSoftmax(logits)), 1)) as tf.Tensor1D;
+  return softmaxCrossEntropy(logits, targets);
 }
-
-/**
- * `z - logsumexp(z)` along classes, `[batch, classes]`. The gradient is written out (dy - p * sum dy) because the
- * stock one keeps the input and runs more operations; values are the same.
- */
-export function logSoftmax(logits: tf.Tensor2D): tf.Tensor2D {
-  return logSoftmaxWithGradient(logits) as tf.Tensor2D;
-}
-
-const logSoftmaxWithGradient = tf.customGrad((...args) => {
-  const [logits, save] = args as unknown as [tf.Tensor2D, tf.GradSaveFunc];
-  const shifted = tf.sub(logits, tf.max(logits, 1, true));
-  const value = tf.sub(shifted, tf.log(tf.sum(tf.exp(shifted), 1, true)));
-  save([value]);
-  return {
-    value,
-    gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.sub(dy, tf.mul(tf.exp(saved[0]!), tf.sum(dy, 1, true))),
-  };
-});
 
 /** Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1. */
 export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {

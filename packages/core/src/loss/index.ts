@@ -1,4 +1,5 @@
-export { crossEntropy, logSoftmax, oneHotLabels, trueClassProbability } from './cross-entropy.js';
+export { logSoftmax } from '../engine/ops/index.js';
+export { crossEntropy, oneHotLabels, trueClassProbability } from './cross-entropy.js';
 export { discrepancy, discrepancyNames, type Discrepancy, type DiscrepancyName } from './discrepancy.js';
 export { dlr, targetedDlr } from './dlr.js';
 export { margin, strongestWrongClass } from './margin.js';

@@ -3,7 +3,8 @@ import '@tensorflow/tfjs-backend-wasm';
 import '@tensorflow/tfjs-layers'; // registers gradients
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropy, logSoftmax, oneHotLabels, trueClassProbability } from './cross-entropy.js';
+import { logSoftmax } from '../engine/ops/index.js';
+import { crossEntropy, oneHotLabels, trueClassProbability } from './cross-entropy.js';
 import { discrepancy, discrepancyNames } from './discrepancy.js';
 import { margin, strongestWrongClass } from './margin.js';
 import { stopGradient, withoutGradient } from './stop-gradient.js';
@@ -37,6 +38,18 @@ describe.each(['wasm', 'cpu'] as const)('losses on %s', (engine) => {
     const gradient = numbers(tf.grad((z) => tf.sum(crossEntropy(z as tf.Tensor2D, labels(1))))(logits));
     const p = numbers(tf.exp(logSoftmax(logits)));
     gradient.forEach((value, i) => expect(value).toBeCloseTo(p[i]! - (i === 1 ? 1 : 0), 6));
+  });
+
+  it('cross-entropy has no gradient without a label, -log p as that of its targets, and a second derivative', () => {
+    const logits = tf.tensor2d([[0.2, -0.4, 1.1], [2, 1, 0]]); // prettier-ignore
+    const none = tf.grad((z) => tf.sum(crossEntropy(z as tf.Tensor2D, labels(-1, -1))))(logits);
+    expect(numbers(none)).toEqual([0, 0, 0, 0, 0, 0]);
+    const ofTargets = tf.grad((t) => tf.sum(crossEntropy(logits, t as tf.Tensor2D)))(tf.ones([2, 3]));
+    numbers(ofTargets).forEach((value, i) => expect(value).toBeCloseTo(-numbers(logSoftmax(logits))[i]!, 6));
+    // one class of two, p = 1/2: the gradient is p - 1 and its derivative p (1 - p)
+    const first = tf.grad((z) => tf.sum(crossEntropy(z as tf.Tensor2D, labels(0))));
+    const second = tf.grad((z) => tf.slice(first(z), [0, 0], [1, 1]))(tf.tensor2d([[3, 3]]));
+    numbers(second).forEach((value, i) => expect(value).toBeCloseTo([0.25, -0.25][i]!, 6));
   });
 
   it('true-class probability is a half between two equal logits', () => {

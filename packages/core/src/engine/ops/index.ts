@@ -5,3 +5,4 @@ export { batchNormEval, batchNormTrain } from './batch-norm.js';
 export { releasingEarly } from './early-release.js';
 export { relu } from './relu.js';
 export { signOf, signStep } from './sign-step.js';
+export { logSoftmax, softmaxCrossEntropy } from './softmax.js';

@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { xoshiro128 } from '../../random.js';
-import { batchNormEval, batchNormTrain, conv2d, relu } from '../ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, logSoftmax, relu, softmaxCrossEntropy } from '../ops/index.js';
 import { whyNoBfloat16 } from './bfloat16.js';
 import { loadTensorflow } from './load.js';
 
@@ -135,6 +135,18 @@ describe('kernels of the tensorflow engine agree with the cpu engine', () => {
         epsilon: 1e-5,
       });
     await expectAgreement(shapes, withGradients(normalise, ['x', 'gamma', 'beta']));
+  });
+
+  whenAvailable('log-softmax and cross-entropy with their gradients', async () => {
+    const z = (x: tf.Tensor) => tf.mul(x, 30) as tf.Tensor2D;
+    await expectAgreement(
+      { x: [7, 5], dy: [7, 5] },
+      withGradients(({ x }) => logSoftmax(z(x!)), ['x']),
+    );
+    await expectAgreement(
+      { x: [7, 5], targets: [7, 5], dy: [7] },
+      withGradients(({ x, targets }) => softmaxCrossEntropy(z(x!), targets as tf.Tensor2D), ['x', 'targets']),
+    );
   });
 
   whenAvailable('relu and its gradient, zero included', async () => {

@@ -7,7 +7,10 @@ import type { Shape4D } from './convolution.js';
 import { batchNormAttributes } from './ops.js';
 
 /** A kernel's tensors, under the names that its op gives them. */
-type Inputs = Record<'x' | 'y' | 'dy' | 'filter' | 'gamma' | 'beta' | 'mean' | 'variance', Tensor>;
+type Inputs = Record<
+  'x' | 'y' | 'dy' | 'filter' | 'gamma' | 'beta' | 'mean' | 'variance' | 'logits' | 'targets',
+  Tensor
+>;
 type Compute = (backend: NodeBackend, inputs: Inputs, attrs: NamedAttrMap) => Tensor | Tensor[];
 
 /** Registers (or replaces) a kernel of the `tensorflow` backend; whatever it makes and does not return is freed. */
@@ -120,6 +123,19 @@ export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: 
   put('BulwarkReluGrad', (backend, { dy, y }) =>
     backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy, y]),
   );
+  put('BulwarkLogSoftmax', (backend, { logits }) =>
+    backend.executeSingleOutput('LogSoftmax', floatAttribute(backend), [logits]),
+  );
+  put('BulwarkCrossEntropy', (backend, { logits, targets }) => {
+    // the dense form: the sparse one refuses labels of -1
+    const outputs = backend.executeMultipleOutputs(
+      'SoftmaxCrossEntropyWithLogits',
+      floatAttribute(backend),
+      [logits, targets],
+      2,
+    );
+    return outputs[0]!;
+  });
   if (!fusedBatchNorm) return;
   put('BulwarkBatchNormTrain', (backend, inputs, attrs) =>
     batchNormTrain(backend, inputs, attrs as unknown as Epsilon),
