@@ -5,6 +5,8 @@ import {
   createNetwork,
   createRandom,
   crossEntropy,
+  disposeStatistics,
+  forwardCapturingEach,
   forwardEach,
   inputGradient,
   loadTensorflow,
@@ -51,7 +53,9 @@ function networkOf(graph: NetworkGraph, { eager = false } = {}): Network {
       delete process.env['BULWARK_EAGER'];
     }
   };
-  return eager ? { ...network, forward } : network;
+  // functions of its own, so that nothing passes side by side
+  const forwardCapturing: Network['forwardCapturing'] = (images) => network.forwardCapturing(images);
+  return eager ? { ...network, forward, forwardCapturing } : network;
 }
 
 const imagesOf = ({ inputShape }: NetworkGraph, batch: number, seed = 3): tf.Tensor4D =>
@@ -239,6 +243,89 @@ describe('passes that the native engine compiles', () => {
         Object.values(grads).map((gradient) => Array.from(gradient.dataSync()));
       expect(values(found!)).toEqual(values(expected!));
     }
+  });
+
+  for (const [name, graphOf] of Object.entries(graphs))
+    whenCompiled(`give the weights of ${name} the gradients and statistics computed op by op`, () => {
+      const [compiled, eager] = [networkOf(graphOf()), networkOf(graphOf(), { eager: true })];
+      const points = [3, 4, 5].map((seed) => imagesOf(compiled.graph, 6, seed));
+      const labels = labelsOf(6);
+      for (const count of [2, 3]) {
+        const tensors = tf.memory().numTensors;
+        const [found, expected] = [compiled, eager].map((network) => {
+          const given = points.slice(0, count);
+          const seen: { logits: Numbers[]; statistics: Numbers[]; counts: number[] } = {
+            logits: [],
+            statistics: [],
+            counts: [],
+          };
+          const lossAt = (...images: tf.Tensor[]) => {
+            const passes = forwardCapturingEach(network, images as tf.Tensor4D[]);
+            for (const { logits, statistics } of passes) {
+              seen.logits.push(logits.dataSync());
+              for (const each of statistics.values()) {
+                seen.statistics.push(each.mean.dataSync(), each.variance.dataSync());
+                seen.counts.push(each.count);
+              }
+              disposeStatistics(statistics);
+            }
+            // unlike weights, so that gradients of one batch cannot pass for those of another
+            return tf.addN(passes.map(({ logits }, at) => tf.mul(at + 1, tf.sum(crossEntropy(logits, labels)))));
+          };
+          const { value, grads } = tf.variableGrads(
+            () => lossAt(...given) as tf.Scalar,
+            [...network.parameters.values()],
+          );
+          const ofParameters = [...network.parameters.values()].map((variable) => grads[variable.name]!.dataSync());
+          tf.dispose([value, grads]);
+          const ofImages = tf
+            .tidy(() => tf.grads(lossAt)(given))
+            .map((gradient) => {
+              const values = gradient.dataSync();
+              gradient.dispose();
+              return values;
+            });
+          return { ...seen, ofParameters, ofImages };
+        });
+        expect(found!.counts).toEqual(expected!.counts);
+        for (const what of ['logits', 'statistics', 'ofImages'] as const)
+          found![what].forEach((values, at) => expectClose(values, expected![what][at]!));
+        const size = (values: Numbers) =>
+          Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const largest = Math.max(...expected!.ofParameters.map(size));
+        found!.ofParameters.forEach((values, at) => {
+          const exact = expected!.ofParameters[at]!;
+          const worst = size(values.map((value, i) => value - exact[i]!));
+          // biases before a BatchNorm have no gradient but rounding errors
+          expect(worst).toBeLessThan(size(exact) < 1e-5 * largest ? 1e-5 * largest : 1e-4 * size(exact));
+        });
+        expect(tf.memory().numTensors).toBe(tensors);
+      }
+      tf.dispose([points, labels]);
+      compiled.dispose();
+      eager.dispose();
+    });
+
+  whenCompiled('leave second derivatives to passes op by op', () => {
+    const network = networkOf(networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 })));
+    const [a, b] = [3, 4].map((seed) => imagesOf(network.graph, 2, seed)) as [tf.Tensor4D, tf.Tensor4D];
+    const slope = (x: tf.Tensor) =>
+      tf.grad((given) => {
+        const [first, second] = forwardCapturingEach(network, [given as tf.Tensor4D, b]);
+        [first!, second!].forEach(({ statistics }) => disposeStatistics(statistics));
+        return tf.sum(tf.square(first!.logits));
+      })(x);
+    // quadratic, so a difference of slopes is exact; a gradient that is taken for a constant has no slope
+    const direction = tf.randomNormal(a.shape, 0, 1, 'float32', 9) as tf.Tensor4D;
+    const [found, expected] = tf.tidy(() => {
+      const along = (x: tf.Tensor) => tf.sum(tf.mul(slope(x), direction)) as tf.Scalar;
+      const curvature = tf.sum(tf.mul(tf.grad(along)(a), direction));
+      const h = 1e-2;
+      const shifted = (by: number) => along(tf.add(a, tf.mul(by, direction)));
+      return [curvature, tf.div(tf.sub(shifted(h), shifted(-h)), 2 * h)].map((each) => each.dataSync()[0]!);
+    }) as [number, number];
+    expect(Math.abs(expected)).toBeGreaterThan(0);
+    expect(Math.abs(found - expected) / Math.abs(expected)).toBeLessThan(1e-3);
   });
 
   whenCompiled('leak neither tensors nor memory, nor leave files', () => {

@@ -22,6 +22,7 @@ it('a compiled pass that does not run is given up, and the pass computed op by o
       throw new Error('no kernel for this op');
     },
     inputGradient: () => [tf.zeros([4, 2, 2, 1])],
+    release: () => undefined,
     dispose: () => void closed++,
   }));
   const again = make();

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { passCompiler, type CompiledPass, type PassCompiler, type PassRequest } from '../engine/passes.js';
 import { passesAgree } from './agreement.js';
+import { passCaptured, valuesPerImage, type Captured } from './compiled-training.js';
 import { parametersAreConstant } from './constant-parameters.js';
 import { mayReducePrecision, precisionIsReduced } from './reduced-precision.js';
 import { isRepeated, repeatedForward } from './repeated-images.js';
@@ -15,10 +16,15 @@ export interface CompiledPasses {
   forward(images: tf.Tensor4D, mode: CompiledMode): tf.Tensor2D | undefined;
   /** The same for several batches side by side. */
   forwardEach(images: readonly tf.Tensor4D[], mode: CompiledMode): tf.Tensor2D[] | undefined;
+  /** Passes in `batch` mode with what they found, differentiable in images and parameters. */
+  captureEach(images: readonly tf.Tensor4D[]): Captured[] | undefined;
   dispose(): void;
 }
 
-/** Who may ask for which gradient of a pass that starts now. Compiled passes have none in parameters, and no second one. */
+/**
+ * Who may ask for which gradient of a pass that starts now. Only compiled passes that capture statistics have gradients in parameters;
+ * none has a second one.
+ */
 function wantedGradient(): 'none' | 'images' | 'any' {
   const { gradientDepth } = tf.engine().state;
   if (gradientDepth === 0) return 'none';
@@ -104,6 +110,7 @@ const inHalves = (pass: CompiledPass): CompiledPass => ({
     const each = [kept!.slice(0, kept!.length / 2), kept!.slice(kept!.length / 2)];
     return [joined(dLogits!, (parts) => pass.inputGradient(parts as tf.Tensor2D[], each))];
   },
+  release: () => pass.release(),
   dispose: () => pass.dispose(),
 });
 
@@ -122,6 +129,8 @@ function tried(
       const blank = Array.from({ length: batches }, () => tf.zeros([2, ...graph.inputShape]) as tf.Tensor4D);
       const { logits, kept } = pass.forward(blank, value, { keep: true });
       pass.inputGradient(logits.map(tf.zerosLike), kept);
+      const found = pass.training?.forward(blank, value);
+      if (found) pass.training!.gradients(found.logits.map(tf.zerosLike), found.kept);
     });
     return pass;
   } catch {
@@ -141,7 +150,12 @@ export function compiledPasses(
     graph,
     epsilon,
     plans,
-  }: Pick<PassRequest, 'graph' | 'epsilon'> & { plans: Record<CompiledMode, PassRequest['steps']> },
+    parameters,
+  }: Pick<PassRequest, 'graph' | 'epsilon'> & {
+    plans: Record<CompiledMode, PassRequest['steps']>;
+    /** Names of all parameters. */
+    parameters: readonly string[];
+  },
   value: ValueOf,
 ): CompiledPasses {
   const compiled = new Map<PassCompiler, Map<`${CompiledMode} ${Elements}`, CompiledBoth | undefined>>();
@@ -173,8 +187,12 @@ export function compiledPasses(
     if (reduced) precisionIsReduced();
     return reduced ?? passIn(mode, 'float32');
   };
+  const values = valuesPerImage(graph);
   const fits = (images: tf.Tensor4D) =>
     images.dtype === 'float32' && images.shape.slice(1).join() === graph.inputShape.join();
+  /** Logits are handed on as one tensor, so all batches must be of one size. */
+  const together = (images: readonly tf.Tensor4D[]) =>
+    images.length <= mostBatches && images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
 
   return {
     forward(images, mode) {
@@ -190,14 +208,21 @@ export function compiledPasses(
     },
     forwardEach(images, mode) {
       const gradient = wantedGradient();
-      // logits are handed on as one tensor, so all batches must be of one size
-      const together =
-        images.length <= mostBatches && images.every((each) => fits(each) && each.shape[0] === images[0]!.shape[0]);
-      const pass = gradient === 'any' || !together ? undefined : passOf(mode)?.whole;
+      const pass = gradient === 'any' || !together(images) ? undefined : passOf(mode)?.whole;
       if (!pass) return undefined;
       return gradient === 'images'
         ? differentiable(pass, images, value)
         : pass.forward(images, value, { keep: false }).logits;
+    },
+    captureEach(images) {
+      // op by op a single batch takes a sixth longer, but frees activations on the way back, and peaks at much less memory
+      if (images.length < 2 || tf.engine().state.gradientDepth > 1 || !together(images)) return undefined;
+      const whole = passIn('batch', 'float32')?.whole;
+      // weights change when they have learnt from this pass, so what others keep of them is of no use any more
+      for (const passes of compiled.values())
+        for (const each of passes.values()) if (each && each.whole !== whole) each.whole.release();
+      const training = whole?.training;
+      return training && passCaptured(training, images, { parameters, value, values });
     },
     dispose() {
       for (const passes of compiled.values()) for (const pass of passes.values()) pass?.whole.dispose();

@@ -4,8 +4,12 @@ import type { Classifier, Mode } from './classifier.js';
 /** Undefined where batches are better passed one by one. */
 type ForwardEach = (points: readonly Tensor4D[], mode: Mode) => Tensor2D[] | undefined;
 
+type Captured = ReturnType<Classifier['forwardCapturing']>;
+type CaptureEach = (points: readonly Tensor4D[]) => Captured[] | undefined;
+
 // By the function that it stands for: a classifier made of another one with a `forward` of its own is asked for that.
 const sideBySide = new WeakMap<Classifier['forward'], ForwardEach>();
+const capturedSideBySide = new WeakMap<Classifier['forwardCapturing'], CaptureEach>();
 
 /** Says how the classifiers with this `forward` pass several batches side by side. */
 export function passesSideBySide(forward: Classifier['forward'], each: ForwardEach): void {
@@ -20,4 +24,15 @@ export function passesSideBySide(forward: Classifier['forward'], each: ForwardEa
  */
 export function forwardEach(model: Classifier, points: readonly Tensor4D[], mode: Mode): Tensor2D[] {
   return sideBySide.get(model.forward)?.(points, mode) ?? points.map((images) => model.forward(images, mode));
+}
+
+/** Says how the classifiers with this `forwardCapturing` pass several batches side by side. */
+export function capturesSideBySide(forwardCapturing: Classifier['forwardCapturing'], each: CaptureEach): void {
+  capturedSideBySide.set(forwardCapturing, each);
+}
+
+/** `forwardEach` of `forwardCapturing`: what it gives for each batch, [batch, h, w, c]. */
+export function forwardCapturingEach(model: Classifier, points: readonly Tensor4D[]): Captured[] {
+  const { forwardCapturing } = model;
+  return capturedSideBySide.get(forwardCapturing)?.(points) ?? points.map((images) => model.forwardCapturing(images));
 }

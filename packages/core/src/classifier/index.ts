@@ -16,7 +16,7 @@ export {
 } from './graph.js';
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { withConstantParameters } from './constant-parameters.js';
-export { forwardEach } from './forward-each.js';
+export { forwardCapturingEach, forwardEach } from './forward-each.js';
 export { passIsKept, withRepeatedImages } from './repeated-images.js';
 export { reducesPrecision, withReducedPrecision } from './reduced-precision.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';

@@ -1,15 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu } from '../engine/ops/index.js';
 import type { Random } from '../random.js';
-import {
-  disposeStatistics,
-  type BatchStatistics,
-  type Classifier,
-  type LayerStatistics,
-  type Mode,
-} from './classifier.js';
+import { disposeStatistics, type Classifier, type LayerStatistics, type Mode } from './classifier.js';
 import { compiledPasses } from './compiled.js';
-import { passesSideBySide } from './forward-each.js';
+import { capturesSideBySide, passesSideBySide } from './forward-each.js';
 import type { NetworkGraph, Node } from './graph.js';
 import { initialParameters } from './initialise.js';
 import { planPass, type Step } from './plan.js';
@@ -120,9 +114,12 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
       return pass.outputs.at(-1) as tf.Tensor2D;
     });
 
-  const compiled = compiledPasses({ graph, epsilon, plans: { eval: folded, batch: plain } }, value);
+  const compiled = compiledPasses(
+    { graph, epsilon, plans: { eval: folded, batch: plain }, parameters: [...parameters.keys()] },
+    value,
+  );
 
-  const forwardCapturing = (images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics } => {
+  const forwardCapturing: Classifier['forwardCapturing'] = (images) => {
     const captured = new Map<string, LayerStatistics>();
     return { logits: run(images, 'batch', captured), statistics: captured };
   };
@@ -135,6 +132,7 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
     return logits;
   };
   passesSideBySide(forward, (points, mode) => (mode === 'train' ? undefined : compiled.forwardEach(points, mode)));
+  capturesSideBySide(forwardCapturing, compiled.captureEach);
 
   return {
     name: options.name,

@@ -1,5 +1,5 @@
 import { getBackend } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { NetworkGraph } from '../classifier/graph.js';
 import type { Step } from '../classifier/plan.js';
 
@@ -15,6 +15,13 @@ export interface PassRequest {
   readonly elements: 'float32' | 'bfloat16';
   /** Most batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
   readonly batches: number;
+}
+
+/** What a BatchNorm found in a batch, [channels] each; the variance is the unbiased one. */
+export interface FoundStatistics {
+  readonly layer: string;
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
 }
 
 /** A compiled pass of at most `batches` batches. It holds no weights: each run reads the variables, by name. */
@@ -34,6 +41,21 @@ export interface CompiledPass {
    * forward passes, with the same weights.
    */
   inputGradient(dLogits: readonly Tensor2D[], kept: readonly (readonly Tensor[])[]): Tensor4D[];
+  /** Of a pass in float32 with batch statistics: the pass that weights learn from. */
+  readonly training?: {
+    /** `forward` with `keep`, and the statistics of each batch. */
+    forward(
+      images: readonly Tensor4D[],
+      value: (name: string) => Tensor,
+    ): { logits: Tensor2D[]; kept: Tensor[][]; statistics: FoundStatistics[][] };
+    /** `inputGradient`, and the gradients in all parameters by name, summed over the batches. */
+    gradients(
+      dLogits: readonly Tensor2D[],
+      kept: readonly (readonly Tensor[])[],
+    ): { images: Tensor4D[]; parameters: Map<string, Tensor> };
+  };
+  /** Frees what the pass keeps of weights; the next run computes it again. */
+  release(): void;
   dispose(): void;
 }
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import { releasingEarly } from '../engine/index.js';
-import type { BatchStatistics, Classifier } from '../classifier/index.js';
+import { forwardCapturingEach, type BatchStatistics, type Classifier } from '../classifier/index.js';
 import type { Crafted, Gradients, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
 
 /** The loss of one batch at the current weights, with everything that its passes produced. All tensors are the caller's. */
@@ -56,12 +56,11 @@ export function lossGradients(options: {
   let values: tf.Tensor1D | undefined;
 
   const loss = releasingEarly(() => {
-    for (const { role } of objective.passes) {
-      if (logits.has(role)) continue;
-      const pass = model.forwardCapturing(pointOf(role));
-      logits.set(role, tf.keep(pass.logits));
-      statistics.set(role, pass.statistics);
-    }
+    const roles = [...new Set(objective.passes.map(({ role }) => role))];
+    forwardCapturingEach(model, roles.map(pointOf)).forEach((pass, at) => {
+      logits.set(roles[at]!, tf.keep(pass.logits));
+      statistics.set(roles[at]!, pass.statistics);
+    });
     const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledShare) }));
     const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);

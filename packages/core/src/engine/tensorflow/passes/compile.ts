@@ -1,9 +1,10 @@
-import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { CompiledPass, PassRequest } from '../../passes.js';
 import type { NodeBackend } from '../binding.js';
 import { foldedWeights } from './folded-weights.js';
 import { openSession } from './saved-model.js';
-import { tracePass } from './trace.js';
+import type { Value } from './nodes.js';
+import { tracePass, type TracedBatch } from './trace.js';
 
 /** Traces a pass and opens a session for it. TensorFlow optimises each of its parts when that is first run. */
 export function compilePass(backend: NodeBackend, request: PassRequest): CompiledPass {
@@ -15,42 +16,87 @@ export function compilePass(backend: NodeBackend, request: PassRequest): Compile
   const forwardWeights = [...pass.weights.forward.keys()];
   const backwardWeights = [...pass.weights.backward.keys()];
   const sharedFeeds = [...pass.weights.forward.values(), ...pass.folded.values()];
+  const tensorsOf = (feeds: Value[], ids: number[], fetches: Value[]): Tensor[] =>
+    session.run(feeds, ids, fetches).map((output) => backend.createOutputTensor(output));
+
+  /** Runs the forward part; what it finds is given out in the order of `fetches`. */
+  const runForward = (images: readonly Tensor4D[], value: (name: string) => Tensor, fetches: Value[]): Tensor[] => {
+    const batches = pass.batches.slice(0, images.length);
+    const ids = [...backend.getInputTensorIds([...images, ...forwardWeights.map(value)]), ...folded.ids(value)];
+    return tensorsOf([...batches.map((batch) => batch.images), ...sharedFeeds], ids, fetches);
+  };
+  const keptOf = (batches: readonly TracedBatch[]): Value[] => batches.flatMap(({ kept }) => [...kept.keys()]);
+  /** Takes what `keptOf` asked for from the front of `found`; variables of the backward part go along. */
+  const takeKept = (found: Tensor[], count: number, value: (name: string) => Tensor): Tensor[][] => {
+    const variables = backwardWeights.map(value);
+    return Array.from({ length: count }, () => [...found.splice(0, own), ...variables]);
+  };
+  const runBackward = (dLogits: readonly Tensor2D[], kept: readonly (readonly Tensor[])[], fetches: Value[]) => {
+    const batches = pass.batches.slice(0, dLogits.length);
+    const feeds = [
+      ...batches.map((batch) => batch.dLogits),
+      ...batches.flatMap((batch) => [...batch.kept.values()]),
+      ...pass.weights.backward.values(),
+    ];
+    const variables = kept[0]!.slice(own);
+    const given = [...dLogits, ...kept.flatMap((values) => values.slice(0, own)), ...variables];
+    return tensorsOf(feeds, backend.getInputTensorIds(given), fetches);
+  };
+
+  const training: CompiledPass['training'] = {
+    forward(images, value) {
+      const batches = pass.batches.slice(0, images.length);
+      const statistics = batches.flatMap((batch) => batch.statistics.flatMap(({ mean, variance }) => [mean, variance]));
+      const found = runForward(images, value, [
+        ...batches.map(({ logits }) => logits),
+        ...statistics,
+        ...keptOf(batches),
+      ]);
+      return {
+        logits: found.splice(0, images.length) as Tensor2D[],
+        statistics: batches.map((batch) =>
+          batch.statistics.map(({ layer }) => {
+            const [mean, variance] = found.splice(0, 2) as [Tensor1D, Tensor1D];
+            return { layer, mean, variance };
+          }),
+        ),
+        kept: takeKept(found, images.length, value),
+      };
+    },
+    gradients(dLogits, kept) {
+      const batches = pass.batches.slice(0, dLogits.length);
+      const sums = [...pass.parameters.values()].map((sum) => sum[dLogits.length - 1]!);
+      const found = runBackward(dLogits, kept, [...batches.map(({ dImages }) => dImages), ...sums]);
+      const images = found.splice(0, batches.length) as Tensor4D[];
+      return { images, parameters: new Map([...pass.parameters.keys()].map((name, at) => [name, found[at]!])) };
+    },
+  };
+
   return {
     forward(images, value, { keep }) {
       const batches = pass.batches.slice(0, images.length);
-      const ids = [...backend.getInputTensorIds([...images, ...forwardWeights.map(value)]), ...folded.ids(value)];
       // What is fetched decides what TensorFlow fuses, and batch statistics then differ in their last bits. A forward pass
       // alone shall give the same bits as one with a gradient.
       const all = keep || request.mode === 'batch';
-      const fetches = [
+      const found = runForward(images, value, [
         ...batches.map(({ logits }) => logits),
-        ...(all ? batches.flatMap(({ kept }) => [...kept.keys()]) : []),
-      ];
-      const found = session
-        .run([...batches.map((batch) => batch.images), ...sharedFeeds], ids, fetches)
-        .map((output) => backend.createOutputTensor(output));
+        ...(all ? keptOf(batches) : []),
+      ]);
       const logits = found.splice(0, batches.length) as Tensor2D[];
-      if (keep) {
-        const variables = backwardWeights.map(value);
-        return { logits, kept: batches.map(() => [...found.splice(0, own), ...variables]) };
-      }
+      if (keep) return { logits, kept: takeKept(found, batches.length, value) };
       found.forEach((tensor) => tensor.dispose());
       return { logits, kept: batches.map(() => []) };
     },
     inputGradient(dLogits, kept) {
       const batches = pass.batches.slice(0, dLogits.length);
-      const variables = kept[0]!.slice(own);
-      const feeds = [
-        ...batches.map((batch) => batch.dLogits),
-        ...batches.flatMap((batch) => [...batch.kept.values()]),
-        ...pass.weights.backward.values(),
-      ];
-      const given = [...dLogits, ...kept.flatMap((values) => values.slice(0, own)), ...variables];
-      const fetches = batches.map(({ dImages }) => dImages);
-      return session
-        .run(feeds, backend.getInputTensorIds(given), fetches)
-        .map((output) => backend.createOutputTensor(output) as Tensor4D);
+      return runBackward(
+        dLogits,
+        kept,
+        batches.map(({ dImages }) => dImages),
+      ) as Tensor4D[];
     },
+    ...(pass.parameters.size > 0 && { training }),
+    release: () => folded.dispose(),
     dispose() {
       folded.dispose();
       session.close();

@@ -59,6 +59,21 @@ function inputGradient(tracing: Tracing, node: Convolution, { dy, filter }: { dy
   return graph.op('Slice', [padded, ...part], { T: typeOf(type), Index: typeOf('int') });
 }
 
+/** The gradient in the filter; images that TensorFlow would have to pad explicitly are padded before (see ops.ts). */
+function filterGradient(tracing: Tracing, node: Convolution, { x, dy }: { x: Value; dy: Value }): Value {
+  const { graph, network, type } = tracing;
+  const image = network.shapes[node.input] as [number, number, number];
+  const geometry = symmetric(node);
+  const name = paddingOf(geometry, image, node.kernel);
+  const margin = node.padding;
+  const margins = () => graph.reshape(graph.integers([0, 0, margin, margin, margin, margin, 0, 0]), [4, 2], 'int');
+  const padded =
+    name === 'EXPLICIT' ? graph.op('Pad', [x, margins()], { T: typeOf(type), Tpaddings: typeOf('int') }) : x;
+  const shape = graph.integers([node.kernel, node.kernel, image[2], node.filters]);
+  const padding = name === 'EXPLICIT' ? 'VALID' : name;
+  return graph.op('Conv2DBackpropFilter', [padded, shape, dy], convolutionAttributes(geometry, { padding, type }));
+}
+
 /** The filter of a layer; `fold` is the one with a BatchNorm in it, if there is one. */
 function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
   const { graph, network, weight, ofWeights, kept, type } = tracing;
@@ -102,8 +117,18 @@ export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm
   const y = filter.forward(at(node.input));
   const biased = bias === undefined ? y : graph.typed(type, 'BiasAdd', y, bias);
   const output = relu ? graph.typed(type, 'Relu', biased) : biased;
+  const whole = norm !== undefined || relu; // more than the convolution itself
   return {
     output,
+    ...(!whole && {
+      parameters: (dy: Value) => [
+        [
+          `${node.name}.weight`,
+          filterGradient(tracing, node, { x: kept(at(node.input), batchShape(tracing, node.input)), dy }),
+        ],
+        ...(node.bias ? [[`${node.name}.bias`, graph.typed(type, 'BiasAddGrad', dy)] as const] : []),
+      ],
+    }),
     gradient(dOutput) {
       const dy = relu ? graph.typed(type, 'ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
       return [[node.input, filter.gradient(dy)]];

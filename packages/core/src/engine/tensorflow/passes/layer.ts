@@ -29,6 +29,10 @@ export interface TracedLayer {
   readonly output: Value;
   /** Adds the ops of the gradient for an output's gradient; returns what goes to which inputs. */
   gradient(dy: Value): readonly (readonly [NodeId, Value])[];
+  /** Adds the ops of the gradients in the layer's parameters, by name; asked for after `gradient`, with the same `dy`. */
+  parameters?(dy: Value): readonly (readonly [string, Value])[];
+  /** Mean and unbiased variance that a BatchNorm found in the batch. */
+  readonly statistics?: { readonly layer: string; readonly mean: Value; readonly variance: Value };
 }
 
 /** Shape of a node's output with the batch, whose size each run decides. */

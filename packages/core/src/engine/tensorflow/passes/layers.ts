@@ -12,11 +12,22 @@ const unary = (input: NodeId, output: Value, dx: (dy: Value) => Value): TracedLa
   gradient: (dy) => [[input, dx(dy)]],
 });
 
-function linearLayer({ graph, network, weight, at }: Tracing, node: Node & { op: 'linear' }): TracedLayer {
+function linearLayer(tracing: Tracing, node: Node & { op: 'linear' }): TracedLayer {
+  const { graph, network, weight, at, kept } = tracing;
   const matrix = () => weight(`${node.name}.weight`, [network.shapes[node.input]![0]!, node.units]);
-  const product = graph.op('MatMul', [at(node.input), matrix()], productAttributes(false));
-  const y = graph.op('BiasAdd', [product, weight(`${node.name}.bias`, [node.units])], { T: typeOf('float') });
-  return unary(node.input, y, (dy) => graph.op('MatMul', [dy, matrix()], productAttributes(true)));
+  const x = at(node.input);
+  const product = graph.op('MatMul', [x, matrix()], productAttributes());
+  const y = graph.float('BiasAdd', product, weight(`${node.name}.bias`, [node.units]));
+  return {
+    ...unary(node.input, y, (dy) => graph.op('MatMul', [dy, matrix()], productAttributes('second'))),
+    parameters: (dy) => [
+      [
+        `${node.name}.weight`,
+        graph.op('MatMul', [kept(x, batchShape(tracing, node.input)), dy], productAttributes('first')),
+      ],
+      [`${node.name}.bias`, graph.float('BiasAddGrad', dy)],
+    ],
+  };
 }
 
 function averageLayer({ graph, network, at }: Tracing, node: Node & { op: 'global-average-pool' }): TracedLayer {

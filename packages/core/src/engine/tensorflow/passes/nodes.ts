@@ -110,11 +110,11 @@ export const normAttributes = (training: boolean, epsilon: number, type: RealTyp
   is_training: flagOf(training),
 });
 
-/** Attributes of a matrix product whose second factor may be transposed. */
-export const productAttributes = (transposed: boolean): Record<string, Attribute> => ({
+/** Attributes of a matrix product whose factors may be transposed. */
+export const productAttributes = (transposed?: 'first' | 'second'): Record<string, Attribute> => ({
   T: typeOf('float'),
-  transpose_a: flagOf(false),
-  transpose_b: flagOf(transposed),
+  transpose_a: flagOf(transposed === 'first'),
+  transpose_b: flagOf(transposed === 'second'),
 });
 
 /** `[batch, height, width, channels]` int32 with the batch of `like`, as the convolution's gradient needs its result's shape. */

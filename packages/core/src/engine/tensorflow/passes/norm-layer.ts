@@ -18,11 +18,12 @@ export function normLayer(tracing: Tracing, node: Node & { op: 'batch-norm' }, i
   const given = batchStatistics ? [none(), none()] : [statistic('running_mean'), statistic('running_var')];
   const y = graph.op('FusedBatchNormV3', [x, statistic('weight'), statistic('bias'), ...given], attributes);
 
+  let gradients: Value | undefined; // in x, in the scale, in the shift
   const throughStatistics = (dy: Value): Value => {
     // what the op reserves for its gradient (outputs 3 to 5); what that is differs between devices
     const reserved = [3, 4].map((at) => kept(outputOf(y, at), [channels], 'float'));
     const inputs = [dy, kept(x, [-1, ...image]), statistic('weight'), ...reserved, none()];
-    return graph.op('FusedBatchNormGradV3', inputs, attributes);
+    return (gradients = graph.op('FusedBatchNormGradV3', inputs, attributes));
   };
   const scaled = (dy: Value): Value => {
     const deviation = graph.float('AddV2', statistic('running_var'), graph.floats([1], [epsilon]));
@@ -32,5 +33,12 @@ export function normLayer(tracing: Tracing, node: Node & { op: 'batch-norm' }, i
   return {
     output: back(y),
     gradient: (dy) => [[node.input, back((batchStatistics ? throughStatistics : scaled)(asImages(dy)))]],
+    ...(batchStatistics && {
+      parameters: () => [
+        [`${node.name}.weight`, outputOf(gradients!, 1)],
+        [`${node.name}.bias`, outputOf(gradients!, 2)],
+      ],
+      statistics: { layer: node.name, mean: outputOf(y, 1), variance: outputOf(y, 2) },
+    }),
   };
 }

@@ -22,6 +22,8 @@ export interface TracedBatch {
   readonly dImages: Value;
   /** What the forward part finds, and as what the backward part is given it. */
   readonly kept: ReadonlyMap<Value, Value>;
+  /** Of each BatchNorm of a pass with batch statistics, found by the forward part. */
+  readonly statistics: readonly NonNullable<TracedLayer['statistics']>[];
 }
 
 /** A pass of a network and its gradient in the images, as one TensorFlow graph that is run in three parts. */
@@ -32,6 +34,11 @@ export interface TracedPass {
   readonly weights: Readonly<Record<Part, ReadonlyMap<string, Value>>>;
   /** What the weights part finds, and as what the forward part is given it. */
   readonly folded: ReadonlyMap<Value, Value>;
+  /**
+   * Of a pass in float32 with batch statistics: gradients in all parameters by name, summed over the first batch, over the first two, and
+   * so on, found by the backward part.
+   */
+  readonly parameters: ReadonlyMap<string, readonly Value[]>;
 }
 
 function placeholders(graph: GraphNodes) {
@@ -82,6 +89,14 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
       return folded.at(value, shape, type);
     };
 
+  const differentiated = mode === 'batch' && elements === 'float32';
+  const parameters = new Map<string, Value[]>();
+  const addGradient = (name: string, gradient: Value): void => {
+    const sums = parameters.get(name) ?? [];
+    const last = sums.at(-1);
+    parameters.set(name, [...sums, last === undefined ? gradient : graph.float('AddV2', last, gradient)]);
+  };
+
   const trace = (): TracedBatch => {
     const outputs = new Map<NodeId, Value>();
     const kept = crossings(graph);
@@ -100,6 +115,8 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
       return { step, layer };
     });
 
+    const statistics = layers.flatMap(({ layer }) => layer.statistics ?? []);
+
     part = 'backward';
     const last = steps.at(-1)!.id;
     const dLogits = graph.placeholder([-1, ...network.shapes[last]!]);
@@ -113,9 +130,10 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
         const other = gradients.get(id);
         gradients.set(id, other === undefined ? given : graph.typed(type, 'AddV2', other, given));
       }
+      if (differentiated) for (const [name, gradient] of layer.parameters?.(dy) ?? []) addGradient(name, gradient);
     }
-    return { images, logits: outputs.get(last)!, dLogits, dImages: gradients.get(0)!, kept: kept.all };
+    return { images, logits: outputs.get(last)!, dLogits, dImages: gradients.get(0)!, kept: kept.all, statistics };
   };
   const traced = Array.from({ length: batches }, trace);
-  return { nodes: graph.nodes, batches: traced, weights, folded: folded.all };
+  return { nodes: graph.nodes, batches: traced, weights, folded: folded.all, parameters };
 }
