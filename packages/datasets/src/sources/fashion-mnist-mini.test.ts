@@ -18,6 +18,11 @@ describe('fashion-mnist-mini', () => {
     const source = await open();
     expect(perClass(source.train)).toEqual(new Array(10).fill(256));
     expect(perClass(source.validation!)).toEqual(new Array(10).fill(50));
+    // any number of images from the front
+    for (const count of [10, 100, 250]) {
+      const { validation } = await open({ validation: count });
+      expect(perClass(validation!)).toEqual(new Array(10).fill(count / 10));
+    }
     expect(perClass(source.test)).toEqual(new Array(10).fill(100));
     expect(source.shape).toEqual([28, 28, 1]);
     expect(source.classNames[9]).toBe('Ankle boot');
