@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
-import { put, typeOf, widthOf, type RunShader, type Width } from './shader.js';
+import { capital, flat, put, typeOf, widthOf, type RunShader, type Width } from './shader.js';
 import { sumOfRows } from './sum-of-rows.js';
 
 type Names = 'x' | 'dy' | 'gamma' | 'beta' | 'mean' | 'variance';
@@ -16,15 +16,7 @@ interface Norm {
   mean(name: string, inputs: Partial<Inputs>, expression: string): TensorInfo;
 }
 
-const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 const isWhole = (name: string): boolean => name === 'x' || name === 'dy';
-
-/** One dimension, so that one shader serves images and features. */
-const flat = ({ dataId, dtype, shape }: TensorInfo): TensorInfo => ({
-  dataId,
-  dtype,
-  shape: [shape.reduce((product, side) => product * side, 1)],
-});
 
 /** Reads what an expression names: at `index` of whole tensors, at `channel` of what there is one of per channel. */
 const reads = (names: readonly string[]): string =>

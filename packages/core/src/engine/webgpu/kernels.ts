@@ -2,9 +2,7 @@ import { getKernel } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
 import { putBatchNorm } from './batch-norm.js';
-import { put, type RunShader } from './shader.js';
-
-const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
+import { capital, put, type RunShader } from './shader.js';
 
 /** One shader over equally shaped tensors: `expression` is one in the inputs' and options' names. */
 function putElementwise(

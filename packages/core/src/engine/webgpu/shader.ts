@@ -1,4 +1,4 @@
-import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
 
@@ -75,6 +75,16 @@ export const typeOf = (width: Width): string => (width === 1 ? 'f32' : 'vec4<f32
 
 /** 4 where all these counts of numbers side by side are divided by it. */
 export const widthOf = (...counts: number[]): Width => (counts.every((count) => count % 4 === 0) ? 4 : 1);
+
+/** An input's name in code that reads a tensor of this name. */
+export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
+
+/** The same tensor in one dimension, so that one shader serves all shapes. */
+export const flat = ({ dataId, dtype, shape }: TensorInfo): TensorInfo => ({
+  dataId,
+  dtype,
+  shape: [util.sizeFromShape(shape)],
+});
 
 /** A cast to float32 does not touch the buffer, so integers are converted where they are read. */
 const reader = (name: string, width: Width): string =>

@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
-import { typeOf, widthOf, type RunShader, type Shader } from './shader.js';
+import { flat, typeOf, widthOf, type RunShader, type Shader } from './shader.js';
 
 /** Rows that one invocation adds up. Sums of sums keep rounding small, and many invocations busy. */
 const block = 64;
@@ -48,7 +48,7 @@ export function sumOfRows(run: RunShader, backend: WebgpuBackend, of: RowSums): 
   const scaleOf = (rows: number): number => (rows <= block ? (of.scale ?? 1) : 1);
   let sums = sumOfBlocks(run, backend, { widths: {}, floats: {}, ...of, scale: scaleOf(of.rows) });
   for (let rows = sums.shape[0]!; rows > 1; rows = sums.shape[0]!) {
-    const parts = { dataId: sums.dataId, dtype: sums.dtype, shape: [rows * channels] };
+    const parts = flat(sums);
     sums = sumOfBlocks(run, backend, {
       name: 'sum of parts',
       inputs: { Parts: parts },

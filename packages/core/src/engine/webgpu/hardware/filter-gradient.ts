@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Conv2DFilterGradAttrs } from '../../ops/index.js';
 import type { WebgpuBackend } from '../backend.js';
-import { put, widthOf, type RunShader, type Width } from '../shader.js';
+import { flat, put, widthOf, type RunShader, type Width } from '../shader.js';
 import { sumOfRows } from '../sum-of-rows.js';
 
 /** Rows and columns of the result that a group of invocations computes, each of them 4x4. */
@@ -146,7 +146,7 @@ export function filterGradient(
   const size = rows * filters;
   const gradient = sumOfRows(run, backend, {
     name: 'sum of parts',
-    inputs: { Parts: { dataId, dtype, shape: [parts * size] } },
+    inputs: { Parts: flat(sums) },
     widths: { Parts: widthOf(size) },
     rows: parts,
     channels: size,

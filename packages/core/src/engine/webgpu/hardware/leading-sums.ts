@@ -1,7 +1,7 @@
 import { backend_util, getKernel, util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from '../backend.js';
-import { put, widthOf, type RunShader } from '../shader.js';
+import { flat, put, widthOf, type RunShader } from '../shader.js';
 import { sumOfRows } from '../sum-of-rows.js';
 
 /** Sums over all axes up to one, as those of gradients in biases: the stock kernel transposes a copy of the whole tensor first. */
@@ -19,7 +19,7 @@ export function putLeadingSums(run: RunShader): void {
     const channels = util.sizeFromShape(kept);
     const { dataId, dtype } = sumOfRows(run, call.backend as WebgpuBackend, {
       name: 'sum of rows',
-      inputs: { X: { dataId: x.dataId, dtype: x.dtype, shape: [size] } },
+      inputs: { X: flat(x) },
       widths: { X: widthOf(channels) },
       rows: size / channels,
       channels,

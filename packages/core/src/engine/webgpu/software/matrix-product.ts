@@ -1,6 +1,6 @@
 import { broadcast_util, getKernel, util } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import { put, widthOf, type RunShader } from '../shader.js';
+import { flat, put, widthOf, type RunShader } from '../shader.js';
 
 /** Products of matrices [rows, columns], or of equally many; one matrix on one side is multiplied with all of the other. */
 export function putMatrixProduct(run: RunShader): void {
@@ -19,7 +19,6 @@ export function putMatrixProduct(run: RunShader): void {
     const columns = size(b, transposeB ? 2 : 1);
     // side by side are columns of a `b` as it is, and the sum's terms of a transposed one
     const lanes = transposeB ? 1 : widthOf(columns);
-    const flat = ({ dataId, shape, dtype }: TensorInfo) => ({ dataId, dtype, shape: [util.sizeFromShape(shape)] });
     const { dataId, dtype } = run(call.backend, {
       name: `matrix product ${lanes}`,
       inputs: { A: flat(a), B: flat(b) },

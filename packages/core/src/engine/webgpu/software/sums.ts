@@ -1,6 +1,6 @@
 import { backend_util, getKernel, util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { put, type RunShader } from '../shader.js';
+import { flat, put, type RunShader } from '../shader.js';
 
 /** Terms of a partial sum: their sums are summed again, which keeps rounding small. */
 const chunk = 64;
@@ -32,7 +32,7 @@ function putSum(kernelName: 'Sum' | 'Mean', run: RunShader): void {
     const terms = util.sizeFromShape(x.shape.slice(first, last + 1));
     const { dataId, dtype } = run(call.backend, {
       name: 'sum',
-      inputs: { X: { dataId: x.dataId, dtype: x.dtype, shape: [size] } },
+      inputs: { X: flat(x) },
       shape: [size / terms],
       integers: { inner, terms },
       floats: { divisor: kernelName === 'Mean' ? terms : 1 },
