@@ -1,5 +1,5 @@
 import { countOf } from '../batch.js';
-import { reducesPrecision } from '../classifier/index.js';
+import { reducesPrecision, type Classifier } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import type { PluginRegistry, PluginServices } from '../plugins/index.js';
@@ -171,6 +171,13 @@ function selection({ config, attacks, parts }: ComposedRun): string | undefined 
   return found;
 }
 
+/** The engine as it serves this model: only passes that are compiled can be made in bfloat16. */
+function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineChoice): EngineChoice {
+  if (!reducedPrecision) return choice;
+  if (reducesPrecision(model)) return { ...choice, reducedPrecision };
+  return { ...choice, reason: `${choice.reason}, but not with this model` };
+}
+
 function assemble(options: {
   composed: ComposedRun;
   selectBest: string | undefined;
@@ -179,11 +186,12 @@ function assemble(options: {
   folder: RunFolder;
   resumeFrom?: Snapshot;
 }): RunHandle {
-  const { composed, selectBest, engine, lock, folder, resumeFrom } = options;
+  const { composed, selectBest, lock, folder, resumeFrom } = options;
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
-  const reducedPrecision = engine.reducedPrecision && reducesPrecision(model);
+  const engine = choiceFor(model, options.engine);
+  const { reducedPrecision } = engine;
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const fingerprint = fingerprintOf(folder.frozen.config, data.train);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
