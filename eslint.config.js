@@ -8,7 +8,7 @@ const floors = [
   ['attacks', 'analysis'],
   ['trainer', 'plugins'],
   ['evaluation', 'hooks'],
-  ['engine', 'classifier', 'threat', 'random.ts', 'batch.ts', 'formats', 'loss'],
+  ['engine', 'classifier', 'network', 'threat', 'random.ts', 'batch.ts', 'formats', 'loss'],
   ['errors.ts'],
 ];
 const room = (name) => `./packages/core/src/${name}`;

@@ -1,0 +1,12 @@
+export type {
+  BatchStatistics,
+  ComputeDtype,
+  Executor,
+  Gradients,
+  LayerStatistics,
+  ParameterStore,
+  Pass,
+  PassRequest,
+  PulledBack,
+} from './pass.js';
+export type { NetworkGraph } from '../classifier/graph.js';

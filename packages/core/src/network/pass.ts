@@ -1,0 +1,81 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+
+/** What a pass computes in between its layers. Images, weights, logits and gradients are float32 all the same. */
+export type ComputeDtype = 'float32' | 'bfloat16';
+
+/** What a caller wants of a pass. */
+export interface PassRequest {
+  /**
+   * What BatchNorm normalises with: `eval`, the running statistics; `batch`, the statistics of the batch, which are handed to the
+   * caller. No pass writes running statistics: the caller applies what it was given, in the order of its method.
+   */
+  readonly mode: 'eval' | 'batch';
+  /** What `pullback` will be asked for. `nothing` keeps nothing. */
+  readonly wrt: 'nothing' | 'images' | 'all';
+  /** Default float32. An engine that has no such kernels computes in float32. */
+  readonly computeDtype?: ComputeDtype;
+}
+
+/** Mean and biased variance of one normalisation layer's input over one batch; `count` values went into each. */
+export interface LayerStatistics {
+  /** `[channels]` float32. */
+  readonly mean: Tensor1D;
+  /** `[channels]` float32, the mean squared deviation. */
+  readonly variance: Tensor1D;
+  readonly count: number;
+}
+
+/** Batch statistics of one batch, by layer name. They can be applied any number of times. */
+export type BatchStatistics = ReadonlyMap<string, LayerStatistics>;
+
+/** Gradients by parameter name; a parameter that the loss does not reach has no entry. */
+export type Gradients = ReadonlyMap<string, Tensor>;
+
+/** What a pullback gives; all tensors are the caller's. */
+export interface PulledBack {
+  /** With respect to the images of each batch, `[batch, h, w, c]` float32; zeros where no gradient was given. */
+  readonly images: readonly Tensor4D[];
+  /** With `wrt: 'all'`: with respect to the parameters, summed over the batches. */
+  readonly parameters?: Gradients;
+}
+
+/**
+ * A forward pass of one or more batches of images, with everything that its caller may need of it. Its tensors were made in the scope
+ * (`tf.tidy`) in which the pass was made; whoever made it calls `dispose` when it needs it no more.
+ */
+export interface Pass {
+  /** `[batch, classes]` float32 of each batch, on no gradient tape. */
+  readonly logits: readonly Tensor2D[];
+  /** Of each batch, in mode `batch`; empty in mode `eval`. */
+  readonly statistics: readonly BatchStatistics[];
+  /**
+   * Gradients of a function of the logits with respect to what the pass was asked for. Frees what the pass kept, unless `keep`: then it
+   * may be called again.
+   * @param dLogits of each batch, the function's gradient with respect to its logits, `[batch, classes]` float32; null: it does not
+   *   depend on them
+   */
+  pullback(dLogits: readonly (Tensor2D | null)[], options?: { readonly keep?: boolean }): PulledBack;
+  /** Frees logits, statistics and whatever the pass still keeps. May be called twice. */
+  dispose(): void;
+}
+
+/** Runs passes of one network. */
+export interface Executor {
+  /** @param images of each batch, `[batch, h, w, c]` float32; each batch is normalised by itself */
+  pass(images: readonly Tensor4D[], request: PassRequest): Pass;
+  /** Frees what is kept of graphs and weights. */
+  dispose(): void;
+}
+
+/**
+ * The variables of a network by name, as executors see them. Trained parameters come first, in graph order, running statistics after
+ * them.
+ */
+export interface ParameterStore {
+  /** Trained parameters, in graph order. */
+  readonly parameters: readonly string[];
+  /** Running statistics (`<layer>.running_mean`, `<layer>.running_var`). */
+  readonly statistics: readonly string[];
+  /** The current value: convolution kernels are HWIO, linear kernels `[in, out]`, all others `[channels]`. */
+  value(name: string): Tensor;
+}
