@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import workerThreads from 'node:worker_threads';
+import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { env, findBackend, setBackend } from '@tensorflow/tfjs-core';
 
 let memory: WebAssembly.Memory | undefined;
@@ -7,7 +8,8 @@ let memory: WebAssembly.Memory | undefined;
 /**
  * TensorFlow.js has a build of its wasm backend on shared memory, but does not use it under Node: its way of starting
  * threads needs a browser. We want only its memory, and run our own kernels on it from threads of our own. So while
- * the backend starts, its workers are stand-ins that say "loaded" and never run; it stays single-threaded itself.
+ * the backend starts, its workers are stand-ins that say "loaded" and never run, and it is told to use one thread only:
+ * left to itself it takes up to four where there are four cores or more, and would wait for stand-ins for ever.
  */
 class StandInWorker {
   onmessage: ((event: { data: unknown }) => void) | undefined;
@@ -33,6 +35,7 @@ export async function startBackend(threads: number): Promise<boolean> {
   const saved = { module: module.Worker, scope: scope.Worker };
   try {
     module.Worker = StandInWorker;
+    setThreadsCount(1);
     env().set('WASM_HAS_MULTITHREAD_SUPPORT', true);
     return await setBackend('wasm');
   } finally {
