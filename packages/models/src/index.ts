@@ -12,7 +12,7 @@ export {
   type TinyGolden,
 } from './golden.js';
 export { mlp } from './architectures/mlp.js';
-export type { InputNormalisation, Size } from './architectures/options.js';
+export type { Size } from './architectures/options.js';
 export { preActResnet, type PreActOptions } from './architectures/preact-resnet.js';
 export { resnet, type ResNetOptions } from './architectures/resnet.js';
 export { smallCnn } from './architectures/small-cnn.js';
@@ -21,8 +21,8 @@ export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.
 export { readLayersModel, writeLayersModel } from './layers/files.js';
 export { toLayersModel } from './layers/to-layers.js';
 export { modelPlugins } from './plugins.js';
-export { loadStateDict, loadWeights, type LoadOptions } from './weights/load.js';
-export { readWeightsFile } from './weights/read.js';
-export { encodeWeights, saveWeights } from './weights/save.js';
+export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from './weights/load.js';
+export { readWeightsFile, type WeightsFile } from './weights/read.js';
+export { encodeWeights, exportedFacts, saveWeights } from './weights/save.js';
 export { stateDictEntries, type Entry, type Layout } from './weights/layout.js';
 export { toStateDict } from './weights/state-dict.js';

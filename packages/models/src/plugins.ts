@@ -5,13 +5,15 @@ import {
   createNetwork,
   defineModel,
   integer,
+  type InputNormalisation,
+  type Network,
   type NetworkGraph,
   type Plugin,
   type PluginServices,
 } from '@bulwark/core';
 import { z } from 'zod';
 import { mlp } from './architectures/mlp.js';
-import { commonOptions, type InputNormalisation, type Size } from './architectures/options.js';
+import { commonOptions, type Size } from './architectures/options.js';
 import { preActResnet } from './architectures/preact-resnet.js';
 import { resnet } from './architectures/resnet.js';
 import { smallCnn } from './architectures/small-cnn.js';
@@ -30,10 +32,24 @@ const size = (services: PluginServices): Size => ({
   classes: services.classNames.length,
 });
 
-/** Makes the classifier of a graph for a run. */
-function build(name: string, graph: NetworkGraph, options: Common, services: PluginServices) {
-  const network = createNetwork(graph, { name, random: services.random('initialisation') });
-  if (options.weights !== undefined) loadWeights(network, resolve(services.baseFolder, options.weights));
+/**
+ * Makes the classifier of an architecture for a run. Presets have a name of their own; `use` is the architecture that they set.
+ * @param graph receives the options, with image shape and number of classes
+ */
+function build<Options extends Common>(
+  named: { name: string; use?: string },
+  options: Options,
+  services: PluginServices,
+  graph: (options: Options & Size) => NetworkGraph,
+): Network {
+  const { name, use = name } = named;
+  const network = createNetwork(graph({ ...options, ...size(services) }), {
+    name,
+    architecture: { use, ...(options as object) },
+    random: services.random('initialisation'),
+  });
+  if (options.weights !== undefined)
+    for (const note of loadWeights(network, resolve(services.baseFolder, options.weights)).notes) services.warn(note);
   return network;
 }
 
@@ -50,7 +66,7 @@ const smallCnnPlugin = defineModel({
   name: 'small-cnn',
   summary: 'Three convolutions with BatchNorm and a linear layer; trains on a laptop.',
   options: { ...commonOptions, width: width(16, 'channels of the first convolution') },
-  create: (options, services) => build('small-cnn', smallCnn({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'small-cnn' }, options, services, smallCnn),
 });
 
 const mlpPlugin = defineModel({
@@ -61,7 +77,7 @@ const mlpPlugin = defineModel({
     width: width(256, 'units of each hidden layer'),
     depth: integer({ min: 0, max: 32 }).default(2).describe('hidden layers'),
   },
-  create: (options, services) => build('mlp', mlp({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'mlp' }, options, services, mlp),
 });
 
 const resnet18Plugin = defineModel({
@@ -69,7 +85,7 @@ const resnet18Plugin = defineModel({
   summary: 'ResNet-18 for small images.',
   cite: 'He et al., 2016; arXiv:1512.03385',
   options: { ...commonOptions, width: width(64, 'channels of the first stage'), blocks },
-  create: (options, services) => build('resnet18', resnet({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'resnet18' }, options, services, resnet),
 });
 
 const preActResnet18Plugin = defineModel({
@@ -86,8 +102,7 @@ const preActResnet18Plugin = defineModel({
       .default('activated')
       .describe('what shortcut convolutions read (AWP: activated; some RobustBench models: raw)'),
   },
-  create: (options, services) =>
-    build('preact-resnet18', preActResnet({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'preact-resnet18' }, options, services, preActResnet),
 });
 
 const wideResnetCite = 'Zagoruyko and Komodakis, 2016; arXiv:1605.07146';
@@ -101,7 +116,7 @@ const wideResnetPlugin = defineModel({
     depth: integer({ min: 10, max: 1000 }).default(34).describe('layers: 6 m + 4'),
     width: width(10, 'widening factor'),
   },
-  create: (options, services) => build('wide-resnet', wideResnet({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'wide-resnet' }, options, services, wideResnet),
 });
 
 const wideResnetPreset = (depth: number, factor: number) => {
@@ -112,7 +127,7 @@ const wideResnetPreset = (depth: number, factor: number) => {
     cite: wideResnetCite,
     options: commonOptions,
     create: (options, services) =>
-      build(name, wideResnet({ ...options, ...size(services), depth, width: factor }), options, services),
+      build({ name, use: 'wide-resnet' }, { ...options, depth, width: factor }, services, wideResnet),
   });
 };
 
@@ -125,7 +140,7 @@ const vggPlugin = defineModel({
     depth: z.literal([11, 13, 16, 19]).default(16).describe('layers: 11, 13, 16 or 19'),
     width: width(64, 'channels of the first stage'),
   },
-  create: (options, services) => build('vgg', vgg({ ...options, ...size(services) }), options, services),
+  create: (options, services) => build({ name: 'vgg' }, options, services, vgg),
 });
 
 const layersModelPlugin = defineModel({

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { readSafetensors, startRun, type RunHandle } from '@bulwark/core';
+import { factsFromMetadata, fingerprintModel, readSafetensors, startRun, type RunHandle } from '@bulwark/core';
 import { goldenWeights, readLayersModel } from '@bulwark/models';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
@@ -79,7 +79,18 @@ describe('bulwark export', () => {
     expect(readFileSync(join(out, 'MODEL_CARD.md'), 'utf8')).toMatch(/### Tier `custom`/);
     const { tensors, metadata } = readSafetensors(readFileSync(join(out, 'model.safetensors')));
     expect(tensors.get('conv2.weight')!.shape).toEqual([4, 2, 3, 3]);
-    expect(metadata).toMatchObject({ format: 'pt', architecture: 'small-cnn', objective: 'natural' });
+    expect(metadata).toMatchObject({ format: 'pt' });
+    expect(factsFromMetadata(metadata)).toEqual({
+      architecture: { use: 'small-cnn', width: 2 },
+      inputShape: [28, 28, 1],
+      normalize: null,
+      classes: 10,
+      classNames: handle.parts.data.classNames,
+      threat: { norm: 'linf', epsilon: 0.1 },
+      data: 'fashion-mnist-mini',
+      objective: 'natural',
+      fingerprint: await fingerprintModel(handle.parts.model),
+    });
   });
 
   it('exports a weights file that was trained elsewhere, and does not claim to know how', async () => {

@@ -2,15 +2,17 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   BulwarkError,
+  factsToMetadata,
   fingerprintModel,
   loadEvaluation,
   openRunFolder,
   writeAtomically,
   type Classifier,
   type LayersClassifier,
+  type ModelContext,
   type Network,
 } from '@bulwark/core';
-import { encodeWeights, toLayersModel, writeLayersModel } from '@bulwark/models';
+import { encodeWeights, exportedFacts, toLayersModel, writeLayersModel } from '@bulwark/models';
 import { Command, Option } from 'commander';
 import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
 import { cardMarkdown } from '../export/card-markdown.js';
@@ -40,11 +42,12 @@ async function evaluationsOf(target: Target): Promise<CardEvaluation[]> {
   return found;
 }
 
-async function writeModel(model: Classifier, to: Flags['to'], folder: string, about: Record<string, string>) {
+async function writeModel(model: Classifier, to: Flags['to'], folder: string, context: ModelContext) {
   if (to === 'safetensors') {
-    writeAtomically(join(folder, 'model.safetensors'), encodeWeights(model, about));
+    writeAtomically(join(folder, 'model.safetensors'), encodeWeights(model, context));
     return ['model.safetensors'];
   }
+  const about = factsToMetadata(exportedFacts(model, context));
   if ('model' in model) return writeLayersModel((model as LayersClassifier).model, folder, about);
   if (!('graph' in model))
     throw new BulwarkError('MODEL_INVALID', `${model.name} is neither a graph nor a layers model`, {
@@ -56,17 +59,34 @@ async function writeModel(model: Classifier, to: Flags['to'], folder: string, ab
   return files;
 }
 
+/** The card says what the model was trained for, which no flag can change. @throws BulwarkError USAGE */
+function checkRadius({ config, context }: Target, flags: Flags): void {
+  if (flags.epsilon === undefined || Math.abs(config.threat.epsilon - context.threat!.epsilon) < 1e-9) return;
+  throw new BulwarkError(
+    'USAGE',
+    `--epsilon ${flags.epsilon}: these weights were trained for ${context.threat!.norm}, epsilon ${context.threat!.epsilon}`,
+    { cure: 'leave it out; `bulwark evaluate --epsilon` measures other radii' },
+  );
+}
+
 async function run(path: string, flags: Flags): Promise<void> {
   const output = createOutput(flags);
   const target = await openTarget(path, flags, { registry: builtinRegistry(), warn: (text) => output.warn(text) });
-  const { model, config, what } = target;
+  const { model, what } = target;
+  checkRadius(target, flags);
   try {
     const frozen = statSync(path).isDirectory() ? openRunFolder(path).frozen : undefined;
     const folder = resolve(flags.out ?? join(frozen ? path : join(path, '..'), 'export', flags.to));
     mkdirSync(folder, { recursive: true });
-    const about = { architecture: model.name, data: target.data.name, objective: config.objective.use, weights: what };
-    const files = await writeModel(model, flags.to, folder, about);
-    const card = modelCard(target, { evaluations: await evaluationsOf(target), files, ...frozen });
+    const context = { ...target.context, fingerprint: await fingerprintModel(model) };
+    const files = await writeModel(model, flags.to, folder, context);
+    const card = modelCard(target, {
+      facts: exportedFacts(model, context),
+      form: flags.to,
+      evaluations: await evaluationsOf(target),
+      files,
+      ...frozen,
+    });
     writeAtomically(join(folder, 'model-card.json'), `${JSON.stringify(card, null, 2)}\n`);
     writeAtomically(join(folder, 'MODEL_CARD.md'), cardMarkdown(card));
     output.line(`${model.name}, ${what}`);

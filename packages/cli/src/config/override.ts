@@ -10,11 +10,20 @@ export function override(config: Record<string, unknown>, assignments: readonly 
     const at = assignment.indexOf('=');
     if (at < 1)
       throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
-    return setAt(current, assignment.slice(0, at).split('.'), parseYaml(assignment.slice(at + 1))) as Record<
-      string,
-      unknown
-    >;
+    return setAt(current, assignment.slice(0, at).split('.'), valueOf(assignment, at + 1)) as Record<string, unknown>;
   }, config);
+}
+
+function valueOf(assignment: string, from: number): unknown {
+  try {
+    return parseYaml(assignment.slice(from));
+  } catch (cause) {
+    const [reason] = (cause as Error).message.split('\n');
+    throw new BulwarkError('USAGE', `--set ${assignment} has a value that is not YAML: ${reason}`, {
+      cure: 'write lists as [1, 2] and objects as {key: value}, and quote the whole for the shell',
+      cause,
+    });
+  }
 }
 
 function setAt(value: unknown, [key, ...rest]: readonly string[], replacement: unknown): unknown {

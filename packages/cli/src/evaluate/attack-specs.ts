@@ -33,10 +33,11 @@ export function parseAttacks(texts: readonly string[]): PluginSpec[] {
 }
 
 /**
- * A plugin with options, nested ones by dotted path: `fashion-mnist:validation=0:limit.train=100`.
+ * A plugin with options, nested ones by dotted path: `fashion-mnist:validation=0:limit.train=100`. A colon that no `name=` follows belongs to
+ * the value.
  * @throws BulwarkError USAGE
  */
 export function parseSpec(text: string): PluginSpec {
-  const [use, ...options] = text.split(':');
+  const [use, ...options] = text.split(/:(?=[\w.-]+=)/);
   return override({ use: use! }, options) as PluginSpec;
 }

@@ -10,12 +10,15 @@ import {
   type Classifier,
   type DataSource,
   type EngineChoice,
+  type ModelContext,
   type PluginRegistry,
   type PluginServices,
   type RunConfig,
 } from '@bulwark/core';
-import { loadWeights } from '@bulwark/models';
+import { loadWeights, readWeightsFile } from '@bulwark/models';
 import { importUserModule, loadConfig } from '../config/load.js';
+import { parseSpec } from './attack-specs.js';
+import { completeFromFacts, needWhole } from './facts-of-file.js';
 
 /** What to evaluate, as given on the command line. */
 export interface TargetFlags {
@@ -38,6 +41,8 @@ export interface Target {
   readonly engine: EngineChoice;
   /** `best` or `last` checkpoint, or the weights file. */
   readonly what: string;
+  /** What the model was trained for and on, as far as it is known. */
+  readonly context: ModelContext;
   /** Folder for results. */
   readonly folder: string;
 }
@@ -61,13 +66,22 @@ function withFlags(config: Json, { norm, epsilon, engine }: TargetFlags): Json {
 
 const numberOrText = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
 
-/** Names without a config: what does not matter to an evaluation takes any valid value. */
-function bareConfig({ model, data, epsilon }: TargetFlags): Json {
-  if (!model || !data || !epsilon)
-    throw new BulwarkError('USAGE', 'weights need to know their model, data and threat', {
-      cure: 'give --config <file>, or --model, --data and --epsilon',
-    });
-  return { model: { use: model }, data: { use: data }, threat: {}, objective: { use: 'natural' }, epochs: 1 };
+/** A plugin named on the command line, with options after colons: `npz:train=images.npz`. */
+const named = (text: string | undefined) => (text === undefined ? undefined : parseSpec(text));
+
+/** A config of flags alone: what does not matter to an evaluation takes any valid value. */
+function bareConfig({ model, data }: TargetFlags): Json {
+  return { model: named(model), data: named(data), objective: { use: 'natural' }, epochs: 1 };
+}
+
+/** Refuses flags that would be ignored. @throws BulwarkError USAGE */
+function refuseFlags(
+  flags: TargetFlags,
+  names: readonly (keyof TargetFlags)[],
+  why: { because: string; cure: string },
+) {
+  const given = names.filter((name) => flags[name] !== undefined).map((name) => `--${name}`);
+  if (given.length > 0) throw new BulwarkError('USAGE', `${given.join(', ')}: ${why.because}`, { cure: why.cure });
 }
 
 async function compose(config: unknown, baseFolder: string, { registry, warn }: Opening) {
@@ -78,6 +92,10 @@ async function compose(config: unknown, baseFolder: string, { registry, warn }: 
 }
 
 async function openRun(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
+  refuseFlags(flags, ['config', 'model', 'data'], {
+    because: `${path} is a run, which has its own config, model and data`,
+    cure: 'leave them out, or give a weights file instead of the run',
+  });
   const folder = openRunFolder(path);
   const kind = flags.checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
@@ -86,16 +104,42 @@ async function openRun(path: string, flags: TargetFlags, opening: Opening): Prom
   const { config, baseFolder } = folder.frozen;
   const target = await compose(withFlags(config as unknown as Json, flags), baseFolder, opening);
   restoreModel(snapshot, target.model);
-  return { ...target, what: `${kind} checkpoint of ${path}`, folder: join(path, 'evaluation', kind) };
+  const { threat, objective } = folder.frozen.config;
+  const context = { classNames: target.data.classNames, data: config.data.use, threat, objective: objective.use };
+  return { ...target, context, what: `${kind} checkpoint of ${path}`, folder: join(path, 'evaluation', kind) };
 }
 
+/** Of the facts of a file, those that do not follow from the network. */
+const knownOf = ({ classNames, threat, data, objective }: ModelContext): ModelContext => ({
+  ...(classNames && { classNames }),
+  ...(threat && { threat }),
+  ...(data !== undefined && { data }),
+  ...(objective !== undefined && { objective }),
+});
+
 async function openWeights(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
+  refuseFlags(flags, ['checkpoint'], {
+    because: `${path} is a weights file; only runs have several checkpoints`,
+    cure: 'leave it out, or give the run folder',
+  });
+  if (flags.config !== undefined)
+    refuseFlags(flags, ['model', 'data'], {
+      because: `--config names them already`,
+      cure: 'give either --config, or --model and --data',
+    });
+  const file = readWeightsFile(path);
   const { input, baseFolder } = flags.config
     ? await loadConfig(flags.config)
     : { input: bareConfig(flags), baseFolder: process.cwd() };
-  const target = await compose(withFlags(input, flags), baseFolder, opening);
-  loadWeights(target.model, path);
-  return { ...target, what: path, folder: join(dirname(path), 'evaluation') };
+  const { registry, warn } = opening;
+  const completed = completeFromFacts(withFlags(input, flags), file.facts, { registry, path });
+  if (!flags.config) needWhole(completed.input);
+  for (const note of completed.notes) warn(note);
+  const target = await compose(completed.input, baseFolder, opening);
+  for (const note of loadWeights(target.model, file).notes) warn(note);
+  const { classNames, name } = target.data;
+  const context = { data: name, threat: target.config.threat, ...file.facts, classNames };
+  return { ...target, context: knownOf(context), what: path, folder: join(dirname(path), 'evaluation') };
 }
 
 /** Opens a run folder or a weights file. @throws BulwarkError RUN_MISSING, CHECKPOINT_MISSING, WEIGHTS_INVALID, USAGE, ... */

@@ -48,19 +48,35 @@ function trainingLines({ training }: ModelCard): string[] {
   ];
 }
 
+function normalisationText({ normalize }: ModelCard['input']): string {
+  if (normalize === undefined) return '';
+  if (normalize === null) return ' The network does not normalise.';
+  const list = (values: readonly number[]) => `[${values.map((value) => +value.toPrecision(9)).join(', ')}]`;
+  return ` The network begins with (x - mean) / std, mean ${list(normalize.mean)}, std ${list(normalize.std)}.`;
+}
+
+const usageLines = ({ framework, text, code }: ModelCard['usage'][number]): string[] => [
+  `**${framework}.** ${text}`,
+  '',
+  ...(code === undefined ? [] : ['```', code, '```', '']),
+];
+
 /** The card for people. */
 export function cardMarkdown(card: ModelCard): string {
-  const { architecture, input, output, data, threat, evaluations, files, weights } = card;
+  const { architecture, input, output, usage, data, threat, evaluations, files, weights } = card;
   const cost = architecture.multiplyAccumulates;
   const lines = [
     `# ${card.name}: ${architecture.name} for ${data.name}`,
     '',
     `${architecture.parameters.toLocaleString('en-US')} parameters${cost ? `, ${cost.toLocaleString('en-US')} multiply-accumulates per image` : ''}. Weights: ${weights}.`,
     '',
-    `- Input: images [batch, ${input.shape.join(', ')}], float32 in [0, 1] (pixel / 255), channels last. Normalise nothing: the model does.`,
+    `- Input: images [batch, ${input.shape.join(', ')}], float32 in [0, 1] (pixel / 255), channels last.${normalisationText(input)}`,
     `- Output: logits of ${output.classes.length} classes, no softmax: ${output.classes.join(', ')}.`,
     `- Files: ${files.map((file) => `\`${file}\``).join(', ')}.`,
     '',
+    '## Use',
+    '',
+    ...usage.flatMap(usageLines),
     '## Threat model',
     '',
     `Trained to withstand perturbations of ${threatText(threat)}. It promises nothing against other norms, larger radii, or changes that are not perturbations of pixels.`,

@@ -4,10 +4,12 @@ import {
   parameterCount,
   type DataSource,
   type EvaluationResult,
+  type ModelFacts,
   type Network,
   type RunConfig,
 } from '@bulwark/core';
 import type { Target } from '../evaluate/open-target.js';
+import { howToUse, type Usage } from './how-to-use.js';
 
 /** An evaluation as a card states it. */
 export interface CardEvaluation {
@@ -35,7 +37,15 @@ export interface ModelCard {
     readonly parameters: number;
     readonly multiplyAccumulates?: number;
   };
-  readonly input: { readonly shape: readonly number[]; readonly range: readonly [0, 1]; readonly layout: 'NHWC' };
+  readonly input: {
+    readonly shape: readonly number[];
+    readonly range: readonly [0, 1];
+    readonly layout: 'NHWC';
+    /** What the network does to its input; null: nothing; absent: not known. */
+    readonly normalize?: ModelFacts['normalize'];
+  };
+  /** What each framework has to do with images. */
+  readonly usage: readonly Usage[];
   readonly output: { readonly kind: 'logits'; readonly classes: readonly string[] };
   readonly data: {
     readonly name: string;
@@ -83,10 +93,15 @@ const dataOf = (data: DataSource, config: RunConfig): ModelCard['data'] => ({
 /** The card of a model that was opened for export. */
 export function modelCard(
   target: Target,
-  facts: Pick<ModelCard, 'evaluations' | 'files'> & { versions?: Readonly<Record<string, string>>; engine?: string },
+  about: Pick<ModelCard, 'evaluations' | 'files'> & {
+    facts: ModelFacts;
+    form: 'tfjs' | 'safetensors';
+    versions?: Readonly<Record<string, string>>;
+    engine?: string;
+  },
 ): ModelCard {
   const { model, data, config, registry, what } = target;
-  const { versions, engine, evaluations, files } = facts;
+  const { facts, form, versions, engine, evaluations, files } = about;
   const graph = 'graph' in model ? (model as Network).graph : undefined;
   const { cite } = registry.find('objective', config.objective.use);
   const { objective, seed } = config;
@@ -96,14 +111,20 @@ export function modelCard(
     name: config.name,
     architecture: {
       name: model.name,
-      spec: config.model,
+      spec: facts.architecture ?? config.model,
       parameters: parameterCount(model),
       ...(graph && { multiplyAccumulates: multiplyAccumulates(graph) }),
     },
-    input: { shape: model.inputShape, range: [0, 1], layout: 'NHWC' },
+    input: {
+      shape: model.inputShape,
+      range: [0, 1],
+      layout: 'NHWC',
+      ...(facts.normalize !== undefined && { normalize: facts.normalize }),
+    },
+    usage: howToUse(facts, form),
     output: { kind: 'logits', classes: data.classNames },
     data: dataOf(data, config),
-    threat: config.threat,
+    threat: facts.threat ?? config.threat,
     ...(versions && engine && { training: { objective, ...(cite && { cite }), seed, engine, versions, config } }),
     weights: what,
     evaluations,

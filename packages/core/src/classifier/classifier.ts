@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageShape } from '../batch.js';
+import type { ArchitectureSpec } from '../formats/index.js';
 
 /**
  * What BatchNorm does in a forward pass.
@@ -26,6 +27,8 @@ export type BatchStatistics = ReadonlyMap<string, LayerStatistics>;
 export interface Classifier {
   /** The architecture, for messages and model cards. */
   readonly name: string;
+  /** The plugin and the options that made it; written into every file of its weights. */
+  readonly architecture?: ArchitectureSpec;
   readonly inputShape: ImageShape;
   readonly classes: number;
   /** Trainable variables by name, in a fixed order. Kernels are those of rank above 1. */

@@ -15,6 +15,7 @@ export {
   type NodeId,
 } from './graph.js';
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
+export { factsOf, normalisationOf, type ModelContext } from './facts.js';
 export { withConstantParameters } from './constant-parameters.js';
 export { forwardCapturingEach, forwardEach } from './forward-each.js';
 export { passIsKept, withRepeatedImages } from './repeated-images.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu } from '../engine/ops/index.js';
+import type { ArchitectureSpec } from '../formats/index.js';
 import type { Random } from '../random.js';
 import { disposeStatistics, type Classifier, type LayerStatistics, type Mode } from './classifier.js';
 import { compiledPasses } from './compiled.js';
@@ -19,9 +20,13 @@ export interface Network extends Classifier {
 
 /**
  * Makes a classifier of a graph.
+ * @param options.architecture plugin and options, for whoever writes the weights to a file
  * @param options.random draws the initial weights in parameter order
  */
-export function createNetwork(graph: NetworkGraph, options: { name: string; random: Random }): Network {
+export function createNetwork(
+  graph: NetworkGraph,
+  options: { name: string; random: Random; architecture?: ArchitectureSpec },
+): Network {
   const { parameters, statistics } = initialParameters(graph, options.random);
 
   const value = (name: string): tf.Tensor => (parameters.get(name) ?? statistics.get(name))!;
@@ -136,6 +141,7 @@ export function createNetwork(graph: NetworkGraph, options: { name: string; rand
 
   return {
     name: options.name,
+    ...(options.architecture && { architecture: options.architecture }),
     graph,
     inputShape: graph.inputShape,
     classes: graph.shapes.at(-1)![0]!,

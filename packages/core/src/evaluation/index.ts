@@ -1,5 +1,5 @@
 export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.js';
-export { fingerprintData, fingerprintModel } from './fingerprint.js';
+export { fingerprintData, fingerprintModel, fingerprintModelSync } from './fingerprint.js';
 export { mergeEvaluations, shardPositions } from './merge.js';
 export { recheck, type Cheat, type Verdict } from './recheck.js';
 export { loadEvaluation, saveEvaluation } from './result-file.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BulwarkError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../formats/index.js';
+import { factsFromMetadata, factsToMetadata, readSafetensors, writeSafetensors } from '../formats/index.js';
 import { snapshotVersion, type Snapshot, type TrainingState } from '../trainer/index.js';
 
 /** Steps from an older version of the state to the next; index = version they start from. */
@@ -17,10 +17,11 @@ const digest = (tensors: Snapshot['tensors'], state: string): string => {
 };
 
 /** A snapshot as one safetensors file; the JSON state and a checksum over everything travel in its metadata. */
-export function encodeCheckpoint({ state, tensors }: Snapshot): Uint8Array {
+export function encodeCheckpoint({ state, tensors, facts }: Snapshot): Uint8Array {
   const text = JSON.stringify(state);
   const stored = new Map([...tensors].map(([name, { shape, data }]) => [name, { dtype: 'F32' as const, shape, data }]));
-  return writeSafetensors(stored, { bulwark: 'checkpoint', state: text, sha256: digest(tensors, text) });
+  const about = facts ? factsToMetadata(facts) : {};
+  return writeSafetensors(stored, { bulwark: 'checkpoint', state: text, sha256: digest(tensors, text), ...about });
 }
 
 /** @throws BulwarkError CHECKPOINT_CORRUPT for anything that is not exactly what was written */
@@ -43,7 +44,8 @@ export function decodeCheckpoint(bytes: Uint8Array, path: string): Snapshot {
     tensors.set(name, { shape, data: data as Float32Array });
   }
   if (digest(tensors, text) !== sha256) throw corrupt('the checksum differs');
-  return { state: migrate(JSON.parse(text) as TrainingState, corrupt), tensors };
+  const facts = factsFromMetadata(file.metadata, path);
+  return { state: migrate(JSON.parse(text) as TrainingState, corrupt), tensors, ...(facts && { facts }) };
 }
 
 function migrate(state: TrainingState, corrupt: (why: string) => BulwarkError): TrainingState {

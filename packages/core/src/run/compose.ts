@@ -98,7 +98,15 @@ export async function composeModel(
   const data = await makeData(config, createServices(config, { ...options, warn }));
   const facts = { inputShape: data.shape, classNames: data.classNames };
   const services = createServices(config, { ...options, warn, facts });
-  return { data, model: await services.make('model', config.model), services };
+  return { data, model: await makeModel(config, services), services };
+}
+
+/** The model; one whose plugin does not say what it was made with gets the config's section as its architecture. */
+async function makeModel(config: RunConfig, services: PluginServices): Promise<Classifier> {
+  const model = await services.make('model', config.model);
+  return 'architecture' in model || !Object.isExtensible(model)
+    ? model
+    : Object.assign(model, { architecture: config.model });
 }
 
 function averageOf({ averaging }: RunConfig): WeightAverage | undefined {

@@ -1,5 +1,5 @@
 import { countOf } from '../batch.js';
-import { reducesPrecision, type Classifier } from '../classifier/index.js';
+import { factsOf, reducesPrecision, type Classifier } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import type { PluginRegistry, PluginServices } from '../plugins/index.js';
@@ -196,6 +196,12 @@ function assemble(options: {
   const fingerprint = fingerprintOf(folder.frozen.config, data.train);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
 
+  const facts = factsOf(model, {
+    classNames: data.classNames,
+    threat: config.threat,
+    data: config.data.use,
+    objective: config.objective.use,
+  });
   bus.on('epoch:end', ({ metrics: { epoch }, seconds, examples }) =>
     folder.addTiming({ epoch, seconds, imagesPerSecond: examples / seconds }),
   );
@@ -203,7 +209,7 @@ function assemble(options: {
   const store: typeof folder.checkpoints = {
     ...folder.checkpoints,
     save(kinds, snapshot) {
-      folder.checkpoints.save(kinds, snapshot);
+      folder.checkpoints.save(kinds, { ...snapshot, facts });
       if (kinds.includes('epoch')) folder.writeMetrics(snapshot.state.history);
     },
   };

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
-import type { Classifier } from '../classifier/index.js';
+import { factsOf, type Classifier } from '../classifier/index.js';
+import { factDifferences, type ModelFacts } from '../formats/index.js';
 import type { Objective, Optimizer } from '../hooks/index.js';
 import type { WeightAverage } from './averaging.js';
 import type { CheckpointKind, EpochMetrics } from './events.js';
@@ -48,6 +49,8 @@ export interface Snapshot {
   readonly state: TrainingState;
   /** `model/`, `statistics/`, `optimizer/`, `objective/`, `average/model/`, `average/statistics/` + name. */
   readonly tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+  /** What the network is besides tensors, so that a checkpoint can be used without its run. */
+  readonly facts?: ModelFacts;
 }
 
 /** Where checkpoints are kept. The trainer knows nothing of files. */
@@ -106,6 +109,15 @@ export async function takeSnapshot(state: TrainingState, holders: Holders): Prom
  * @throws BulwarkError CHECKPOINT_CORRUPT, before anything is written
  */
 export function restoreModel(snapshot: Snapshot, model: Classifier): void {
+  const [difference] = snapshot.facts ? factDifferences(snapshot.facts, factsOf(model)) : [];
+  if (difference) {
+    const [file, ours] = [difference.file, difference.model].map((value) => JSON.stringify(value) ?? 'nothing');
+    throw new BulwarkError(
+      'CHECKPOINT_CORRUPT',
+      `the checkpoint was written by a model with ${difference.what} ${file}; this model has ${ours}`,
+      { cure: 'use the config that the checkpoint was written with' },
+    );
+  }
   const averaged = [...snapshot.tensors.keys()].some((name) => name.startsWith('average/'));
   restoreTensors(snapshot, model, averaged ? 'average/' : '');
 }

@@ -1,5 +1,5 @@
-import { networkGraph, type NetworkGraph } from '@bulwark/core';
-import { normalised, type InputNormalisation, type Size } from './options.js';
+import { type InputNormalisation, networkGraph, type NetworkGraph } from '@bulwark/core';
+import { normalised, type Size } from './options.js';
 
 /** `depth` hidden layers of `width` units with ReLU on the flattened image, then a linear layer. No BatchNorm. */
 export function mlp(options: Size & { width: number; depth: number; normalize?: InputNormalisation }): NetworkGraph {

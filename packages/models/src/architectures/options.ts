@@ -1,4 +1,4 @@
-import { number, type GraphBuilder, type ImageShape, type NodeId } from '@bulwark/core';
+import { number, type GraphBuilder, type ImageShape, type InputNormalisation, type NodeId } from '@bulwark/core';
 import { z } from 'zod';
 
 /** What every architecture needs to know about its input and output. */
@@ -6,12 +6,6 @@ export interface Size {
   /** `[height, width, channels]` of one image. */
   readonly inputShape: ImageShape;
   readonly classes: number;
-}
-
-/** Normalisation inside the model, one number per channel. Attacks act on the image in [0, 1], before it. */
-export interface InputNormalisation {
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
 }
 
 /** Options that all model plugins share. */

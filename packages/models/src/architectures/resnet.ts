@@ -1,5 +1,11 @@
-import { networkGraph, type GraphBuilder, type NetworkGraph, type NodeId } from '@bulwark/core';
-import { normalised, type InputNormalisation, type Size } from './options.js';
+import {
+  type GraphBuilder,
+  type InputNormalisation,
+  networkGraph,
+  type NetworkGraph,
+  type NodeId,
+} from '@bulwark/core';
+import { normalised, type Size } from './options.js';
 
 export interface ResNetOptions extends Size {
   /** Channels of the first stage; every later one has twice as many. */

@@ -1,5 +1,5 @@
-import { networkGraph, type NetworkGraph } from '@bulwark/core';
-import { normalised, type InputNormalisation, type Size } from './options.js';
+import { type InputNormalisation, networkGraph, type NetworkGraph } from '@bulwark/core';
+import { normalised, type Size } from './options.js';
 
 /**
  * Three convolutions with BatchNorm (width, 2 width, 4 width channels; strides 1, 2, 2), mean over the image, one linear layer.

@@ -1,5 +1,5 @@
-import { networkGraph, type NetworkGraph } from '@bulwark/core';
-import { normalised, type InputNormalisation, type Size } from './options.js';
+import { type InputNormalisation, networkGraph, type NetworkGraph } from '@bulwark/core';
+import { normalised, type Size } from './options.js';
 
 /** The depths that VGG comes in. */
 export const vggDepths = [11, 13, 16, 19] as const;

@@ -1,5 +1,12 @@
-import { BulwarkError, networkGraph, type GraphBuilder, type NetworkGraph, type NodeId } from '@bulwark/core';
-import { normalised, type InputNormalisation, type Size } from './options.js';
+import {
+  BulwarkError,
+  type GraphBuilder,
+  type InputNormalisation,
+  networkGraph,
+  type NetworkGraph,
+  type NodeId,
+} from '@bulwark/core';
+import { normalised, type Size } from './options.js';
 import type { BlockOptions } from './resnet.js';
 
 export interface WideResNetOptions extends Size {

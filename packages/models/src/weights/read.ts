@@ -2,15 +2,26 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import {
   BulwarkError,
+  factsFromMetadata,
   isPickle,
   isTorchZip,
   readSafetensors,
   readTorchCheckpoint,
   TorchTensor,
+  type ModelFacts,
   type StoredTensor,
 } from '@bulwark/core';
 
 type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/** What a weights file holds. */
+export interface WeightsFile {
+  /** For messages: the path. */
+  readonly where: string;
+  readonly tensors: Tensors;
+  /** What the file says about its network; absent if another tool wrote it. */
+  readonly facts?: ModelFacts;
+}
 
 const invalid = (message: string, cure: string) => new BulwarkError('WEIGHTS_INVALID', message, { cure });
 
@@ -73,19 +84,21 @@ function findStateDict(value: unknown, where: string): Tensors {
   );
 }
 
-/** The tensors of a weights file of any known form, by content: JSON index, PyTorch zip, or safetensors. */
-export function readWeightsFile(source: string | Uint8Array): Tensors {
+/** What a weights file of any known form holds, by content: JSON index, PyTorch zip, or safetensors. */
+export function readWeightsFile(source: string | Uint8Array): WeightsFile {
   const bytes = typeof source === 'string' ? readBytes(source) : source;
   if (bytes[0] === 0x7b) {
-    if (typeof source === 'string') return readShards(bytes, source);
+    if (typeof source === 'string') return { where: source, tensors: readShards(bytes, source) };
     throw invalid('an index of shards can only be read by its path', 'pass the path of the .safetensors.index.json');
   }
   const where = typeof source === 'string' ? source : 'the checkpoint';
-  if (isTorchZip(bytes)) return findStateDict(readTorchCheckpoint(bytes, where), where);
+  if (isTorchZip(bytes)) return { where, tensors: findStateDict(readTorchCheckpoint(bytes, where), where) };
   if (isPickle(bytes))
     throw invalid(
       `${where} is a checkpoint of PyTorch before 1.6, or a bare pickle`,
       'load it in PyTorch and save it again: torch.save(torch.load(path), path)',
     );
-  return readSafetensors(bytes).tensors;
+  const { tensors, metadata } = readSafetensors(bytes);
+  const facts = factsFromMetadata(metadata, where);
+  return { where, tensors, ...(facts && { facts }) };
 }

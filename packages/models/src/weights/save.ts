@@ -1,17 +1,31 @@
 import { writeFileSync } from 'node:fs';
-import { writeSafetensors, type Classifier } from '@bulwark/core';
+import {
+  factsOf,
+  factsToMetadata,
+  fingerprintModelSync,
+  writeSafetensors,
+  type Classifier,
+  type ModelContext,
+  type ModelFacts,
+} from '@bulwark/core';
 import { toStateDict } from './state-dict.js';
 
-/** The classifier as a safetensors file with PyTorch's names and layout, which `load_state_dict` takes as it is. */
-export function encodeWeights(classifier: Classifier, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
-  return writeSafetensors(toStateDict(classifier), { format: 'pt', ...metadata });
+/** The facts that travel with a classifier's weights: its own, those of its training, and its fingerprint. */
+export const exportedFacts = (classifier: Classifier, context: ModelContext = {}): ModelFacts =>
+  factsOf(classifier, { fingerprint: fingerprintModelSync(classifier), ...context });
+
+/**
+ * The classifier as a safetensors file with PyTorch's names and layout, which `load_state_dict` takes as it is. The metadata say what
+ * the tensors alone do not: options, normalisation, classes, threat model.
+ */
+export function encodeWeights(classifier: Classifier, context: ModelContext = {}): Uint8Array {
+  return writeSafetensors(toStateDict(classifier), {
+    format: 'pt',
+    ...factsToMetadata(exportedFacts(classifier, context)),
+  });
 }
 
 /** Writes `encodeWeights` to a file. */
-export function saveWeights(
-  classifier: Classifier,
-  path: string,
-  metadata: Readonly<Record<string, string>> = {},
-): void {
-  writeFileSync(path, encodeWeights(classifier, metadata));
+export function saveWeights(classifier: Classifier, path: string, context: ModelContext = {}): void {
+  writeFileSync(path, encodeWeights(classifier, context));
 }

@@ -7,6 +7,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   createNetwork,
   createRandom,
+  factsFromMetadata,
+  fingerprintModelSync,
   networkGraph,
   readSafetensors,
   useEngine,
@@ -108,7 +110,14 @@ describe('weights', () => {
     loadWeights(other, path);
     expect(values(other)).toEqual(values(network));
     const { tensors, metadata } = readSafetensors(readFileSync(path));
-    expect(metadata).toEqual({ format: 'pt', objective: 'st' });
+    expect(metadata).toMatchObject({ format: 'pt' });
+    expect(factsFromMetadata(metadata)).toEqual({
+      inputShape: [32, 32, 3],
+      normalize: null,
+      classes: 10,
+      objective: 'st',
+      fingerprint: fingerprintModelSync(network),
+    });
     expect(tensors.get('block1.layer.0.bn1.num_batches_tracked')).toEqual({
       dtype: 'I64',
       shape: [],
