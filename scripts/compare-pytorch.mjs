@@ -6,7 +6,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { useEngine } from '@bulwark/core';
+import { builtinRegistry } from '@bulwark/cli';
+import { enginesOf, useEngine } from '@bulwark/core';
 import { peakBytes, resetPeak } from '../packages/cli/dist/bench/memory.js';
 import { sampleOf } from '../packages/cli/dist/bench/sample.js';
 import { makeSubject } from '../packages/cli/dist/bench/subject.js';
@@ -90,5 +91,5 @@ async function compare(method) {
 }
 
 process.env.BULWARK_THREADS ??= flags.threads;
-await useEngine(flags.engine);
+await useEngine(flags.engine, { engines: enginesOf(builtinRegistry()) });
 for (const method of flags.methods.split(',')) await compare(method);

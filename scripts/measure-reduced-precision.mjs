@@ -6,14 +6,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { useEngine } from '@bulwark/core';
+import { enginesOf, useEngine } from '@bulwark/core';
+import { builtinRegistry } from '@bulwark/cli';
 import { runDemoMethod } from '../packages/cli/dist/demo/run-method.js';
 
 const { values: flags } = parseArgs({
   options: { methods: { type: 'string', default: 'at,trades,st' }, seeds: { type: 'string', default: '5' } },
 });
 
-const { reason, reducedPrecision } = await useEngine('tensorflow', { reducedPrecision: true });
+const { reason, reducedPrecision } = await useEngine('tensorflow', {
+  engines: enginesOf(builtinRegistry()),
+  reducedPrecision: true,
+});
 if (!reducedPrecision) throw new Error(reason);
 
 /** Accuracies in per cent, and what an epoch took. */

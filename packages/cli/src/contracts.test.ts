@@ -121,6 +121,12 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     piecewise: { options: { points: [{ from: 4, factor: 0.5 }] } },
     cyclic: { refused: [{ peak: 1 }] },
   },
+  engine: {
+    wasm: { options: { threads: 2 }, refused: [{ threads: 0 }, { threads: 'many' }] },
+    cpu: { refused: [{ threads: 2 }] },
+    tensorflow: { refused: [{ device: 'tpu' }] },
+    webgpu: { refused: [{ power: 'much' }] },
+  },
 };
 
 const put = (name: string, bytes: Uint8Array) => {

@@ -11,6 +11,7 @@ import {
   inputGradient,
   loadTensorflow,
   networkGraph,
+  tensorflow,
   useEngine,
   withConstantParameters,
   withRepeatedImages,
@@ -27,7 +28,7 @@ const whenCompiled = compiles ? it : it.skip;
 const modes = ['eval', 'batch'] as const;
 
 beforeAll(async () => {
-  if (compiles) await useEngine('tensorflow');
+  if (compiles) await useEngine('tensorflow', { engines: [tensorflow] });
 });
 
 /** Statistics, scales and shifts as training leaves them: unlike the ones and zeros that hide what is left out. */

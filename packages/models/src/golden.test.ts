@@ -1,12 +1,11 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropy, useEngine, type EngineName, type Network } from '@bulwark/core';
+import { crossEntropy, useEngine, type Network } from '@bulwark/core';
 import { goldenWeights, readModelGolden, type TinyGolden } from './golden.js';
 import { goldenNetwork } from './golden-networks.js';
 import { loadWeights } from './weights/load.js';
 
-// BULWARK_ENGINE repeats these on another engine
-beforeAll(() => useEngine((process.env.BULWARK_ENGINE ?? 'wasm') as EngineName));
+beforeAll(() => useEngine('wasm'));
 
 const largestDifference = (actual: ArrayLike<number>, expected: readonly number[]) =>
   expected.reduce((largest, value, i) => Math.max(largest, Math.abs(actual[i]! - value)), 0);

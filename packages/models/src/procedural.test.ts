@@ -1,12 +1,11 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { useEngine, type EngineName, type Network } from '@bulwark/core';
+import { useEngine, type Network } from '@bulwark/core';
 import { proceduralPixels, proceduralWeights, readModelGolden, type ProceduralGolden } from './golden.js';
 import { goldenNetwork } from './golden-networks.js';
 import { loadStateDict } from './weights/load.js';
 
-// BULWARK_ENGINE repeats these on another engine
-beforeAll(() => useEngine((process.env.BULWARK_ENGINE ?? 'wasm') as EngineName));
+beforeAll(() => useEngine('wasm'));
 
 const golden = readModelGolden<{
   image_seed: number;

@@ -8,6 +8,7 @@ import {
   loadTensorflow,
   networkGraph,
   reducesPrecision,
+  tensorflow,
   useEngine,
   withConstantParameters,
   withReducedPrecision,
@@ -71,7 +72,7 @@ const graphs: Readonly<Record<string, () => NetworkGraph>> = {
 process.env['BULWARK_BFLOAT16'] = '1';
 afterAll(() => void delete process.env['BULWARK_BFLOAT16']);
 const compiles = load.available && !load.engine.gpu;
-if (compiles) await useEngine('tensorflow');
+if (compiles) await useEngine('tensorflow', { engines: [tensorflow] });
 const reduces = compiles && reducesPrecision(networkOf(goldenGraph('small-cnn')));
 if (compiles && !reduces) console.warn('this TensorFlow convolves nothing in bfloat16 here: its tests are skipped');
 const whenReduced = reduces ? it : it.skip;

@@ -8,7 +8,6 @@ import {
   trainStep,
   useEngine,
   type ComposedRun,
-  type EngineName,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '../registry.js';
@@ -76,10 +75,16 @@ async function trainedWeights(): Promise<Map<string, tf.TypedArray>> {
   return weights;
 }
 
-/** Images per second of each stage, all stages on the same images with the model's own answers as labels. */
-export async function measureAttacks(engine: EngineName, { attacks }: BenchSettings): Promise<AttackRow[]> {
+/**
+ * Images per second of each stage, all stages on the same images with the model's own answers as labels.
+ * @param useAgain makes the engine that is measured current
+ */
+export async function measureAttacks(
+  useAgain: () => Promise<unknown>,
+  { attacks }: BenchSettings,
+): Promise<AttackRow[]> {
   const weights = await trainedWeights();
-  await useEngine(engine);
+  await useAgain();
   const { services, parts } = await composed();
   const { model, data, threat } = parts;
   for (const [name, variable] of [...model.parameters, ...model.statistics])

@@ -1,5 +1,6 @@
-import { measureSpeed, useEngine, type EngineName, type EngineSpeed } from '@bulwark/core';
+import { enginesOf, measureSpeed, useEngine, type EngineSpeed, type PluginRegistry } from '@bulwark/core';
 import { benchmarkPipeline } from '@bulwark/datasets';
+import type { GivenEngine } from '../engines/given.js';
 import { measureAttacks, type AttackRow } from './attacks.js';
 import { measureGradients, type GradientRow } from './gradients.js';
 import type { BenchPart, BenchSettings } from './settings.js';
@@ -7,7 +8,8 @@ import { measureGrowth, measureTraining, type TrainingRow } from './training.js'
 
 /** What was measured on one engine; parts that were not asked for are missing. */
 export interface EngineBench {
-  readonly engine: EngineName;
+  /** As it was asked for: a name, or a name with options. */
+  readonly engine: string;
   readonly speed?: EngineSpeed;
   readonly gradients?: readonly GradientRow[];
   readonly training?: readonly TrainingRow[];
@@ -20,12 +22,13 @@ export interface EngineBench {
 
 /** Measures one engine in this process, part after part. */
 export async function benchEngine(
-  engine: EngineName,
-  options: { settings: BenchSettings; progress: (text: string) => void },
+  { label, request }: GivenEngine,
+  options: { registry: PluginRegistry; settings: BenchSettings; progress: (text: string) => void },
 ): Promise<EngineBench> {
-  const { settings, progress } = options;
+  const { registry, settings, progress } = options;
   const began = performance.now();
-  await useEngine(engine);
+  const use = () => useEngine(request, { engines: enginesOf(registry) });
+  await use();
   const perModel = async <Row>(measure: (model: BenchSettings['models'][number]) => Promise<Row[]>): Promise<Row[]> => {
     const rows: Row[] = [];
     for (const model of settings.models) rows.push(...(await measure(model)));
@@ -36,7 +39,7 @@ export async function benchEngine(
     gradients: () => perModel((model) => measureGradients(model, settings)),
     training: () => perModel((model) => measureTraining(model, settings)),
     growth: () => measureGrowth(settings),
-    attacks: () => measureAttacks(engine, settings),
+    attacks: () => measureAttacks(use, settings),
     pipeline: () => benchmarkPipeline({ seconds: settings.pipelineSeconds }),
   };
   const measured: Partial<Record<BenchPart, unknown>> = {};
@@ -44,5 +47,5 @@ export async function benchEngine(
     progress(part);
     measured[part] = await measures[part]();
   }
-  return { engine, ...(measured as Partial<EngineBench>), seconds: (performance.now() - began) / 1000 };
+  return { engine: label, ...(measured as Partial<EngineBench>), seconds: (performance.now() - began) / 1000 };
 }

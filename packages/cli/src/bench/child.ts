@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { BulwarkError } from '@bulwark/core';
+import type { GivenEngine } from '../engines/given.js';
 
 /** What a measuring process tells its parent. */
 export type ChildMessage<Result> =
@@ -19,11 +20,11 @@ const worker = fileURLToPath(new URL('./worker.js', import.meta.url));
  */
 export function inChild<Result>(
   job: ChildJob,
-  options: { engine: string; settings: object; progress?: (text: string) => void },
+  options: { engine: GivenEngine; plugins?: string; settings: object; progress?: (text: string) => void },
 ): Promise<Result> {
-  const { engine, settings, progress } = options;
+  const { engine, plugins, settings, progress } = options;
   return new Promise((done, failed) => {
-    const child = fork(worker, [job, JSON.stringify({ engine, ...settings })], {
+    const child = fork(worker, [job, JSON.stringify({ engine, plugins, settings })], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced', // numbers that are not finite, and missing values, survive
     });
@@ -40,7 +41,7 @@ export function inChild<Result>(
       const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
       const why = outcome?.kind === 'failed' ? outcome.message : `the process that measures it ${how}`;
       const cure = (outcome?.kind === 'failed' && outcome.cure) || 'run `bulwark doctor` to see what works';
-      failed(new BulwarkError('ENGINE_UNAVAILABLE', `engine ${engine}: ${why}`, { cure }));
+      failed(new BulwarkError('ENGINE_UNAVAILABLE', `engine ${engine.label}: ${why}`, { cure }));
     });
   });
 }

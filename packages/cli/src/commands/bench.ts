@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { BulwarkError, engineNames, type EngineDiagnosis, type EngineName } from '@bulwark/core';
-import { Command, Option } from 'commander';
+import { BulwarkError, byRank, enginesOf, type EngineDiagnosis, type PluginRegistry } from '@bulwark/core';
+import { Command } from 'commander';
 import type { EngineBench } from '../bench/bench-engine.js';
 import { inChild } from '../bench/child.js';
 import { benchReport } from '../bench/report.js';
@@ -13,11 +13,13 @@ import {
   type BenchPart,
   type BenchSettings,
 } from '../bench/settings.js';
+import { parseEngines, pluginsOption, registryWith, type GivenEngine } from '../engines/given.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 
 interface Flags {
   readonly engine?: string;
+  readonly plugins?: string;
   readonly parts?: string;
   readonly models?: string;
   readonly images?: string;
@@ -37,15 +39,19 @@ function listed<Name extends string>(flag: string, given: string | undefined, kn
   });
 }
 
-/** The engines that people train with on this machine: all that work but `cpu` and GPUs that are none. */
-async function usableEngines(output: Output): Promise<EngineName[]> {
-  const usable: EngineName[] = [];
-  for (const engine of ['tensorflow', 'webgpu', 'wasm'] as const) {
-    const found = await inChild<EngineDiagnosis>('diagnose', { engine, settings: { seconds: 0 } }).catch(
+/** The engines that people train with on this machine: all that `auto` might take, and that work. */
+async function usableEngines(
+  registry: PluginRegistry,
+  { output, plugins }: { output: Output; plugins?: string },
+): Promise<GivenEngine[]> {
+  const usable: GivenEngine[] = [];
+  for (const { name } of byRank(enginesOf(registry))) {
+    const engine = { label: name, request: { use: name } };
+    const found = await inChild<EngineDiagnosis>('diagnose', { engine, plugins, settings: { seconds: 0 } }).catch(
       ({ message }: BulwarkError) => ({ works: false as const, reason: message }),
     );
-    if (!found.works) output.line(`${engine} is left out: ${found.reason}`);
-    else if (found.software) output.line(`${engine} is left out: its adapter computes on the CPU (--engine webgpu)`);
+    if (!found.works) output.line(`${name} is left out: ${found.reason}`);
+    else if (found.software) output.line(`${name} is left out: its adapter computes on the CPU (--engine ${name})`);
     else usable.push(engine);
   }
   return usable;
@@ -68,13 +74,18 @@ async function bench(flags: Flags): Promise<void> {
     parts: listed<BenchPart>('--parts', flags.parts, benchParts),
     models: listed<BenchModel>('--models', flags.models, benchModels),
   };
+  const { plugins } = flags;
+  const registry = await registryWith(plugins);
   const engines =
-    flags.engine === undefined ? await usableEngines(output) : listed('--engine', flags.engine, engineNames);
+    flags.engine === undefined
+      ? await usableEngines(registry, { output, plugins })
+      : parseEngines(flags.engine, registry);
   const results: EngineBench[] = [];
   for (const engine of engines) {
-    const progress = (part: string): void => void (output.json || process.stderr.write(`${engine}: ${part}\n`));
-    const result = await inChild<EngineBench>('bench', { engine, settings, progress });
-    output.line(`${engine} took ${duration(result.seconds)}`);
+    const { label } = engine;
+    const progress = (part: string): void => void (output.json || process.stderr.write(`${label}: ${part}\n`));
+    const result = await inChild<EngineBench>('bench', { engine, plugins, settings, progress });
+    output.line(`${label} took ${duration(result.seconds)}`);
     results.push(result);
   }
   const machine = {
@@ -96,7 +107,8 @@ async function bench(flags: Flags): Promise<void> {
 export function benchCommand(): Command {
   return new Command('bench')
     .description('measure training steps, gradients, attacks and the data pipeline on this machine')
-    .addOption(new Option('--engine <names>', `comma-separated: ${engineNames.join(', ')} (default: those that work)`))
+    .option('--engine <names>', 'comma-separated, options after colons: wasm:threads=1,wasm (default: those that work)')
+    .option(...pluginsOption)
     .option('--parts <names>', `comma-separated part of: ${benchParts.join(', ')}`)
     .option('--models <names>', `comma-separated part of: ${benchModels.join(', ')}`)
     .option('--images <n>', 'images that are attacked (default: 250)')

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import { BulwarkError, engineNames, type EngineDiagnosis, type EngineName } from '@bulwark/core';
+import { BulwarkError, enginesOf, type Engine, type EngineDiagnosis } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inChild } from '../bench/child.js';
 import { digits } from '../bench/report.js';
+import { pluginsOption, registryWith } from '../engines/given.js';
 import { createOutput, paint } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -13,6 +14,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 
 interface Flags {
   readonly seconds: string;
+  readonly plugins?: string;
   readonly json?: boolean;
 }
 
@@ -38,16 +40,34 @@ function machine() {
   };
 }
 
-const died = (engine: EngineName, { message, cure }: BulwarkError): EngineDiagnosis => ({
-  engine,
-  works: false,
-  reason: message,
-  cure,
-});
+/** An engine with what was found out about it. */
+interface Examined {
+  readonly engine: Engine;
+  readonly found: EngineDiagnosis;
+}
+
+async function examine(engine: Engine, { seconds, plugins }: { seconds: number; plugins?: string }): Promise<Examined> {
+  const { name } = engine;
+  const given = { engine: { label: name, request: { use: name } }, plugins, settings: { seconds } };
+  const found = await inChild<EngineDiagnosis>('diagnose', given).catch(
+    ({ message, cure }: BulwarkError): EngineDiagnosis => ({ engine: name, works: false, reason: message, cure }),
+  );
+  return { engine, found };
+}
 
 /** What `engine: auto` would take: the first that works, is right, and computes where it says. */
-const best = (found: readonly EngineDiagnosis[]): EngineName | undefined =>
-  found.find((one) => one.engine !== 'cpu' && one.works && !one.wrong && !one.software)?.engine;
+const best = (examined: readonly Examined[]): Engine | undefined =>
+  examined.find(({ engine, found }) => engine.rank !== undefined && found.works && !found.wrong && !found.software)
+    ?.engine;
+
+/** Commands that get engines which `auto` would prefer to what it takes. */
+const installs = (examined: readonly Examined[], taken: Engine | undefined): string[] =>
+  examined
+    .filter(({ engine, found }) => engine.installer && !found.works && (engine.rank ?? 0) > (taken?.rank ?? 0))
+    .map(({ engine }) => `bulwark engine install ${engine.name}`);
+
+const numbers = ({ wrong, unchecked }: { wrong?: string; unchecked?: boolean }): string =>
+  unchecked ? 'not compared' : wrong ? 'WRONG' : 'right';
 
 const row = (one: EngineDiagnosis): string[] =>
   one.works
@@ -55,7 +75,7 @@ const row = (one: EngineDiagnosis): string[] =>
         one.engine,
         one.device,
         one.threads === undefined ? '-' : String(one.threads),
-        one.wrong ? 'WRONG' : 'right',
+        numbers(one),
         digits(one.speed.matmulGflops),
         digits(one.speed.convolutionGflops),
       ]
@@ -77,20 +97,18 @@ async function doctor(flags: Flags): Promise<void> {
   output.line(`Bulwark ${about.bulwark}, Node ${about.node}, TensorFlow.js ${about.tensorflowJs}, ${about.platform}`);
   output.line(`${about.processor}, ${about.cores} cores, ${about.memoryGB} GB`);
   for (const gpu of about.nvidiaGpus) output.line(`GPU ${gpu}`);
-  const engines: EngineDiagnosis[] = [];
-  for (const engine of engineNames)
-    engines.push(
-      await inChild<EngineDiagnosis>('diagnose', { engine, settings: { seconds } }).catch((error: BulwarkError) =>
-        died(engine, error),
-      ),
-    );
-  const auto = best(engines);
+  const examined: Examined[] = [];
+  for (const engine of enginesOf(await registryWith(flags.plugins)))
+    examined.push(await examine(engine, { seconds, plugins: flags.plugins }));
+  const engines = examined.map(({ found }) => found);
+  const auto = best(examined);
   const head = ['engine', 'device', 'threads', 'numbers', 'matmul GFLOP/s', 'convolution GFLOP/s'];
   output.line(`\n${table(head, engines.map(row))}\n`);
   for (const note of engines.flatMap(notes)) output.line(note);
-  output.line(auto ? `\nengine: auto takes ${auto}` : '\nno engine works');
-  if (auto && auto !== 'tensorflow') output.line('native TensorFlow is faster: bulwark engine install tensorflow');
-  output.result({ ...about, engines, auto: auto ?? null });
+  output.line(auto ? `\nengine: auto takes ${auto.name}` : '\nno engine works');
+  const faster = installs(examined, auto);
+  if (faster.length > 0) output.line(`faster engines: ${faster.join(', ')}`);
+  output.result({ ...about, engines, auto: auto?.name ?? null });
   if (!auto || engines.some((one) => one.works && one.wrong)) process.exitCode = 1;
 }
 
@@ -99,6 +117,7 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .description('say which engines work on this machine, why the others do not, and how fast they are')
     .option('--seconds <n>', 'seconds to measure each engine', '5')
+    .option(...pluginsOption)
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExample:\n  bulwark doctor --json')
     .action((flags: Flags) => doctor(flags));

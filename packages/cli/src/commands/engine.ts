@@ -1,105 +1,132 @@
-import { BulwarkError, installTensorflow, listInstalled, loadTensorflow, removeInstalled } from '@bulwark/core';
-import type { InstalledEngine } from '@bulwark/core';
+import { BulwarkError, enginesOf, nearest, type Engine, type InstalledPart } from '@bulwark/core';
 import { Command } from 'commander';
-import { createOutput, duration } from '../terminal/output.js';
+import { addInstallFlags, installOptions } from '../engines/install-flags.js';
+import { builtinRegistry } from '../registry.js';
+import { createOutput, duration, paint } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
-function requireTensorflow(name: string): void {
-  if (name === 'tensorflow') return;
-  throw new BulwarkError(
-    'USAGE',
-    `engine ${JSON.stringify(name)} cannot be installed or removed; only tensorflow can`,
-    {
-      cure: 'wasm and cpu are always there; webgpu comes with npm install',
-    },
-  );
+/** Adds a command for each engine to one that acts on engines, and a clear word for names that are none. */
+function withEngines(command: Command, make: (engine: Engine) => Command): Command {
+  const engines = enginesOf(builtinRegistry());
+  for (const engine of engines) command.addCommand(make(engine).exitOverride());
+  return command.argument('[engine]').action((name: string | undefined) => {
+    const known = engines.map((engine) => engine.name);
+    const near = name === undefined ? undefined : nearest(name, known);
+    throw new BulwarkError(
+      'USAGE',
+      name === undefined ? 'which engine?' : `no engine is called ${JSON.stringify(name)}; known: ${known.join(', ')}`,
+      { cure: near ? `did you mean ${near}?` : `name one of ${known.join(', ')}` },
+    );
+  });
 }
 
-const row = (engine: InstalledEngine): string[] => [
-  engine.gpu ? 'gpu' : 'cpu',
-  engine.tensorflow,
-  engine.source,
-  `${Math.round(engine.bytes / 1e6)} MB`,
-  engine.folder,
+const nothingToDo = ({ name }: Engine): string => `${name} needs nothing but its package: nothing was done`;
+
+const row = (engine: Engine, { description, bytes, folder }: InstalledPart): string[] => [
+  engine.name,
+  description,
+  `${Math.round(bytes / 1e6)} MB`,
+  folder,
 ];
 
-interface InstallFlags {
-  gpu?: boolean;
-  from?: string;
-  force?: boolean;
-  json?: boolean;
+/** `bulwark engine install <engine>`, with the engine's own options. */
+function installOne(engine: Engine): Command {
+  const command = new Command(engine.name)
+    .description(engine.summary)
+    .option('--json', 'print as JSON')
+    .action(async ({ json, ...flags }: { json?: boolean } & Record<string, unknown>) => {
+      const output = createOutput({ json });
+      const { installer } = engine;
+      if (!installer) return output.line(nothingToDo(engine));
+      const began = Date.now();
+      const options = installOptions(engine, flags);
+      const part = await installer.install(options, { progress: (line) => output.line(line) });
+      output.line(`${part.description}: ready after ${duration((Date.now() - began) / 1000)}`);
+      if (engine.rank !== undefined) output.line('engine: auto considers it from now on');
+      output.result(part);
+    });
+  addInstallFlags(command, engine);
+  return command;
 }
 
 function installCommand(): Command {
-  return new Command('install')
-    .description("make the native engine loadable: the official download, or a build against a Python wheel's library")
-    .argument('<engine>', 'tensorflow')
-    .option('--gpu', 'with CUDA')
-    .option('--from <source>', 'cdn, pip, or the path of a TensorFlow (default: cdn where it answers, else pip)')
-    .option('--force', 'install again although a working one is there')
-    .option('--json', 'print as JSON')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  bulwark engine install tensorflow\n  bulwark engine install tensorflow --from pip\n' +
-        '  bulwark engine install tensorflow --gpu --from ~/venv/bin/python',
-    )
-    .action(async (name: string, { json, ...options }: InstallFlags) => {
-      requireTensorflow(name);
-      const output = createOutput({ json });
-      const began = Date.now();
-      const engine = await installTensorflow({ ...options, progress: (line) => output.line(line) });
-      output.line(
-        `TensorFlow ${engine.tensorflow} (${engine.source}) is ready after ${duration((Date.now() - began) / 1000)}`,
-      );
-      output.line('engine: auto uses it from now on');
-      output.result(engine);
-    });
+  const command = new Command('install')
+    .description('get what an engine needs and npm does not bring: native libraries')
+    .addHelpText('after', '\nOptions of an engine:\n  bulwark engine install <engine> --help');
+  return withEngines(command, installOne);
+}
+
+interface Listed {
+  readonly engine: string;
+  readonly summary: string;
+  readonly available: boolean;
+  readonly reasons: readonly string[];
+  readonly cure?: string;
+  readonly installed: readonly InstalledPart[];
+}
+
+async function look(engine: Engine): Promise<Listed> {
+  const probe = await engine.probe();
+  const reasons = (probe.refusals ?? []).map(({ candidate, reason }) =>
+    candidate === engine.name ? reason : `${candidate}: ${reason}`,
+  );
+  return {
+    engine: engine.name,
+    summary: engine.summary,
+    available: probe.available,
+    reasons,
+    ...(!probe.available && { cure: probe.cure }),
+    installed: engine.installer?.installed() ?? [],
+  };
 }
 
 function listCommand(): Command {
   return new Command('list')
-    .description('list installed native engines, and say which would be used or why none')
+    .description('list all engines: which may work here, why the others do not, and what is installed for them')
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExample:\n  bulwark engine list')
     .action(async (flags: { json?: boolean }) => {
       const output = createOutput(flags);
-      const installed = listInstalled();
-      if (installed.length > 0)
-        output.line(table(['device', 'TensorFlow', 'source', 'size', 'folder'], installed.map(row)));
-      const load = await loadTensorflow();
-      if (load.available)
+      const engines = enginesOf(builtinRegistry());
+      const listed: Listed[] = [];
+      for (const engine of engines) listed.push(await look(engine));
+      for (const { engine, summary, available, reasons, cure } of listed) {
         output.line(
-          `in use: TensorFlow ${load.engine.version} on ${load.engine.gpu ? 'GPU' : 'CPU'}, ${load.engine.origin}`,
+          `${paint('bold', engine.padEnd(12))} ${available ? '' : paint('yellow', 'not available: ')}${summary}`,
         );
-      else {
-        output.line('the tensorflow engine is not available:');
-        for (const { candidate, reason } of load.refusals) output.line(`  ${candidate}: ${reason}`);
-        output.line('`bulwark engine install tensorflow` makes it so');
+        for (const reason of available ? [] : reasons) output.line(`  ${reason}`);
+        if (cure) output.line(`  ${cure}`);
       }
-      output.result({ installed, load });
+      const parts = engines.flatMap((engine, at) => listed[at]!.installed.map((part) => row(engine, part)));
+      if (parts.length > 0) output.line(`\n${table(['engine', 'installed', 'size', 'folder'], parts)}`);
+      output.line('\n`bulwark doctor` starts them, compares their numbers and measures their speed');
+      output.result(listed);
     });
 }
 
+function removeOne(engine: Engine): Command {
+  return new Command(engine.name).description(engine.summary).action(async () => {
+    const output = createOutput({});
+    if (!engine.installer) return output.line(nothingToDo(engine));
+    const removed = await engine.installer.remove();
+    output.line(
+      removed.length === 0 ? 'nothing was installed' : `removed ${removed.map(({ folder }) => folder).join(', ')}`,
+    );
+  });
+}
+
 function removeCommand(): Command {
-  return new Command('remove')
-    .description("remove an installed native engine from Bulwark's cache folder")
-    .argument('<engine>', 'tensorflow')
-    .addHelpText('after', '\nExample:\n  bulwark engine remove tensorflow')
-    .action(async (name: string) => {
-      requireTensorflow(name);
-      const removed = await removeInstalled();
-      const output = createOutput({});
-      output.line(
-        removed.length === 0 ? 'nothing was installed' : `removed ${removed.map(({ folder }) => folder).join(', ')}`,
-      );
-    });
+  const command = new Command('remove').description(
+    "remove what was installed for an engine from Bulwark's cache folder",
+  );
+  return withEngines(command, removeOne);
 }
 
 /** `bulwark engine install | list | remove`. */
 export function engineCommand(): Command {
   const root = new Command('engine')
-    .description('install, list or remove native engines')
-    .addHelpText('after', '\nExamples:\n  bulwark engine list\n  bulwark engine install tensorflow');
+    .description('install, list or remove engines')
+    .addHelpText('after', '\nExamples:\n  bulwark engine list\n  bulwark engine install --help');
   for (const command of [installCommand(), listCommand(), removeCommand()]) root.addCommand(command.exitOverride());
   return root;
 }

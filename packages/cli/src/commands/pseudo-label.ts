@@ -5,11 +5,11 @@ import {
   composeModel,
   countOf,
   disposeBatch,
+  engineOf,
   openRunFolder,
   restoreModel,
   subset,
   takeExamples,
-  useEngine,
   writeAtomically,
   type Classifier,
   type ImageSet,
@@ -48,7 +48,7 @@ async function openModel(
   const { baseFolder, config: frozen } = folder.frozen;
   const warn = (text: string) => output.warn(text);
   const run = await checkRun(frozen, { registry, baseFolder, importModule: importUserModule, warn });
-  const engine = await useEngine(run.config.engine);
+  const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
   const { model, data } = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
   restoreModel(folder.checkpoints.load(kind), model);
   output.line(`${model.name} of ${path} (${kind} checkpoint), engine ${engine.name}`);

@@ -23,6 +23,18 @@ describe('the JSON schema of configs', () => {
     expect(validate({ ...starter(), threat: { epsilon: 'eight' } })).toBe(false);
   });
 
+  it('completes engines and their options', () => {
+    for (const engine of ['auto', { use: 'auto' }, 'wasm', { use: 'wasm', threads: 2 }, { use: 'wasm' }])
+      expect([engine, validate({ ...starter(), engine })]).toEqual([engine, true]);
+    for (const engine of [
+      'wsam',
+      { use: 'auto', threads: 2 },
+      { use: 'cpu', threads: 2 },
+      { use: 'wasm', threads: -1 },
+    ])
+      expect([engine, validate({ ...starter(), engine })]).toEqual([engine, false]);
+  });
+
   it('accepts fractions and short names', () => {
     expect(validate({ ...starter(), model: 'mlp', threat: { epsilon: '8/255' } })).toBe(true);
   });

@@ -3,6 +3,7 @@ import { BulwarkError, previewRun, resumeRun, startRun, type RunConfig, type Run
 import { Command } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
+import { parseSpec } from '../evaluate/attack-specs.js';
 import { observe, parseLogs } from '../logs/observe.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput, type Output } from '../terminal/output.js';
@@ -14,6 +15,7 @@ export { follow } from '../train/follow.js';
 
 interface TrainFlags {
   readonly set: string[];
+  readonly engine?: string;
   readonly out?: string;
   readonly resume?: string;
   readonly seeds?: string;
@@ -41,6 +43,7 @@ export function trainCommand(): Command {
     .description('train a model from a config, or continue a run')
     .argument('[config]', 'config file: YAML, JSON, TypeScript or JavaScript')
     .option('--set <path=value>', 'override one config value; may be repeated', collect, [])
+    .option('--engine <name>', "engine instead of the config's, options after colons: wasm:threads=2")
     .option('--out <folder>', 'run folder (default: runs/<name>)')
     .option('--resume <run>', 'continue this run where it stopped; --set may then change guard and checkpoint')
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
@@ -63,7 +66,10 @@ export function trainCommand(): Command {
           cure: '`bulwark init` writes a starter config',
         });
       const { input, baseFolder } = await loadConfig(configPath);
-      const config = override(input, flags.set);
+      const config = override(
+        flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) },
+        flags.set,
+      );
       const services = { ...servicesOf(output), baseFolder };
       const folder = (name: string) => resolve(flags.out ?? join('runs', name));
       if (flags.dryRun) {
@@ -75,7 +81,11 @@ export function trainCommand(): Command {
       const jobs = Number(flags.jobs);
       if (!(Number.isInteger(jobs) && jobs > 0))
         throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
-      const arguments_ = [configPath, ...flags.set.flatMap((assignment) => ['--set', assignment])];
+      const arguments_ = [
+        configPath,
+        ...(flags.engine === undefined ? [] : ['--engine', flags.engine]),
+        ...flags.set.flatMap((assignment) => ['--set', assignment]),
+      ];
       return trainSeeds(config, {
         services,
         folder,
@@ -99,10 +109,11 @@ async function resume(
   given: { configPath: string | undefined; flags: TrainFlags; output: Output },
 ): Promise<RunHandle> {
   const { configPath, flags, output } = given;
-  if (configPath !== undefined || flags.seeds !== undefined || flags.out !== undefined || flags.dryRun)
+  const { engine, seeds, out, dryRun } = flags;
+  if ([configPath, engine, seeds, out].some((given) => given !== undefined) || dryRun)
     throw new BulwarkError(
       'USAGE',
-      '--resume continues a run as it was composed; it takes no config, --out, --seeds or --dry-run',
+      '--resume continues a run as it was composed; it takes no config, --engine, --out, --seeds or --dry-run',
       {
         cure: 'leave them out, or train a new run',
       },

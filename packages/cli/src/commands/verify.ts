@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import { BulwarkError, engineNames, useEngine, type EngineName } from '@bulwark/core';
-import { Command, Option } from 'commander';
+import { BulwarkError, enginesOf, useEngine } from '@bulwark/core';
+import { Command } from 'commander';
 import logUpdate from 'log-update';
+import { pluginsOption, registryWith } from '../engines/given.js';
+import { parseSpec } from '../evaluate/attack-specs.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 import { bundledCases } from '../verify/case-files.js';
 import { reasons, reportTable, summary } from '../verify/report.js';
@@ -10,7 +12,8 @@ import type { CaseResult } from '../verify/types.js';
 
 interface Flags {
   readonly cases?: string;
-  readonly engine: EngineName | 'auto';
+  readonly engine: string;
+  readonly plugins?: string;
   readonly only?: string;
   readonly json?: boolean;
 }
@@ -34,7 +37,8 @@ function caseProgress(output: Output) {
 async function verify(flags: Flags): Promise<void> {
   const output = createOutput(flags);
   const folder = flags.cases === undefined ? bundledCases : resolve(flags.cases);
-  const engine = await useEngine(flags.engine);
+  const engines = enginesOf(await registryWith(flags.plugins));
+  const engine = await useEngine(parseSpec(flags.engine), { engines });
   output.line(`engine ${engine.name} (${engine.reason}), cases from ${folder}\n`);
   const results: CaseResult[] = [];
   const progress = caseProgress(output);
@@ -57,7 +61,8 @@ export function verifyCommand(): Command {
   return new Command('verify')
     .description('compare this installation with numbers of the official implementations')
     .option('--cases <folder>', 'folder of golden cases instead of the bundled ones')
-    .addOption(new Option('--engine <name>', 'engine to check').choices(['auto', ...engineNames]).default('auto'))
+    .option('--engine <name>', 'engine to check, options after colons: wasm, wasm:threads=2', 'auto')
+    .option(...pluginsOption)
     .option('--only <text>', 'only cases that have this in their names')
     .option('--json', 'print as JSON')
     .addHelpText(

@@ -4,9 +4,9 @@ import {
   BulwarkError,
   checkRun,
   composeModel,
+  engineOf,
   openRunFolder,
   restoreModel,
-  useEngine,
   type Classifier,
   type DataSource,
   type EngineChoice,
@@ -61,7 +61,7 @@ function withFlags(config: Json, { norm, epsilon, engine }: TargetFlags): Json {
     ...(norm && { norm }),
     ...(epsilon && { epsilon: numberOrText(epsilon) }),
   };
-  return { ...config, threat, ...(engine && { engine }) };
+  return { ...config, threat, ...(engine && { engine: parseSpec(engine) }) };
 }
 
 const numberOrText = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
@@ -86,7 +86,7 @@ function refuseFlags(
 
 async function compose(config: unknown, baseFolder: string, { registry, warn }: Opening) {
   const run = await checkRun(config, { registry, baseFolder, importModule: importUserModule, warn });
-  const engine = await useEngine(run.config.engine);
+  const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
   const made = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
   return { ...made, config: run.config, registry: run.registry, engine };
 }

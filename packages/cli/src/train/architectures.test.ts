@@ -10,8 +10,8 @@ import {
   parameterCount,
   takeExamples,
   trainStep,
+  enginesOf,
   useEngine,
-  type EngineName,
   type ImageSet,
 } from '@bulwark/core';
 import { modelPlugins } from '@bulwark/models';
@@ -19,7 +19,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '../registry.js';
 
 // BULWARK_ENGINE repeats these on another engine
-beforeAll(() => useEngine((process.env['BULWARK_ENGINE'] ?? 'wasm') as EngineName));
+beforeAll(() => useEngine('auto', { engines: enginesOf(builtinRegistry()) }));
 
 const shape = [32, 32, 3] as const;
 function noise(seed: number): ImageSet {

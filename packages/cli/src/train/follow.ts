@@ -30,6 +30,7 @@ function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks }:
 /** Runs to the end with a display, reporting how it ended. */
 export async function follow(run: RunHandle, output: Output): Promise<void> {
   output.line(`engine ${run.engine.name}: ${run.engine.reason}`);
+  for (const remark of run.engine.remarks ?? []) output.line(`engine ${run.engine.name}: ${remark}`);
   output.line(`run folder ${run.folder.path}`);
   const hide = showProgress(run.bus, output, { name: run.config.name });
   const interrupt = onInterrupt(output);

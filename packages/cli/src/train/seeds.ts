@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BulwarkError, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
+import { BulwarkError, checkConfig, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
 import { onInterrupt, stoppedOnRequest } from '../terminal/interrupt.js';
 import { runBulwark, threadsFor } from '../terminal/child.js';
 import type { Output } from '../terminal/output.js';
@@ -81,13 +81,14 @@ export async function trainSeeds(input: unknown, job: SeedsJob): Promise<void> {
 
 /** How one seed is trained: anew, or from where its folder stands. Checks the config before any process starts. */
 async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<SeedRun> {
-  const { config } = await checkRun(input, job.services);
+  const { config, registry } = await checkRun(input, job.services);
   const folder = join(job.folder(config.name), `seed-${seed}`);
   if (!existsSync(join(folder, 'config.json')))
     return { seed, folder, arguments: [...job.arguments, '--set', `seed=${seed}`, '--out', folder] };
   const begun = openRunFolder(folder);
-  const { engine, ...frozen } = begun.frozen.config;
-  if (digestOf({ ...frozen, engine: config.engine === 'auto' ? 'auto' : engine }) !== digestOf(config))
+  const before = checkConfig(begun.frozen.config, registry);
+  const engine = config.engine.use === 'auto' ? config.engine : before.engine; // what `auto` meant stands in the run
+  if (digestOf({ ...before, engine }) !== digestOf(config))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {
       cure: 'choose another folder with --out, or give the run another name',
     });

@@ -13,7 +13,7 @@ export interface PrepareRequest {
 export interface EngineSession {
   /** TensorFlow.js's name of the backend. */
   readonly backend: string;
-  /** Version and device, in words, for `doctor` and a run's first lines. */
+  /** Version and origin, in words, for `doctor` and a run's first lines. */
   readonly description: string;
   /** `CPU`, or the name of the GPU. */
   readonly device: string;
@@ -48,9 +48,30 @@ export type EngineProbe =
   | { readonly available: true; readonly refusals?: readonly Refusal[] }
   | { readonly available: false; readonly refusals: readonly Refusal[]; readonly cure?: string };
 
+/** Something that an engine's installer put on this machine. */
+export interface InstalledPart {
+  /** What it is and how it was obtained, in words. */
+  readonly description: string;
+  readonly folder: string;
+  /** Disk space below `folder`. */
+  readonly bytes: number;
+}
+
+/** How an engine gets what it cannot bring along: native libraries, mostly. `bulwark engine install | list | remove` call it. */
+export interface EngineInstaller<Options = Record<string, unknown>> {
+  /** Gets and checks it; what was there before stays until then. @throws BulwarkError ENGINE_INSTALL, ENGINE_NUMERICS */
+  install(options: Options, context: { progress(line: string): void }): Promise<InstalledPart>;
+  /** What is installed and can be used on this machine. */
+  installed(): readonly InstalledPart[];
+  /** Removes everything that it ever installed. @returns what could have been used */
+  remove(): Promise<readonly InstalledPart[]>;
+}
+
+type OutputOf<Shape extends z.ZodRawShape> = z.output<z.ZodObject<Shape>>;
+
 /** What an author of an engine writes. */
-export interface EngineDefinition<Shape extends z.ZodRawShape> {
-  /** Lower case; the `engine` of configs. */
+export interface EngineDefinition<Shape extends z.ZodRawShape, InstallShape extends z.ZodRawShape> {
+  /** Lower case with hyphens; the `engine` of configs. */
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
@@ -58,11 +79,34 @@ export interface EngineDefinition<Shape extends z.ZodRawShape> {
   readonly rank?: number;
   /** A Zod shape; each entry carries `.describe(...)` and its default. */
   readonly options?: Shape;
+  /** For an engine whose numbers mean nothing, such as one that counts: they are not compared with plain JavaScript's. */
+  readonly unchecked?: boolean;
   /** Looks whether the engine can work here, without starting it. */
   probe(): Promise<EngineProbe>;
   /**
-   * Starts the engine and makes its backend current.
+   * Starts the engine and makes its backend current. Called again in the same process, with the same options or others, it does what
+   * it still can and says in `remarks` what it cannot.
    * @throws BulwarkError ENGINE_UNAVAILABLE with the reasons and a cure
    */
-  start(options: z.output<z.ZodObject<Shape>>): Promise<EngineSession>;
+  start(options: OutputOf<Shape>): Promise<EngineSession>;
+  /** For an engine that needs more than its package: `options` become flags of `bulwark engine install <name>`. */
+  readonly installer?: EngineInstaller<OutputOf<InstallShape>> & { readonly options?: InstallShape };
+}
+
+/** An engine: a plugin whose product is a session. */
+export interface Engine extends Omit<
+  EngineDefinition<z.ZodRawShape, z.ZodRawShape>,
+  'options' | 'start' | 'installer'
+> {
+  readonly kind: 'engine';
+  readonly options: z.ZodObject;
+  /** `start` of the definition. */
+  create(options: Record<string, unknown>): Promise<EngineSession>;
+  readonly installer?: EngineInstaller & { readonly options: z.ZodObject };
+}
+
+/** A section of a config that names an engine, with its options beside the name. `auto` takes none. */
+export interface EngineRequest {
+  readonly use: string;
+  readonly [option: string]: unknown;
 }

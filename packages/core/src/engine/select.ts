@@ -1,138 +1,160 @@
-import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
-import { startCpu } from './cpu.js';
-import { loadTensorflow, whyNoBfloat16 } from './tensorflow/index.js';
-import type { Refusal } from './tensorflow/index.js';
-import { defaultThreads, registerWasmKernels, startBackend } from './wasm/index.js';
-import { loadWebgpu } from './webgpu/index.js';
+import { coreEngines } from './core-engines.js';
+import { registerSession } from './current.js';
+import type { Engine, EngineRequest, EngineSession, Refusal } from './engine.js';
+import { requireRightNumbers } from './numerics/index.js';
+import { refusalOf, unavailable } from './unavailable.js';
 
-/** All engines, fastest first. */
-export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
-/** An engine by its name in configs. */
-export type EngineName = (typeof engineNames)[number];
-
-/** The engine in use and why it was chosen. */
+/** The engine in use and why it was chosen; plain JSON. */
 export interface EngineChoice {
-  readonly name: EngineName;
+  readonly name: string;
+  /** The options that it was started with, defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
   /** One line, with the way to a faster engine if there is one. */
   readonly reason: string;
   /** True if it computes the passes of attacks in training in bfloat16: asked for, and possible here. */
   readonly reducedPrecision?: true;
+  /** What works less well than it should. */
+  readonly remarks?: readonly string[];
   /** Why engines that `auto` would have preferred are not in use. */
   readonly refusals?: readonly Refusal[];
 }
 
-/** What to ask of an engine. */
-export interface EngineOptions {
-  /** Let the native engine compute the passes of attacks in training in bfloat16; other engines compute in float32 all the same. */
+/** Which engines there are, and what to ask of the one that is taken. */
+export interface UseEngineOptions {
+  /** Default: those that come with core, `wasm` and `cpu`. */
+  readonly engines?: readonly Engine[];
+  /** Let it compute the passes of attacks in training in bfloat16, if it can; else in float32 all the same. */
   readonly reducedPrecision?: boolean;
 }
 
-/** What starting one engine came to. */
-type Start =
-  | { readonly ok: true; readonly description: string; readonly software?: boolean }
-  | { readonly ok: false; readonly refusals: readonly Refusal[] };
+/** Why an engine was taken, and what came before. */
+type Grounds = Pick<EngineChoice, 'reason' | 'refusals'>;
 
-const install = 'bulwark engine install tensorflow';
-
-const starters: Readonly<Record<EngineName, () => Promise<Start>>> = {
-  async tensorflow() {
-    const load = await loadTensorflow();
-    if (!load.available) return { ok: false, refusals: load.refusals };
-    const { version, gpu } = load.engine;
-    return { ok: true, description: `native TensorFlow ${version} on the ${gpu ? 'GPU' : 'CPU'}` };
-  },
-  async webgpu() {
-    const load = await loadWebgpu();
-    if (!load.available) return { ok: false, refusals: load.refusals };
-    const { adapter, software } = load.engine;
-    return { ok: true, description: `${adapter} through WebGPU`, software };
-  },
-  async wasm() {
-    const started = await startBackend(defaultThreads()).catch(() => false);
-    if (!started)
-      return { ok: false, refusals: [{ candidate: 'wasm', reason: 'WebAssembly with SIMD does not start here' }] };
-    registerWasmKernels();
-    return { ok: true, description: 'runs everywhere' };
-  },
-  async cpu() {
-    await startCpu();
-    return { ok: true, description: 'plain JavaScript, for tests' };
-  },
-};
-
-/** Makes a started engine current, and looks whether it can reduce precision. */
-async function makeCurrent(
-  choice: { name: EngineName; reason: string; refusals?: readonly Refusal[] },
-  { reducedPrecision }: EngineOptions,
-): Promise<EngineChoice> {
-  await tf.setBackend(choice.name);
+/**
+ * Starts an engine, makes it current and, the first time on a machine, compares its numbers with plain JavaScript's.
+ * @param given options as in a config
+ * @throws BulwarkError ENGINE_UNAVAILABLE, CONFIG_INVALID for options that it does not have, ENGINE_NUMERICS
+ */
+export async function startEngine(
+  engine: Engine,
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<{ session: EngineSession; options: Record<string, unknown> }> {
+  const parsed = engine.options.safeParse(given);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]!;
+    throw new BulwarkError('CONFIG_INVALID', `engine ${[engine.name, ...path].join('.')}: ${message}`, {
+      cure: `options of ${engine.name}: ${Object.keys(engine.options.shape).join(', ') || 'none'}`,
+    });
+  }
+  const probe = await engine.probe();
+  if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.cure);
+  const session = await engine.create(parsed.data);
+  if (tf.getBackend() !== session.backend) await tf.setBackend(session.backend);
   await tf.ready();
-  if (!reducedPrecision) return choice;
-  const obstacle = choice.name === 'tensorflow' ? whyNoBfloat16() : `${choice.name} computes in float32 only`;
-  if (obstacle) return { ...choice, reason: `${choice.reason}; reduced precision has no effect here: ${obstacle}` };
-  return { ...choice, reason: `${choice.reason}; attacks in training in bfloat16`, reducedPrecision: true };
+  registerSession(session);
+  return { session, options: parsed.data };
 }
 
-const cures: Readonly<Record<EngineName, string>> = {
-  tensorflow: `run \`${install}\`, or use engine: auto`,
-  webgpu: 'install the driver of the GPU, or use engine: auto',
-  wasm: 'use engine: tensorflow',
-  cpu: 'use engine: wasm',
-};
-
-async function useNamed(name: EngineName, options: EngineOptions): Promise<EngineChoice> {
-  const start = await starters[name]();
-  if (start.ok) return makeCurrent({ name, reason: 'asked for' }, options);
-  const reasons = start.refusals.map(({ candidate, reason }) =>
-    candidate === name ? reason : `${candidate}: ${reason}`,
-  );
-  throw new BulwarkError('ENGINE_UNAVAILABLE', `engine ${name} does not work on this machine: ${reasons.join('; ')}`, {
-    cure: cures[name],
-  });
+/** Starts an engine whose numbers are right, and says what it does with a wish for reduced precision. */
+async function take(
+  engine: Engine,
+  given: Readonly<Record<string, unknown>>,
+  reducedPrecision: boolean,
+): Promise<{ session: EngineSession; choice(grounds: Grounds): EngineChoice }> {
+  const { session, options } = await startEngine(engine, given);
+  await requireRightNumbers(engine, session);
+  const { name } = engine;
+  const remarks = session.remarks.length > 0 && { remarks: session.remarks };
+  const choice = ({ reason, ...more }: Grounds): EngineChoice => {
+    const base = { name, options, reason, ...more, ...remarks };
+    if (!reducedPrecision) return base;
+    if (session.dtypes.includes('bfloat16'))
+      return { ...base, reason: `${reason}; attacks in training in bfloat16`, reducedPrecision: true };
+    const obstacle = session.withoutDtypes ?? `${name} computes in float32 only`;
+    return { ...base, reason: `${reason}; reduced precision has no effect here: ${obstacle}` };
+  };
+  return { session, choice };
 }
 
-/** One short hint for each engine that would have been faster. */
-const faster = (name: EngineName): string => (name === 'tensorflow' ? '' : `; native TensorFlow is faster: ${install}`);
+/** Engines that `auto` takes, the first first. */
+export const byRank = (engines: readonly Engine[]): Engine[] =>
+  engines.filter(({ rank }) => rank !== undefined).sort((a, b) => b.rank! - a.rank!);
 
-async function useBest(options: EngineOptions): Promise<EngineChoice> {
+async function takeBest(engines: readonly Engine[], reducedPrecision: boolean): Promise<EngineChoice> {
   const refusals: Refusal[] = [];
-  for (const name of ['tensorflow', 'webgpu', 'wasm'] as const) {
-    const start = await starters[name]();
-    if (!start.ok) refusals.push(...start.refusals);
-    else if (start.software) refusals.push({ candidate: name, reason: `${start.description} computes on the CPU` });
-    else return makeCurrent({ name, reason: `${start.description}${faster(name)}`, refusals }, options);
+  /** Commands that get an engine which would have been faster. */
+  const installs: string[] = [];
+  for (const engine of byRank(engines)) {
+    const probe = await engine.probe();
+    if (!probe.available) {
+      refusals.push(...probe.refusals);
+      if (engine.installer) installs.push(`bulwark engine install ${engine.name}`);
+      continue;
+    }
+    refusals.push(...(probe.refusals ?? []));
+    try {
+      const { session, choice } = await take(engine, {}, reducedPrecision);
+      const { description, device } = session;
+      if (!session.software) {
+        const faster = installs.length > 0 ? `; faster engines: ${installs.join(', ')}` : '';
+        return choice({ reason: `${description} on ${device}${faster}`, refusals });
+      }
+      refusals.push({ candidate: engine.name, reason: `${device} computes on the CPU` });
+      await session.close?.();
+    } catch (error) {
+      refusals.push(refusalOf(engine.name, error));
+    }
   }
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',
     `no engine works on this machine: ${refusals.map(({ candidate, reason }) => `${candidate}: ${reason}`).join('; ')}`,
-    { cure: `run \`bulwark doctor\`, then \`${install}\`` },
+    { cure: ['run `bulwark doctor`', ...installs.map((command) => `\`${command}\``)].join(', then ') },
   );
 }
 
 /** `BULWARK_ENGINE` says what `auto` means, so that tests and scripts are the same on every machine. */
-function preference(): EngineName | 'auto' {
+function preference(engines: readonly Engine[]): Engine | undefined {
   const asked = process.env['BULWARK_ENGINE'];
-  if (!asked || asked === 'auto') return 'auto';
-  const name = engineNames.find((known) => known === asked);
-  if (name) return name;
+  if (!asked || asked === 'auto') return undefined;
+  const engine = engines.find(({ name }) => name === asked);
+  if (engine) return engine;
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',
-    `BULWARK_ENGINE is ${JSON.stringify(asked)}; allowed: auto, ${engineNames.join(', ')}`,
+    `BULWARK_ENGINE is ${JSON.stringify(asked)}; allowed: ${['auto', ...engines.map(({ name }) => name)].join(', ')}`,
     { cure: 'correct or unset the environment variable BULWARK_ENGINE' },
   );
 }
 
 /**
- * Loads an engine and makes it current. `auto` takes the best that works: the native TensorFlow, a real GPU through WebGPU,
- * wasm; the environment variable `BULWARK_ENGINE` replaces `auto` and nothing else.
- * @throws BulwarkError ENGINE_UNAVAILABLE with the reason of each candidate and what to do
+ * Loads an engine and makes it current. `auto` takes the best that works, by rank, and no GPU adapter that computes on the processor;
+ * the environment variable `BULWARK_ENGINE` replaces `auto` and nothing else.
+ * @param request a name, or a name with options, as in a config: `'auto'`, `'wasm'`, `{ use: 'wasm', threads: 2 }`
+ * @throws BulwarkError ENGINE_UNAVAILABLE with the reason of each candidate and what to do, PLUGIN_UNKNOWN, CONFIG_INVALID,
+ *   ENGINE_NUMERICS
  */
-export async function useEngine(name: EngineName | 'auto', options: EngineOptions = {}): Promise<EngineChoice> {
-  if (name !== 'auto') return useNamed(name, options);
-  const preferred = preference();
-  if (preferred === 'auto') return useBest(options);
-  const choice = await useNamed(preferred, options);
-  return { ...choice, reason: `BULWARK_ENGINE=${preferred}` };
+export async function useEngine(
+  request: string | EngineRequest,
+  { engines = coreEngines, reducedPrecision = false }: UseEngineOptions = {},
+): Promise<EngineChoice> {
+  const { use, ...given } = typeof request === 'string' ? { use: request } : request;
+  if (use === 'auto') {
+    const [option] = Object.keys(given);
+    if (option !== undefined)
+      throw new BulwarkError('CONFIG_INVALID', `engine.${option}: auto takes no options`, {
+        cure: 'name the engine whose option it is',
+      });
+    const preferred = preference(engines);
+    if (!preferred) return takeBest(engines, reducedPrecision);
+    return (await take(preferred, {}, reducedPrecision)).choice({ reason: `BULWARK_ENGINE=${preferred.name}` });
+  }
+  const engine = engines.find(({ name }) => name === use);
+  if (!engine)
+    throw new BulwarkError(
+      'PLUGIN_UNKNOWN',
+      `no engine is called ${JSON.stringify(use)}; known: ${['auto', ...engines.map(({ name }) => name)].join(', ')}`,
+      { cure: 'name one of these; engines beyond wasm and cpu are given to useEngine as `engines`' },
+    );
+  return (await take(engine, given, reducedPrecision)).choice({ reason: 'asked for' });
 }

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import type { Plugin, PluginKind } from './plugin.js';
 
+/** Engines are made with `defineEngine`, which asks for more. */
+type DefinedKind = Exclude<PluginKind, 'engine'>;
+
 /** What an author writes. `options` is a Zod shape; each entry carries `.describe(...)` and its default. */
-export type PluginDefinition<K extends PluginKind, Shape extends z.ZodRawShape> = Omit<
+export type PluginDefinition<K extends DefinedKind, Shape extends z.ZodRawShape> = Omit<
   Plugin<K, z.ZodObject<Shape>>,
   'kind' | 'options'
 > & {
@@ -10,13 +13,13 @@ export type PluginDefinition<K extends PluginKind, Shape extends z.ZodRawShape> 
 };
 
 /**
- * Makes a plugin of any kind. Unknown options are refused when a config is composed.
+ * Makes a plugin of any kind but `engine`, for which there is `defineEngine`. Unknown options are refused when a config is composed.
  *
  * ```ts
  * const mine = definePlugin('regularizer', { name: 'mine', summary: '...', options: {}, create: () => ({ needs: [], penalty: ... }) });
  * ```
  */
-export function definePlugin<K extends PluginKind, Shape extends z.ZodRawShape = Record<never, never>>(
+export function definePlugin<K extends DefinedKind, Shape extends z.ZodRawShape = Record<never, never>>(
   kind: K,
   definition: PluginDefinition<K, Shape>,
 ): Plugin<K> {
@@ -25,7 +28,7 @@ export function definePlugin<K extends PluginKind, Shape extends z.ZodRawShape =
 }
 
 const definer =
-  <K extends PluginKind>(kind: K) =>
+  <K extends DefinedKind>(kind: K) =>
   <Shape extends z.ZodRawShape = Record<never, never>>(definition: PluginDefinition<K, Shape>): Plugin<K> =>
     definePlugin(kind, definition);
 

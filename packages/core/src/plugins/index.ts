@@ -13,6 +13,7 @@ export {
   defineWeightPerturber,
   type PluginDefinition,
 } from './define.js';
+export { enginesOf } from './engines.js';
 export { integer, number, plugin, pluginReferences } from './option.js';
 export {
   pluginKinds,

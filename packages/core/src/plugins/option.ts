@@ -37,13 +37,22 @@ export function integer(bounds: { min?: number; max?: number } = {}) {
 }
 
 /** Marks where a schema holds another plugin: the composer validates that plugin's options in place. */
-export const pluginReferences = z.registry<{ kind: PluginKind }>();
+export const pluginReferences = z.registry<{
+  kind: PluginKind;
+  /** A name that stands for no plugin, and takes no options. */
+  besides?: string;
+}>();
 
-/** A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`. */
-export function plugin(kind: PluginKind) {
+/**
+ * A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`.
+ * @param options.besides a name that is allowed, too, and stands for no plugin
+ */
+export function plugin(kind: PluginKind, { besides }: { besides?: string } = {}) {
   const spec = z
-    .union([z.string().transform((use) => ({ use })), z.looseObject({ use: z.string() })])
+    .union([z.string().transform((use) => ({ use })), z.looseObject({ use: z.string() })], {
+      error: `expected the name of a plugin (${kind}), or a section with the name under \`use\``,
+    })
     .transform((value) => value as PluginSpec);
-  spec.register(pluginReferences, { kind });
+  spec.register(pluginReferences, { kind, besides });
   return spec;
 }

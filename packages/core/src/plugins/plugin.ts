@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ImageShape } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
+import type { EngineSession } from '../engine/index.js';
 import type {
   Attack,
   Augmentation,
@@ -29,6 +30,7 @@ export interface PluginProducts {
   augmentation: Augmentation;
   optimizer: Optimizer;
   schedule: Schedule;
+  engine: EngineSession | Promise<EngineSession>;
 }
 
 /** A kind of plugin. */
@@ -47,6 +49,7 @@ export const pluginKinds = [
   'attack',
   'optimizer',
   'schedule',
+  'engine',
 ] as const satisfies readonly PluginKind[];
 
 /** A section of a config that names a plugin, with that plugin's options beside the name. */

@@ -9,8 +9,11 @@ export interface PluginRegistry {
   readonly container: DependencyContainer;
   /** @throws BulwarkError PLUGIN_DUPLICATE if this registry (not a parent) has the kind and name already */
   register(...plugins: readonly Plugin[]): PluginRegistry;
-  /** @throws BulwarkError PLUGIN_UNKNOWN, naming the nearest known name */
-  find<K extends PluginKind>(kind: K, name: string): Plugin<K>;
+  /**
+   * @param besides another name that would have been allowed, for the message
+   * @throws BulwarkError PLUGIN_UNKNOWN, naming the nearest known name
+   */
+  find<K extends PluginKind>(kind: K, name: string, besides?: string): Plugin<K>;
   /** All plugins, or those of one kind, parents first. */
   list(kind?: PluginKind): Plugin[];
   /** A registry that sees these plugins and can be given more without changing this one. */
@@ -42,11 +45,11 @@ function registryOver(scope: DependencyContainer, parent?: PluginRegistry): Plug
       }
       return registry;
     },
-    find<K extends PluginKind>(kind: K, name: string) {
+    find<K extends PluginKind>(kind: K, name: string, besides?: string) {
       const known = registry.list(kind);
       const found = known.find((plugin) => plugin.name === name);
       if (found) return found as Plugin<K>;
-      const names = known.map((plugin) => plugin.name);
+      const names = [...(besides === undefined ? [] : [besides]), ...known.map((plugin) => plugin.name)];
       const near = nearest(name, names);
       throw new BulwarkError(
         'PLUGIN_UNKNOWN',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { attackPlugins } from '../attacks/index.js';
+import { coreEngines } from '../engine/index.js';
 import { defineOptimizer, defineSchedule, integer, number, type Plugin } from '../plugins/index.js';
 import { createSgd, schedules } from '../trainer/index.js';
 
@@ -68,5 +69,14 @@ const cyclic = defineSchedule({
   create: schedules.cyclic,
 });
 
-/** The plugins that come with core: attacks, SGD, schedules. */
-export const corePlugins: readonly Plugin[] = [...attackPlugins, sgd, constant, step, cosine, piecewise, cyclic];
+/** The plugins that come with core: attacks, SGD, schedules, the engines that run everywhere. */
+export const corePlugins: readonly Plugin[] = [
+  ...attackPlugins,
+  sgd,
+  constant,
+  step,
+  cosine,
+  piecewise,
+  cyclic,
+  ...(coreEngines as readonly Plugin[]),
+];

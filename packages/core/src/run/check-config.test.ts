@@ -72,6 +72,15 @@ describe('checkConfig', () => {
     expect(config.evaluation.attacks[0]).toMatchObject({ use: 'pgd', steps: 20, loss: 'ce' });
   });
 
+  it.each([
+    ['nothing', {}, { use: 'auto' }],
+    ['a name', { engine: 'wasm' }, { use: 'wasm', threads: 'auto' }],
+    ['options', { engine: { use: 'wasm', threads: 2 } }, { use: 'wasm', threads: 2 }],
+    ['auto as a section', { engine: { use: 'auto' } }, { use: 'auto' }],
+  ])('takes %s for the engine', (_, change, engine) => {
+    expect(check(change).engine).toEqual(engine);
+  });
+
   it('gives the same when its result is checked again', () => {
     const config = check({ objective: { use: 'toy', of: { use: 'toy', beta: '1/2' } } });
     expect(checkConfig(JSON.parse(JSON.stringify(config)), registry)).toEqual(config);
@@ -119,6 +128,28 @@ describe('checkConfig', () => {
       'data.validation is "x"',
       'set data.validation',
     ],
+    [
+      'an unknown engine',
+      { engine: 'wsam' },
+      'engine.use: no engine is called "wsam"; known: auto, wasm, cpu',
+      'did you mean wasm?',
+    ],
+    ['an engine that is nearly auto', { engine: 'atuo' }, 'no engine is called "atuo"', 'did you mean auto?'],
+    [
+      'an option of another engine',
+      { engine: { use: 'cpu', threads: 2 } },
+      'engine.threads is not an option here',
+      'remove it',
+    ],
+    ['an option of auto', { engine: { use: 'auto', threads: 2 } }, 'engine.threads is not an option here', 'remove it'],
+    [
+      'an engine option out of range',
+      { engine: { use: 'wasm', threads: 0 } },
+      'engine.threads is 0',
+      'set engine.threads',
+    ],
+    ['an engine that is no section', { engine: 3 }, 'engine is 3', 'set engine'],
+    ['engine options without a name', { engine: { threads: 2 } }, 'engine', 'set engine'],
     ['a missing section', { model: undefined }, 'model is missing', 'set model'],
     [
       'an unknown attack option',

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { nearest } from '../plugins/index.js';
@@ -67,17 +67,31 @@ function parse<S extends z.ZodType>(schema: S, input: unknown, at: Path): z.outp
   return refuse(issue, { input, at, known: keysAt(schema, issue.path as Path) });
 }
 
+/** What may stand where a plugin is named. */
+interface Allowed {
+  readonly kind: PluginKind;
+  /** A name that stands for no plugin, and takes no options. */
+  readonly besides?: string;
+}
+
 /** A plugin section with its options checked and its defaults filled in, nested plugins included. */
-export function checkSpec(registry: PluginRegistry, kind: PluginKind, spec: PluginSpec, at: Path): PluginSpec {
+export function checkSpec(
+  registry: PluginRegistry,
+  allowed: PluginKind | Allowed,
+  spec: PluginSpec,
+  at: Path,
+): PluginSpec {
+  const { kind, besides }: Allowed = typeof allowed === 'string' ? { kind: allowed } : allowed;
   const { use, ...options } = spec;
-  const plugin = findPlugin(registry, kind, use, at);
+  if (use === besides) return { use, ...parse(z.strictObject({}), options, at) };
+  const plugin = findPlugin(registry, { kind, besides }, use, at);
   const parsed: unknown = checkReferences(registry, plugin.options, parse(plugin.options, options, at), at);
   return { use, ...(parsed as object) };
 }
 
-function findPlugin(registry: PluginRegistry, kind: PluginKind, name: string, at: Path) {
+function findPlugin(registry: PluginRegistry, { kind, besides }: Allowed, name: string, at: Path) {
   try {
-    return registry.find(kind, name);
+    return registry.find(kind, name, besides);
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
     throw new BulwarkError(error.code, `${written([...at, 'use'])}: ${error.message}`, { cure: error.cure });
@@ -86,8 +100,8 @@ function findPlugin(registry: PluginRegistry, kind: PluginKind, name: string, at
 
 function checkReferences(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): unknown {
   return findReferences(schema, value).reduce<unknown>(
-    (current, { kind, path, value: spec }) =>
-      replaceAt(current, path, checkSpec(registry, kind, spec as PluginSpec, [...at, ...path])),
+    (current, { path, value: spec, ...allowed }) =>
+      replaceAt(current, path, checkSpec(registry, allowed, spec as PluginSpec, [...at, ...path])),
     value,
   );
 }

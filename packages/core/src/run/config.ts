@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { engineNames } from '../engine/index.js';
 import { integer, number, plugin } from '../plugins/index.js';
 import { normNames } from '../threat/index.js';
 
@@ -18,15 +17,14 @@ export const runConfigSchema = z.strictObject({
   seed: integer({ min: 0 })
     .default(1)
     .describe('one seed for initialisation, shuffling, augmentation and attack noise'),
-  engine: z
-    .enum(['auto', ...engineNames])
-    .default('auto')
-    .describe('which engine computes; auto takes the best that works'),
+  engine: plugin('engine', { besides: 'auto' })
+    .default({ use: 'auto' })
+    .describe('which engine computes, with its options; auto takes the best that works'),
   reducedPrecision: z
     .boolean()
     .default(false)
     .describe(
-      'let the native engine compute the passes of attacks in training in bfloat16: faster on some processors, less exact',
+      'compute the passes of attacks in training in bfloat16, where the engine can: faster on some processors, less exact',
     ),
   plugins: z.array(z.string()).default([]).describe('packages or relative paths with further plugins'),
   data: z

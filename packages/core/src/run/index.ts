@@ -10,6 +10,6 @@ export { digestOf } from './fingerprint.js';
 export { lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';
-export { checkRun, resumeRun, startRun, type RunHandle, type RunResult, type RunServices } from './run.js';
+export { checkRun, engineOf, resumeRun, startRun, type RunHandle, type RunResult, type RunServices } from './run.js';
 export { validate, type Validation } from './validate.js';
 export { configJsonSchema, optionsJsonSchema } from './json-schema.js';

@@ -4,7 +4,18 @@ import { runConfigSchema } from './config.js';
 
 type Schema = Record<string, unknown> & { properties?: Record<string, Schema>; required?: string[] };
 
-const definition = (kind: PluginKind) => ({ $ref: `#/$defs/${kind}` });
+/** A place that names a plugin of a kind, or a name besides. */
+const definition = ({ kind, besides }: { kind: PluginKind; besides?: string }): Schema => {
+  const named = { $ref: `#/$defs/${kind}` };
+  if (besides === undefined) return named;
+  const section = {
+    type: 'object',
+    properties: { use: { const: besides } },
+    required: ['use'],
+    additionalProperties: false,
+  };
+  return { anyOf: [{ const: besides }, section, named] };
+};
 
 /** A Zod schema as JSON schema with its defaults; places that name a plugin refer to `#/$defs/<kind>`. */
 export function optionsJsonSchema(schema: z.ZodType): Schema {
@@ -18,7 +29,7 @@ export function optionsJsonSchema(schema: z.ZodType): Schema {
       const reference = pluginReferences.get(zodSchema as never);
       if (!reference) return;
       for (const key of Object.keys(jsonSchema)) delete (jsonSchema as Schema)[key];
-      Object.assign(jsonSchema, definition(reference.kind));
+      Object.assign(jsonSchema, definition(reference));
     },
   }) as Schema;
   return rest;

@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { countOf, disposeBatch } from '../batch.js';
 import { parameterCount, type Classifier } from '../classifier/index.js';
-import { useEngine } from '../engine/index.js';
 import { permutationSampler } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 import { createPipeline, disposeOutcome, initialState, takeSnapshot, trainStep } from '../trainer/index.js';
 import { encodeCheckpoint } from './checkpoint-file.js';
 import { compose, type ComposedRun } from './compose.js';
-import { checkRun, type RunServices } from './run.js';
+import { checkRun, engineOf, type RunServices } from './run.js';
 import { firstExamples, validate } from './validate.js';
 
 /** What a run will cost, measured on this machine. */
@@ -70,7 +69,7 @@ const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[M
 /** Composes a run and makes a few of its steps, without a folder; nothing is written. */
 export async function previewRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CostPreview> {
   const { config, registry } = await checkRun(input, services);
-  const engine = await useEngine(config.engine, config);
+  const engine = await engineOf(config, registry);
   const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
   const { parts } = composed;
   const { model, data, optimizer } = parts;

@@ -2,7 +2,7 @@ import { countOf } from '../batch.js';
 import { factsOf, reducesPrecision, type Classifier } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
-import type { PluginRegistry, PluginServices } from '../plugins/index.js';
+import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { checkConfig } from './check-config.js';
 import { sweepFolder } from './checkpoint-files.js';
@@ -59,6 +59,10 @@ export async function checkRun(
   return { config: checkConfig(input, registry), registry };
 }
 
+/** Starts the engine that a config names. */
+export const engineOf = (config: RunConfig, registry: PluginRegistry): Promise<EngineChoice> =>
+  useEngine(config.engine, { engines: enginesOf(registry), reducedPrecision: config.reducedPrecision });
+
 /** Checks, composes and creates the folder of a new run; last the folder, so that a config that fails leaves none behind. */
 export async function startRun(
   input: unknown,
@@ -66,10 +70,10 @@ export async function startRun(
 ): Promise<RunHandle> {
   const { baseFolder } = services;
   const { config, registry } = await checkRun(input, services);
-  const engine = await useEngine(config.engine, config);
+  const engine = await engineOf(config, registry);
   const composed = await compose(config, { registry, baseFolder, warn: services.warn });
   const frozen = {
-    config: { ...config, engine: engine.name },
+    config: { ...config, engine: { use: engine.name, ...engine.options } },
     baseFolder,
     versions: versions(),
     engine: engine.name,
@@ -99,10 +103,10 @@ export async function resumeRun(
     const { baseFolder } = frozen;
     const input = services.change?.(frozen.config) ?? frozen.config;
     const { config, registry } = await checkRun(input, { ...services, baseFolder });
-    const engine = await useEngine(config.engine, config);
+    const engine = await engineOf(config, registry);
     const changed = services.change && {
       ...frozen,
-      config: { ...frozen.config, ...onlyResumable(frozen.config, config) },
+      config: { ...frozen.config, ...onlyResumable(checkConfig(frozen.config, registry), config) },
     };
     const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.load('last') : undefined;
     if (!resumeFrom && folder.readMetrics().length > 0)

@@ -6,6 +6,8 @@ type AnySchema = z.ZodType & { _zod: { def: Record<string, unknown> & { type: st
 /** A reference to another plugin somewhere inside parsed options. */
 export interface FoundReference {
   readonly kind: PluginKind;
+  /** A name that stands for no plugin. */
+  readonly besides?: string;
   readonly path: readonly (string | number)[];
   readonly value: unknown;
 }
@@ -18,7 +20,7 @@ export function findReferences(
 ): FoundReference[] {
   if (value === undefined || value === null) return [];
   const reference = pluginReferences.get(schema as never);
-  if (reference) return [{ kind: reference.kind, path, value }];
+  if (reference) return [{ ...reference, path, value }];
   const { def } = (schema as AnySchema)._zod;
   switch (def.type) {
     case 'optional':

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { useEngine, type EngineName } from '../engine/index.js';
+import { useEngine } from '../engine/index.js';
 
 /** One named promise of a plugin and the check that it is kept: resolves, or throws a `ContractBroken`. */
 export interface Contract {
@@ -23,10 +23,7 @@ export function promise(kept: boolean, broken: () => string): void {
 }
 
 /** Makes the checks of one plugin, which all run on the same engine. */
-export function contracts(
-  engine: EngineName,
-  checks: Readonly<Record<string, () => void | Promise<void>>>,
-): Contract[] {
+export function contracts(engine: string, checks: Readonly<Record<string, () => void | Promise<void>>>): Contract[] {
   return Object.entries(checks).map(([name, check]) => ({
     name,
     async run() {

@@ -2,6 +2,7 @@ import type { Plugin, PluginKind } from '../plugins/index.js';
 import { attackContract } from './attack.js';
 import type { Contract } from './contract.js';
 import { dataSourceContract } from './data-source.js';
+import { engineContract } from './engine.js';
 import { innerOptimizerContract } from './inner-optimizer.js';
 import { modelContract } from './model.js';
 import { objectiveContract } from './objective.js';
@@ -29,6 +30,7 @@ const ofKind = {
   attack: attackContract,
   optimizer: optimizerContract,
   schedule: scheduleContract,
+  engine: engineContract,
 } as const satisfies { [K in PluginKind]: (plugin: Plugin<K>, options?: never) => Contract[] };
 
 /** Options of the contract of a kind. */
@@ -88,3 +90,5 @@ export const describeAttack: Describe<'attack'> = describePlugin;
 export const describeOptimizer: Describe<'optimizer'> = describePlugin;
 /** Registers the contract of a learning-rate schedule. */
 export const describeSchedule: Describe<'schedule'> = describePlugin;
+/** Registers the contract of an engine. */
+export const describeEngine: Describe<'engine'> = describePlugin;

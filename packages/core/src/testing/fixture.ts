@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch, ImageShape } from '../batch.js';
 import { createNetwork, networkGraph, type Classifier, type Network } from '../classifier/index.js';
-import type { EngineName } from '../engine/index.js';
 import type { CraftContext } from '../hooks/index.js';
 import {
   createRegistry,
@@ -31,10 +30,10 @@ export interface ContractOptions {
   /** Folder that relative paths among the options refer to; default: the working folder. */
   readonly baseFolder?: string;
   /** Default: wasm. */
-  readonly engine?: EngineName;
+  readonly engine?: string;
 }
 
-export const engineOf = ({ engine = 'wasm' }: ContractOptions): EngineName => engine;
+export const engineOf = ({ engine = 'wasm' }: ContractOptions): string => engine;
 
 export const threatOf = ({ threat = { norm: norms.linf, epsilon: 8 / 255 } }: ContractOptions): ThreatModel => threat;
 

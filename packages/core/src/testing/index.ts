@@ -12,6 +12,7 @@ export {
   describeAugmentation,
   describeClassification,
   describeDataSource,
+  describeEngine,
   describeInnerOptimizer,
   describeModel,
   describeObjective,
@@ -23,6 +24,7 @@ export {
   type ContractOptionsOf,
   type TestFramework,
 } from './describe.js';
+export { engineContract } from './engine.js';
 export { craftContext, fixtureBatch, fixtureNetwork, makePlugin, type ContractOptions } from './fixture.js';
 export { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor, type ToyModel } from './golden.js';
 export * from './attack-parts.js';

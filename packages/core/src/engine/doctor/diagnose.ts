@@ -1,21 +1,17 @@
-import { availableParallelism } from 'node:os';
-import * as tf from '@tensorflow/tfjs-core';
-import { BulwarkError } from '../../errors.js';
-import { useEngine } from '../select.js';
-import type { EngineName } from '../select.js';
-import { loadTensorflow } from '../tensorflow/index.js';
-import { defaultThreads } from '../wasm/index.js';
-import { loadWebgpu } from '../webgpu/index.js';
-import { wrongNumbers } from './numerics.js';
+import { cpu } from '../cpu/engine.js';
+import type { Engine } from '../engine.js';
+import type { BulwarkError } from '../../errors.js';
+import { wrongNumbers } from '../numerics/index.js';
+import { startEngine } from '../select.js';
 import { measureSpeed } from './speed.js';
 import type { EngineSpeed } from './speed.js';
 
 /** What `bulwark doctor` says of one engine. */
 export type EngineDiagnosis =
   | {
-      readonly engine: EngineName;
+      readonly engine: string;
       readonly works: true;
-      /** Version and device, in words. */
+      /** Version and origin, in words. */
       readonly description: string;
       /** Where it computes. */
       readonly device: string;
@@ -26,57 +22,30 @@ export type EngineDiagnosis =
       readonly remarks: readonly string[];
       /** What it computes differently from plain JavaScript, if anything. */
       readonly wrong?: string;
+      /** True if its numbers mean nothing and were not compared. */
+      readonly unchecked?: boolean;
       readonly speed: EngineSpeed;
     }
-  | { readonly engine: EngineName; readonly works: false; readonly reason: string; readonly cure?: string };
-
-interface Facts {
-  readonly description: string;
-  readonly device: string;
-  readonly threads?: number;
-  readonly software?: boolean;
-  readonly remarks: readonly string[];
-}
-
-const facts: Readonly<Record<EngineName, () => Promise<Facts>>> = {
-  async tensorflow() {
-    const load = await loadTensorflow();
-    if (!load.available) throw new Error('the native engine was there a moment ago');
-    const { version, origin, gpu, remarks } = load.engine;
-    const device = gpu ? 'GPU' : 'CPU';
-    return { description: `TensorFlow ${version}, ${origin}`, device, threads: availableParallelism(), remarks };
-  },
-  async webgpu() {
-    const load = await loadWebgpu();
-    if (!load.available) throw new Error('the GPU was there a moment ago');
-    const { version, adapter, software } = load.engine;
-    const remarks = software ? ['this adapter computes on the CPU: engine: auto does not take it'] : [];
-    return { description: `webgpu ${version} (Dawn)`, device: adapter, software, remarks };
-  },
-  async wasm() {
-    const description = `TensorFlow.js ${tf.version_core} with Bulwark's kernels`;
-    return { description, device: 'CPU', threads: defaultThreads(), remarks: [] };
-  },
-  async cpu() {
-    return { description: `TensorFlow.js ${tf.version_core}`, device: 'CPU', threads: 1, remarks: ['for tests only'] };
-  },
-};
+  | { readonly engine: string; readonly works: false; readonly reason: string; readonly cure?: string };
 
 /**
  * Starts an engine, compares its numbers with plain JavaScript and measures its speed. Best in a process of its own: an
  * engine that crashes then takes nothing else with it.
- * @param options seconds: how long to measure
+ * @param options seconds: how long to measure; options: the engine's own, as in a config
  */
 export async function diagnoseEngine(
-  engine: EngineName,
-  { seconds = 5 }: { seconds?: number } = {},
+  engine: Engine,
+  { seconds = 5, options = {} }: { seconds?: number; options?: Readonly<Record<string, unknown>> } = {},
 ): Promise<EngineDiagnosis> {
+  const { name, unchecked } = engine;
   try {
-    await useEngine(engine);
-    const wrong = engine === 'cpu' ? undefined : await wrongNumbers(engine);
-    return { engine, works: true, ...(await facts[engine]()), wrong, speed: measureSpeed({ seconds }) };
+    const { session } = await startEngine(engine, options);
+    const { backend, description, device, threads, software, remarks } = session;
+    const wrong = engine === cpu || unchecked ? undefined : await wrongNumbers(backend);
+    const facts = { description, device, threads, software, unchecked, remarks, wrong };
+    return { engine: name, works: true, ...facts, speed: measureSpeed({ seconds }) };
   } catch (error) {
     const { message, cure } = error as BulwarkError;
-    return { engine, works: false, reason: message, cure };
+    return { engine: name, works: false, reason: message, cure };
   }
 }

@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { useEngine } from '../select.js';
 import { diagnoseEngine } from './diagnose.js';
-import { wrongNumbers } from './numerics.js';
+import { wrongNumbers } from '../numerics/index.js';
+import { tensorflow } from '../tensorflow/index.js';
+import { wasm as wasmEngine } from '../wasm/index.js';
 
 /** Runs `work` while one kernel of the wasm engine gives `change` of what it should. */
 async function withWrongKernel(name: string, change: (right: tf.Tensor) => tf.Tensor, work: () => Promise<void>) {
@@ -51,7 +53,7 @@ describe('the numerics check', () => {
 
 describe('the diagnosis of an engine', () => {
   it('has speed, threads and a clean check where it works', async () => {
-    const wasm = await diagnoseEngine('wasm', { seconds: 0.05 });
+    const wasm = await diagnoseEngine(wasmEngine, { seconds: 0.05 });
     if (!wasm.works) throw new Error(wasm.reason);
     expect(wasm.wrong).toBeUndefined();
     expect(wasm.threads).toBeGreaterThan(0);
@@ -62,7 +64,7 @@ describe('the diagnosis of an engine', () => {
     const saved = process.env['BULWARK_CACHE'];
     process.env['BULWARK_CACHE'] = '/nonexistent/bulwark';
     try {
-      const native = await diagnoseEngine('tensorflow', { seconds: 0 });
+      const native = await diagnoseEngine(tensorflow, { seconds: 0 });
       if (native.works) return; // a project that has tfjs-node itself
       expect(native.reason).toContain('engine cache: nothing installed');
       expect(native.cure).toContain('bulwark engine install tensorflow');

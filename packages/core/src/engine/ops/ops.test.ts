@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { registerWasmKernels } from '../wasm/index.js';
+import { registerWasmKernels } from '../wasm/register.js';
 import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from './index.js';
 
 type Shape4D = [number, number, number, number];

@@ -1,10 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { getKernelsForBackend, registerBackend, unregisterKernel } from '@tensorflow/tfjs-core';
+import type { Refusal } from '../engine.js';
 import { registerPassCompiler } from '../passes.js';
+import { candidates } from './candidates.js';
 import { registerTensorflowKernels } from './kernels.js';
-import { installedPackages } from './install/cache.js';
 import { withMemoryErrors } from './memory-errors.js';
 import { wrongBatchNorm, wrongProducts } from './numerics.js';
-import { loadBinding, loadKernels, packageVersion, projectPackage } from './package.js';
+import { loadBinding, loadKernels, packageVersion } from './package.js';
 import type { NodePackage } from './package.js';
 import { tensorflowPassCompiler } from './passes/index.js';
 
@@ -17,14 +19,10 @@ export interface TensorflowEngine {
   readonly gpu: boolean;
   /** Package and folder that it was loaded from. */
   readonly origin: string;
+  /** Threads that it was told to use, or one per core. */
+  readonly threads: number;
   /** What works less well than it should, for `bulwark doctor`. */
   readonly remarks: readonly string[];
-}
-
-/** Why one candidate is not used. */
-export interface Refusal {
-  readonly candidate: string;
-  readonly reason: string;
 }
 
 /** Either the engine, registered with TensorFlow.js, or the reason for each candidate. */
@@ -32,38 +30,45 @@ export type TensorflowLoad =
   | { readonly available: true; readonly engine: TensorflowEngine; readonly refusals: readonly Refusal[] }
   | { readonly available: false; readonly refusals: readonly Refusal[] };
 
+/** How the library is loaded, which happens once in a process. */
+export interface LoadOptions {
+  /** Default: `BULWARK_THREADS`, else what TensorFlow takes, one per core. */
+  readonly threads?: number;
+  /** False hides the GPUs. Default true. */
+  readonly gpus?: boolean;
+}
+
 let current: Extract<TensorflowLoad, { available: true }> | undefined;
 
-/** TensorFlow reads its environment when its library is loaded, so this comes first. */
-function prepareEnvironment(): void {
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+/**
+ * TensorFlow reads its environment when its library is loaded, so this comes first.
+ * @returns how many threads it will use
+ */
+function prepareEnvironment(threads: number | undefined): number {
+  const { env } = process;
+  env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
   // by itself TensorFlow uses oneDNN only from AVX-512 VNNI on, but its convolutions are the faster ones on AVX2, too
-  if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
-  if (process.env.BULWARK_THREADS) {
-    process.env.TF_NUM_INTRAOP_THREADS ??= process.env.BULWARK_THREADS;
-    process.env.TF_NUM_INTEROP_THREADS ??= process.env.BULWARK_THREADS;
+  if (process.arch === 'x64') env['TF_ENABLE_ONEDNN_OPTS'] ??= '1';
+  for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS'])
+    if (threads !== undefined) env[name] = String(threads);
+    else if (env['BULWARK_THREADS']) env[name] ??= env['BULWARK_THREADS'];
+  return Number(env['TF_NUM_INTRAOP_THREADS']) || availableParallelism();
+}
+
+/** Runs `work` while CUDA is told of no device, if so wanted. */
+function withoutGpus<T>(hide: boolean, work: () => T): T {
+  if (!hide) return work();
+  const saved = process.env['CUDA_VISIBLE_DEVICES'];
+  process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  try {
+    return work();
+  } finally {
+    if (saved === undefined) delete process.env['CUDA_VISIBLE_DEVICES'];
+    else process.env['CUDA_VISIBLE_DEVICES'] = saved;
   }
 }
 
-function candidates(): { found: (NodePackage & { label: string })[]; refusals: Refusal[] } {
-  const found: (NodePackage & { label: string })[] = [];
-  const refusals: Refusal[] = [];
-  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const) {
-    const candidate = projectPackage(name);
-    if (candidate) found.push({ ...candidate, label: name });
-    else
-      refusals.push({
-        candidate: name,
-        reason: 'not installed in this project (npm drops it when its install script fails)',
-      });
-  }
-  const cached = installedPackages();
-  found.push(...cached.found.map((candidate) => ({ ...candidate, label: 'engine cache' })));
-  refusals.push(...cached.reasons.map((reason) => ({ candidate: 'engine cache', reason })));
-  return { found, refusals };
-}
-
-function start(candidate: NodePackage): TensorflowEngine {
+function start(candidate: NodePackage, threads: number): TensorflowEngine {
   const binding = loadBinding(candidate.folder);
   const wrong = wrongProducts(binding);
   if (wrong) throw new Error(`it loads but computes wrong numbers: ${wrong}`);
@@ -76,6 +81,7 @@ function start(candidate: NodePackage): TensorflowEngine {
     backendName: 'tensorflow',
     version: binding.TF_Version,
     gpu: binding.isUsingGpuDevice(),
+    threads,
     origin: `${candidate.name}@${packageVersion(candidate.folder)} in ${candidate.folder}`,
     remarks: wrongFused ? [`fused BatchNorm is not used: ${wrongFused}`] : [],
   };
@@ -86,15 +92,15 @@ const firstLine = (error: unknown): string => (error instanceof Error ? error.me
 /**
  * Makes the native engine available as TensorFlow.js backend `tensorflow`, without making it current: the project's
  * tfjs-node-gpu, then its tfjs-node, then what `bulwark engine install tensorflow` built. Each must compute a few
- * exact products rightly. Never throws for a missing or broken candidate: the reasons are in the result.
+ * exact products rightly. Later calls in the same process give what the first one loaded. Never throws for a missing or broken candidate: the reasons are in the result.
  */
-export async function loadTensorflow(): Promise<TensorflowLoad> {
+export async function loadTensorflow({ threads, gpus = true }: LoadOptions = {}): Promise<TensorflowLoad> {
   if (current) return current;
-  prepareEnvironment();
+  const used = prepareEnvironment(threads);
   const { found, refusals } = candidates();
   for (const candidate of found) {
     try {
-      current = { available: true, engine: start(candidate), refusals };
+      current = { available: true, engine: withoutGpus(!gpus, () => start(candidate, used)), refusals };
       return current;
     } catch (error) {
       getKernelsForBackend('tensorflow').forEach(({ kernelName }) => unregisterKernel(kernelName, 'tensorflow'));

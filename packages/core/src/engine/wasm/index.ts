@@ -1,2 +1,1 @@
-export { registerWasmKernels } from './register.js';
-export { defaultThreads, startBackend } from './shared-memory.js';
+export { wasm } from './engine.js';

@@ -106,11 +106,11 @@ export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads 
 
 const modules = new WeakMap<WasmBackend, KernelModule>();
 
-/** The kernels on `backend`, instantiated at the first call. */
-export function kernelsOn(backend: WasmBackend): KernelModule {
+/** The kernels on `backend`, instantiated at the first call, whose number of threads counts. */
+export function kernelsOn(backend: WasmBackend, threads = defaultThreads()): KernelModule {
   const known = modules.get(backend);
   if (known) return known;
-  const made = instantiate(backend, bestFlavour());
+  const made = instantiate(backend, bestFlavour(), threads);
   modules.set(backend, made);
   return made;
 }

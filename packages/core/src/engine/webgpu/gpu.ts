@@ -15,9 +15,12 @@ export interface Adapter {
   requestDevice(descriptor: { requiredLimits: Record<string, number> }): Promise<Device>;
 }
 
+/** Which of several GPUs is asked for. */
+export type PowerPreference = 'high-performance' | 'low-power';
+
 /** `navigator.gpu` of a browser. */
 export interface Gpu {
-  requestAdapter(options: { powerPreference: 'high-performance' }): Promise<Adapter | null>;
+  requestAdapter(options: { powerPreference: PowerPreference }): Promise<Adapter | null>;
 }
 
 export interface GpuBuffer {

@@ -1,2 +1,3 @@
+export { webgpu } from './engine.js';
 export { loadWebgpu } from './load.js';
 export type { WebgpuEngine, WebgpuLoad } from './load.js';

@@ -2,14 +2,13 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { registerBackend, removeBackend } from '@tensorflow/tfjs-core';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
-import { wrongNumbers } from '../doctor/numerics.js';
-import type { Refusal } from '../tensorflow/index.js';
+import type { Refusal } from '../engine.js';
 import { readSynchronously } from './backend.js';
 import type { WebgpuBackend } from './backend.js';
 import { missingVulkan } from './drivers.js';
 import { watchFaults } from './faults.js';
 import { registerWebgpuKernels } from './kernels.js';
-import type { Adapter, AdapterInfo, DawnPackage, Device, Gpu } from './gpu.js';
+import type { Adapter, AdapterInfo, DawnPackage, Device, Gpu, PowerPreference } from './gpu.js';
 import { shaderRunner, type WebgpuUtil } from './shader.js';
 import { registerHardwareKernels } from './hardware/index.js';
 import { registerSoftwareKernels } from './software/index.js';
@@ -101,22 +100,17 @@ async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBacken
   return backend;
 }
 
-async function load(): Promise<WebgpuLoad> {
+async function load(powerPreference: PowerPreference): Promise<WebgpuLoad> {
   const missing = missingVulkan();
   if (missing) return refused(missing);
   try {
     const ticks = catchTicks();
     const gpu = await loadDawn();
-    const adapter = await ticks.settle(ticks.during(() => gpu.requestAdapter({ powerPreference: 'high-performance' })));
+    const adapter = await ticks.settle(ticks.during(() => gpu.requestAdapter({ powerPreference })));
     if (!adapter) return refused('no GPU was found; is its driver installed?');
     const backend = await openBackend(adapter, ticks);
     removeBackend('webgpu'); // the package registers its own, which cannot read under Node
     registerBackend('webgpu', () => backend);
-    const wrong = await wrongNumbers('webgpu');
-    if (wrong) {
-      removeBackend('webgpu');
-      return refused(`${nameOf(adapter.info)} computes wrong numbers: ${wrong}`);
-    }
     const { info } = adapter;
     const engine = { backendName: 'webgpu', adapter: nameOf(info), software: isSoftware(info) } as const;
     return { available: true, engine: { ...engine, version: dawnVersion() }, refusals: [] };
@@ -128,9 +122,9 @@ async function load(): Promise<WebgpuLoad> {
 let loaded: Promise<WebgpuLoad> | undefined;
 
 /**
- * Makes a GPU available as TensorFlow.js backend `webgpu` through Vulkan, Metal or D3D12, without making it current. It must
- * compute a few numbers as plain JavaScript does. Never throws for a missing or broken GPU: the reason is in the result.
+ * Makes a GPU available as TensorFlow.js backend `webgpu` through Vulkan, Metal or D3D12, without making it current. Later calls in the
+ * same process give what the first one found. Never throws for a missing or broken GPU: the reason is in the result.
  */
-export function loadWebgpu(): Promise<WebgpuLoad> {
-  return (loaded ??= load());
+export function loadWebgpu(powerPreference: PowerPreference = 'high-performance'): Promise<WebgpuLoad> {
+  return (loaded ??= load(powerPreference));
 }

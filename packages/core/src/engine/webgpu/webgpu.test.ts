@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../ops/index.js';
 import { useEngine } from '../select.js';
+import { coreEngines } from '../core-engines.js';
+import { webgpu } from './engine.js';
 import { loadWebgpu } from './load.js';
 
 const load = await loadWebgpu();
@@ -15,7 +17,7 @@ const wave = (shape: number[], step: number): tf.Tensor =>
   );
 
 async function on(engine: 'webgpu' | 'cpu', compute: () => tf.Tensor[]): Promise<number[][]> {
-  await useEngine(engine);
+  await useEngine(engine, { engines: [webgpu, ...coreEngines] });
   tf.engine().startScope();
   try {
     return compute().map((tensor) => Array.from(tensor.dataSync()));
@@ -38,7 +40,7 @@ const scaled = (tensors: tf.Tensor[]): tf.Tensor[] =>
 
 describe('webgpu', () => {
   whenFound('reads tensors synchronously, and asynchronously the same', async () => {
-    await useEngine('webgpu');
+    await useEngine('webgpu', { engines: [webgpu] });
     const doubled = tf.mul(tf.tensor1d([1, 2, 3]), 2);
     const next = tf.add(doubled, 1);
     expect([...doubled.dataSync()]).toEqual([2, 4, 6]);
@@ -173,7 +175,7 @@ describe('webgpu', () => {
   });
 
   whenFound('refuses a tensor that the GPU cannot hold, with a cure', async () => {
-    await useEngine('webgpu');
+    await useEngine('webgpu', { engines: [webgpu] });
     const column = tf.ones([2 ** 16, 1]);
     expect(() => tf.tidy(() => void tf.tile(column, [1, 2 ** 16]))).toThrow(/larger than the \d+ bytes/);
     expect([...tf.slice(column, 0, 1).dataSync()]).toEqual([1]); // what was there still works

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../../cache-folder.js';
 import { bindingPath } from '../package.js';
 import type { NodePackage } from '../package.js';
 import { nodeApiLevel, tfjsNodeVersion } from '../versions.js';
@@ -21,11 +21,6 @@ export interface InstalledEngine {
   /** Disk space below `folder`. */
   readonly bytes: number;
   readonly installed: string;
-}
-
-/** Bulwark's folder for things it can fetch again: `BULWARK_CACHE`, else `bulwark` below `XDG_CACHE_HOME`, else below ~/.cache. */
-export function cacheFolder(): string {
-  return process.env.BULWARK_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bulwark');
 }
 
 /** Where builds of this engine lie, of all platforms and versions. */

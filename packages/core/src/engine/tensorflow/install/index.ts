@@ -1,5 +1,5 @@
 export { installTensorflow } from './install.js';
 export type { InstallOptions } from './install.js';
-export { cacheFolder, listInstalled } from './cache.js';
+export { listInstalled } from './cache.js';
 export type { InstalledEngine } from './cache.js';
 export { removeInstalled } from './remove.js';

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { startCpu } from '../cpu.js';
+import { startCpu } from '../cpu/start.js';
 import { batchNormTrain, conv2d, relu } from '../ops/index.js';
 
 /** Small integers, so that products and convolutions are exact in float32 and every right engine agrees to the bit. */
@@ -75,7 +75,8 @@ export async function wrongNumbers(engine: string): Promise<string | undefined> 
   try {
     for (const [name, { within, compute }] of Object.entries(checks)) {
       const expected = await valuesOn('cpu', compute);
-      const found = await valuesOn(engine, compute);
+      const found = await valuesOn(engine, compute).catch((error: Error) => error);
+      if (found instanceof Error) return `${name} fails: ${found.message.split('\n')[0]}`;
       const difference = largest(expected, found);
       if (!(difference <= within)) return `${name} is off by ${difference.toPrecision(3)}`;
     }

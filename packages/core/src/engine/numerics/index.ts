@@ -1,0 +1,2 @@
+export { requireRightNumbers } from './require.js';
+export { wrongNumbers } from './compare.js';
