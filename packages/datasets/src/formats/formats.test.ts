@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { BulwarkError } from '@bulwark/core';
-import { encode as encodeJpeg } from 'jpeg-js';
 import { readTar } from '../fetch/tar.js';
 import { readCifarBinary } from './cifar-binary.js';
 import { readIdx, writeIdx } from './idx.js';
-import { decodeImage, encodePng } from './image.js';
+import { decodeImage, encodePng } from './image/index.js';
 import { readMat5 } from './mat5.js';
 import { readNpy, writeNpy } from './npy.js';
 import { readNpz, writeNpz } from './npz.js';
@@ -116,18 +115,6 @@ describe('data formats', () => {
     expect(decodeImage(png, { file: 'x', channels: 1 }).data[0]).toBe(Math.round(0.587 * 4 + 0.114 * 8));
   });
 
-  it('decode a JPEG, and refuse a damaged one', () => {
-    const data = new Uint8Array(16 * 16 * 4).fill(200);
-    const jpeg = new Uint8Array(encodeJpeg({ width: 16, height: 16, data }, 95).data);
-    const { data: pixels, shape } = decodeImage(jpeg, { file: 'x', channels: 3 });
-    expect(shape).toEqual([16, 16, 3]);
-    expect(Math.abs(pixels[0]! - 200)).toBeLessThanOrEqual(2);
-    for (const length of [2, 20, 100, 300])
-      expect(() => decodeImage(jpeg.subarray(0, length), { file: 'x', channels: 3 })).toThrow(
-        /^x: the image cannot be decoded/,
-      );
-  });
-
   it('find the files of an archive', () => {
     expect(Buffer.from(readTar(tar, 'x').get('folder/data.bin')!).toString()).toBe('hello');
   });
@@ -190,6 +177,6 @@ describe('data formats', () => {
     new DataView(bomb.buffer).setUint32(16, 60000);
     new DataView(bomb.buffer).setUint32(20, 60000);
     expect(() => decodeImage(bomb, { file: 'x.png', channels: 3 })).toThrow('x.png at byte 16: 60000x60000 pixels');
-    expect(() => decodeImage(deflateSync('text'), { file: 'x.png', channels: 3 })).toThrow('neither a PNG nor a JPEG');
+    expect(() => decodeImage(deflateSync('text'), { file: 'x.png', channels: 3 })).toThrow('no image; PNG, JPEG');
   });
 });

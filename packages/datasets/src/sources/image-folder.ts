@@ -1,47 +1,45 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { extname, join } from 'node:path';
-import { BulwarkError, defineDataSource, type ImageSet, type ImageShape } from '@bulwark/core';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineDataSource, type ImageSet, type ImageShape } from '@bulwark/core';
 import { z } from 'zod';
 import { corrupt } from '../corrupt.js';
 import { dataFolder } from '../folder.js';
-import { decodeImage, imageExtensions } from '../formats/image.js';
 import { readBytes } from '../formats/files.js';
+import { decodeImage, imageExtensions } from '../formats/image/index.js';
 import { split, splitOptions } from '../splits.js';
+import { classFolders, imagesOfClass, skippedText, type Skipped } from './image-tree.js';
 
-const sorted = (names: string[]) =>
-  names.filter((name) => !name.startsWith('.')).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-
-/** Class folders in sorted order, as torchvision's ImageFolder numbers them. */
-function classFolders(folder: string): string[] {
-  if (!existsSync(folder))
-    throw new BulwarkError('DATA_MISSING', `image-folder: ${folder} does not exist`, {
-      cure: 'the folder needs train/<class>/*.png (or .jpg) and test/<class>/*.png',
-    });
-  const names = sorted(
-    readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name),
-  );
-  if (names.length === 0)
-    throw corrupt({ file: folder }, 'has no class folders', {
-      cure: 'put the images of each class into a folder of its name',
-    });
-  return names;
+interface Split {
+  readonly set: ImageSet;
+  readonly note: string | undefined;
 }
 
-function readImages(folder: string, options: { classes: readonly string[]; channels: 1 | 3 }): ImageSet {
-  const { classes, channels } = options;
-  const paths: { path: string; label: number }[] = [];
-  for (const [label, name] of classes.entries()) {
-    const files = sorted(readdirSync(join(folder, name))).filter((file) =>
-      (imageExtensions as readonly string[]).includes(extname(file).toLowerCase()),
-    );
-    if (files.length === 0)
+/** The images of one split; `classes` are those of the training set, which decides their numbers. */
+function readSplit(
+  folder: string,
+  options: { classes?: readonly string[]; channels: 1 | 3 },
+): Split & {
+  classes: readonly string[];
+} {
+  const skipped: Skipped = new Map();
+  const names = classFolders(folder, skipped);
+  const classes = options.classes ?? names;
+  if (names.join('\n') !== classes.join('\n'))
+    throw corrupt({ file: folder }, `classes ${names.join(', ')}; train has ${classes.join(', ')}`, {
+      cure: 'train and test need the same class folders',
+    });
+  const paths = names.flatMap((name, label) => {
+    const images = imagesOfClass(join(folder, name), skipped);
+    if (images.length === 0)
       throw corrupt({ file: join(folder, name) }, `class folder without images (${imageExtensions.join(', ')})`, {
         cure: 'add its images, or remove the folder',
       });
-    for (const file of files) paths.push({ path: join(folder, name, file), label });
-  }
+    return images.map((path) => ({ path, label }));
+  });
+  return { set: readImages(paths, options.channels), classes, note: skippedText(folder, skipped) };
+}
+
+function readImages(paths: readonly { path: string; label: number }[], channels: 1 | 3): ImageSet {
   let shape: ImageShape | undefined;
   let images = new Uint8Array();
   paths.forEach(({ path }, i) => {
@@ -60,12 +58,18 @@ function readImages(folder: string, options: { classes: readonly string[]; chann
   return { images, labels: Int32Array.from(paths, ({ label }) => label), shape: shape! };
 }
 
-/** `train/<class>/*` and `test/<class>/*`; classes are numbered in sorted order of the folder names of `train`. */
+/** Where the test images are: `test`, or `val` as ImageNet's copies have it. */
+const testFolder = (root: string): string =>
+  ['test', 'val', 'valid', 'validation'].map((name) => join(root, name)).find((path) => existsSync(path)) ??
+  join(root, 'test');
+
+/** `train/<class>/**` and `test/<class>/**`; classes are numbered in sorted order of the folder names of `train`. */
 export const imageFolder = defineDataSource({
   name: 'image-folder',
-  summary: 'PNG or JPEG images of one size, in a folder for each class, under train/ and test/.',
+  summary:
+    'Images of one size (PNG, JPEG, WebP, BMP, PPM), in a folder for each class, under train/ and test/ (or val/).',
   options: {
-    folder: z.string().describe('folder with train/<class>/ and test/<class>/'),
+    folder: z.string().describe('folder with train/<class>/ and test/<class>/; images lie at any depth below'),
     channels: z
       .union([z.literal(1), z.literal(3)])
       .default(3)
@@ -74,29 +78,23 @@ export const imageFolder = defineDataSource({
   },
   create({ folder, channels, ...options }, services) {
     const root = dataFolder('image-folder', { folder, baseFolder: services.baseFolder });
-    const classNames = classFolders(join(root, 'train'));
-    const testClasses = classFolders(join(root, 'test'));
-    if (testClasses.join('\n') !== classNames.join('\n'))
-      throw corrupt(
-        { file: join(root, 'test') },
-        `classes ${testClasses.join(', ')}; train has ${classNames.join(', ')}`,
-        {
-          cure: 'train and test need the same class folders',
-        },
-      );
-    const train = readImages(join(root, 'train'), { classes: classNames, channels });
-    const test = readImages(join(root, 'test'), { classes: classNames, channels });
-    if (test.shape.join() !== train.shape.join())
-      throw corrupt({ file: join(root, 'test') }, `images of [${test.shape}]; train has [${train.shape}]`, {
+    const train = readSplit(join(root, 'train'), { channels });
+    const testing = testFolder(root);
+    const test = readSplit(testing, { classes: train.classes, channels });
+    const { shape } = train.set;
+    if (test.set.shape.join() !== shape.join())
+      throw corrupt({ file: testing }, `images of [${test.set.shape}]; train has [${shape}]`, {
         cure: 'bring all images to one size first',
       });
-    const parts = split({ train, test }, { ...options, name: 'image-folder' });
+    const skipped = [train.note, test.note].filter((note) => note !== undefined);
+    for (const note of skipped) services.warn(note);
+    const parts = split({ train: train.set, test: test.set }, { ...options, name: 'image-folder' });
     return {
       name: 'image-folder',
-      shape: train.shape,
-      classNames,
+      shape,
+      classNames: train.classes,
       ...parts,
-      notes: [`Images of ${root}.`, ...(parts.notes ?? [])],
+      notes: [`Images of ${root}.`, ...skipped, ...(parts.notes ?? [])],
     };
   },
 });

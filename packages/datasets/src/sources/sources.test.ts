@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -6,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { countOf, createRegistry, type DataSource, type PluginServices, type PluginSpec } from '@bulwark/core';
 import { cifar10Classes, cifar100Classes } from '../class-names.js';
 import { writeIdx } from '../formats/idx.js';
-import { encodePng } from '../formats/image.js';
+import { encodePng } from '../formats/image/index.js';
 import { writeNpy } from '../formats/npy.js';
 import { writeNpz } from '../formats/npz.js';
 import { dataPlugins } from '../index.js';
@@ -19,7 +28,11 @@ const { files } = JSON.parse(readFileSync(new URL('../../fixtures/small-files.js
 const written = (name: string) => Buffer.from(files[name]!, 'base64');
 
 let folder: string;
-beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'bulwark-data-'))));
+let warnings: string[];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'bulwark-data-'));
+  warnings = [];
+});
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const put = (path: string, bytes: Uint8Array | string) => {
@@ -33,6 +46,7 @@ const registry = createRegistry(dataPlugins);
 async function open({ use, ...options }: PluginSpec): Promise<DataSource> {
   const services = {
     baseFolder: folder,
+    warn: (text: string) => void warnings.push(text),
     make: (_kind: string, spec: PluginSpec) => open(spec),
   } as unknown as PluginServices;
   const plugin = registry.find('data', use);
@@ -158,6 +172,17 @@ describe('mnist and fashion-mnist', () => {
 });
 
 describe('image-folder', () => {
+  /** 4x4 black pixels. */
+  const bmp = Buffer.alloc(54 + 48);
+  bmp.write('BM');
+  for (const [at, value] of [
+    [10, 54],
+    [14, 40],
+    [18, 4],
+    [22, 4],
+    [28, 24],
+  ] as const)
+    bmp.writeUInt16LE(value, at);
   const png = (value: number, side = 4) => encodePng(new Uint8Array(side * side * 3).fill(value), [side, side, 3]);
   const write = () => {
     for (const split of ['train', 'test'])
@@ -186,9 +211,50 @@ describe('image-folder', () => {
     put('train/dog/0.png', png(1).subarray(0, 60));
     expect((await open_())!.message).toContain(`${join(folder, 'train/dog/0.png')}: the image cannot be decoded`);
     put('train/dog/0.png', 'text');
-    expect((await open_())!.message).toContain('neither a PNG nor a JPEG');
+    expect((await open_())!.message).toContain('no image; PNG, JPEG, WebP');
     put('train/dog/0.png', png(1, 5));
     expect((await open_())!.message).toContain('5x5 pixels; the images before it have 4x4');
+  });
+
+  it('follows links and walks down, so that no later class gets another label', async () => {
+    write();
+    for (const split of ['train', 'test']) {
+      put(`elsewhere/${split}/0.png`, png(50));
+      symlinkSync(join(folder, `elsewhere/${split}`), join(folder, split, 'cow'));
+      put(`${split}/dog/more/deep/2.png`, png(2));
+    }
+    const source = await open({ use: 'image-folder', folder: '.', validation: 0, channels: 1 });
+    expect(source.classNames).toEqual(['cat', 'cow', 'dog']);
+    expect([...source.train.labels]).toEqual([0, 0, 1, 2, 2, 2]);
+    expect([0, 1, 2, 3, 4, 5].map((i) => source.train.images[i * 16])).toEqual([100, 101, 50, 0, 1, 2]);
+    expect(warnings).toEqual([]);
+  });
+
+  it('says in one line what it left out, and refuses links to nothing and in circles', async () => {
+    write();
+    put('train/readme.txt', 'x');
+    put('train/7.png', png(7));
+    put('train/dog/list.csv', 'x');
+    put('train/dog/more.tif', 'x');
+    put('train/.cache/0.png', png(7));
+    const { notes } = await open({ use: 'image-folder', folder: '.' });
+    const line = `5 entries of ${join(folder, 'train')} left out: 1 hidden folder, 1 image outside of class folders, 1 file beside the classes, 1 .csv, 1 .tif.`;
+    expect(warnings).toEqual([line]);
+    expect(notes).toContain(line);
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'train/cow'));
+    expect((await failure(open({ use: 'image-folder', folder: '.' })))!.message).toMatch(/cow: a link to something/);
+    rmSync(join(folder, 'train/cow'));
+    symlinkSync(join(folder, 'train/dog'), join(folder, 'train/dog/again'));
+    expect((await failure(open({ use: 'image-folder', folder: '.' })))!.message).toMatch(/a link to a folder that it/);
+  });
+
+  it('takes val/ where there is no test/, and images of several forms in one class', async () => {
+    write();
+    renameSync(join(folder, 'test'), join(folder, 'val'));
+    put('train/cat/2.bmp', bmp);
+    const source = await open({ use: 'image-folder', folder: '.', validation: 0, channels: 1 });
+    expect([...source.train.labels]).toEqual([0, 0, 0, 1, 1]);
+    expect(countOf(source.test)).toBe(4);
   });
 });
 

@@ -1,0 +1,2 @@
+export { decodeImage, imageExtensions } from './decode.js';
+export { encodePng } from './png.js';
