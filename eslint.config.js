@@ -9,7 +9,7 @@ const floors = [
   ['trainer', 'plugins'],
   ['evaluation', 'hooks'],
   ['engine', 'classifier', 'network', 'threat', 'random.ts', 'batch.ts', 'formats', 'loss'],
-  ['errors.ts'],
+  ['errors.ts', 'files'],
 ];
 const room = (name) => `./packages/core/src/${name}`;
 const floorZones = floors.flatMap((rooms, level) =>

@@ -23,6 +23,7 @@ export const errorCatalogue = {
   RUN_LOCKED: 'Another process is working in this run folder.',
   RUN_CORRUPT: 'A file of the run folder is damaged or was changed.',
   RUN_WRITE: 'The run folder cannot be written.',
+  FILE_WRITE: 'A file cannot be written.',
   CHECKPOINT_MISSING: 'No usable checkpoint was found.',
   CHECKPOINT_CORRUPT: 'A checkpoint is damaged or does not fit the model.',
   WEIGHTS_INVALID: 'A weights file is damaged, malicious, or does not fit the model.',

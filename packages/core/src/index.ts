@@ -3,6 +3,7 @@
  * @module @bulwark/core
  */
 export * from './errors.js';
+export { readIfThere, readRegularFile, writeAtomically } from './files/index.js';
 export * from './loss/index.js';
 export * from './random.js';
 export * from './batch.js';

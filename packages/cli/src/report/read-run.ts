@@ -1,22 +1,16 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import {
   BulwarkError,
   loadEvaluation,
   openRunFolder,
   type EpochMetrics,
+  type EpochTiming,
   type EvaluationResult,
   type FrozenConfig,
   type RunConfig,
   type RunSummary,
 } from '@bulwark/core';
-
-/** What `timings.jsonl` says of an epoch. */
-export interface Timing {
-  readonly epoch: number;
-  readonly seconds: number;
-  readonly imagesPerSecond: number;
-}
 
 export interface FoundEvaluation {
   /** Relative to the run folder. */
@@ -35,7 +29,7 @@ export interface RunRecord {
   /** Objective and weight perturber: `st`, `trades+awp`. */
   readonly method: string;
   readonly metrics: readonly EpochMetrics[];
-  readonly timings: readonly Timing[];
+  readonly timings: readonly EpochTiming[];
   readonly summary?: RunSummary;
   readonly evaluations: readonly FoundEvaluation[];
   /** Label of the accuracy under attack that the run is followed by. */
@@ -44,22 +38,6 @@ export interface RunRecord {
 
 export const methodOf = ({ objective, weightPerturber }: RunConfig): string =>
   weightPerturber ? `${objective.use}+${weightPerturber.use}` : objective.use;
-
-/** The latest line of each epoch: a resumed epoch is timed again. A line that is not whole yet is left out. */
-function readTimings(path: string): Timing[] {
-  const file = join(path, 'timings.jsonl');
-  if (!existsSync(file)) return [];
-  const byEpoch = new Map<number, Timing>();
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    try {
-      const timing = JSON.parse(line) as Timing;
-      byEpoch.set(timing.epoch, timing);
-    } catch {
-      continue;
-    }
-  }
-  return [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch);
-}
 
 async function readEvaluations(path: string, warn: (text: string) => void): Promise<FoundEvaluation[]> {
   const root = join(path, 'evaluation');
@@ -100,7 +78,7 @@ export async function readRun(path: string, warn: (text: string) => void): Promi
     frozen: folder.frozen,
     method: methodOf(config),
     metrics,
-    timings: readTimings(path),
+    timings: folder.readTimings(),
     ...(summary && { summary }),
     evaluations: await readEvaluations(path, warn),
     ...(robust !== undefined && { robust }),

@@ -1,4 +1,3 @@
-export { writeAtomically } from './atomic-write.js';
 export { corePlugins } from './builtin-plugins.js';
 export { checkConfig, checkSpec } from './check-config.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
@@ -11,5 +10,6 @@ export { lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';
 export { checkRun, engineOf, resumeRun, startRun, type RunHandle, type RunResult, type RunServices } from './run.js';
+export type { EpochTiming } from './stored-schema.js';
 export { validate, type Validation } from './validate.js';
 export { configJsonSchema, optionsJsonSchema } from './json-schema.js';

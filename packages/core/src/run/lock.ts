@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, wr
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import { writeFailure } from './atomic-write.js';
+import { runWriteFailure } from './run-write.js';
 
 /** Who holds a lock. A process id alone is not enough: ids are used again, after a restart all the more. */
 interface Owner {
@@ -84,7 +84,7 @@ export function lockRunFolder(folder: string): RunLock {
       takeAway(path, found);
     }
   } catch (error) {
-    throw error instanceof BulwarkError ? error : writeFailure(path, error);
+    throw error instanceof BulwarkError ? error : runWriteFailure(path, error);
   } finally {
     attempt(() => rmSync(mine, { force: true }));
   }

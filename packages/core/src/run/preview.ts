@@ -37,8 +37,8 @@ export interface CostPreview {
   readonly diskBytes: number;
 }
 
-/** Checkpoints on disk at the same time: last, previous, epoch, best, and the next while it is written. */
-const checkpointsKept = 5;
+/** Checkpoints on disk at the same time: last, epoch and best, those before each of them, and the next while it is written. */
+const checkpointsKept = 7;
 const timedSteps = 3;
 
 /** Counts the passes that `work` makes through a model and back. */

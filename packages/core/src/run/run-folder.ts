@@ -1,11 +1,20 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import type { CheckpointKind, CheckpointStore, EpochMetrics } from '../trainer/index.js';
-import { writeAtomically, writeFailure } from './atomic-write.js';
-import { checkpointFiles } from './checkpoint-files.js';
+import { isTemporary, readIfThere } from '../files/index.js';
+import type { CheckpointKind, CheckpointStore, EpochMetrics, Snapshot } from '../trainer/index.js';
+import { checkpointSet } from './checkpoint-set.js';
 import type { RunConfig } from './config.js';
 import { digestOf } from './fingerprint.js';
+import { inRun, writeInRun } from './run-write.js';
+import {
+  describeIssue,
+  epochMetricsSchema,
+  frozenConfigSchema,
+  summarySchema,
+  timingSchema,
+  type EpochTiming,
+} from './stored-schema.js';
 
 /** What `config.json` of a run folder holds: the composed config and what it ran with. */
 export interface FrozenConfig {
@@ -21,8 +30,15 @@ export interface RunFolder {
   readonly path: string;
   readonly frozen: FrozenConfig;
   readonly checkpoints: CheckpointStore & {
-    /** Is there such a checkpoint? */
+    /** Is there such a checkpoint? For `epoch` and `best`: does the newest one refer to such a one? */
     has(kind: CheckpointKind): boolean;
+    /**
+     * Gives the newest whole checkpoint and those that belong to it their names back, after a stop in the middle of saving or damage;
+     * only for who holds the run's lock.
+     * @returns that checkpoint
+     * @throws BulwarkError CHECKPOINT_CORRUPT if one that belongs to it is lost
+     */
+    settle(): Snapshot;
   };
   /** Replaces `config.json`. */
   freeze(frozen: FrozenConfig): void;
@@ -32,6 +48,8 @@ export interface RunFolder {
   readMetrics(): EpochMetrics[];
   /** Adds a line to `timings.jsonl`: what differs from machine to machine. */
   addTiming(timing: object): void;
+  /** The latest line of each epoch of `timings.jsonl`: a resumed epoch is timed again. A line that is not whole is left out. */
+  readTimings(): EpochTiming[];
   /** Writes `summary.json`. */
   writeSummary(summary: object): void;
   /** @throws BulwarkError RUN_CORRUPT */
@@ -49,72 +67,114 @@ const corrupt = (path: string, why: string, cause?: unknown) =>
     cause,
   });
 
-function readJson(path: string): unknown {
+/** Text of a file; undefined if there is none. @throws BulwarkError RUN_CORRUPT if there is one that cannot be read */
+function readText(path: string): string | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return readIfThere(path)?.toString('utf8');
   } catch (cause) {
     throw corrupt(path, `cannot be read: ${(cause as Error).message}`, cause);
   }
 }
 
+function readJson(path: string): unknown {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw corrupt(path, `cannot be read: ${(cause as Error).message}`, cause);
+  }
+}
+
+const holdsRun = (path: string) => readText(join(path, 'config.json')) !== undefined;
+
+/** Who is told of damage that something else stands in for; default: a warning of the process. */
+interface Told {
+  readonly warn?: (message: string) => void;
+}
+
 /** Creates the folder of a new run. @throws BulwarkError RUN_EXISTS, RUN_WRITE */
-export function createRunFolder(path: string, frozen: FrozenConfig): RunFolder {
-  if (existsSync(join(path, 'config.json')))
+export function createRunFolder(path: string, frozen: FrozenConfig, told: Told = {}): RunFolder {
+  if (holdsRun(path))
     throw new BulwarkError('RUN_EXISTS', `${path} holds a run already`, {
       cure: `continue it with --resume ${path}, choose another folder with --out, or give the run another name`,
     });
-  try {
-    mkdirSync(join(path, 'checkpoints'), { recursive: true });
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
-  writeAtomically(join(path, 'config.json'), sealed(frozen));
-  return runFolder(path, frozen);
+  inRun(path, () => mkdirSync(join(path, 'checkpoints'), { recursive: true }));
+  writeInRun(join(path, 'config.json'), sealed(frozen));
+  return runFolder(path, frozen, told.warn);
 }
 
 /** Opens an existing run. @throws BulwarkError RUN_MISSING, RUN_CORRUPT */
-export function openRunFolder(path: string): RunFolder {
+export function openRunFolder(path: string, told: Told = {}): RunFolder {
   const file = join(path, 'config.json');
-  if (!existsSync(file))
+  const content = readJson(file);
+  if (content === undefined)
     throw new BulwarkError('RUN_MISSING', `${resolve(path)} is not a run folder: it has no config.json`, {
       cure: 'give the folder that `bulwark train` wrote, for example runs/<name>',
     });
-  const content = readJson(file);
   if (typeof content !== 'object' || content === null) throw corrupt(file, 'holds no object');
   const { sha256, ...frozen } = content as FrozenConfig & { sha256?: unknown };
   if (sha256 !== digestOf(frozen)) throw corrupt(file, 'was changed since it was written: its checksum differs');
-  return runFolder(path, frozen);
+  const { error } = frozenConfigSchema.safeParse(frozen);
+  if (error) throw corrupt(file, `holds no config of a run: ${describeIssue(error)}`);
+  return runFolder(path, frozen, told.warn);
 }
 
-function runFolder(path: string, frozen: FrozenConfig): RunFolder {
+function runFolder(
+  path: string,
+  frozen: FrozenConfig,
+  warn = (message: string): void => process.emitWarning(message),
+): RunFolder {
   const at = (name: string) => join(path, name);
   return {
     path,
     frozen,
-    checkpoints: checkpointFiles(at('checkpoints')),
-    freeze: (changed) => writeAtomically(at('config.json'), sealed(changed)),
+    checkpoints: checkpointSet(at('checkpoints'), warn),
+    freeze: (changed) => writeInRun(at('config.json'), sealed(changed)),
     writeMetrics: (history) =>
-      writeAtomically(at('metrics.jsonl'), history.map((epoch) => `${JSON.stringify(epoch)}\n`).join('')),
+      writeInRun(at('metrics.jsonl'), history.map((epoch) => `${JSON.stringify(epoch)}\n`).join('')),
     readMetrics() {
-      if (!existsSync(at('metrics.jsonl'))) return [];
-      const lines = readFileSync(at('metrics.jsonl'), 'utf8').split('\n').filter(Boolean);
+      const file = at('metrics.jsonl');
+      const lines = (readText(file) ?? '').split('\n').filter(Boolean);
       return lines.map((line, i) => {
-        try {
-          return JSON.parse(line) as EpochMetrics;
-        } catch (cause) {
-          throw corrupt(at('metrics.jsonl'), `is damaged in line ${i + 1}`, cause);
-        }
+        const { data, error } = epochMetricsSchema.safeParse(parseLine(line));
+        if (error) throw corrupt(file, `is damaged in line ${i + 1}: ${describeIssue(error)}`);
+        return data;
       });
     },
-    addTiming(timing) {
-      try {
-        appendFileSync(at('timings.jsonl'), `${JSON.stringify(timing)}\n`);
-      } catch (error) {
-        throw writeFailure(at('timings.jsonl'), error);
-      }
+    readTimings() {
+      const lines = (readText(at('timings.jsonl')) ?? '').split('\n');
+      const timings = lines.flatMap((line) => timingSchema.safeParse(parseLine(line)).data ?? []);
+      const byEpoch = new Map(timings.map((timing) => [timing.epoch, timing]));
+      return [...byEpoch.values()].sort((a, b) => a.epoch - b.epoch);
     },
-    writeSummary: (summary) => writeAtomically(at('summary.json'), json(summary)),
-    readSummary: () =>
-      existsSync(at('summary.json')) ? (readJson(at('summary.json')) as Record<string, unknown>) : undefined,
+    addTiming: (timing) =>
+      inRun(at('timings.jsonl'), () => appendFileSync(at('timings.jsonl'), `${JSON.stringify(timing)}\n`)),
+    writeSummary: (summary) => writeInRun(at('summary.json'), json(summary)),
+    readSummary() {
+      const summary = readJson(at('summary.json'));
+      if (summary === undefined) return undefined;
+      const { error } = summarySchema.safeParse(summary);
+      if (error) throw corrupt(at('summary.json'), `holds no summary of a run: ${describeIssue(error)}`);
+      return summary as Record<string, unknown>;
+    },
   };
+}
+
+const parseLine = (line: string): unknown => {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Removes what a killed process left half-written. Call it only while holding the run's lock. */
+export function sweepRunFolder(path: string): void {
+  inRun(path, () => {
+    for (const folder of [path, join(path, 'checkpoints')])
+      for (const name of statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [])
+        if (isTemporary(name) || /\.tmp-\d+$|(^|\.)next\.safetensors$/.test(name))
+          rmSync(join(folder, name), { force: true });
+  });
 }

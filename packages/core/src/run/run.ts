@@ -5,14 +5,13 @@ import { BulwarkError } from '../errors.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { checkConfig } from './check-config.js';
-import { sweepFolder } from './checkpoint-files.js';
 import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { finalCheckpoints, type RunSummary } from './final.js';
 import { digestOf, fingerprintOf, resumable } from './fingerprint.js';
 import { loadPlugins, type ImportModule } from './load-plugins.js';
 import { lockRunFolder, type RunLock } from './lock.js';
-import { createRunFolder, openRunFolder, type RunFolder } from './run-folder.js';
+import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
 import { firstExamples, validate } from './validate.js';
 import { versions } from './versions.js';
 
@@ -82,7 +81,7 @@ export async function startRun(
   const path = services.folder(config.name);
   const lock = lockRunFolder(path);
   return releasingOnError(lock, async () =>
-    assemble({ composed, selectBest, engine, lock, folder: createRunFolder(path, frozen) }),
+    assemble({ composed, selectBest, engine, lock, folder: createRunFolder(path, frozen, services) }),
   );
 }
 
@@ -97,8 +96,8 @@ export async function resumeRun(
   openRunFolder(path); // a folder that is no run gets no lock
   const lock = lockRunFolder(path);
   return releasingOnError(lock, async () => {
-    const folder = openRunFolder(path);
-    sweepFolder(path);
+    const folder = openRunFolder(path, services);
+    sweepRunFolder(path);
     const { frozen } = folder;
     const { baseFolder } = frozen;
     const input = services.change?.(frozen.config) ?? frozen.config;
@@ -108,7 +107,7 @@ export async function resumeRun(
       ...frozen,
       config: { ...frozen.config, ...onlyResumable(checkConfig(frozen.config, registry), config) },
     };
-    const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.load('last') : undefined;
+    const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.settle() : undefined;
     if (!resumeFrom && folder.readMetrics().length > 0)
       throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
         cure: 'restore its checkpoints folder, or train again into another folder',

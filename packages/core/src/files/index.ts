@@ -1,0 +1,2 @@
+export { largestFile, readIfThere, readRegularFile } from './read.js';
+export { cureOf, isTemporary, syncFile, syncFolder, writeAtomically, writeFailure } from './write.js';
