@@ -18,6 +18,13 @@ const longestHeader = 16 * 2 ** 20;
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+/**
+ * Whether a file begins as safetensors do: the length of the header, 8 bytes of which a real one needs the first 4, then `{`. To be asked
+ * before other forms are: the length may look like their first bytes.
+ */
+export const isSafetensors = (bytes: Uint8Array): boolean =>
+  bytes[8] === 0x7b && bytes[4] === 0 && bytes[5] === 0 && bytes[6] === 0 && bytes[7] === 0;
+
 function parseHeader(bytes: Uint8Array): { header: object; dataStart: number } {
   if (bytes.length < 8) throw invalidWeights(`a safetensors file has at least 8 bytes, this one has ${bytes.length}`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));

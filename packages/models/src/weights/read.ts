@@ -4,6 +4,7 @@ import {
   BulwarkError,
   factsFromMetadata,
   isPickle,
+  isSafetensors,
   isTorchZip,
   readSafetensors,
   readTorchCheckpoint,
@@ -84,21 +85,26 @@ function findStateDict(value: unknown, where: string): Tensors {
   );
 }
 
+function fromSafetensors(bytes: Uint8Array, where: string): WeightsFile {
+  const { tensors, metadata } = readSafetensors(bytes);
+  const facts = factsFromMetadata(metadata, where);
+  return { where, tensors, ...(facts && { facts }) };
+}
+
 /** What a weights file of any known form holds, by content: JSON index, PyTorch zip, or safetensors. */
 export function readWeightsFile(source: string | Uint8Array): WeightsFile {
   const bytes = typeof source === 'string' ? readBytes(source) : source;
+  const where = typeof source === 'string' ? source : 'the checkpoint';
+  if (isSafetensors(bytes)) return fromSafetensors(bytes, where);
   if (bytes[0] === 0x7b) {
     if (typeof source === 'string') return { where: source, tensors: readShards(bytes, source) };
     throw invalid('an index of shards can only be read by its path', 'pass the path of the .safetensors.index.json');
   }
-  const where = typeof source === 'string' ? source : 'the checkpoint';
   if (isTorchZip(bytes)) return { where, tensors: findStateDict(readTorchCheckpoint(bytes, where), where) };
   if (isPickle(bytes))
     throw invalid(
       `${where} is a checkpoint of PyTorch before 1.6, or a bare pickle`,
       'load it in PyTorch and save it again: torch.save(torch.load(path), path)',
     );
-  const { tensors, metadata } = readSafetensors(bytes);
-  const facts = factsFromMetadata(metadata, where);
-  return { where, tensors, ...(facts && { facts }) };
+  return fromSafetensors(bytes, where);
 }

@@ -20,6 +20,7 @@ import { mlp } from '../architectures/mlp.js';
 import { goldenWeights } from '../golden.js';
 import { goldenNetwork } from '../golden-networks.js';
 import { loadStateDict, loadWeights } from './load.js';
+import { readWeightsFile } from './read.js';
 import { encodeWeights, saveWeights } from './save.js';
 import { toStateDict } from './state-dict.js';
 
@@ -102,6 +103,17 @@ describe('PyTorch checkpoints', () => {
 });
 
 describe('weights', () => {
+  // the first bytes of a JSON index, of a zip and of pickles of protocols 2 to 5
+  it.each([0x7b, 0x4b50, 0x280, 0x380, 0x480, 0x580])(
+    'takes a safetensors header of %i bytes for what it is',
+    (length) => {
+      const entry = JSON.stringify({ w: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } });
+      const header = Buffer.from(entry.padEnd(length));
+      const file = Buffer.concat([Buffer.alloc(8), header, Buffer.from(Float32Array.of(2).buffer)]);
+      file.writeBigUInt64LE(BigInt(length));
+      expect([...readWeightsFile(file).tensors.get('w')!.data]).toEqual([2]);
+    },
+  );
   it('survive a round trip through a file bit for bit, with the names and text that PyTorch expects', () => {
     const network = wrn();
     const path = join(folder, 'wrn.safetensors');
