@@ -135,3 +135,16 @@ export function createRandom(seed: number, purpose = ''): Random {
   const word = (salt: number) => hash(`${salt}:${seed}/${purpose}`);
   return randomFrom(xoshiro128([word(1), word(2), word(3), word(4) | 1]));
 }
+
+const zeros = <S extends tf.Rank>(shape: readonly number[]) => tf.zeros<tf.Rank>([...shape] as never) as tf.Tensor<S>;
+
+/** Draws nothing but zeros, at once: for weights that a file or a checkpoint is about to replace. */
+export const blankRandom: Random = {
+  next: () => 0,
+  uniform: zeros,
+  normal: zeros,
+  integer: () => 0,
+  permutation: (n) => Int32Array.from({ length: n }, (_, i) => i),
+  state: () => [],
+  restore: () => undefined,
+};

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import {
   BulwarkError,
+  blankRandom,
   classifierOfLayers,
   createNetwork,
   defineModel,
@@ -46,9 +47,9 @@ function build<Options extends Common>(
   const network = createNetwork(graph({ ...options, ...size(services) }), {
     name,
     architecture: { use, ...(options as object) },
-    random: services.random('initialisation'),
+    random: options.weights === undefined ? services.random('initialisation') : blankRandom,
   });
-  if (options.weights !== undefined)
+  if (options.weights !== undefined && !services.weightsFollow)
     for (const note of loadWeights(network, resolve(services.baseFolder, options.weights)).notes) services.warn(note);
   return network;
 }

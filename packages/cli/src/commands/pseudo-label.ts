@@ -49,7 +49,12 @@ async function openModel(
   const warn = (text: string) => output.warn(text);
   const run = await checkRun(frozen, { registry, baseFolder, importModule: importUserModule, warn });
   const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
-  const { model, data } = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
+  const { model, data } = await composeModel(run.config, {
+    registry: run.registry,
+    baseFolder,
+    warn,
+    weightsFollow: true,
+  });
   restoreModel(folder.checkpoints.load(kind), model);
   output.line(`${model.name} of ${path} (${kind} checkpoint), engine ${engine.name}`);
   return { model, classNames: data.classNames };

@@ -87,7 +87,7 @@ function refuseFlags(
 async function compose(config: unknown, baseFolder: string, { registry, warn }: Opening) {
   const run = await checkRun(config, { registry, baseFolder, importModule: importUserModule, warn });
   const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
-  const made = await composeModel(run.config, { registry: run.registry, baseFolder, warn });
+  const made = await composeModel(run.config, { registry: run.registry, baseFolder, warn, weightsFollow: true });
   return { ...made, config: run.config, registry: run.registry, engine };
 }
 

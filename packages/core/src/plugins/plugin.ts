@@ -64,6 +64,11 @@ export interface PluginServices {
   make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K];
   /** The generator of a purpose; the same purpose always gives the same generator within a run. */
   random(purpose: string): Random;
+  /**
+   * True where a checkpoint or a weights file follows that has all weights: a model need not read or draw any. `random('initialisation')`
+   * then draws zeros, at once.
+   */
+  readonly weightsFollow?: boolean;
   readonly threat: ThreatModel;
   /** Of the data: known to models, not to data sources. */
   readonly inputShape: ImageShape;

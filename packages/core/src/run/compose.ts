@@ -3,7 +3,7 @@ import { checkImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { checkObjective, type Attack, type DataSource } from '../hooks/index.js';
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
-import { createRandom, type Random } from '../random.js';
+import { blankRandom, createRandom, type Random } from '../random.js';
 import { norms, type ThreatModel } from '../threat/index.js';
 import { createBus, createEma, createSwa, type TrainerParts, type WeightAverage } from '../trainer/index.js';
 import { pluginPart } from './check-config.js';
@@ -41,9 +41,9 @@ interface DataFacts {
 /** What plugins of a run get injected. Generators are made once per purpose. */
 function createServices(
   config: RunConfig,
-  options: { registry: PluginRegistry; baseFolder: string; facts?: DataFacts; warn: (message: string) => void },
+  options: ComposeOptions & { facts?: DataFacts; warn: (message: string) => void },
 ): PluginServices {
-  const { registry, baseFolder, facts, warn } = options;
+  const { registry, baseFolder, facts, warn, weightsFollow = false } = options;
   const generators = new Map<string, Random>();
   const unknown = (what: string): never => {
     throw new Error(`${what} is not known while data sources are made`);
@@ -52,6 +52,7 @@ function createServices(
     threat: threatOf(config),
     baseFolder,
     warn,
+    weightsFollow,
     get inputShape() {
       return facts?.inputShape ?? unknown('inputShape');
     },
@@ -59,6 +60,7 @@ function createServices(
       return facts?.classNames ?? unknown('classNames');
     },
     random(purpose) {
+      if (weightsFollow && purpose === 'initialisation') return blankRandom;
       if (!generators.has(purpose)) generators.set(purpose, createRandom(config.seed, purpose));
       return generators.get(purpose)!;
     },
@@ -87,9 +89,11 @@ export interface ComposeOptions {
   readonly baseFolder: string;
   /** Tells the user something. */
   readonly warn?: (message: string) => void;
+  /** True if all weights are replaced afterwards: none are drawn or read. */
+  readonly weightsFollow?: boolean;
 }
 
-/** Makes only data and model: what evaluating or exporting a run needs. */
+/** Makes only data and model: what evaluating or exporting a run needs, which then says `weightsFollow`. */
 export async function composeModel(
   config: RunConfig,
   options: ComposeOptions,

@@ -112,7 +112,8 @@ export async function resumeRun(
       throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
         cure: 'restore its checkpoints folder, or train again into another folder',
       });
-    const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+    const weightsFollow = resumeFrom !== undefined;
+    const composed = await compose(config, { registry, baseFolder, warn: services.warn, weightsFollow });
     if (changed) folder.freeze(changed);
     return assemble({ composed, selectBest: selection(composed), engine, lock, folder, resumeFrom });
   });
