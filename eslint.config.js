@@ -8,7 +8,7 @@ const floors = [
   ['attacks', 'analysis'],
   ['trainer', 'plugins'],
   ['evaluation', 'hooks'],
-  ['engine', 'classifier', 'network', 'threat', 'random.ts', 'batch.ts', 'formats', 'loss'],
+  ['engine', 'classifier', 'network', 'threat', 'random.ts', 'batch.ts', 'image-set.ts', 'formats', 'loss'],
   ['errors.ts', 'files'],
 ];
 const room = (name) => `./packages/core/src/${name}`;

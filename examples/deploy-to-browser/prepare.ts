@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createNetwork, createRandom, startRun, takeExamples, type Network } from '@bulwark/core';
+import { createNetwork, createRandom, imagesAt, startRun, takeExamples, type Network } from '@bulwark/core';
 import { builtinRegistry } from '@bulwark/cli';
 import { loadWeights, smallCnn, toLayersModel, writeLayersModel } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
@@ -53,11 +53,10 @@ const predict = (model: Network) => {
 
 // of each class the first test image that both models get right, or else the first
 const predicted = [natural, robust].map(predict);
-const size = data.shape[0] * data.shape[1];
 const samples = data.classNames.map((_, label) => {
   const own = [...data.test.labels.keys()].filter((i) => data.test.labels[i] === label);
   const index = own.find((i) => predicted.every((classes) => classes[i] === label)) ?? own[0]!;
-  return { label, pixels: [...data.test.images.subarray(index * size, (index + 1) * size)] };
+  return { label, pixels: [...imagesAt(data.test, [index])] };
 });
 writeFileSync(join(site, 'samples.json'), JSON.stringify({ classNames: data.classNames, samples }));
 

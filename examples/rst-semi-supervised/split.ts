@@ -1,6 +1,6 @@
 // Splits the bundled training images in two: 500 keep their labels, the others lose them. Writes two npz files.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { subset, type DataSource, type ImageSet, type PluginServices } from '@bulwark/core';
+import { allImages, subset, type DataSource, type ImageSet, type PluginServices } from '@bulwark/core';
 import { fashionMnistMini, writeNpz } from '@bulwark/datasets';
 
 const source = (await fashionMnistMini.create(
@@ -11,7 +11,7 @@ const source = (await fashionMnistMini.create(
 /** Every fifth image is labelled. */
 const indices = Array.from(source.train.labels.keys());
 const save = (name: string, set: ImageSet, labels?: Int32Array) => {
-  const image = { shape: [set.labels.length, ...set.shape], data: set.images };
+  const image = { shape: [set.labels.length, ...set.shape], data: allImages(set) };
   writeFileSync(
     `data/${name}.npz`,
     writeNpz(labels ? { image, label: { shape: [labels.length], data: labels } } : { image }),

@@ -106,7 +106,8 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
     normal: <S extends tf.Rank>(shape: readonly number[]) => fill(shape, normal) as tf.Tensor<S>,
     integer,
     permutation(n) {
-      const order = Int32Array.from({ length: n }, (_, i) => i);
+      const order = new Int32Array(n);
+      for (let i = 0; i < n; i++) order[i] = i;
       for (let i = n - 1; i > 0; i--) {
         const j = integer(i + 1);
         [order[i], order[j]] = [order[j]!, order[i]!];

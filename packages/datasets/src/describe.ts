@@ -1,4 +1,4 @@
-import { countOf, type DataSource, type ImageSet } from '@bulwark/core';
+import { countOf, imagesAt, imageSize, isLoaded, type DataSource, type ImageSet } from '@bulwark/core';
 
 /** Facts about one split. */
 export interface SplitFacts {
@@ -13,6 +13,14 @@ export interface SplitFacts {
   readonly std: readonly number[];
 }
 
+/** Mean and deviation of a set that is read come from so many images, evenly spread: all of them could take an hour. */
+const mostExamined = 50_000;
+
+const examined = (set: ImageSet): Int32Array => {
+  const count = isLoaded(set) ? countOf(set) : Math.min(mostExamined, countOf(set));
+  return Int32Array.from({ length: count }, (_, i) => Math.floor((i * countOf(set)) / count));
+};
+
 function factsOf(split: SplitFacts['split'], set: ImageSet, classes: number): SplitFacts {
   const channels = set.shape[2];
   const perClass = new Array<number>(classes).fill(0);
@@ -22,9 +30,13 @@ function factsOf(split: SplitFacts['split'], set: ImageSet, classes: number): Sp
     else perClass[label]!++;
   // a histogram is exact: sums of bytes would lose nothing either, but this needs one pass over memory
   const histograms = Array.from({ length: channels }, () => new Float64Array(256));
-  for (let i = 0; i < set.images.length; i += channels)
-    for (let c = 0; c < channels; c++) histograms[c]![set.images[i + c]!]!++;
-  const pixels = set.images.length / channels;
+  const looked = examined(set);
+  for (const index of looked) {
+    const image = imagesAt(set, [index]);
+    for (let i = 0; i < image.length; i += channels)
+      for (let c = 0; c < channels; c++) histograms[c]![image[i + c]!]!++;
+  }
+  const pixels = (looked.length * imageSize(set)) / channels;
   const mean = histograms.map((h) => h.reduce((sum, n, value) => sum + n * value, 0) / pixels);
   const std = histograms.map((h, c) =>
     Math.sqrt(h.reduce((sum, n, value) => sum + n * (value - mean[c]!) ** 2, 0) / pixels),
@@ -67,16 +79,17 @@ export function sampleSheet(
   const data = new Uint8Array(shape[0] * shape[1] * channels).fill(255);
   const filled = new Array<number>(shown).fill(0);
   const unlabelledOnly = set.labels.every((label) => label < 0);
-  for (let i = 0; i < countOf(set); i++) {
+  for (let i = 0; i < countOf(set) && filled.some((n) => n < columns); i++) {
     const row = unlabelledOnly ? Math.floor(i / columns) : set.labels[i]!;
     if (row < 0 || row >= shown || filled[row]! >= columns) continue;
+    const image = imagesAt(set, [i]);
     const [top, left] = [row * cellHeight + gap, filled[row]! * cellWidth + gap];
     filled[row]!++;
     for (let y = 0; y < height * zoom; y++)
       for (let x = 0; x < width * zoom; x++) {
-        const from = i * height * width * channels + (Math.floor(y / zoom) * width + Math.floor(x / zoom)) * channels;
+        const from = (Math.floor(y / zoom) * width + Math.floor(x / zoom)) * channels;
         const to = ((top + y) * shape[1] + left + x) * channels;
-        for (let c = 0; c < channels; c++) data[to + c] = set.images[from + c]!;
+        for (let c = 0; c < channels; c++) data[to + c] = image[from + c]!;
       }
   }
   return { data, shape };

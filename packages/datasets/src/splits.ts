@@ -1,4 +1,16 @@
-import { BulwarkError, countOf, createRandom, integer, subset, type DataSource, type ImageSet } from '@bulwark/core';
+import {
+  BulwarkError,
+  countOf,
+  createRandom,
+  imageSize,
+  integer,
+  isLoaded,
+  rangeOf,
+  selected,
+  subset,
+  type DataSource,
+  type ImageSet,
+} from '@bulwark/core';
 import { z } from 'zod';
 
 export const selectOn = z
@@ -34,17 +46,7 @@ export const splitOptions = (defaults: { validation: number }) => ({
 export type SplitOptions = z.output<z.ZodObject<ReturnType<typeof splitOptions>>>;
 
 /** The first `count` examples, without copying. */
-export function firstExamples(set: ImageSet, count: number | undefined): ImageSet {
-  if (count === undefined || count >= countOf(set)) return set;
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
-  return { images: set.images.subarray(0, count * size), labels: set.labels.subarray(0, count), shape: set.shape };
-}
-
-/** All but the first `count` examples, without copying. */
-function withoutFirst(set: ImageSet, count: number): ImageSet {
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
-  return { images: set.images.subarray(count * size), labels: set.labels.subarray(count), shape: set.shape };
-}
+export const firstExamples = (set: ImageSet, count: number | undefined): ImageSet => rangeOf(set, 0, count);
 
 /**
  * Which examples are held out: `count` of them, of every class its share (largest remainders), drawn without replacement.
@@ -55,13 +57,7 @@ export function stratifiedHoldOut(
   options: { count: number; seed: number },
 ): { kept: Int32Array; held: Int32Array } {
   const { count, seed } = options;
-  const groups = new Map<number, number[]>();
-  labels.forEach((label, i) => {
-    const group = groups.get(label);
-    if (group) group.push(i);
-    else groups.set(label, [i]);
-  });
-  const classes = [...groups.entries()].sort(([a], [b]) => a - b).map(([, members]) => members);
+  const classes = positionsByClass(labels);
   const exact = classes.map((members) => (members.length * count) / labels.length);
   const quota = exact.map(Math.floor);
   const byRemainder = exact
@@ -74,17 +70,38 @@ export function stratifiedHoldOut(
   classes.forEach((members, k) => {
     for (const position of random.permutation(members.length).subarray(0, quota[k])) isHeld[members[position]!] = 1;
   });
-  const all = Int32Array.from(labels.keys());
-  return { kept: all.filter((i) => !isHeld[i]), held: all.filter((i) => isHeld[i]) };
+  const kept = new Int32Array(labels.length - count);
+  const held = new Int32Array(count);
+  for (let i = 0, k = 0, h = 0; i < labels.length; i++)
+    if (isHeld[i]) held[h++] = i;
+    else kept[k++] = i;
+  return { kept, held };
 }
 
-/** Takes the held-out examples out of a set by moving the others together in its own buffer, so that memory does not hold it twice. */
+/** Positions of each label's examples, in the order of the labels; typed, because there may be millions. */
+function positionsByClass(labels: Int32Array): Int32Array[] {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const order = [...counts.keys()].sort((a, b) => a - b);
+  const groups = new Map(order.map((label) => [label, { members: new Int32Array(counts.get(label)!), filled: 0 }]));
+  labels.forEach((label, i) => {
+    const group = groups.get(label)!;
+    group.members[group.filled++] = i;
+  });
+  return [...groups.values()].map(({ members }) => members);
+}
+
+/**
+ * Takes the held-out examples out of a set: in memory by moving the others together in its own buffer, so that memory does not hold it
+ * twice; a set that is read keeps a list of positions.
+ */
 function takeOut(
   set: ImageSet,
   { kept, held }: { kept: Int32Array; held: Int32Array },
 ): { rest: ImageSet; heldOut: ImageSet } {
+  if (!isLoaded(set)) return { rest: selected(set, kept), heldOut: selected(set, held) };
   const heldOut = subset(set, held);
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
+  const size = imageSize(set);
   kept.forEach((from, to) => {
     set.images.copyWithin(to * size, from * size, (from + 1) * size);
     set.labels[to] = set.labels[from]!;
@@ -104,7 +121,7 @@ export function split(
       `data.limit.skip: ${options.name} has ${countOf(whole.train)} training examples, all are left out by ${skip}`,
       { cure: 'lower `skip`' },
     );
-  const from = skip === 0 ? whole.train : withoutFirst(whole.train, skip);
+  const from = rangeOf(whole.train, skip);
   const train = firstExamples(from, options.limit.train);
   const test = firstExamples(whole.test, options.limit.test);
   const first = skip === 0 ? 'its first' : `examples ${skip + 1} to ${skip + countOf(train)}, that is`;

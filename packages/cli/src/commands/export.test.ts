@@ -2,7 +2,14 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { factsFromMetadata, fingerprintModel, readSafetensors, startRun, type RunHandle } from '@bulwark/core';
+import {
+  allImages,
+  factsFromMetadata,
+  fingerprintModel,
+  readSafetensors,
+  startRun,
+  type RunHandle,
+} from '@bulwark/core';
 import { goldenWeights, readLayersModel } from '@bulwark/models';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
@@ -51,7 +58,7 @@ describe('bulwark export', () => {
     const stock = await readLayersModel(join(exported, 'model.json'));
     const { model, data } = handle.parts;
     const images = tf.tensor4d(
-      Float32Array.from(data.test.images, (byte) => byte / 255),
+      Float32Array.from(allImages(data.test), (byte) => byte / 255),
       [12, 28, 28, 1],
     );
     const ours = model.forward(images, 'eval');

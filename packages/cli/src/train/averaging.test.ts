@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  allImages,
   createEma,
   createSwa,
   restoreModel,
-  useEngine,
-  withAverage,
   type RunHandle,
+  useEngine,
   type WeightAverage,
+  withAverage,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { startTiny } from './testing.js';
@@ -63,7 +64,7 @@ describe('averages of weights', () => {
     const { model, data } = run.parts;
     const average = createSwa({ from: 1, every: 1 });
     const images = tf.tidy(() =>
-      tf.div(tf.tensor4d(data.train.images, [48, ...data.shape], 'int32'), 255),
+      tf.div(tf.tensor4d(allImages(data.train), [48, ...data.shape], 'int32'), 255),
     ) as tf.Tensor4D;
     const before = read(model.statistics);
     average.afterEpoch(model, { epoch: 1, batches: () => tf.split(images, 2) as tf.Tensor4D[] });

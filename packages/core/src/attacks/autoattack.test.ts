@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { takeExamples } from '../batch.js';
+import { rangeOf, takeExamples } from '../batch.js';
 import type { Classifier, Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { evaluate, type EvaluationResult } from '../evaluation/index.js';
@@ -90,7 +90,7 @@ describe('parts of AutoAttack, flag by flag as the official code', () => {
 });
 
 describe('the ensemble', () => {
-  const few = { ...images, images: images.images.slice(0, 12 * 768), labels: images.labels.slice(0, 12) };
+  const few = { ...images, ...rangeOf(images, 0, 12) };
 
   it('is as strong in one call on a batch as stage by stage in the evaluator', async () => {
     const attack = autoAttack({ version: 'custom', attacks: ['apgd-ce', 'square'], restarts: 1, queries: 100 }, 'linf');

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Variable } from '@tensorflow/tfjs-core';
-import type { ImageSet } from '../batch.js';
+import { hashImages, type ImageSet } from '../batch.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 
 /** What decides the function besides tensors: normalisation and options that leave shapes alone. */
@@ -39,9 +39,7 @@ export function fingerprintModelSync(model: Classifier): string {
 /** Identifies images and labels, in order. */
 export function fingerprintData(data: ImageSet): string {
   const labels = new Uint8Array(data.labels.buffer, data.labels.byteOffset, data.labels.byteLength);
-  return createHash('sha256')
-    .update(data.shape.join('x'))
-    .update(data.images)
+  return hashImages(createHash('sha256').update(data.shape.join('x')), data)
     .update(labels)
     .digest('hex')
     .slice(0, 32);

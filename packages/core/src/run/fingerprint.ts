@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ImageSet } from '../batch.js';
+import { hashImages, type ImageSet } from '../batch.js';
 import type { RunConfig } from './config.js';
 
 /** What may be changed when a run is resumed: how it is looked after, not what it computes. */
@@ -20,8 +20,7 @@ export function fingerprintOf(config: RunConfig, train: ImageSet): string {
     Object.entries(config).filter(([key]) => !(resumable as readonly string[]).includes(key)),
   );
   const { buffer, byteOffset, byteLength } = train.labels;
-  const data = createHash('sha256')
-    .update(train.images)
+  const data = hashImages(createHash('sha256'), train)
     .update(new Uint8Array(buffer, byteOffset, byteLength))
     .digest('hex');
   return `config ${digestOf(computes)} data ${data}`;

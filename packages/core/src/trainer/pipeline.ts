@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Batch, ImageSet } from '../batch.js';
+import { imagesAt, type Batch, type ImageSet } from '../batch.js';
 import type { Augmentation, RawBatch } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 
@@ -19,18 +19,14 @@ export function createPipeline(options: {
   seed: number;
 }): Pipeline {
   const { set, classes, augmentations, seed } = options;
-  const size = set.shape[0] * set.shape[1] * set.shape[2];
   const scale = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
   return {
     prepare(indices, { epoch, step }) {
-      const pixels = new Float32Array(indices.length * size);
-      const labels = new Int32Array(indices.length);
-      for (let i = 0, to = 0; i < indices.length; i++) {
-        const from = indices[i]! * size;
-        for (let j = 0; j < size; j++) pixels[to++] = scale[set.images[from + j]!]!;
-        labels[i] = set.labels[indices[i]!]!;
-      }
+      const bytes = imagesAt(set, indices);
+      const pixels = new Float32Array(bytes.length);
+      for (let i = 0; i < bytes.length; i++) pixels[i] = scale[bytes[i]!]!;
+      const labels = indices.map((i) => set.labels[i]!);
       const random = createRandom(seed, `augmentation/${epoch}/${step}`);
       const raw: RawBatch = { pixels, labels, shape: set.shape, classes };
       return augmentations.reduce((batch, augmentation) => augmentation.apply(batch, random), raw);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { countOf, type ImageSet, type PluginServices } from '@bulwark/core';
+import { allImages, countOf, type ImageSet, type PluginServices } from '@bulwark/core';
 import { fashionMnistMini } from './fashion-mnist-mini.js';
 
 const open = (options: object = {}) =>
@@ -28,7 +28,7 @@ describe('fashion-mnist-mini', () => {
     expect(source.classNames[9]).toBe('Ankle boot');
     // the first training image of Fashion-MNIST is an ankle boot
     expect(source.train.labels[0]).toBe(9);
-    expect(source.train.images.length).toBe(2560 * 784);
+    expect(allImages(source.train).length).toBe(2560 * 784);
   });
 
   it('can be cut to its first examples', async () => {

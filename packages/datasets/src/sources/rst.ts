@@ -1,17 +1,6 @@
-import { BulwarkError, checkImageSet, countOf, defineDataSource, integer, plugin, type ImageSet } from '@bulwark/core';
+import { BulwarkError, checkImageSet, concatenated, countOf, defineDataSource, integer, plugin } from '@bulwark/core';
 import { z } from 'zod';
 import { rstSampler } from './rst-sampler.js';
-
-/** One set after the other. */
-function concatenate(a: ImageSet, b: ImageSet): ImageSet {
-  const images = new Uint8Array(a.images.length + b.images.length);
-  images.set(a.images);
-  images.set(b.images, a.images.length);
-  const labels = new Int32Array(a.labels.length + b.labels.length);
-  labels.set(a.labels);
-  labels.set(b.labels, a.labels.length);
-  return { images, labels, shape: a.shape };
-}
 
 function refuse(what: string, cure: string): never {
   throw new BulwarkError('DATA_CORRUPT', `rst: ${what}`, { cure });
@@ -54,7 +43,7 @@ export const rst = defineDataSource({
       name: 'rst',
       shape: labelled.shape,
       classNames: labelled.classNames,
-      train: concatenate(labelled.train, unlabelled.train),
+      train: concatenated([labelled.train, unlabelled.train]),
       ...(labelled.validation && { validation: labelled.validation }),
       test: labelled.test,
       sampler: ({ batchSize }) =>

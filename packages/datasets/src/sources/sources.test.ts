@@ -12,7 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { countOf, createRegistry, type DataSource, type PluginServices, type PluginSpec } from '@bulwark/core';
+import {
+  allImages,
+  countOf,
+  createRegistry,
+  type DataSource,
+  type PluginServices,
+  type PluginSpec,
+} from '@bulwark/core';
 import { cifar10Classes, cifar100Classes } from '../class-names.js';
 import { writeIdx } from '../formats/idx.js';
 import { encodePng } from '../formats/image/index.js';
@@ -81,7 +88,7 @@ describe('cifar', () => {
     expect(python).toEqual(set.read(join(folder, 'bin')));
     expect([...python.train.labels]).toEqual([9, 0, 9, 0, 9, 0, 9, 0, 9, 0]);
     // image 1, row 0, column 1, blue: third plane
-    expect(python.test.images[3072 + 3 + 2]).toBe((3072 + 2 * 1024 + 1) % 251);
+    expect(allImages(python.test)[3072 + 3 + 2]).toBe((3072 + 2 * 1024 + 1) % 251);
   });
 
   it('refuses a pickle that would run a command, without running it', () => {
@@ -102,7 +109,7 @@ describe('cifar', () => {
     }
     const source = await open({ use: 'cifar10', folder: '.' });
     expect([source.train, source.validation!, source.test].map(countOf)).toEqual([49000, 1000, 10000]);
-    const buffers = new Set([source.train, source.validation!, source.test].map((part) => part.images.buffer));
+    const buffers = new Set([source.train, source.validation!, source.test].map((part) => allImages(part).buffer));
     expect([...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(200e6);
     expect(source.classNames).toEqual(cifar10Classes);
   });
@@ -128,7 +135,7 @@ describe('svhn', () => {
     const { train } = svhnSet.read(folder);
     expect([...train.labels]).toEqual([0, 3]);
     // X[row 5, column 6, green, image 1] of arange(32*32*3*2).reshape(32, 32, 3, 2) % 7
-    expect(train.images[((1 * 32 + 5) * 32 + 6) * 3 + 1]).toBe((((5 * 32 + 6) * 3 + 1) * 2 + 1) % 7);
+    expect(allImages(train)[((1 * 32 + 5) * 32 + 6) * 3 + 1]).toBe((((5 * 32 + 6) * 3 + 1) * 2 + 1) % 7);
   });
 });
 
@@ -147,7 +154,7 @@ describe('mnist and fashion-mnist', () => {
     write(4, [1, 2, 3, 9]);
     const source = await open({ use: 'mnist', folder, validation: 0 });
     expect([...source.train.labels]).toEqual([1, 2, 3, 9]);
-    expect(source.train.images[3 * 784]).toBe(3);
+    expect(allImages(source.train)[3 * 784]).toBe(3);
     expect((await open({ use: 'fashion-mnist', folder, validation: 0 })).classNames[0]).toBe('T-shirt/top');
   });
 
@@ -195,7 +202,7 @@ describe('image-folder', () => {
     const source = await open({ use: 'image-folder', folder: '.', validation: 0, channels: 1 });
     expect(source.classNames).toEqual(['cat', 'dog']);
     expect([...source.train.labels]).toEqual([0, 0, 1, 1]);
-    expect([0, 1, 2, 3].map((i) => source.train.images[i * 16])).toEqual([100, 101, 0, 1]);
+    expect([0, 1, 2, 3].map((i) => allImages(source.train)[i * 16])).toEqual([100, 101, 0, 1]);
     expect(source.shape).toEqual([4, 4, 1]);
   });
 
@@ -226,7 +233,7 @@ describe('image-folder', () => {
     const source = await open({ use: 'image-folder', folder: '.', validation: 0, channels: 1 });
     expect(source.classNames).toEqual(['cat', 'cow', 'dog']);
     expect([...source.train.labels]).toEqual([0, 0, 1, 2, 2, 2]);
-    expect([0, 1, 2, 3, 4, 5].map((i) => source.train.images[i * 16])).toEqual([100, 101, 50, 0, 1, 2]);
+    expect([0, 1, 2, 3, 4, 5].map((i) => allImages(source.train)[i * 16])).toEqual([100, 101, 50, 0, 1, 2]);
     expect(warnings).toEqual([]);
   });
 
@@ -283,7 +290,7 @@ describe('npz and pickle', () => {
     put('ti.pickle', written('pickle.rst'));
     const source = await open({ use: 'pickle', train: 'ti.pickle' });
     expect([...source.train.labels]).toEqual([3, 7]);
-    expect([...source.train.images]).toEqual([...Array(36).keys()]);
+    expect([...allImages(source.train)]).toEqual([...Array(36).keys()]);
   });
 
   it('refuse floats, channels first, labels out of range, and unknown names', async () => {
