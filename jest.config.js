@@ -1,3 +1,8 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// plugins that tests train with are not the user's to trust
+process.env.BULWARK_CONFIG ??= join(tmpdir(), `bulwark-tests-config-${process.pid}`);
 // what `engine: auto` means in tests, on machines with other engines, too
 process.env.BULWARK_ENGINE ??= 'wasm';
 

@@ -17,6 +17,7 @@ import { reportCommand } from './commands/report.js';
 import { reproduceCommand } from './commands/reproduce.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
+import { trustCommand } from './commands/trust.js';
 import { verifyCommand } from './commands/verify.js';
 import { watchCommand } from './commands/watch.js';
 
@@ -48,6 +49,7 @@ export function program(): Command {
     dataCommand(),
     pseudoLabelCommand(),
     exportCommand(),
+    trustCommand(),
     verifyCommand(),
   ];
   for (const command of commands) root.addCommand(command.exitOverride());

@@ -9,6 +9,7 @@ export const errorCatalogue = {
   PLUGIN_UNKNOWN: 'No plugin of this kind has this name.',
   PLUGIN_DUPLICATE: 'Two plugins of one kind have the same name.',
   PLUGIN_LOAD: 'A plugin package or file cannot be loaded.',
+  PLUGIN_UNTRUSTED: 'A run folder asks for plugins that nothing says you trust.',
   ROLE_MISSING: 'A term needs a neighbour that the inner optimizer does not make.',
   BATCH_INVALID: 'Images or labels are outside the documented range, shape or type.',
   DATA_MISSING: 'A data set is not on this machine.',

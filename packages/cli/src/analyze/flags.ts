@@ -1,5 +1,6 @@
 import { BulwarkError, integer, number } from '@bulwark/core';
 import { type Command } from 'commander';
+import { pluginsOption, type PluginFlags } from '../trust/policy.js';
 
 /** Flags that every analysis has. */
 export interface OutputFlags {
@@ -8,7 +9,7 @@ export interface OutputFlags {
 }
 
 /** Flags of analyses that work with models. */
-export interface ModelFlags extends OutputFlags {
+export interface ModelFlags extends OutputFlags, PluginFlags {
   readonly images: string;
   readonly batch: string;
   readonly checkpoint?: string;
@@ -44,4 +45,5 @@ export const addModelFlags = (command: Command, name: string, images: string): C
     .option('--batch <n>', 'images per batch', '100')
     .option('--checkpoint <kind>', 'best or last checkpoint (default: best if there is one)')
     .option('--engine <name>', 'engine instead of that of the runs')
+    .option(...pluginsOption)
     .option('--seed <n>', 'seed of the noise', '0');

@@ -29,6 +29,7 @@ import { onInterrupt } from '../terminal/interrupt.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput } from '../terminal/output.js';
 import { parseShard, type Shard } from '../terminal/shard.js';
+import { pluginsOption } from '../trust/policy.js';
 
 interface Flags extends TargetFlags {
   readonly attacks?: string[];
@@ -192,6 +193,7 @@ export function evaluateCommand(): Command {
     .option('--batch <n>', 'images per batch', '250')
     .option('--seed <n>', 'seed of the attack noise', '0')
     .option('--engine <name>', 'engine instead of that of the run')
+    .option(...pluginsOption)
     .option('--out <file>', 'result file (default: in the run folder under evaluation/)')
     .option('--fresh', 'begin again instead of continuing the result file')
     .option('--shard <i/n>', 'only the i-th of n parts of the images, for several machines')

@@ -19,6 +19,7 @@ import { cardMarkdown } from '../export/card-markdown.js';
 import { cardEvaluation, modelCard, type CardEvaluation } from '../export/model-card.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput } from '../terminal/output.js';
+import { pluginsOption } from '../trust/policy.js';
 
 const forms = ['tfjs', 'safetensors'] as const;
 
@@ -125,6 +126,7 @@ export function exportCommand(): Command {
     .option('--data <name>', 'data set of a weights file, without a config')
     .option('--epsilon <radius>', 'radius of the threat model of a weights file, for example 8/255')
     .option('--engine <name>', 'engine instead of that of the run')
+    .option(...pluginsOption)
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples)
     .action((path: string, flags: Flags) => run(path, flags));

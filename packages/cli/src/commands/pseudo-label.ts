@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import {
   BulwarkError,
-  checkRun,
+  checkRunFolder,
   composeModel,
   countOf,
   disposeBatch,
@@ -17,14 +17,13 @@ import {
 } from '@bulwark/core';
 import { pseudoLabels, readArraySet, selectPseudoLabels, writeNpz, type PseudoLabels } from '@bulwark/datasets';
 import { Command } from 'commander';
-import { importUserModule } from '../config/load.js';
 import { openSource } from '../data/open-source.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
-import { builtinRegistry } from '../registry.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput, type Output } from '../terminal/output.js';
+import { pluginsOption, runServices, type PluginFlags } from '../trust/policy.js';
 
-interface Flags {
+interface Flags extends PluginFlags {
   readonly model: string;
   readonly data: string;
   readonly out: string;
@@ -38,16 +37,16 @@ interface Flags {
 /** The classifier of a run at its best or last checkpoint. */
 async function openModel(
   path: string,
-  context: { checkpoint: string | undefined; registry: PluginRegistry; output: Output },
+  context: { checkpoint: string | undefined; services: ReturnType<typeof runServices>; output: Output },
 ) {
-  const { checkpoint, registry, output } = context;
-  const folder = openRunFolder(path);
+  const { checkpoint, services, output } = context;
+  const folder = openRunFolder(path, services);
   const kind = checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
     throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { cure: 'give best or last' });
-  const { baseFolder, config: frozen } = folder.frozen;
-  const warn = (text: string) => output.warn(text);
-  const run = await checkRun(frozen, { registry, baseFolder, importModule: importUserModule, warn });
+  const { baseFolder } = folder.frozen;
+  const { warn } = services;
+  const run = await checkRunFolder(folder, services);
   const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
   const { model, data } = await composeModel(run.config, {
     registry: run.registry,
@@ -106,6 +105,7 @@ export function pseudoLabelCommand(): Command {
     )
     .requiredOption('--out <file>', 'npz file to write: image, label, confidence, index')
     .option('--checkpoint <kind>', 'best or last (default: best if there is one)')
+    .option(...pluginsOption)
     .option('--batch <images>', 'images per batch', '250')
     .option('--threshold <probability>', 'keep only images of at least this confidence')
     .option('--per-class <images>', 'keep only the most confident so many of each class')
@@ -124,9 +124,10 @@ export function pseudoLabelCommand(): Command {
         flags.threshold === undefined ? undefined : numberFlag('threshold', flags.threshold, { min: 0, max: 1 });
       const perClass =
         flags.perClass === undefined ? undefined : numberFlag('per-class', flags.perClass, { min: 1, integer: true });
-      const registry = builtinRegistry();
-      const { model, classNames } = await openModel(flags.model, { checkpoint: flags.checkpoint, registry, output });
-      const set = await openImages(flags.data, { registry, output });
+      const services = runServices(flags.model, flags, (text) => output.warn(text));
+      const { checkpoint } = flags;
+      const { model, classNames } = await openModel(flags.model, { checkpoint, services, output });
+      const set = await openImages(flags.data, { registry: services.registry, output });
       if (set.shape.join() !== model.inputShape.join())
         throw new BulwarkError(
           'BATCH_INVALID',

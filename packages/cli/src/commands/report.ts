@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { Command } from 'commander';
 import { createOutput } from '../terminal/output.js';
+import { pluginsOption, type PluginFlags } from '../trust/policy.js';
 
-interface Flags {
+interface Flags extends PluginFlags {
   readonly out?: string;
   readonly images: string;
   readonly engine?: string;
@@ -25,6 +26,7 @@ export function reportCommand(): Command {
     .option('--out <file>', 'file to write (default: report.html in the run folder; here for several runs)')
     .option('--images <n>', 'test images to show with their neighbours; 0 for none, which opens no model', '6')
     .option('--engine <name>', 'engine for the images instead of that of the run')
+    .option(...pluginsOption)
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples)
     .action(async (paths: string[], flags: Flags) => {
@@ -38,7 +40,8 @@ export function reportCommand(): Command {
       const { page, reportBody } = await import('../report/build-report.js');
       const warn = (text: string) => output.warn(text);
       const runs = await readRuns(paths, warn);
-      const opened = images > 0 ? await openModels(runs, { images, engine: flags.engine, warn }) : undefined;
+      const opened =
+        images > 0 ? await openModels(runs, { images, engine: flags.engine, plugins: flags.plugins, warn }) : undefined;
       const file = resolve(flags.out ?? (runs.length === 1 ? join(runs[0]!.path, 'report.html') : 'report.html'));
       const title = `Bulwark: ${runs.map(({ label }) => label).join(', ')}`;
       try {

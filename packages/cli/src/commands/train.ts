@@ -10,10 +10,11 @@ import { createOutput, type Output } from '../terminal/output.js';
 import { follow } from '../train/follow.js';
 import { previewLines } from '../train/preview-lines.js';
 import { parseSeeds, trainSeeds } from '../train/seeds.js';
+import { pluginsOption, rememberPlugins, runServices, type PluginFlags } from '../trust/policy.js';
 
 export { follow } from '../train/follow.js';
 
-interface TrainFlags {
+interface TrainFlags extends PluginFlags {
   readonly set: string[];
   readonly engine?: string;
   readonly out?: string;
@@ -46,6 +47,7 @@ export function trainCommand(): Command {
     .option('--engine <name>', "engine instead of the config's, options after colons: wasm:threads=2")
     .option('--out <folder>', 'run folder (default: runs/<name>)')
     .option('--resume <run>', 'continue this run where it stopped; --set may then change guard and checkpoint')
+    .option(...pluginsOption)
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
     .option('--jobs <n>', 'with --seeds: how many runs at the same time', '1')
     .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')
@@ -70,14 +72,23 @@ export function trainCommand(): Command {
         flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) },
         flags.set,
       );
-      const services = { ...servicesOf(output), baseFolder };
+      const warn = (text: string) => output.warn(text);
+      if (flags.plugins)
+        throw new BulwarkError('USAGE', '--plugins goes with --resume; a config lists its plugins itself', {
+          cure: 'write them under `plugins:` in the config',
+        });
+      const services = { registry: builtinRegistry(), importModule: importUserModule, warn, baseFolder };
       const folder = (name: string) => resolve(flags.out ?? join('runs', name));
       if (flags.dryRun) {
         const preview = await previewRun(config, services);
         for (const line of previewLines(preview)) output.line(line);
         return output.result(preview);
       }
-      if (flags.seeds === undefined) return follow(logged(await startRun(config, { ...services, folder })), output);
+      if (flags.seeds === undefined) {
+        const run = await startRun(config, { ...services, folder });
+        rememberPlugins(run.config.plugins, baseFolder, warn);
+        return follow(logged(run), output);
+      }
       const jobs = Number(flags.jobs);
       if (!(Number.isInteger(jobs) && jobs > 0))
         throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
@@ -98,12 +109,6 @@ export function trainCommand(): Command {
     });
 }
 
-const servicesOf = (output: Output) => ({
-  registry: builtinRegistry(),
-  importModule: importUserModule,
-  warn: (text: string) => output.warn(text),
-});
-
 async function resume(
   path: string,
   given: { configPath: string | undefined; flags: TrainFlags; output: Output },
@@ -119,5 +124,6 @@ async function resume(
       },
     );
   const change = (config: RunConfig) => override({ ...config }, flags.set);
-  return resumeRun(resolve(path), { ...servicesOf(output), ...(flags.set.length > 0 && { change }) });
+  const services = runServices(path, flags, (text) => output.warn(text));
+  return resumeRun(resolve(path), { ...services, ...(flags.set.length > 0 && { change }) });
 }

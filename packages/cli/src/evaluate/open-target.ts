@@ -3,10 +3,13 @@ import { dirname, join } from 'node:path';
 import {
   BulwarkError,
   checkRun,
+  checkRunFolder,
   composeModel,
   engineOf,
+  loadPlugins,
   openRunFolder,
   restoreModel,
+  type CheckedRun,
   type Classifier,
   type DataSource,
   type EngineChoice,
@@ -18,10 +21,11 @@ import {
 import { loadWeights, readWeightsFile } from '@bulwark/models';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { parseSpec } from './attack-specs.js';
+import { pluginPolicy, type PluginFlags } from '../trust/policy.js';
 import { completeFromFacts, needWhole } from './facts-of-file.js';
 
 /** What to evaluate, as given on the command line. */
-export interface TargetFlags {
+export interface TargetFlags extends PluginFlags {
   readonly checkpoint?: string;
   readonly config?: string;
   readonly model?: string;
@@ -84,8 +88,7 @@ function refuseFlags(
   if (given.length > 0) throw new BulwarkError('USAGE', `${given.join(', ')}: ${why.because}`, { cure: why.cure });
 }
 
-async function compose(config: unknown, baseFolder: string, { registry, warn }: Opening) {
-  const run = await checkRun(config, { registry, baseFolder, importModule: importUserModule, warn });
+async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
   const engine = await engineOf({ ...run.config, reducedPrecision: false }, run.registry);
   const made = await composeModel(run.config, { registry: run.registry, baseFolder, warn, weightsFollow: true });
   return { ...made, config: run.config, registry: run.registry, engine };
@@ -96,13 +99,15 @@ async function openRun(path: string, flags: TargetFlags, opening: Opening): Prom
     because: `${path} is a run, which has its own config, model and data`,
     cure: 'leave them out, or give a weights file instead of the run',
   });
-  const folder = openRunFolder(path);
+  const folder = openRunFolder(path, opening);
+  const services = { ...opening, importModule: importUserModule, ...pluginPolicy(path, flags) };
   const kind = flags.checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
     throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { cure: 'give best or last' });
   const snapshot = folder.checkpoints.load(kind);
   const { config, baseFolder } = folder.frozen;
-  const target = await compose(withFlags(config as unknown as Json, flags), baseFolder, opening);
+  const checked = await checkRunFolder(folder, services, withFlags(config as unknown as Json, flags));
+  const target = await compose(checked, baseFolder, opening);
   restoreModel(snapshot, target.model);
   const { threat, objective } = folder.frozen.config;
   const context = { classNames: target.data.classNames, data: config.data.use, threat, objective: objective.use };
@@ -131,11 +136,15 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
   const { input, baseFolder } = flags.config
     ? await loadConfig(flags.config)
     : { input: bareConfig(flags), baseFolder: process.cwd() };
-  const { registry, warn } = opening;
+  const { warn } = opening;
+  const registry = opening.registry.child();
+  const importModule = importUserModule;
+  await loadPlugins(flags.plugins ?? [], { registry, importModule, baseFolder: process.cwd() });
   const completed = completeFromFacts(withFlags(input, flags), file.facts, { registry, path });
   if (!flags.config) needWhole(completed.input);
   for (const note of completed.notes) warn(note);
-  const target = await compose(completed.input, baseFolder, opening);
+  const checked = await checkRun(completed.input, { registry, baseFolder, importModule, warn });
+  const target = await compose(checked, baseFolder, opening);
   for (const note of loadWeights(target.model, file).notes) warn(note);
   const { classNames, name } = target.data;
   const context = { data: name, threat: target.config.threat, ...file.facts, classNames };

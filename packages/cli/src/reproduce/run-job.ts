@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digestOf, loadEvaluation, openRunFolder, writeAtomically, type EvaluationResult } from '@bulwark/core';
 import { runBulwark, type ChildOptions } from '../terminal/child.js';
+import { pluginFlags } from '../trust/policy.js';
 import type { Job } from './plan.js';
 import type { Column, Scale } from './table-file.js';
 
@@ -60,8 +61,12 @@ export async function isFinished({ folder }: Job, scale: Scale): Promise<boolean
 
 type Child = Omit<ChildOptions, 'label'>;
 
+/** Plugins of the table's configs, whose paths are relative to the folder of the scale. */
+const pluginsOf = ({ planned, folder }: Job) => pluginFlags(planned.config.plugins, dirname(dirname(folder)));
+
 /** Trains, or goes on where the run stands. @returns whether it is trained now */
-export async function trainJob({ planned, seed, folder, id }: Job, child: Child): Promise<boolean> {
+export async function trainJob(job: Job, child: Child): Promise<boolean> {
+  const { planned, seed, folder, id } = job;
   if (isTrained(folder)) return true;
   // paths in the config are relative to the folder of the scale, which holds what was prepared
   const config = join(dirname(dirname(folder)), `${planned.name}.json`);
@@ -70,7 +75,9 @@ export async function trainJob({ planned, seed, folder, id }: Job, child: Child)
     writeAtomically(config, `${JSON.stringify(planned.input, null, 2)}\n`);
   }
   const begun = existsSync(join(folder, 'config.json'));
-  const arguments_ = begun ? ['--resume', folder] : [config, '--set', `seed=${seed}`, '--out', folder];
+  const arguments_ = begun
+    ? ['--resume', folder, ...pluginsOf(job)]
+    : [config, '--set', `seed=${seed}`, '--out', folder];
   return (await runBulwark(['train', ...arguments_], { ...child, label: id })) === 0;
 }
 
@@ -84,7 +91,7 @@ export async function runJob(job: Job, scale: Scale, child: Child): Promise<bool
     const epsilon = part.epsilon === undefined ? [] : ['--epsilon', String(part.epsilon)];
     const out = ['--out', evaluationFile(job.folder, scale, part)];
     const code = await runBulwark(
-      ['evaluate', job.folder, ...flags, ...epsilon, ...out, '--attacks', ...part.attacks],
+      ['evaluate', job.folder, ...pluginsOf(job), ...flags, ...epsilon, ...out, '--attacks', ...part.attacks],
       { ...child, label: job.id },
     );
     if (code !== 0) return false;

@@ -4,6 +4,7 @@ import { BulwarkError, checkConfig, checkRun, digestOf, openRunFolder, type RunS
 import { onInterrupt, stoppedOnRequest } from '../terminal/interrupt.js';
 import { runBulwark, threadsFor } from '../terminal/child.js';
 import type { Output } from '../terminal/output.js';
+import { pluginFlags } from '../trust/policy.js';
 
 /**
  * Reads `1..7`, `3`, `1,2,5` and mixtures.
@@ -92,5 +93,6 @@ async function planRun(input: unknown, seed: number, job: SeedsJob): Promise<See
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {
       cure: 'choose another folder with --out, or give the run another name',
     });
-  return { seed, folder, arguments: ['--resume', folder], finished: begun.readSummary() !== undefined };
+  const plugins = pluginFlags(config.plugins, job.services.baseFolder);
+  return { seed, folder, arguments: ['--resume', folder, ...plugins], finished: begun.readSummary() !== undefined };
 }

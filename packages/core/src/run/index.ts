@@ -3,13 +3,24 @@ export { checkConfig, checkSpec } from './check-config.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
 export { compose, composeModel, runTokens, threatOf, type ComposedRun, type ComposeOptions } from './compose.js';
 export { defineConfig, runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';
-export { loadPlugins, type ImportModule } from './load-plugins.js';
+export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugins.js';
+export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
 export type { FinalCheckpoint, RunSummary } from './final.js';
 export { digestOf } from './fingerprint.js';
 export { lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';
-export { checkRun, engineOf, resumeRun, startRun, type RunHandle, type RunResult, type RunServices } from './run.js';
+export {
+  checkRun,
+  checkRunFolder,
+  engineOf,
+  resumeRun,
+  startRun,
+  type RunHandle,
+  type RunResult,
+  type RunServices,
+  type CheckedRun,
+} from './run.js';
 export type { EpochTiming } from './stored-schema.js';
 export { validate, type Validation } from './validate.js';
 export { configJsonSchema, optionsJsonSchema } from './json-schema.js';

@@ -1,8 +1,7 @@
-import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createRequire } from 'node:module';
 import { BulwarkError } from '../errors.js';
 import { pluginKinds, type Plugin, type PluginRegistry } from '../plugins/index.js';
+import { locatePlugin, type LocatedPlugin } from './plugin-files.js';
 
 /** Imports a module by URL; the command passes one that understands TypeScript. */
 export type ImportModule = (url: string) => Promise<Record<string, unknown>>;
@@ -13,37 +12,80 @@ const isPlugin = (value: unknown): value is Plugin =>
   (pluginKinds as readonly unknown[]).includes((value as Plugin).kind) &&
   typeof (value as Plugin).create === 'function';
 
+interface Loading {
+  readonly registry: PluginRegistry;
+  readonly importModule?: ImportModule;
+}
+
 /**
- * Imports packages or files (relative to `baseFolder`) and registers every plugin that they export, alone or in lists.
+ * Imports packages or files (relative to `baseFolder`) and registers every plugin that they export, alone or in lists. Importing runs
+ * their code: pass only what the user has named.
  * @throws BulwarkError PLUGIN_LOAD
  */
 export async function loadPlugins(
   specifiers: readonly string[],
-  options: { registry: PluginRegistry; baseFolder: string; importModule?: ImportModule },
+  options: Loading & { baseFolder: string },
 ): Promise<void> {
-  const { registry, baseFolder, importModule = (url) => import(url) as Promise<Record<string, unknown>> } = options;
-  for (const specifier of specifiers) {
-    const url = locate(specifier, baseFolder);
-    const exported = await importModule(url).catch((cause: Error) => {
-      throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} cannot be loaded: ${cause.message}`, {
-        cure: 'check the path, or install the package beside the config',
-        cause,
-      });
+  for (const specifier of specifiers) await loadLocated(locatePlugin(specifier, options.baseFolder), options);
+}
+
+async function loadLocated({ specifier, file }: LocatedPlugin, options: Loading): Promise<void> {
+  const { registry, importModule = (url) => import(url) as Promise<Record<string, unknown>> } = options;
+  const exported = await importModule(pathToFileURL(file).href).catch((cause: Error) => {
+    throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} cannot be loaded: ${cause.message}`, {
+      cure: 'check what it imports; packages must be installed beside it',
+      cause,
     });
-    const plugins = [...new Set(Object.values(exported).flat().filter(isPlugin))];
-    if (plugins.length === 0)
-      throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} exports no plugin`, {
-        cure: 'export what definePlugin, defineObjective, ... returns',
-      });
-    registry.register(...plugins);
+  });
+  const plugins = [...new Set(Object.values(exported).flat().filter(isPlugin))];
+  if (plugins.length === 0)
+    throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} exports no plugin`, {
+      cure: 'export what definePlugin, defineObjective, ... returns',
+    });
+  registry.register(...plugins);
+}
+
+/** Whose plugins may run when a run folder is opened, which may come from anyone. */
+export interface PluginPolicy {
+  /** Files or packages that the caller names, from the working folder; loaded instead of those that a run folder asks for. */
+  readonly plugins?: readonly string[];
+  /** May this one, which a run folder asks for, be loaded? Default: none. */
+  readonly mayLoad?: (plugin: LocatedPlugin) => boolean;
+}
+
+/** The same error, for someone who did not write the config. */
+function locateForRun(path: string, locate: () => LocatedPlugin): LocatedPlugin {
+  try {
+    return locate();
+  } catch (error) {
+    if (!(error instanceof BulwarkError)) throw error;
+    throw new BulwarkError(error.code, `${path} asks for ${error.message}`, {
+      cure: 'name the plugins that this run needs, as you have them: --plugins <files>',
+      cause: error,
+    });
   }
 }
 
-function locate(specifier: string, baseFolder: string): string {
-  if (specifier.startsWith('.') || isAbsolute(specifier)) return pathToFileURL(resolve(baseFolder, specifier)).href;
-  try {
-    return pathToFileURL(createRequire(resolve(baseFolder, 'config.json')).resolve(specifier)).href;
-  } catch {
-    return specifier;
-  }
+/**
+ * Loads the plugins that a run folder asks for, as far as the policy lets it; all or none.
+ * @throws BulwarkError PLUGIN_UNTRUSTED, PLUGIN_LOAD
+ */
+export async function loadPluginsOfRun(
+  run: { path: string; specifiers: readonly string[]; baseFolder: string },
+  options: Loading & PluginPolicy,
+): Promise<void> {
+  const { specifiers, baseFolder, path } = run;
+  const { plugins, mayLoad = () => false } = options;
+  if (plugins && plugins.length > 0) return loadPlugins(plugins, { ...options, baseFolder: process.cwd() });
+  const located = specifiers.map((specifier) => locateForRun(path, () => locatePlugin(specifier, baseFolder)));
+  const refused = located.filter((plugin) => !mayLoad(plugin));
+  if (refused.length > 0)
+    throw new BulwarkError(
+      'PLUGIN_UNTRUSTED',
+      `${path} asks for plugins, which are programs, and nothing says that you trust them: ${refused.map(({ file }) => file).join(', ')}`,
+      {
+        cure: `read them, then give the command again after \`bulwark trust ${path}\`; or name plugins of your own with --plugins <files>`,
+      },
+    );
+  for (const plugin of located) await loadLocated(plugin, options);
 }

@@ -9,7 +9,7 @@ import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { finalCheckpoints, type RunSummary } from './final.js';
 import { digestOf, fingerprintOf, resumable } from './fingerprint.js';
-import { loadPlugins, type ImportModule } from './load-plugins.js';
+import { loadPlugins, loadPluginsOfRun, type ImportModule, type PluginPolicy } from './load-plugins.js';
 import { lockRunFolder, type RunLock } from './lock.js';
 import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
 import { firstExamples, validate } from './validate.js';
@@ -38,7 +38,7 @@ export interface RunHandle {
 }
 
 /** What a run needs from whoever starts it. */
-export interface RunServices {
+export interface RunServices extends PluginPolicy {
   /** Plugins that configs may name; a run's own plugins go into a child. */
   readonly registry: PluginRegistry;
   readonly importModule?: ImportModule;
@@ -46,15 +46,34 @@ export interface RunServices {
   readonly warn?: (message: string) => void;
 }
 
-/** Plugins loaded and config checked, before any data is read. */
-export async function checkRun(
-  input: unknown,
-  services: RunServices & { baseFolder: string },
-): Promise<{ config: RunConfig; registry: PluginRegistry }> {
+/** A config that fits, and the plugins that it may name. */
+export interface CheckedRun {
+  readonly config: RunConfig;
+  readonly registry: PluginRegistry;
+}
+
+/** Plugins loaded and a config of the caller's own checked, before any data is read. Its plugins are run. */
+export async function checkRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CheckedRun> {
   const registry = services.registry.child();
   const named = (input as { plugins?: unknown } | null)?.plugins;
   if (Array.isArray(named) && named.every((name) => typeof name === 'string'))
     await loadPlugins(named, { ...services, registry });
+  return { config: checkConfig(input, registry), registry };
+}
+
+/**
+ * The same for the config of a run folder, which may come from anyone: its plugins are run only if the services say so.
+ * @param input the folder's config, or that with changes of the caller
+ * @throws BulwarkError PLUGIN_UNTRUSTED
+ */
+export async function checkRunFolder(
+  { path, frozen }: Pick<RunFolder, 'path' | 'frozen'>,
+  services: RunServices,
+  input: unknown = frozen.config,
+): Promise<CheckedRun> {
+  const registry = services.registry.child();
+  const { baseFolder, config } = frozen;
+  await loadPluginsOfRun({ path, baseFolder, specifiers: config.plugins }, { ...services, registry });
   return { config: checkConfig(input, registry), registry };
 }
 
@@ -101,7 +120,7 @@ export async function resumeRun(
     const { frozen } = folder;
     const { baseFolder } = frozen;
     const input = services.change?.(frozen.config) ?? frozen.config;
-    const { config, registry } = await checkRun(input, { ...services, baseFolder });
+    const { config, registry } = await checkRunFolder(folder, services, input);
     const engine = await engineOf(config, registry);
     const changed = services.change && {
       ...frozen,
