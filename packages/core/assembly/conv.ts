@@ -24,10 +24,20 @@ export class ConvJob {
   rowTap!: i32;
   bias!: usize; // [outChannels rounded up to 8]
   floor!: f32; // of the outputs: 0 rectifies them, -Infinity leaves them
+  pixels!: i32; // of all images; a unit is a tile of them and one panel (for dots: one channel)
+  tile!: i32;
+  panels!: i32;
+}
+
+/** A tile of pixels in a panel of eight output channels. */
+export function convUnit(job: ConvJob, unit: i32, thread: i32): void {
+  const tile = unit / job.panels;
+  const first = tile * job.tile;
+  convPanel(job, unit - tile * job.panels, first, min(first + job.tile, job.pixels));
 }
 
 /** Output channels [8 panel, 8 panel + 8) of pixels [first, last), counted over images, rows, columns. */
-export function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
+function convPanel(job: ConvJob, panel: i32, first: i32, last: i32): void {
   const gridWidth = job.gridWidth,
     gridHeight = job.gridHeight;
   const inputColumn = job.inputColumn,

@@ -14,8 +14,15 @@ function across(a: v128, b: v128, c: v128, d: v128): v128 {
   return f32x4.add(v128.shuffle<f64>(ab, cd, 0, 2), v128.shuffle<f64>(ab, cd, 1, 3));
 }
 
+/** A tile of pixels in one output channel. */
+export function dotsUnit(job: ConvJob, unit: i32, thread: i32): void {
+  const tile = unit / job.panels;
+  const first = tile * job.tile;
+  convDots(job, unit - tile * job.panels, first, min(first + job.tile, job.pixels));
+}
+
 /** Output channel `channel` of pixels [first, last), counted over images, rows, columns. */
-export function convDots(job: ConvJob, channel: i32, first: i32, last: i32): void {
+function convDots(job: ConvJob, channel: i32, first: i32, last: i32): void {
   const gridWidth = job.gridWidth,
     gridHeight = job.gridHeight;
   const inputColumn = job.inputColumn,

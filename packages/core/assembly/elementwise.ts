@@ -1,7 +1,24 @@
-/** max(x, 0); NaN stays NaN. */
-export function relu(x: usize, y: usize, size: i32): void {
-  const zero = f32x4.splat(0),
-    end = x + (size << 2),
+/** Equally shaped tensors a, b, c (as many as the kernel reads) and the result y; a unit is `block` of their values. */
+@unmanaged
+class ElementwiseJob {
+  a!: usize;
+  b!: usize;
+  c!: usize;
+  y!: usize;
+  size!: i32;
+  block!: i32;
+  first!: f32; // options of the kernel
+  second!: f32;
+}
+
+/** max(a, 0); NaN stays NaN. */
+export function reluUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
+  const begin = unit * job.block,
+    size = min(job.block, job.size - begin),
+    zero = f32x4.splat(0);
+  let x = job.a + (begin << 2),
+    y = job.y + (begin << 2);
+  const end = x + (size << 2),
     vectors = x + ((size & ~3) << 2);
   for (; x < vectors; x += 16, y += 16) v128.store(y, f32x4.pmax(v128.load(x), zero));
   for (; x < end; x += 4, y += 4) {
@@ -10,21 +27,30 @@ export function relu(x: usize, y: usize, size: i32): void {
   }
 }
 
-/** dy where y > 0, else 0 */
-export function reluGrad(dy: usize, y: usize, dx: usize, size: i32): void {
-  const zero = f32x4.splat(0),
-    end = dy + (size << 2),
+/** a where b > 0, else 0: the gradient a of a rectified b */
+export function reluGradUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
+  const begin = unit * job.block,
+    size = min(job.block, job.size - begin),
+    zero = f32x4.splat(0);
+  let dy = job.a + (begin << 2),
+    y = job.b + (begin << 2),
+    dx = job.y + (begin << 2);
+  const end = dy + (size << 2),
     vectors = dy + ((size & ~3) << 2);
   for (; dy < vectors; dy += 16, y += 16, dx += 16)
     v128.store(dx, v128.and(v128.load(dy), f32x4.gt(v128.load(y), zero)));
   for (; dy < end; dy += 4, y += 4, dx += 4) store<f32>(dx, load<f32>(y) > 0 ? load<f32>(dy) : 0);
 }
 
-/** (x > 0) - (x < 0) */
-export function signOf(x: usize, y: usize, size: i32): void {
+/** (a > 0) - (a < 0) */
+export function signOfUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
+  const begin = unit * job.block,
+    size = min(job.block, job.size - begin);
   const zero = f32x4.splat(0),
     one = f32x4.splat(1),
     minusOne = f32x4.splat(-1);
+  let x = job.a + (begin << 2),
+    y = job.y + (begin << 2);
   const end = x + (size << 2),
     vectors = x + ((size & ~3) << 2);
   for (; x < vectors; x += 16, y += 16) {
@@ -37,13 +63,24 @@ export function signOf(x: usize, y: usize, size: i32): void {
   }
 }
 
-/** clip01(clip(x + stepSize sign(g), origin - epsilon, origin + epsilon)), each operation rounded as in the composed form */
-export function signStep(x: usize, g: usize, origin: usize, y: usize, size: i32, stepSize: f32, epsilon: f32): void {
+/**
+ * Of a point a, gradient b, centre c, step size `first` and radius `second`:
+ * clip01(clip(a + first sign(b), c - second, c + second)), each operation rounded as in the composed form
+ */
+export function signStepUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
+  const begin = unit * job.block,
+    size = min(job.block, job.size - begin),
+    stepSize = job.first,
+    epsilon = job.second;
   const zero = f32x4.splat(0),
     one = f32x4.splat(1),
     radius = f32x4.splat(epsilon);
   const up = f32x4.splat(stepSize),
     down = f32x4.splat(-stepSize);
+  let x = job.a + (begin << 2),
+    g = job.b + (begin << 2),
+    origin = job.c + (begin << 2),
+    y = job.y + (begin << 2);
   const end = x + (size << 2),
     vectors = x + ((size & ~3) << 2);
   for (; x < vectors; x += 16, g += 16, origin += 16, y += 16) {

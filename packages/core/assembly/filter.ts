@@ -20,6 +20,11 @@ class FilterJob {
   rows!: i32;
   run!: i32;
   rowTap!: i32;
+  tileRows!: i32; // image rows whose dy is packed at once, to stay in the cache
+  unitRows!: i32; // a unit is one panel, so many rows of taps, and so many floats of their runs (a multiple of 5)
+  unitRun!: i32;
+  scratch!: usize; // per thread: sums [unitRows][unitRun][8], then dy of a tile [pixels][8]
+  scratchBytes!: i32;
 }
 
 /** dy of `count` pixels, eight channels from `panel` on, densely packed; absent channels are zero. */
@@ -98,16 +103,21 @@ function addTile(job: FilterJob, start: usize, gradient: usize, sums: usize, sta
   v128.store(sums, c41, 144);
 }
 
-/**
- * Output channels [8 panel, 8 panel + 8) of all taps, summed in tiles of `tileRows` image rows that stay in the cache.
- * Scratch: sums [rows][run rounded up to 5][8], then dy of a tile [pixels][8].
- */
-export function filterPanel(job: FilterJob, panel: i32, tileRows: i32, sums: usize): void {
-  const rows = job.rows,
-    run = job.run,
-    gridHeight = job.gridHeight,
-    gridWidth = job.gridWidth;
+/** Output channels [8 panel, 8 panel + 8) of some taps; the order of every sum is the same however units are cut. */
+export function filterUnit(job: FilterJob, unit: i32, thread: i32): void {
+  const gridHeight = job.gridHeight,
+    gridWidth = job.gridWidth,
+    tileRows = job.tileRows;
+  const rowUnits = (job.rows + job.unitRows - 1) / job.unitRows,
+    runUnits = (job.run + job.unitRun - 1) / job.unitRun;
+  const panel = unit / (rowUnits * runUnits);
+  const rest = unit - panel * rowUnits * runUnits;
+  const firstRow = (rest / runUnits) * job.unitRows,
+    firstRun = (rest % runUnits) * job.unitRun;
+  const rows = min(job.unitRows, job.rows - firstRow),
+    run = min(job.unitRun, job.run - firstRun);
   const runBytes = ((run + 4) / 5) * 160;
+  const sums = job.scratch + thread * job.scratchBytes;
   const packed = sums + rows * runBytes;
   memory.fill(sums, 0, rows * runBytes);
   const allRows = job.batch * gridHeight;
@@ -116,7 +126,8 @@ export function filterPanel(job: FilterJob, panel: i32, tileRows: i32, sums: usi
     packGradient(job, panel, begin * gridWidth, count * gridWidth, packed);
     const image = begin / gridHeight,
       y = begin - image * gridHeight;
-    const corner: usize = job.input + image * job.inputImage + y * job.inputRow;
+    const corner: usize =
+      job.input + image * job.inputImage + y * job.inputRow + firstRow * job.rowTap + (firstRun << 2);
     for (let row = 0; row < rows; row++) {
       const start = corner + row * job.rowTap;
       const target = sums + row * runBytes;
@@ -124,10 +135,11 @@ export function filterPanel(job: FilterJob, panel: i32, tileRows: i32, sums: usi
     }
   }
   const width = min(8, job.outChannels - (panel << 3));
-  let to: usize = job.output + (panel << 5);
+  const rowBytes = job.outChannels << 2;
   for (let row = 0; row < rows; row++) {
     let from = sums + row * runBytes;
-    for (let k = 0; k < run; k++, from += 32, to += job.outChannels << 2) {
+    let to: usize = job.output + ((firstRow + row) * job.run + firstRun) * rowBytes + (panel << 5);
+    for (let k = 0; k < run; k++, from += 32, to += rowBytes) {
       if (width == 8) {
         v128.store(to, v128.load(from));
         v128.store(to, v128.load(from, 16), 16);

@@ -1,7 +1,20 @@
-export { convPanel } from './conv';
-export { convDots } from './dots';
-export { filterPanel } from './filter';
-export { packPanels, packTransposed, padImages } from './layout';
-export { batchStatistics, normApply, normInputGrad, normScale, normScaleRows, normSums } from './norm';
-export { relu, reluGrad, signOf, signStep } from './elementwise';
-export { maxPoolGrad } from './pool';
+export { addUnit, divideUnit, multiplyUnit, subtractUnit } from './arithmetic';
+export { convUnit } from './conv';
+export { dotsUnit } from './dots';
+export { reluGradUnit, reluUnit, signOfUnit, signStepUnit } from './elementwise';
+export { filterUnit } from './filter';
+export { packPanelsUnit, packTransposedUnit, padUnit } from './layout';
+export {
+  batchStatisticsUnit,
+  mergeStatisticsUnit,
+  mergeSumsUnit,
+  normApplyUnit,
+  normGammaGrad,
+  normGradCoefficients,
+  normInputGradUnit,
+  normScale,
+  normScaleRowsUnit,
+  normSumsUnit,
+} from './norm';
+export { maxPoolGradUnit } from './pool';
+export { spatialMeanGradUnit, spatialMeanUnit } from './spatial-mean';

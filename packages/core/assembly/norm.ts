@@ -1,11 +1,25 @@
 /**
- * Batch normalisation over a matrix [rows, channels]. Sums run over chunks of rows that fit the first cache and are
- * merged chunk by chunk: one pass over the memory, and rounding errors that grow with rows / chunk instead of rows.
+ * Batch normalisation over a matrix [rows, channels]. Sums run over chunks of rows that fit the first cache; a second pass merges what
+ * was found in the chunks, in their order: one pass over the memory, rounding errors that grow with rows / chunk instead of rows, and
+ * the same numbers on any number of threads.
  */
-const CHUNK_FLOATS: i32 = 4096;
-
-function chunkRows(channels: i32): i32 {
-  return max(8, CHUNK_FLOATS / channels);
+@unmanaged
+class NormJob {
+  x!: usize; // [rows, channels]
+  dy!: usize; // as x; of the kernels that need it
+  y!: usize; // as x, the result of the kernels that have one row by row
+  rows!: i32;
+  channels!: i32;
+  chunk!: i32; // rows of a chunk
+  unitRows!: i32; // rows of a unit, whole chunks
+  unitChannels!: i32; // channels of a unit that merges, a multiple of 4
+  partial!: usize; // [chunks][2][channels]: mean and squared deviations, or dBeta and dGamma, of each chunk
+  first!: usize; // [channels]: mean, or dBeta
+  second!: usize; // [channels]: variance, or dGamma
+  mean!: usize; // [channels] each, of the kernels that read them
+  scale!: usize;
+  slope!: usize;
+  shift!: usize;
 }
 
 /** Sum over `rows` of the four channels at `from`. */
@@ -61,44 +75,70 @@ function deviations4(from: usize, rows: i32, rowBytes: i32, mean: v128): v128 {
   return f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
 }
 
-/** Mean and biased variance per channel; chunks are merged as in Chan, Golub and LeVeque (1983), Eq. 2.1. */
-export function batchStatistics(x: usize, rows: i32, channels: i32, mean: usize, variance: usize): void {
-  const rowBytes = channels << 2,
-    vectors = channels & ~3,
-    chunk = chunkRows(channels);
-  memory.fill(mean, 0, rowBytes);
-  memory.fill(variance, 0, rowBytes);
-  for (let begin = 0; begin < rows; begin += chunk) {
-    const count = min(chunk, rows - begin);
-    const start = x + <usize>begin * rowBytes;
-    const share: f32 = <f32>count / <f32>(begin + count);
-    const cross: f32 = <f32>begin * share;
+/** Mean and squared deviations per channel of each chunk. */
+export function batchStatisticsUnit(job: NormJob, unit: i32, thread: i32): void {
+  const channels = job.channels,
+    chunk = job.chunk,
+    rowBytes = channels << 2,
+    vectors = channels & ~3;
+  const end = min(job.rows, (unit + 1) * job.unitRows);
+  for (let begin = unit * job.unitRows; begin < end; begin += chunk) {
+    const count = min(chunk, end - begin);
+    const start = job.x + <usize>begin * rowBytes;
+    const mean = job.partial + <usize>(begin / chunk) * (rowBytes << 1),
+      squares = mean + rowBytes;
     for (let c = 0; c < vectors; c += 4) {
       const at = c << 2;
       const chunkMean = f32x4.div(sum4(start + at, count, rowBytes), f32x4.splat(<f32>count));
-      const squares = deviations4(start + at, count, rowBytes, chunkMean);
-      const old = v128.load(mean + at);
-      const delta = f32x4.sub(chunkMean, old);
-      v128.store(mean + at, f32x4.add(old, f32x4.mul(delta, f32x4.splat(share))));
-      const between = f32x4.mul(f32x4.mul(delta, delta), f32x4.splat(cross));
-      v128.store(variance + at, f32x4.add(v128.load(variance + at), f32x4.add(squares, between)));
+      v128.store(mean + at, chunkMean);
+      v128.store(squares + at, deviations4(start + at, count, rowBytes, chunkMean));
     }
     for (let c = vectors; c < channels; c++) {
       const at = c << 2;
       let sum: f32 = 0,
-        squares: f32 = 0;
+        square: f32 = 0;
       for (let row = 0; row < count; row++) sum += load<f32>(start + row * rowBytes + at);
       const chunkMean = sum / <f32>count;
       for (let row = 0; row < count; row++) {
         const d = load<f32>(start + row * rowBytes + at) - chunkMean;
-        squares += d * d;
+        square += d * d;
       }
-      const delta = chunkMean - load<f32>(mean + at);
-      store<f32>(mean + at, load<f32>(mean + at) + delta * share);
-      store<f32>(variance + at, load<f32>(variance + at) + squares + delta * delta * cross);
+      store<f32>(mean + at, chunkMean);
+      store<f32>(squares + at, square);
     }
   }
-  for (let at = 0; at < rowBytes; at += 4) store<f32>(variance + at, load<f32>(variance + at) / <f32>rows);
+}
+
+/** Mean and biased variance of some channels from those of the chunks, as in Chan, Golub and LeVeque (1983), Eq. 2.1. */
+export function mergeStatisticsUnit(job: NormJob, unit: i32, thread: i32): void {
+  const rows = job.rows,
+    rowBytes = job.channels << 2;
+  const first = (unit * job.unitChannels) << 2,
+    last = min(rowBytes, first + (job.unitChannels << 2)),
+    vectors = first + ((last - first) & ~15);
+  memory.fill(job.first + first, 0, last - first);
+  memory.fill(job.second + first, 0, last - first);
+  let mean = job.partial;
+  for (let begin = 0; begin < rows; begin += job.chunk, mean += rowBytes << 1) {
+    const squares = mean + rowBytes;
+    const count = min(job.chunk, rows - begin);
+    const share: f32 = <f32>count / <f32>(begin + count);
+    const cross: f32 = <f32>begin * share;
+    let at = first;
+    for (; at < vectors; at += 16) {
+      const old = v128.load(job.first + at);
+      const delta = f32x4.sub(v128.load(mean + at), old);
+      v128.store(job.first + at, f32x4.add(old, f32x4.mul(delta, f32x4.splat(share))));
+      const between = f32x4.mul(f32x4.mul(delta, delta), f32x4.splat(cross));
+      v128.store(job.second + at, f32x4.add(v128.load(job.second + at), f32x4.add(v128.load(squares + at), between)));
+    }
+    for (; at < last; at += 4) {
+      const delta = load<f32>(mean + at) - load<f32>(job.first + at);
+      store<f32>(job.first + at, load<f32>(job.first + at) + delta * share);
+      store<f32>(job.second + at, load<f32>(job.second + at) + load<f32>(squares + at) + delta * delta * cross);
+    }
+  }
+  for (let at = first; at < last; at += 4) store<f32>(job.second + at, load<f32>(job.second + at) / <f32>rows);
 }
 
 /** scale = gamma / sqrt(variance + epsilon) */
@@ -107,58 +147,63 @@ export function normScale(gamma: usize, variance: usize, scale: usize, channels:
     store<f32>(scale + at, load<f32>(gamma + at) / sqrt<f32>(load<f32>(variance + at) + epsilon));
 }
 
-/** y = (x - mean) * scale + beta */
-export function normApply(x: usize, y: usize, rows: i32, channels: i32, mean: usize, scale: usize, beta: usize): void {
-  const rowBytes = channels << 2,
-    vectorBytes = (channels & ~3) << 2;
-  for (let row = 0; row < rows; row++, x += rowBytes, y += rowBytes) {
+/** y = (x - mean) * scale + shift */
+export function normApplyUnit(job: NormJob, unit: i32, thread: i32): void {
+  const rowBytes = job.channels << 2,
+    vectorBytes = (job.channels & ~3) << 2,
+    mean = job.mean,
+    scale = job.scale,
+    shift = job.shift;
+  const begin = unit * job.unitRows,
+    end = min(job.rows, begin + job.unitRows);
+  let x = job.x + <usize>begin * rowBytes,
+    y = job.y + <usize>begin * rowBytes;
+  for (let row = begin; row < end; row++, x += rowBytes, y += rowBytes) {
     let at = 0;
     for (; at < vectorBytes; at += 16) {
       const centred = f32x4.sub(v128.load(x + at), v128.load(mean + at));
-      v128.store(y + at, f32x4.add(f32x4.mul(centred, v128.load(scale + at)), v128.load(beta + at)));
+      v128.store(y + at, f32x4.add(f32x4.mul(centred, v128.load(scale + at)), v128.load(shift + at)));
     }
     for (; at < rowBytes; at += 4) {
-      store<f32>(y + at, (load<f32>(x + at) - load<f32>(mean + at)) * load<f32>(scale + at) + load<f32>(beta + at));
+      store<f32>(y + at, (load<f32>(x + at) - load<f32>(mean + at)) * load<f32>(scale + at) + load<f32>(shift + at));
     }
   }
 }
 
-/** dx = dy * scale */
-export function normScaleRows(dy: usize, dx: usize, rows: i32, channels: i32, scale: usize): void {
-  const rowBytes = channels << 2,
-    vectorBytes = (channels & ~3) << 2;
-  for (let row = 0; row < rows; row++, dy += rowBytes, dx += rowBytes) {
+/** y = dy * scale */
+export function normScaleRowsUnit(job: NormJob, unit: i32, thread: i32): void {
+  const rowBytes = job.channels << 2,
+    vectorBytes = (job.channels & ~3) << 2,
+    scale = job.scale;
+  const begin = unit * job.unitRows,
+    end = min(job.rows, begin + job.unitRows);
+  let dy = job.dy + <usize>begin * rowBytes,
+    y = job.y + <usize>begin * rowBytes;
+  for (let row = begin; row < end; row++, dy += rowBytes, y += rowBytes) {
     let at = 0;
-    for (; at < vectorBytes; at += 16) v128.store(dx + at, f32x4.mul(v128.load(dy + at), v128.load(scale + at)));
-    for (; at < rowBytes; at += 4) store<f32>(dx + at, load<f32>(dy + at) * load<f32>(scale + at));
+    for (; at < vectorBytes; at += 16) v128.store(y + at, f32x4.mul(v128.load(dy + at), v128.load(scale + at)));
+    for (; at < rowBytes; at += 4) store<f32>(y + at, load<f32>(dy + at) * load<f32>(scale + at));
   }
 }
 
-/** dBeta = sum of dy; dGamma = sum of dy * (x - mean) / sqrt(variance + epsilon) */
-export function normSums(
-  dy: usize,
-  x: usize,
-  rows: i32,
-  channels: i32,
-  mean: usize,
-  variance: usize,
-  dGamma: usize,
-  dBeta: usize,
-  epsilon: f32,
-): void {
-  const rowBytes = channels << 2,
-    vectors = channels & ~3,
-    chunk = chunkRows(channels);
-  memory.fill(dGamma, 0, rowBytes);
-  memory.fill(dBeta, 0, rowBytes);
-  for (let begin = 0; begin < rows; begin += chunk) {
-    const count = min(chunk, rows - begin);
-    const offset = <usize>begin * rowBytes;
+/** Sums of dy and of dy * (x - mean) per channel of each chunk. */
+export function normSumsUnit(job: NormJob, unit: i32, thread: i32): void {
+  const channels = job.channels,
+    chunk = job.chunk,
+    rowBytes = channels << 2,
+    vectors = channels & ~3;
+  const end = min(job.rows, (unit + 1) * job.unitRows);
+  for (let begin = unit * job.unitRows; begin < end; begin += chunk) {
+    const count = min(chunk, end - begin);
+    const dBeta = job.partial + <usize>(begin / chunk) * (rowBytes << 1),
+      dGamma = dBeta + rowBytes;
+    const dy = job.dy + <usize>begin * rowBytes,
+      x = job.x + <usize>begin * rowBytes;
     for (let c = 0; c < vectors; c += 4) {
       const at = c << 2;
-      const centre = v128.load(mean + at);
-      let g = dy + offset + at,
-        v = x + offset + at;
+      const centre = v128.load(job.mean + at);
+      let g = dy + at,
+        v = x + at;
       let b0 = f32x4.splat(0),
         b1 = b0,
         g0 = b0,
@@ -181,46 +226,68 @@ export function normSums(
         b0 = f32x4.add(b0, d);
         g0 = f32x4.add(g0, f32x4.mul(d, f32x4.sub(v128.load(v), centre)));
       }
-      v128.store(dBeta + at, f32x4.add(v128.load(dBeta + at), f32x4.add(b0, b1)));
-      v128.store(dGamma + at, f32x4.add(v128.load(dGamma + at), f32x4.add(g0, g1)));
+      v128.store(dBeta + at, f32x4.add(b0, b1));
+      v128.store(dGamma + at, f32x4.add(g0, g1));
     }
     for (let c = vectors; c < channels; c++) {
       const at = c << 2;
       let b: f32 = 0,
         g: f32 = 0;
       for (let row = 0; row < count; row++) {
-        const d = load<f32>(dy + offset + row * rowBytes + at);
+        const d = load<f32>(dy + row * rowBytes + at);
         b += d;
-        g += d * (load<f32>(x + offset + row * rowBytes + at) - load<f32>(mean + at));
+        g += d * (load<f32>(x + row * rowBytes + at) - load<f32>(job.mean + at));
       }
-      store<f32>(dBeta + at, load<f32>(dBeta + at) + b);
-      store<f32>(dGamma + at, load<f32>(dGamma + at) + g);
+      store<f32>(dBeta + at, b);
+      store<f32>(dGamma + at, g);
     }
   }
-  for (let at = 0; at < rowBytes; at += 4)
+}
+
+/** dBeta = sum of dy, and the sum of dy * (x - mean), of some channels. */
+export function mergeSumsUnit(job: NormJob, unit: i32, thread: i32): void {
+  const rowBytes = job.channels << 2;
+  const first = (unit * job.unitChannels) << 2,
+    last = min(rowBytes, first + (job.unitChannels << 2)),
+    vectors = first + ((last - first) & ~15);
+  memory.fill(job.first + first, 0, last - first);
+  memory.fill(job.second + first, 0, last - first);
+  let dBeta = job.partial;
+  for (let begin = 0; begin < job.rows; begin += job.chunk, dBeta += rowBytes << 1) {
+    const dGamma = dBeta + rowBytes;
+    let at = first;
+    for (; at < vectors; at += 16) {
+      v128.store(job.first + at, f32x4.add(v128.load(job.first + at), v128.load(dBeta + at)));
+      v128.store(job.second + at, f32x4.add(v128.load(job.second + at), v128.load(dGamma + at)));
+    }
+    for (; at < last; at += 4) {
+      store<f32>(job.first + at, load<f32>(job.first + at) + load<f32>(dBeta + at));
+      store<f32>(job.second + at, load<f32>(job.second + at) + load<f32>(dGamma + at));
+    }
+  }
+}
+
+/** dGamma = sum of dy * (x - mean) / sqrt(variance + epsilon) */
+export function normGammaGrad(dGamma: usize, variance: usize, channels: i32, epsilon: f32): void {
+  for (let at = 0; at < channels << 2; at += 4)
     store<f32>(dGamma + at, load<f32>(dGamma + at) / sqrt<f32>(load<f32>(variance + at) + epsilon));
 }
 
 /**
- * dx = scale * (dy - dBeta / rows - (x - mean) * dGamma / (rows * sqrt(variance + epsilon))), scale = gamma / sqrt(variance + epsilon)
- * `coefficients` is scratch for three rows of channels.
+ * What `normInputGradUnit` multiplies and adds per channel: scale = gamma / sqrt(variance + epsilon),
+ * slope = -scale * dGamma / (rows * sqrt(variance + epsilon)), shift = -scale * dBeta / rows.
  */
-export function normInputGrad(
-  dy: usize,
-  x: usize,
-  dx: usize,
-  rows: i32,
-  channels: i32,
+export function normGradCoefficients(
   gamma: usize,
-  mean: usize,
   variance: usize,
   dGamma: usize,
   dBeta: usize,
   coefficients: usize,
+  rows: i32,
+  channels: i32,
   epsilon: f32,
 ): void {
-  const rowBytes = channels << 2,
-    vectorBytes = (channels & ~3) << 2;
+  const rowBytes = channels << 2;
   const scale = coefficients,
     slope = coefficients + rowBytes,
     shift = slope + rowBytes;
@@ -231,20 +298,35 @@ export function normInputGrad(
     store<f32>(slope + at, (-factor * inverse * load<f32>(dGamma + at)) / <f32>rows);
     store<f32>(shift + at, (-factor * load<f32>(dBeta + at)) / <f32>rows);
   }
-  for (let row = 0; row < rows; row++, dy += rowBytes, x += rowBytes, dx += rowBytes) {
+}
+
+/** y = scale * (dy - dBeta / rows - (x - mean) * dGamma / (rows * sqrt(variance + epsilon))), see `normGradCoefficients` */
+export function normInputGradUnit(job: NormJob, unit: i32, thread: i32): void {
+  const rowBytes = job.channels << 2,
+    vectorBytes = (job.channels & ~3) << 2,
+    mean = job.mean,
+    scale = job.scale,
+    slope = job.slope,
+    shift = job.shift;
+  const begin = unit * job.unitRows,
+    end = min(job.rows, begin + job.unitRows);
+  let x = job.x + <usize>begin * rowBytes,
+    dy = job.dy + <usize>begin * rowBytes,
+    y = job.y + <usize>begin * rowBytes;
+  for (let row = begin; row < end; row++, dy += rowBytes, x += rowBytes, y += rowBytes) {
     let at = 0;
     for (; at < vectorBytes; at += 16) {
       const direct = f32x4.mul(v128.load(dy + at), v128.load(scale + at));
       const centred = f32x4.sub(v128.load(x + at), v128.load(mean + at));
       v128.store(
-        dx + at,
+        y + at,
         f32x4.add(direct, f32x4.add(f32x4.mul(centred, v128.load(slope + at)), v128.load(shift + at))),
       );
     }
     for (; at < rowBytes; at += 4) {
       const centred = load<f32>(x + at) - load<f32>(mean + at);
       store<f32>(
-        dx + at,
+        y + at,
         load<f32>(dy + at) * load<f32>(scale + at) + (centred * load<f32>(slope + at) + load<f32>(shift + at)),
       );
     }

@@ -19,6 +19,7 @@ export const errorCatalogue = {
   ENGINE_INSTALL: 'An engine could not be installed.',
   ENGINE_NUMERICS: 'An engine loads but computes wrong numbers.',
   ENGINE_MEMORY: 'The engine ran out of memory.',
+  ENGINE_THREADS: 'A thread of the engine failed or does not answer.',
   RUN_EXISTS: 'The run folder exists already.',
   RUN_MISSING: 'The run folder does not exist or is not a run.',
   RUN_LOCKED: 'Another process is working in this run folder.',

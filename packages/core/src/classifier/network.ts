@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu } from '../engine/ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, spatialMean } from '../engine/ops/index.js';
 import type { ArchitectureSpec } from '../formats/index.js';
 import type { Random } from '../random.js';
 import { disposeStatistics, type Classifier, type LayerStatistics, type Mode } from './classifier.js';
@@ -92,7 +92,7 @@ export function createNetwork(
       case 'max-pool':
         return tf.maxPool(at(node.input) as tf.Tensor4D, node.size, node.size, 'valid');
       case 'global-average-pool':
-        return tf.mean(at(node.input), [1, 2]);
+        return spatialMean(at(node.input) as tf.Tensor4D);
       case 'flatten':
         return tf.reshape(at(node.input), [images.shape[0], -1]);
       case 'linear':

@@ -5,4 +5,5 @@ export { batchNormEval, batchNormTrain } from './batch-norm.js';
 export { releasingEarly } from './early-release.js';
 export { relu } from './relu.js';
 export { signOf, signStep } from './sign-step.js';
+export { spatialMean } from './spatial-mean.js';
 export { logSoftmax, softmaxCrossEntropy } from './softmax.js';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerWasmKernels } from '../wasm/register.js';
-import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from './index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep, spatialMean } from './index.js';
 
 type Shape4D = [number, number, number, number];
 type Values = Float32Array;
@@ -339,5 +339,19 @@ describe('gradients that TensorFlow.js lacks or has wrong on wasm', () => {
         through((a) => tf.mean(a, [1, 2])),
       ];
     });
+  });
+});
+
+describe('spatialMean', () => {
+  it('is the mean over pixels, and so is its gradient, on every engine', async () => {
+    const through = (mean: (x: tf.Tensor4D) => tf.Tensor) => (): tf.Tensor[] => {
+      const x = tf.tensor(values(23, [3, 5, 7, 6]), [3, 5, 7, 6]) as tf.Tensor4D;
+      return [mean(x), tf.grad((a) => tf.square(mean(a as tf.Tensor4D)))(x)];
+    };
+    const expected = await on(
+      'cpu',
+      through((x) => tf.mean(x, [1, 2])),
+    );
+    for (const engine of ['cpu', 'wasm'] as const) expectClose(await on(engine, through(spatialMean)), expected, 1e-6);
   });
 });

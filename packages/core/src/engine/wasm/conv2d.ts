@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, allocate, kernelsOn, memoryOf, withScratch } from './module.js';
+import { addressOf, allocate, FLOAT_WORK, floatBits, kernelsOn, memoryOf, withScratch } from './module.js';
 import type { WasmBackend } from './module.js';
 
 export type Shape4D = [number, number, number, number];
@@ -32,11 +32,16 @@ const TILE_FLOATS = 128 * 1024;
 /** Images padded at once: what stays in the second cache, and enough pixels that weights are not read too often. */
 const GROUP_BYTES = 512 * 1024;
 const GROUP_PIXELS = 4000;
+/** Padded images that a thread takes at a time. */
+const PADDED_BYTES = 32 * 1024;
 /** Floats that a kernel may read past the last valid one. */
 const SLACK = 16;
 const LANES = 8;
-/** The bits of a float32, as the parameters of a job are integers. */
-const MINUS_INFINITY = 0xff800000 | 0;
+/** Sums of the filter gradient that are in registers at a time. */
+const STRIP = 5;
+/** A unit of it should have so many, or packing costs too much. */
+const LEAST_RUN = 20;
+const NO_FLOOR = floatBits(-Infinity);
 /** Input channels up to which, and output channels from which, the input gradient is faster in vectors along the patch. */
 const MOST_DOTS = 4;
 const LEAST_PATCH = 4;
@@ -53,7 +58,7 @@ interface Group {
 
 /**
  * Passes images with the given margins to `use`; without margins the tensor itself. With `pixels`, the number of
- * pixels per image that `use` computes, it gets groups of images, which are still in the cache when it reads them.
+ * pixels per image that `use` computes, it gets groups of images, which are still in the caches of the threads when they read them.
  */
 function withMargins(
   backend: WasmBackend,
@@ -70,20 +75,32 @@ function withMargins(
     use({ images: { address: addressOf(backend, x), ...strides }, first: 0, count: batch });
     return;
   }
-  const group =
-    pixels === undefined
-      ? batch
-      : Math.min(batch, Math.ceil(Math.max(GROUP_BYTES / imageBytes, GROUP_PIXELS / pixels)));
+  const { threads, share } = kernelsOn(backend);
+  const least = threads * Math.max(GROUP_BYTES / imageBytes, GROUP_PIXELS / (pixels ?? 1));
+  const group = pixels === undefined ? batch : Math.min(batch, Math.ceil(least));
   withScratch(backend, (group * imageBytes) / 4 + SLACK, (address) => {
-    const { padImages } = kernelsOn(backend).kernels;
+    const unitRows = Math.ceil(PADDED_BYTES / rowBytes);
     for (let first = 0; first < batch; first += group) {
       const count = Math.min(group, batch - first);
       const source = addressOf(backend, x) + first * height * width * pixelBytes;
       const sides = [top, bottom, left * pixelBytes, right * pixelBytes];
-      padImages(source, address, count, height, width * pixelBytes, ...sides);
+      const units = Math.ceil((count * (top + height + bottom)) / unitRows);
+      const work = ((count * imageBytes) / 2) * FLOAT_WORK;
+      share('padUnit', [source, address, count, height, width * pixelBytes, ...sides, unitRows], { units, work });
       use({ images: { address, ...strides }, first, count });
     }
   });
+}
+
+/** Packs columns in panels; parameters as of `PackJob` in packages/core/assembly/layout.ts. */
+function pack(
+  backend: WasmBackend,
+  kernel: 'packPanelsUnit' | 'packTransposedUnit',
+  parameters: [source: number, target: number, depth: number, columns: number, panelBytes: number],
+): void {
+  const [, , depth, columns] = parameters;
+  const division = { units: Math.ceil(columns / LANES), work: 2 * depth * columns * FLOAT_WORK };
+  kernelsOn(backend).share(kernel, parameters, division);
 }
 
 const tilePixels = (channels: number): number => roundUp(clamp(TILE_FLOATS / channels, 60, 2000), 5);
@@ -110,7 +127,7 @@ export function convForward(
   const { strides, top, left, outHeight, outWidth } = geometry;
   const [batch, height, width, inChannels] = x.shape as Shape4D;
   const [kernelHeight, kernelWidth, , outChannels] = filter.shape as Shape4D;
-  const { kernels, conv } = kernelsOn(backend);
+  const { share } = kernelsOn(backend);
   const y = allocate(backend, [batch, outHeight, outWidth, outChannels]);
   const depth = kernelHeight * kernelWidth * inChannels;
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
@@ -119,7 +136,7 @@ export function convForward(
   const channels = roundUp(outChannels, LANES);
   withScratch(backend, channels * (1 + depth), (biases) => {
     const packed = biases + channels * 4;
-    kernels.packPanels(addressOf(backend, filter), packed, depth, outChannels);
+    pack(backend, 'packPanelsUnit', [addressOf(backend, filter), packed, depth, outChannels, depth * LANES * 4]);
     writeBias(backend, { bias, address: biases, channels });
     const pixels = outHeight * outWidth;
     withMargins(backend, { x, margins: { top, bottom, left, right }, pixels }, ({ images, first, count }) => {
@@ -128,12 +145,13 @@ export function convForward(
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
         ...[pixels * pixelBytes, outWidth * pixelBytes, pixelBytes],
         ...[outChannels, kernelHeight, kernelWidth * inChannels, images.rowBytes],
-        ...[biases, geometry.relu === true ? 0 : MINUS_INFINITY],
+        ...[biases, geometry.relu === true ? floatBits(0) : NO_FLOOR],
       ];
       const panels = Math.ceil(outChannels / LANES);
       const tile = tilePixels(inChannels * strides[0] * strides[1]);
       const work = count * pixels * depth * outChannels;
-      conv(parameters, { kind: 'conv', pixels: count * pixels, panels, tile, work });
+      const units = Math.ceil((count * pixels) / tile) * panels;
+      share('convUnit', [...parameters, count * pixels, tile, panels], { units, work });
     });
   });
   return y;
@@ -200,7 +218,7 @@ export function convInputGrad(
   const [batch, height, width, inChannels] = inputShape;
   const [, outHeight, outWidth, outChannels] = dy.shape as Shape4D;
   const [kernelHeight, kernelWidth] = filter.shape as Shape4D;
-  const { kernels, conv } = kernelsOn(backend);
+  const { share } = kernelsOn(backend);
   const dx = allocate(backend, inputShape);
   const vertical = phases({ size: height, kernel: kernelHeight, stride: strides[0], before: top });
   const horizontal = phases({ size: width, kernel: kernelWidth, stride: strides[1], before: left });
@@ -215,8 +233,8 @@ export function convInputGrad(
     right: marginAfter(used(horizontal), outWidth),
   };
   // Few channels: one by one along the patch. With few of dy's, too, patches are too short for that.
-  const kind = inChannels <= MOST_DOTS && outChannels >= LEAST_PATCH ? 'dots' : 'conv';
-  const panels = kind === 'dots' ? inChannels : Math.ceil(inChannels / LANES);
+  const kind = inChannels <= MOST_DOTS && outChannels >= LEAST_PATCH ? 'dotsUnit' : 'convUnit';
+  const panels = kind === 'dotsUnit' ? inChannels : Math.ceil(inChannels / LANES);
   const panelFloats = roundUp(inChannels, LANES) * outChannels;
   const channels = roundUp(inChannels, LANES);
   withScratch(backend, channels + panelFloats * kernelHeight * kernelWidth, (zeros) => {
@@ -231,12 +249,13 @@ export function convInputGrad(
         next += panelFloats * taps.length * 4;
         taps.forEach((tap, index) => {
           const source = addressOf(backend, filter) + tap * inChannels * outChannels * 4;
-          if (kind === 'dots') {
+          if (kind === 'dotsUnit') {
             const target = weights + index * outChannels * 4;
             spread(memoryOf(backend), { source, target, inChannels, outChannels, taps: taps.length });
           } else {
             const target = weights + index * outChannels * LANES * 4;
-            kernels.packTransposed(source, target, inChannels, outChannels, taps.length * outChannels * LANES * 4);
+            const panelBytes = taps.length * outChannels * LANES * 4;
+            pack(backend, 'packTransposedUnit', [source, target, outChannels, inChannels, panelBytes]);
           }
         });
         return { rows, columns, weights, taps: taps.length };
@@ -253,15 +272,32 @@ export function convInputGrad(
           ...[weights, rows.grid, columns.grid, images.imageBytes, images.rowBytes, images.pixelBytes],
           ...[height * width * pixelBytes, strides[0] * width * pixelBytes, strides[1] * pixelBytes],
           ...[inChannels, rows.taps.length, columns.taps.length * outChannels, images.rowBytes],
-          ...[zeros, MINUS_INFINITY],
+          ...[zeros, NO_FLOOR],
         ];
         const pixels = count * rows.grid * columns.grid;
         const work = pixels * taps * inChannels * outChannels;
-        conv(parameters, { kind, pixels, panels, tile: tilePixels(outChannels), work });
+        const tile = tilePixels(outChannels);
+        const units = Math.ceil(pixels / tile) * panels;
+        share(kind, [...parameters, pixels, tile, panels], { units, work });
       }
     });
   });
   return dx;
+}
+
+/**
+ * Rows of taps, and floats of their runs, in a unit of the filter gradient: all of them if there are panels enough for the threads;
+ * every cut packs the gradient of its panel once more.
+ */
+function cutFilter(size: { panels: number; rows: number; run: number; threads: number }): {
+  unitRows: number;
+  unitRun: number;
+} {
+  const { panels, rows, threads } = size;
+  const run = roundUp(size.run, STRIP);
+  if (threads < 2 || panels >= 2 * threads) return { unitRows: rows, unitRun: run };
+  const parts = clamp(Math.floor((2 * threads) / (panels * rows)), 1, Math.floor(run / LEAST_RUN) || 1);
+  return { unitRows: 1, unitRun: roundUp(run / parts, STRIP) };
 }
 
 /** Gradient of `convForward` with respect to the filter, times dy. */
@@ -274,24 +310,26 @@ export function convFilterGrad(
   const [batch, height, width, inChannels] = x.shape as Shape4D;
   const [, outHeight, outWidth, outChannels] = dy.shape as Shape4D;
   const [kernelHeight, kernelWidth] = filterShape;
-  const module = kernelsOn(backend);
+  const { threads, share } = kernelsOn(backend);
   const dFilter = allocate(backend, filterShape);
   const run = kernelWidth * inChannels;
   const bottom = Math.max(0, (outHeight - 1) * strides[0] + kernelHeight - top - height);
   const right = Math.max(0, (outWidth - 1) * strides[1] + kernelWidth - left - width);
   const tileRows = Math.max(1, Math.round(clamp(TILE_FLOATS / 2 / inChannels, 64, 512) / outWidth));
-  const scratchFloats = (kernelHeight * roundUp(run, 5) + tileRows * outWidth) * LANES;
+  const panels = Math.ceil(outChannels / LANES);
+  const { unitRows, unitRun } = cutFilter({ panels, rows: kernelHeight, run, threads });
+  const scratchFloats = (unitRows * unitRun + tileRows * outWidth) * LANES;
   withMargins(backend, { x, margins: { top, bottom, left, right } }, ({ images }) => {
-    withScratch(backend, scratchFloats * module.threads + SLACK, (scratch) => {
+    withScratch(backend, scratchFloats * threads + SLACK, (scratch) => {
       const parameters = [
         ...[images.address, addressOf(backend, dy), addressOf(backend, dFilter), batch, outHeight, outWidth],
         ...[images.imageBytes, strides[0] * images.rowBytes, strides[1] * images.pixelBytes],
         ...[outChannels, kernelHeight, run, images.rowBytes],
+        ...[tileRows, unitRows, unitRun, scratch, scratchFloats * 4],
       ];
-      const pixels = batch * outHeight * outWidth;
-      const work = pixels * kernelHeight * run * outChannels;
-      const panels = Math.ceil(outChannels / LANES);
-      module.convFilterGrad(parameters, { panels, tile: tileRows, work, scratch, scratchBytes: scratchFloats * 4 });
+      const work = batch * outHeight * outWidth * kernelHeight * run * outChannels;
+      const units = panels * Math.ceil(kernelHeight / unitRows) * Math.ceil(run / unitRun);
+      share('filterUnit', parameters, { units, work });
     });
   });
   return dFilter;

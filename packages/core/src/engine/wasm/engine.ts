@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineEngine } from '../define.js';
+import { MAX_THREADS } from './team.js';
 
 /** WebAssembly with Bulwark's kernels: the default where nothing faster works. */
 export const wasm = defineEngine({
@@ -8,7 +9,7 @@ export const wasm = defineEngine({
   rank: 10,
   options: {
     threads: z
-      .union([z.literal('auto'), z.number().int().min(1).max(64)])
+      .union([z.literal('auto'), z.number().int().min(1).max(MAX_THREADS)])
       .default('auto')
       .describe('threads to use; auto: BULWARK_THREADS, else one per core, at most 16'),
   },

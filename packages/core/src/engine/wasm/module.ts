@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../../errors.js';
+import type { SharedKernel, SharedKernels } from './helper.js';
 import { kernelBytes } from './kernels.wasm.js';
 import { defaultThreads, isShared, sharedMemory } from './shared-memory.js';
 import { startTeam } from './team.js';
@@ -19,45 +20,30 @@ export function memoryOf(backend: WasmBackend): WebAssembly.Memory {
   return backend.wasm.asm.memory ?? sharedMemory()!;
 }
 
-/** The functions of packages/core/assembly: addresses, sizes and floats. */
+/** The functions of packages/core/assembly: those whose work threads share, and some for a handful of values. */
 type Kernel = (...args: number[]) => void;
-export interface Kernels {
-  readonly convDots: Kernel;
-  readonly convPanel: Kernel;
-  readonly filterPanel: Kernel;
-  readonly packPanels: Kernel;
-  readonly packTransposed: Kernel;
-  readonly padImages: Kernel;
-  readonly batchStatistics: Kernel;
-  readonly maxPoolGrad: Kernel;
-  readonly normApply: Kernel;
-  readonly normInputGrad: Kernel;
+export interface Kernels extends SharedKernels {
+  readonly normGammaGrad: Kernel;
+  readonly normGradCoefficients: Kernel;
   readonly normScale: Kernel;
-  readonly normScaleRows: Kernel;
-  readonly normSums: Kernel;
-  readonly relu: Kernel;
-  readonly reluGrad: Kernel;
-  readonly signOf: Kernel;
-  readonly signStep: Kernel;
 }
 
-/** How a convolution is divided: tiles of pixels (or image rows) times panels of eight channels (of one, for `dots`). */
+/** How a job is cut, and what it costs. */
 export interface Division {
-  readonly panels: number;
-  readonly tile: number;
-  /** Multiply-adds of the whole job. */
+  readonly units: number;
+  /** Of the whole job, in multiply-adds; a float that is read or written counts as `FLOAT_WORK`. */
   readonly work: number;
 }
+
+export const FLOAT_WORK = 8;
 
 /** The kernels instantiated on one backend's own memory. */
 export interface KernelModule {
   readonly kernels: Kernels;
   /** Threads that may work on one job, this one included. */
   readonly threads: number;
-  /** Runs the convolution with these parameters (see `ConvJob` in packages/core/assembly/conv.ts). */
-  conv(parameters: readonly number[], division: Division & { kind: 'conv' | 'dots'; pixels: number }): void;
-  /** Runs the filter gradient with these parameters (see `FilterJob`); every thread has `scratchBytes` of the scratch. */
-  convFilterGrad(parameters: readonly number[], division: Division & { scratch: number; scratchBytes: number }): void;
+  /** Runs a kernel with the parameters of its job, in the order of the job's fields; floats as `floatBits`. */
+  share(kernel: SharedKernel, parameters: readonly number[], division: Division): void;
 }
 
 export type SimdFlavour = 'plain' | 'relaxed';
@@ -79,6 +65,14 @@ export function bestFlavour(): SimdFlavour {
   return WebAssembly.validate(relaxed) ? 'relaxed' : 'plain';
 }
 
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+/** A float32 as the integer with the same bits. */
+export function floatBits(value: number): number {
+  float[0] = value;
+  return bits[0]!;
+}
+
 /** Instantiates the kernels on `backend`'s memory; if that is shared, `threads` - 1 helpers start. */
 export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads = defaultThreads()): KernelModule {
   const memory = memoryOf(backend);
@@ -87,19 +81,13 @@ export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads 
   const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
   const job = backend.wasm._malloc(JOB_BYTES) >>> 0;
   const team = startTeam({ module, memory, kernels, threads: shared ? threads : 1 });
-  // The memory may grow between calls: a view lives for one write.
-  const write = (parameters: readonly number[]): void =>
-    new Int32Array(memory.buffer, job, parameters.length).set(parameters);
   return {
     kernels,
     threads: team.threads,
-    conv: (parameters, { kind, pixels, panels, tile, work }) => {
-      write(parameters);
-      team.run({ kind, units: Math.ceil(pixels / tile) * panels, job, tile, panels, pixels }, work);
-    },
-    convFilterGrad: (parameters, { panels, tile, work, scratch, scratchBytes }) => {
-      write(parameters);
-      team.run({ kind: 'filter', units: panels, job, tile, scratch, scratchBytes }, work);
+    share: (kernel, parameters, { units, work }) => {
+      // the memory may grow between calls: a view lives for one write
+      new Int32Array(memory.buffer, job, parameters.length).set(parameters);
+      team.run({ kernel, units, address: job, work });
     },
   };
 }

@@ -2,10 +2,12 @@ import { backend_util, getKernel, registerKernel, unregisterKernel, util } from 
 import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../../errors.js';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
+import { arithmetic, sharedArithmetic } from './arithmetic.js';
 import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
 import type { ConvGeometry, Shape4D } from './conv2d.js';
-import { addressOf, allocate, kernelsOn } from './module.js';
-import type { Kernels, WasmBackend } from './module.js';
+import type { SharedKernel } from './helper.js';
+import { addressOf, allocate, FLOAT_WORK, floatBits, kernelsOn } from './module.js';
+import type { WasmBackend } from './module.js';
 import { segmentSum } from './segment-sum.js';
 import { normEval, normEvalInputGrad, normTrain, normTrainGrad } from './norm.js';
 
@@ -92,10 +94,13 @@ function putNormalisation(): void {
   );
 }
 
-/** A kernel over equally shaped tensors: their addresses in the order of `names`, then the result's, size and options. */
+/** Values of a unit of an elementwise kernel. */
+const BLOCK = 8192;
+
+/** A kernel over equally shaped tensors, at most three, and at most two options. */
 function putElementwise(
   kernelName: string,
-  { kernel, names, options = [] }: { kernel: keyof Kernels; names: string[]; options?: string[] },
+  { kernel, names, options = [] }: { kernel: SharedKernel; names: string[]; options?: string[] },
 ): void {
   put<Infos, Record<string, number>>(kernelName, (backend, inputs, attrs) => {
     const shape = inputs[names[0]!]!.shape;
@@ -108,14 +113,15 @@ function putElementwise(
       );
     }
     const size = shape.reduce((product, side) => product * side, 1);
-    const addresses = names.map((name) => addressOf(backend, inputs[name]!));
-    const output = allocate(backend, shape);
-    kernelsOn(backend).kernels[kernel](
-      ...addresses,
-      addressOf(backend, output),
-      size,
-      ...options.map((option) => attrs[option]!),
+    const addresses = [0, 1, 2].map((place) =>
+      names[place] === undefined ? 0 : addressOf(backend, inputs[names[place]]!),
     );
+    const output = allocate(backend, shape);
+    const parameters = [...addresses, addressOf(backend, output), size, BLOCK];
+    kernelsOn(backend).share(kernel, [...parameters, ...options.map((option) => floatBits(attrs[option]!))], {
+      units: Math.ceil(size / BLOCK),
+      work: size * (names.length + 1) * FLOAT_WORK,
+    });
     return output;
   });
 }
@@ -144,25 +150,69 @@ function putMaxPoolGrad(): void {
     (backend, { dy, input }, { filterSize, strides, pad, dimRoundingMode }) => {
       const info = backend_util.computePool2DInfo(input.shape as Shape4D, filterSize, strides, 1, pad, dimRoundingMode);
       const dx = allocate(backend, input.shape);
-      const sizes = [info.batchSize, info.inHeight, info.inWidth, info.inChannels, info.outHeight, info.outWidth];
-      const window = [
-        info.strideHeight,
-        info.strideWidth,
-        info.filterHeight,
-        info.filterWidth,
-        info.padInfo.top,
-        info.padInfo.left,
+      const parameters = [
+        ...[input, dy, dx].map((tensor) => addressOf(backend, tensor)),
+        ...[info.inHeight, info.inWidth, info.inChannels, info.outHeight, info.outWidth],
+        ...[info.strideHeight, info.strideWidth, info.filterHeight, info.filterWidth],
+        ...[info.padInfo.top, info.padInfo.left],
       ];
-      kernelsOn(backend).kernels.maxPoolGrad(
-        addressOf(backend, input),
-        addressOf(backend, dy),
-        addressOf(backend, dx),
-        ...sizes,
-        ...window,
-      );
+      const floats = info.batchSize * info.inHeight * info.inWidth * info.inChannels;
+      kernelsOn(backend).share('maxPoolGradUnit', parameters, {
+        units: info.batchSize,
+        work: 3 * floats * FLOAT_WORK,
+      });
       return dx;
     },
   );
+}
+
+/** The means of global average pooling, and their gradient. */
+function putSpatialMean(): void {
+  const run = (
+    kernel: 'spatialMeanUnit' | 'spatialMeanGradUnit',
+    backend: WasmBackend,
+    { images, means }: { images: TensorInfo; means: TensorInfo },
+  ): void => {
+    const [batch, height, width, channels] = images.shape as Shape4D;
+    const unitImages = Math.ceil(BLOCK / (height * width * channels));
+    const parameters = [
+      addressOf(backend, images),
+      addressOf(backend, means),
+      batch,
+      height * width,
+      channels,
+      unitImages,
+    ];
+    const work = batch * height * width * channels * FLOAT_WORK;
+    kernelsOn(backend).share(kernel, parameters, { units: Math.ceil(batch / unitImages), work });
+  };
+  put<{ x: TensorInfo }, unknown>('BulwarkSpatialMean', (backend, { x }) => {
+    const [batch, , , channels] = x.shape as Shape4D;
+    const means = allocate(backend, [batch, channels]);
+    run('spatialMeanUnit', backend, { images: x, means });
+    return means;
+  });
+  put<{ dy: TensorInfo }, { height: number; width: number }>(
+    'BulwarkSpatialMeanGrad',
+    (backend, { dy }, { height, width }) => {
+      const [batch, channels] = dy.shape as [number, number];
+      const images = allocate(backend, [batch, height, width, channels]);
+      run('spatialMeanGradUnit', backend, { images, means: dy });
+      return images;
+    },
+  );
+}
+
+let replaced = false;
+/** The backend's own arithmetic computes on one thread. */
+function putArithmetic(): void {
+  if (replaced) return;
+  replaced = true;
+  for (const name of Object.keys(arithmetic) as (keyof typeof arithmetic)[]) {
+    const shared = sharedArithmetic(name);
+    unregisterKernel(name, 'wasm');
+    registerKernel(shared);
+  }
 }
 
 /** The gradient of `tf.gather`. */
@@ -180,11 +230,13 @@ export function registerWasmKernels(): void {
   putIdentity();
   putSegmentSum();
   putMaxPoolGrad();
-  putElementwise('BulwarkRelu', { kernel: 'relu', names: ['x'] });
-  putElementwise('BulwarkReluGrad', { kernel: 'reluGrad', names: ['dy', 'y'] });
-  putElementwise('BulwarkSignOf', { kernel: 'signOf', names: ['x'] });
+  putSpatialMean();
+  putArithmetic();
+  putElementwise('BulwarkRelu', { kernel: 'reluUnit', names: ['x'] });
+  putElementwise('BulwarkReluGrad', { kernel: 'reluGradUnit', names: ['dy', 'y'] });
+  putElementwise('BulwarkSignOf', { kernel: 'signOfUnit', names: ['x'] });
   putElementwise('BulwarkSignStep', {
-    kernel: 'signStep',
+    kernel: 'signStepUnit',
     names: ['x', 'g', 'origin'],
     options: ['stepSize', 'epsilon'],
   });

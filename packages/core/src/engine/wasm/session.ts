@@ -6,9 +6,6 @@ import { bestFlavour, instantiate, kernelsOn, memoryOf, useModule, type WasmBack
 import { registerWasmKernels } from './register.js';
 import { defaultThreads, isShared, startBackend } from './shared-memory.js';
 
-/** What the team of threads takes at most. */
-const most = 64;
-
 /**
  * Gives the backend that many threads. Only a backend that was started on shared memory can have more than one.
  * @returns how many it has
@@ -22,7 +19,7 @@ function setThreads(backend: WasmBackend, wanted: number): number {
 
 /** Starts the backend with Bulwark's kernels; in a process where it runs already, only the number of threads changes. */
 export async function startWasm(asked: number | 'auto'): Promise<EngineSession> {
-  const wanted = Math.min(asked === 'auto' ? defaultThreads() : asked, most);
+  const wanted = asked === 'auto' ? defaultThreads() : asked;
   if (!(await startBackend(wanted).catch(() => false)))
     throw unavailable(
       'wasm',

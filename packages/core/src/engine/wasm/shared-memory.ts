@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import workerThreads from 'node:worker_threads';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
 import { env, findBackend, setBackend } from '@tensorflow/tfjs-core';
+import { BulwarkError } from '../../errors.js';
+import { MAX_THREADS } from './team.js';
 
 let memory: WebAssembly.Memory | undefined;
 
@@ -45,11 +47,20 @@ export async function startBackend(threads: number): Promise<boolean> {
   }
 }
 
-/** Threads to use: `BULWARK_THREADS` if set, else one per available core, at most 16. */
+/**
+ * Threads to use: `BULWARK_THREADS` if set, else one per available core, at most 16.
+ * @throws BulwarkError ENGINE_THREADS for a number that cannot be
+ */
 export function defaultThreads(): number {
-  const asked = Number(process.env['BULWARK_THREADS']);
-  if (Number.isInteger(asked) && asked > 0) return asked;
-  return Math.min(availableParallelism(), 16);
+  const asked = process.env['BULWARK_THREADS'];
+  if (!asked) return Math.min(availableParallelism(), 16);
+  const threads = Number(asked);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  throw new BulwarkError(
+    'ENGINE_THREADS',
+    `BULWARK_THREADS is ${JSON.stringify(asked)}; allowed: whole numbers from 1 to ${MAX_THREADS}`,
+    { cure: 'correct or unset the environment variable BULWARK_THREADS' },
+  );
 }
 
 /** Whether several threads can work on `memory`. */
