@@ -3,7 +3,14 @@
  * @module @bulwark/core
  */
 export * from './errors.js';
-export { readIfThere, readRegularFile, writeAtomically } from './files/index.js';
+export {
+  createBudget,
+  readIfThere,
+  readingLimits,
+  readRegularFile,
+  writeAtomically,
+  type Budget,
+} from './files/index.js';
 export * from './loss/index.js';
 export * from './random.js';
 export * from './batch.js';

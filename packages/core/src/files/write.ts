@@ -23,6 +23,7 @@ const cures: Record<string, string> = {
   EACCES: 'make the folder writable, or choose another',
   EPERM: 'make the folder writable, or choose another',
   ENOTDIR: 'choose a path whose folders are folders',
+  EEXIST: 'choose a path whose folders are folders',
   EISDIR: 'choose a name that no folder has',
   ENAMETOOLONG: 'choose a shorter name',
   EMFILE: 'raise the limit on open files (ulimit -n)',
