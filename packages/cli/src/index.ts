@@ -7,3 +7,5 @@ export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
 export { program } from './program.js';
 export { builtinRegistry } from './registry.js';
+export type { CaseResult, VerifyRow } from './verify/types.js';
+export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.js';

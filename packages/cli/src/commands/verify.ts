@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
-import { BulwarkError, enginesOf, useEngine } from '@bulwark/core';
+import { BulwarkError, enginesOf } from '@bulwark/core';
 import { Command } from 'commander';
 import logUpdate from 'log-update';
 import { pluginsOption, registryWith } from '../engines/given.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 import { bundledCases } from '../verify/case-files.js';
-import { reasons, reportTable, summary } from '../verify/report.js';
-import { runCases } from '../verify/run-case.js';
+import { reasons, reportTable } from '../verify/report.js';
 import type { CaseResult } from '../verify/types.js';
+import { verify } from '../verify/verify.js';
 
 interface Flags {
   readonly cases?: string;
@@ -34,26 +34,25 @@ function caseProgress(output: Output) {
   };
 }
 
-async function verify(flags: Flags): Promise<void> {
+async function run({ engine, plugins, cases, only, ...flags }: Flags): Promise<void> {
   const output = createOutput(flags);
-  const folder = flags.cases === undefined ? bundledCases : resolve(flags.cases);
-  const engines = enginesOf(await registryWith(flags.plugins));
-  const engine = await useEngine(parseSpec(flags.engine), { engines });
-  output.line(`engine ${engine.name} (${engine.reason}), cases from ${folder}\n`);
-  const results: CaseResult[] = [];
+  const folder = cases === undefined ? bundledCases : resolve(cases);
   const progress = caseProgress(output);
-  const selection = { onStart: progress.start, ...(flags.only === undefined ? {} : { only: flags.only }) };
-  for await (const result of runCases(folder, selection)) {
-    results.push(result);
-    progress.done(result);
-  }
+  const report = await verify({
+    engine: parseSpec(engine),
+    engines: enginesOf(await registryWith(plugins)),
+    cases: folder,
+    only,
+    onEngine: ({ name, reason }) => output.line(`engine ${name} (${reason}), cases from ${folder}\n`),
+    onStart: progress.start,
+    onResult: progress.done,
+  });
   progress.end();
-  const failed = results.filter(({ pass }) => !pass).length;
-  output.line(reportTable(results));
-  for (const reason of reasons(results)) output.line(`\n${reason}`);
-  output.line(`\n${summary(results)}`);
-  output.result({ engine, folder, cases: results, summary: summary(results) });
-  if (failed > 0) process.exitCode = new BulwarkError('NUMERICS_MISMATCH', 'a golden case failed').exitCode;
+  output.line(reportTable(report.cases));
+  for (const reason of reasons(report.cases)) output.line(`\n${reason}`);
+  output.line(`\n${report.summary}`);
+  output.result(report);
+  if (!report.pass) process.exitCode = new BulwarkError('NUMERICS_MISMATCH', 'a golden case failed').exitCode;
 }
 
 /** `bulwark verify`: is this installation numerically right on this machine? */
@@ -69,5 +68,5 @@ export function verifyCommand(): Command {
       'after',
       '\nExamples:\n  bulwark verify\n  bulwark verify --cases golden/training --engine wasm\n  bulwark verify --only autoattack',
     )
-    .action((flags: Flags) => verify(flags));
+    .action((flags: Flags) => run(flags));
 }

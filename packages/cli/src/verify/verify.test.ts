@@ -8,6 +8,7 @@ import { bundledCases, caseFiles, caseName, readCase } from './case-files.js';
 import { reasons, reportTable, summary } from './report.js';
 import { runCases } from './run-case.js';
 import type { CaseResult } from './types.js';
+import { verify } from './verify.js';
 
 beforeAll(() => useEngine('wasm'));
 
@@ -42,6 +43,21 @@ describe('verify', () => {
     expect(names).toEqual(['unit-schedules', 'unit-sgd']);
     expect(started).toEqual(['unit-schedules 1 2', 'unit-sgd 2 2']);
     await expect(runCases(bundledCases, { only: 'unit-none' }).next()).rejects.toThrow(/has "unit-none" in its name/);
+  });
+
+  it('is a function of the package, too', async () => {
+    const seen: string[] = [];
+    const report = await verify({
+      engine: 'wasm',
+      only: 'unit-sgd',
+      onEngine: ({ name }) => void seen.push(name),
+      onStart: (name) => void seen.push(name),
+      onResult: ({ name, pass }) => void seen.push(`${name} ${pass}`),
+    });
+    expect(seen).toEqual(['wasm', 'unit-sgd', 'unit-sgd true']);
+    expect(report).toMatchObject({ engine: { name: 'wasm' }, pass: true, summary: '1 cases: 1 passed, 0 failed' });
+    await expect(verify({ engine: 'wasm', cases: '/nowhere' })).rejects.toThrow(/is not a folder/);
+    await expect(verify({ engine: 'wsam' })).rejects.toThrow(/no engine is called "wsam"/);
   });
 
   describe('with cases of a user', () => {
