@@ -18,4 +18,5 @@ export type { EngineChoice, UseEngineOptions } from './select.js';
 export { loadTensorflow, tensorflow } from './tensorflow/index.js';
 export type { TensorflowEngine, TensorflowLoad } from './tensorflow/index.js';
 export { loadWebgpu, webgpu, type WebgpuEngine, type WebgpuLoad } from './webgpu/index.js';
+export { wrongNumbers } from './numerics/index.js';
 export { diagnoseEngine, measureSpeed, type EngineDiagnosis, type EngineSpeed } from './doctor/index.js';

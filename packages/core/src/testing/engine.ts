@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { useEngine, type Engine, type EngineSession } from '../engine/index.js';
+import { useEngine, wrongNumbers, type Engine, type EngineSession } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Plugin } from '../plugins/index.js';
 import { contracts, promise, promiseNoLeak, type Contract } from './contract.js';
@@ -56,6 +56,11 @@ export function engineContract(plugin: Plugin<'engine'>, options: ContractOption
       promise(error instanceof BulwarkError, () => `starting it gives ${String(error)} instead of a BulwarkError`);
       const { code, cure } = error as BulwarkError;
       promise(code === 'ENGINE_UNAVAILABLE' && Boolean(cure), () => `starting it gives ${code}, with the cure ${cure}`);
+    },
+    async 'computes what plain JavaScript does'() {
+      if (engine.unchecked || (await failureOf(start))) return;
+      const wrong = await wrongNumbers(tf.getBackend());
+      promise(wrong === undefined, () => wrong!);
     },
     async 'leaves no tensor behind when it is started again'() {
       if (await failureOf(start)) return;

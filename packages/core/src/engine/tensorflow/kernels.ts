@@ -1,4 +1,15 @@
-import { getKernel, registerKernel, reshape, tensor1d, tidy, unregisterKernel } from '@tensorflow/tfjs-core';
+import {
+  add,
+  getKernel,
+  minimum,
+  mul,
+  registerKernel,
+  relu,
+  reshape,
+  tensor1d,
+  tidy,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
 import type { NodeBackend } from './binding.js';
@@ -8,7 +19,7 @@ import { batchNormAttributes } from './ops.js';
 
 /** A kernel's tensors, under the names that its op gives them. */
 type Inputs = Record<
-  'x' | 'y' | 'dy' | 'filter' | 'gamma' | 'beta' | 'mean' | 'variance' | 'logits' | 'targets',
+  'x' | 'y' | 'alpha' | 'dy' | 'filter' | 'gamma' | 'beta' | 'mean' | 'variance' | 'logits' | 'targets',
   Tensor
 >;
 type Compute = (backend: NodeBackend, inputs: Inputs, attrs: NamedAttrMap) => Tensor | Tensor[];
@@ -123,6 +134,8 @@ export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: 
   put('BulwarkReluGrad', (backend, { dy, y }) =>
     backend.executeSingleOutput('ReluGrad', floatAttribute(backend), [dy, y]),
   );
+  // the stock one calls methods of tensors that tfjs-core does not have by itself
+  put('Prelu', (_backend, { x, alpha }) => add(relu(x), mul(alpha, minimum(x, 0))));
   put('BulwarkLogSoftmax', (backend, { logits }) =>
     backend.executeSingleOutput('LogSoftmax', floatAttribute(backend), [logits]),
   );

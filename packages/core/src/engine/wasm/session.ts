@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { backend as currentBackend, version_core } from '@tensorflow/tfjs-core';
+import { repairAveragePoolGradient } from '../average-pool-gradient.js';
 import type { EngineSession } from '../engine.js';
 import { unavailable } from '../unavailable.js';
 import { bestFlavour, instantiate, kernelsOn, memoryOf, useModule, type WasmBackend } from './module.js';
@@ -27,6 +28,7 @@ export async function startWasm(asked: number | 'auto'): Promise<EngineSession> 
       'run `bulwark doctor` to see which other engine works',
     );
   registerWasmKernels();
+  repairAveragePoolGradient('wasm');
   const threads = setThreads(currentBackend() as unknown as WasmBackend, wanted);
   return {
     backend: 'wasm',

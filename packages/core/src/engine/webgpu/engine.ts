@@ -1,5 +1,6 @@
 import { setBackend } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { repairAveragePoolGradient } from '../average-pool-gradient.js';
 import { defineEngine } from '../define.js';
 import { unavailable } from '../unavailable.js';
 import { missingVulkan } from './drivers.js';
@@ -28,6 +29,7 @@ export const webgpu = defineEngine({
     if (!load.available) throw unavailable('webgpu', load.refusals, cure);
     const { version, adapter, software } = load.engine;
     await setBackend('webgpu');
+    repairAveragePoolGradient('webgpu');
     return {
       backend: 'webgpu',
       description: `webgpu ${version} (Dawn)`,
