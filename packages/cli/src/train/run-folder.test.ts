@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PNG } from 'pngjs';
 import { BulwarkError, lockRunFolder, resumeRun, useEngine } from '@bulwark/core';
 import { startTiny, temporaryFolder, testRegistry } from './testing.js';
@@ -12,8 +10,6 @@ beforeAll(() => useEngine('wasm'));
 
 const resume = (path: string) => resumeRun(path, { registry: testRegistry() });
 const lockOf = (folder: string) => join(folder, 'run.lock');
-const idle = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-afterAll(() => void idle.kill('SIGKILL'));
 
 const codeOf = (work: () => unknown): string => {
   try {
@@ -29,36 +25,9 @@ describe('the lock of a run folder', () => {
     const folder = temporaryFolder();
     const lock = lockRunFolder(folder);
     expect(codeOf(() => lockRunFolder(folder))).toBe('RUN_LOCKED');
+    expect(() => lockRunFolder(folder)).toThrow(`process ${process.pid} is working in ${folder}`);
     lock.release();
     expect(existsSync(lockOf(folder))).toBe(false);
-    lockRunFolder(folder).release();
-  });
-
-  it('of a living process is respected, and named', () => {
-    const folder = temporaryFolder();
-    writeFileSync(lockOf(folder), JSON.stringify({ ...ownLock(), pid: idle.pid, started: undefined }));
-    expect(() => lockRunFolder(folder)).toThrow(`process ${idle.pid} is working in ${folder}`);
-  });
-
-  it('of a process that was killed is taken over', async () => {
-    const folder = temporaryFolder();
-    const victim = spawn(process.execPath, ['-e', '']);
-    await once(victim, 'exit');
-    writeFileSync(lockOf(folder), JSON.stringify({ ...ownLock(), pid: victim.pid }));
-    lockRunFolder(folder).release();
-  });
-
-  it('is taken over when its process id was given to another process, or the machine was restarted', () => {
-    for (const change of [{ started: '1' }, { boot: 'another-boot pid:[1]' }]) {
-      const folder = temporaryFolder();
-      writeFileSync(lockOf(folder), JSON.stringify({ ...ownLock(), pid: idle.pid, ...change }));
-      lockRunFolder(folder).release();
-    }
-  });
-
-  it('is taken over when it is torn', () => {
-    const folder = temporaryFolder();
-    writeFileSync(lockOf(folder), '{"pid": 1');
     lockRunFolder(folder).release();
   });
 
@@ -67,15 +36,6 @@ describe('the lock of a run folder', () => {
     writeFileSync(lockOf(folder), JSON.stringify({ pid: 1, host: `not-${hostname()}` }));
     expect(() => lockRunFolder(folder)).toThrow(`on not-${hostname()}`);
   });
-
-  /** What a lock of this very process says. */
-  function ownLock(): object {
-    const folder = temporaryFolder();
-    const lock = lockRunFolder(folder);
-    const owner = JSON.parse(readFileSync(lockOf(folder), 'utf8')) as object;
-    lock.release();
-    return owner;
-  }
 });
 
 describe('a run folder', () => {

@@ -79,7 +79,9 @@ export function faultyFiles(real: Fs, root: string): FaultyFiles {
     return true;
   };
 
-  const creates = (name: string, given: unknown[]) => name === 'openSync' && /^[wa]/.test(String(given[1]));
+  const creates = (name: string, [, flags]: unknown[]) =>
+    name === 'openSync' &&
+    (typeof flags === 'number' ? (flags & real.constants.O_CREAT) !== 0 : /^[wa]/.test(String(flags)));
 
   const fail = (name: string, what: FileFault['what']): unknown => {
     happened = true;
