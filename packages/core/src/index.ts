@@ -5,11 +5,15 @@
 export * from './errors.js';
 export {
   createBudget,
+  digestOf,
   readIfThere,
   readingLimits,
   readRegularFile,
+  tryLockFile,
   writeAtomically,
   type Budget,
+  type FileLock,
+  type LockOwner,
 } from './files/index.js';
 export * from './loss/index.js';
 export * from './random.js';

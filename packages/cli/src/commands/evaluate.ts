@@ -5,6 +5,7 @@ import {
   countOf,
   evaluate,
   loadEvaluation,
+  lockEvaluation,
   mergeEvaluations,
   probeTrust,
   saveEvaluation,
@@ -126,39 +127,42 @@ async function run(path: string, flags: Flags): Promise<void> {
     flags.out ?? join(target.folder, `${tier}-${threat.norm.name}-${threat.epsilon.toFixed(4)}.json`),
   );
   const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
-  const tell = (file: string, result: EvaluationResult) => {
-    for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
-    output.line(`\nwritten to ${file}`);
-    output.result({ file, ...result });
+  const file = shard && flags.merge === undefined ? shardFile(wholeFile, shard) : wholeFile;
+  const measure = async () => {
+    const previous = flags.fresh ? undefined : await loadEvaluation(file);
+    output.line(`${model.name}, ${what}, engine ${engine.name}`);
+    output.line(
+      `${countOf(set)} of ${countOf(test)} test images of ${data.name}, ${threat.norm.name} epsilon ${threat.epsilon.toFixed(5)}`,
+    );
+    if (previous) output.line(`continuing ${file}`);
+    const progress = evaluationProgress(output);
+    const interrupt = onInterrupt(output);
+    try {
+      const probes = () => probeTrust({ model, data: set, threat, seed });
+      return await evaluate({
+        ...{ model, data: set, attacks, threat, batchSize, seed, tier, previous },
+        save: (state) => saveEvaluation(file, state),
+        progress: progress.report,
+        signal: interrupt.signal,
+        ...(flags.probes && tier !== 'quick' && { probes }),
+      });
+    } finally {
+      progress.clear();
+      interrupt.release();
+    }
   };
-  if (flags.merge !== undefined) {
-    const merged = await merge(wholeFile, flags.merge, { model, data: set, threat });
-    model.dispose();
-    return tell(wholeFile, merged);
-  }
-  const file = shard ? shardFile(wholeFile, shard) : wholeFile;
-  const previous = flags.fresh ? undefined : await loadEvaluation(file);
-  output.line(`${model.name}, ${what}, engine ${engine.name}`);
-  output.line(
-    `${countOf(set)} of ${countOf(test)} test images of ${data.name}, ${threat.norm.name} epsilon ${threat.epsilon.toFixed(5)}`,
-  );
-  if (previous) output.line(`continuing ${file}`);
-  const progress = evaluationProgress(output);
-  const interrupt = onInterrupt(output);
   try {
-    const probes = () => probeTrust({ model, data: set, threat, seed });
-    const result = await evaluate({
-      ...{ model, data: set, attacks, threat, batchSize, seed, tier, previous },
-      save: (state) => saveEvaluation(file, state),
-      progress: progress.report,
-      signal: interrupt.signal,
-      ...(flags.probes && tier !== 'quick' && { probes }),
-    });
-    progress.clear();
-    tell(file, result);
+    const lock = lockEvaluation(file);
+    try {
+      const merged = flags.merge !== undefined && (await merge(file, flags.merge, { model, data: set, threat }));
+      const result = merged || (await measure());
+      for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
+      output.line(`\nwritten to ${file}`);
+      output.result({ file, ...result });
+    } finally {
+      lock.release();
+    }
   } finally {
-    progress.clear();
-    interrupt.release();
     model.dispose();
   }
 }

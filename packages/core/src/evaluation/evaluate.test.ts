@@ -11,7 +11,8 @@ import { createRandom } from '../random.js';
 import { norms } from '../threat/index.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { mergeEvaluations, shardPositions } from './merge.js';
-import { loadEvaluation, saveEvaluation } from './result-file.js';
+import { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
+import type { EvaluationResult } from './result.js';
 
 /** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
 const data: ImageSet = {
@@ -218,4 +219,53 @@ describe('a result file', () => {
     await expect(loadEvaluation(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
     expect(await loadEvaluation(`${file}.none`)).toBeUndefined();
   });
+  it('is refused where it was changed, and where it has no checksum', async () => {
+    const result = await run({});
+    await saveEvaluation(file, result);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace(/"seed":0/, '"seed":1'));
+    await expect(loadEvaluation(file)).rejects.toThrow('was changed since it was written: its checksum differs');
+    writeFileSync(file, JSON.stringify(result));
+    await expect(loadEvaluation(file)).rejects.toThrow('has no checksum');
+  });
+  it('is refused where a figure is not that of its flags, whatever its checksum says', async () => {
+    const result = JSON.parse(JSON.stringify(await run({}))) as EvaluationResult;
+    const numbers = [...pathsOf(result)].filter((path) => figures.test(path.join('.')));
+    expect(numbers.length).toBeGreaterThan(20);
+    for (const path of numbers) {
+      const changed = structuredClone(result);
+      const holder = path.slice(0, -1).reduce<Record<string, never>>((part, key) => part[key]!, changed as never);
+      const key = path.at(-1)!;
+      (holder as Record<string, number>)[key] = (holder[key] as unknown as number) === 0.99 ? 0.98 : 0.99;
+      await saveEvaluation(file, changed);
+      await expect(loadEvaluation(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    }
+    for (const [from, to] of [
+      [result.clean.flags, `${result.clean.flags.slice(0, -1)}${result.clean.flags.endsWith('1') ? '0' : '1'}`],
+      [result.worst.flags, '1'.repeat(result.worst.flags.length)],
+    ] as const) {
+      await saveEvaluation(
+        file,
+        JSON.parse(JSON.stringify(result).replaceAll(`"${from}"`, `"${to}"`)) as EvaluationResult,
+      );
+      if (from !== to) await expect(loadEvaluation(file)).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
+    }
+  });
+  it('is whole for whoever reads it while two write it, one of whom has to wait', async () => {
+    const lock = lockEvaluation(file);
+    expect(() => lockEvaluation(file)).toThrow(`process ${process.pid} is writing ${file}`);
+    lock.release();
+    lockEvaluation(file).release();
+  });
 });
+
+/** Figures that follow from the flags. */
+const figures =
+  /^(clean|worst|attacks\.\d+)\.accuracy$|interval|attacked|perClass\.\d+\.(count|clean|robust)|worstClass\.robust|confusion|predictions/;
+
+/** Paths to all numbers of a value. */
+function* pathsOf(value: unknown, path: readonly string[] = []): Generator<readonly string[]> {
+  if (typeof value === 'number') yield path;
+  if (typeof value === 'object' && value !== null)
+    for (const [key, part] of Object.entries(value)) yield* pathsOf(part, [...path, key]);
+}

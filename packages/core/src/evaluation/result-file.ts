@@ -1,34 +1,59 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { BulwarkError } from '../errors.js';
+import { digestOf, readIfThere, tryLockFile, writeAtomically, writeFailure, type FileLock } from '../files/index.js';
 import { parseEvaluation, type EvaluationResult } from './result.js';
 
-/** Writes a result so that a reader sees the old file or the new one, never half of one. @throws BulwarkError RUN_WRITE */
+/**
+ * Writes a result with a checksum, so that a reader sees the old file or the new one, never half of one.
+ * @throws BulwarkError FILE_WRITE
+ */
 export async function saveEvaluation(file: string, result: EvaluationResult): Promise<void> {
+  writeAtomically(file, `${JSON.stringify({ ...result, sha256: digestOf(result) })}\n`);
+}
+
+/**
+ * Keeps other evaluations from writing the same file, which would each forget what the other found.
+ * @throws BulwarkError RUN_LOCKED, FILE_WRITE
+ */
+export function lockEvaluation(file: string): FileLock {
+  let lock: ReturnType<typeof tryLockFile>;
   try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(`${file}.tmp`, `${JSON.stringify(result)}\n`);
-    await rename(`${file}.tmp`, file);
-  } catch (cause) {
-    throw new BulwarkError('RUN_WRITE', `cannot write ${file}: ${(cause as Error).message}`, {
-      cure: 'check the folder, its permissions and the free space',
-      cause,
-    });
+    mkdirSync(dirname(file), { recursive: true });
+    lock = tryLockFile(`${file}.lock`);
+  } catch (error) {
+    throw writeFailure(file, error);
   }
+  if ('release' in lock) return lock;
+  const { heldBy } = lock;
+  const where = heldBy && heldBy.host !== hostname() ? ` on ${heldBy.host}` : '';
+  const who = heldBy ? `process ${heldBy.pid}${where}` : 'another process';
+  throw new BulwarkError('RUN_LOCKED', `${who} is writing ${file}`, {
+    cure: `wait until it ends, or write to another file with --out${where && `; if it is certainly gone, delete ${file}.lock`}`,
+  });
 }
 
 /** The result in a file, or undefined where there is none. @throws BulwarkError DATA_CORRUPT */
 export async function loadEvaluation(file: string): Promise<EvaluationResult | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new BulwarkError('DATA_CORRUPT', `cannot read ${file}: ${error.message}`, { cure: 'check its permissions' });
-  });
+  const refused = (why: string, cause?: unknown) =>
+    new BulwarkError('DATA_CORRUPT', `${file} ${why}`, { cure: 'evaluate again with another output file', cause });
+  let text: string | undefined;
+  try {
+    text = readIfThere(file)?.toString('utf8');
+  } catch (cause) {
+    throw refused(`cannot be read: ${(cause as Error).message}`, cause);
+  }
   if (text === undefined) return undefined;
   let json: unknown;
   try {
     json = JSON.parse(text);
-  } catch {
-    throw new BulwarkError('DATA_CORRUPT', `${file} is not JSON`, { cure: 'evaluate again with another output file' });
+  } catch (cause) {
+    throw refused('is not JSON', cause);
   }
-  return parseEvaluation(json, file);
+  if (typeof json !== 'object' || json === null) throw refused('holds no object');
+  const { sha256, ...result } = json as { sha256?: unknown };
+  if (sha256 === undefined) throw refused('has no checksum: it is of an older version, or was changed');
+  if (sha256 !== digestOf(result)) throw refused('was changed since it was written: its checksum differs');
+  return parseEvaluation(result, file);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import { normNames } from '../threat/index.js';
+import { contradiction } from './figures.js';
 import { cheats } from './recheck.js';
 
 /**
@@ -78,19 +79,16 @@ const schema = z.strictObject({
 /** The outcome of an evaluation, plain JSON: enough to continue it, extend it, and compare it example by example. */
 export type EvaluationResult = z.infer<typeof schema>;
 
-/** Checks what was read from a file. @throws BulwarkError DATA_CORRUPT */
+/**
+ * Checks what was read from a file: its form, and that every figure follows from its flags.
+ * @throws BulwarkError DATA_CORRUPT
+ */
 export function parseEvaluation(json: unknown, where: string): EvaluationResult {
-  const parsed = schema.safeParse(json);
-  const consistent =
-    parsed.success &&
-    [parsed.data.clean, parsed.data.worst, ...parsed.data.attacks].every(
-      (part) => part.flags.length === parsed.data.data.count,
-    );
-  if (parsed.success && consistent) return parsed.data;
-  const issue = parsed.error?.issues[0];
-  throw new BulwarkError(
-    'DATA_CORRUPT',
-    `${where}: ${issue ? `${issue.path.join('.')}: ${issue.message}` : 'the flags do not fit the number of examples'}`,
-    { cure: 'evaluate again with another output file, or delete this one' },
-  );
+  const { data, error } = schema.safeParse(json);
+  const issue = error?.issues[0];
+  const wrong = issue ? `${issue.path.join('.')}: ${issue.message}` : contradiction(data!);
+  if (wrong === undefined) return data!;
+  throw new BulwarkError('DATA_CORRUPT', `${where}: ${wrong}`, {
+    cure: 'evaluate again with another output file, or delete this one',
+  });
 }

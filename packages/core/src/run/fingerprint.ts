@@ -1,18 +1,10 @@
 import { createHash } from 'node:crypto';
 import { hashImages, type ImageSet } from '../batch.js';
+import { digestOf } from '../files/index.js';
 import type { RunConfig } from './config.js';
 
 /** What may be changed when a run is resumed: how it is looked after, not what it computes. */
 export const resumable = ['guard', 'checkpoint'] as const satisfies readonly (keyof RunConfig)[];
-
-/** A digest of JSON in which the order of keys does not count. */
-export function digestOf(value: unknown): string {
-  const sorted = (_key: string, part: unknown): unknown =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part;
-  return createHash('sha256').update(JSON.stringify(value, sorted)).digest('hex');
-}
 
 /** Says what a run computes from: its config and its training images. Stands in every checkpoint. */
 export function fingerprintOf(config: RunConfig, train: ImageSet): string {

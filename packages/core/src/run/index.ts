@@ -6,7 +6,6 @@ export { defineConfig, runConfigSchema, type RunConfig, type RunConfigInput } fr
 export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugins.js';
 export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
 export type { FinalCheckpoint, RunSummary } from './final.js';
-export { digestOf } from './fingerprint.js';
 export { lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';

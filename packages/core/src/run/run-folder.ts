@@ -1,11 +1,10 @@
 import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import { isTemporary, readIfThere } from '../files/index.js';
+import { digestOf, isTemporary, readIfThere } from '../files/index.js';
 import type { CheckpointKind, CheckpointStore, EpochMetrics, Snapshot } from '../trainer/index.js';
 import { checkpointSet } from './checkpoint-set.js';
 import type { RunConfig } from './config.js';
-import { digestOf } from './fingerprint.js';
 import { inRun, writeInRun } from './run-write.js';
 import {
   describeIssue,
