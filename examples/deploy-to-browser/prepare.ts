@@ -3,7 +3,15 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createNetwork, createRandom, imagesAt, startRun, takeExamples, type Network } from '@bulwark/core';
+import {
+  createNetwork,
+  createRandom,
+  imagesAt,
+  logitsOf,
+  startRun,
+  takeExamples,
+  type Network,
+} from '@bulwark/core';
 import { builtinRegistry } from '@bulwark/cli';
 import { loadWeights, smallCnn, toLayersModel, writeLayersModel } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
@@ -46,7 +54,7 @@ for (const [name, network] of Object.entries({ natural, robust }))
 /** Classes that a model gives to all test images. */
 const predict = (model: Network) => {
   const { images } = takeExamples(data.test, [...data.test.labels.keys()]);
-  const classes = tf.tidy(() => tf.argMax(model.forward(images, 'eval'), 1).dataSync());
+  const classes = tf.tidy(() => tf.argMax(logitsOf(model, images), 1).dataSync());
   images.dispose();
   return classes;
 };

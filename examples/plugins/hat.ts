@@ -1,4 +1,5 @@
 import {
+  logitsOf,
   BulwarkError,
   crossEntropy,
   defineObjective,
@@ -31,7 +32,7 @@ const helped = (standard: Classifier, inner: InnerSettings, stretch: number): In
     const helper = tf.tidy(() =>
       tf.add(batch.images, tf.mul(stretch, tf.sub(adversarial, batch.images))),
     ) as tf.Tensor4D;
-    const label = tf.tidy(() => tf.argMax(standard.forward(adversarial, 'eval'), 1));
+    const label = tf.tidy(() => tf.argMax(logitsOf(standard, adversarial), 1));
     return { points: { adversarial, helper }, facts: { 'helper-label': label } };
   },
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { useEngine, type Objective, type Plugin, type Views } from '@bulwark/core';
+import { logitsOf, useEngine, type Classifier, type Objective, type Plugin, type Views } from '@bulwark/core';
 import { craftContext, describeObjective, fixtureBatch, fixtureNetwork, makePlugin } from '@bulwark/core/testing';
 import { modelPlugins } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
@@ -132,10 +132,7 @@ describe('hat', () => {
     const standard = makePlugin(modelPlugins.find(({ name }) => name === 'small-cnn') as Plugin<'model'>, {
       options: { width: 2 },
     });
-    const expected = tf.argMax(
-      (standard as ReturnType<typeof fixtureNetwork>).forward(points['adversarial']!, 'eval'),
-      1,
-    );
+    const expected = tf.argMax(logitsOf(standard as Classifier, points['adversarial']!), 1);
     expect([...facts!['helper-label']!.dataSync()]).toEqual([...expected.dataSync()]);
     model.dispose();
   });

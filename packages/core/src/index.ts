@@ -20,6 +20,7 @@ export * from './random.js';
 export * from './batch.js';
 export * from './formats/index.js';
 export * from './threat/index.js';
+export * from './network/index.js';
 export * from './classifier/index.js';
 export * from './engine/index.js';
 export * from './hooks/index.js';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { crossEntropy, useEngine, type Network } from '@bulwark/core';
+import { crossEntropy, logitsOf, useEngine, type Network } from '@bulwark/core';
 import { goldenWeights, readModelGolden, type TinyGolden } from './golden.js';
 import { goldenNetwork } from './golden-networks.js';
 import { loadWeights } from './weights/load.js';
@@ -26,13 +26,13 @@ const tiny = ['wrn-10-1', 'resnet18_w6', 'preactresnet18_w6', 'vgg11_w6'];
 describe.each(tiny)('%s against the official code', (name) => {
   it('has its logits in eval mode', () => {
     const { network, golden, images } = load(name);
-    expect(largestDifference(network.forward(images, 'eval').dataSync(), golden.logits_eval.flat())).toBeLessThan(1e-4);
+    expect(largestDifference(logitsOf(network, images).dataSync(), golden.logits_eval.flat())).toBeLessThan(1e-4);
     network.dispose();
   });
 
   it('has its logits with batch statistics', () => {
     const { network, golden, images } = load(name);
-    expect(largestDifference(network.forward(images, 'batch').dataSync(), golden.logits_train.flat())).toBeLessThan(
+    expect(largestDifference(logitsOf(network, images, 'batch').dataSync(), golden.logits_train.flat())).toBeLessThan(
       1e-3,
     );
     network.dispose();
@@ -40,7 +40,7 @@ describe.each(tiny)('%s against the official code', (name) => {
 
   it('has its input gradients in eval mode', () => {
     const { network, golden, images, labels } = load(name);
-    const gradient = tf.grad((x) => tf.sum(crossEntropy(network.forward(x as tf.Tensor4D, 'eval'), labels)))(images);
+    const gradient = tf.grad((x) => tf.sum(crossEntropy(logitsOf(network, x as tf.Tensor4D), labels)))(images);
     const perImage = tf.reshape(gradient, [images.shape[0], -1]);
     const row = tf.slice(gradient, [0, 0, 0, 0], [1, 1, 32, 3]);
     expect(relative(row.dataSync(), golden.input_gradient_eval_first_image_row0.data)).toBeLessThan(1e-3);
@@ -56,7 +56,7 @@ describe.each(tiny)('%s against the official code', (name) => {
   it('has its parameter gradients with batch statistics, each by its norm', () => {
     const { network, golden, images, labels } = load(name);
     const { value, grads } = tf.variableGrads(
-      () => tf.mean(crossEntropy(network.forward(images, 'batch'), labels)) as tf.Scalar,
+      () => tf.mean(crossEntropy(logitsOf(network, images, 'batch'), labels)) as tf.Scalar,
       [...network.parameters.values()],
     );
     expect(Math.abs(value.dataSync()[0]! - golden.train_loss_mean_ce)).toBeLessThan(1e-4);
@@ -73,7 +73,7 @@ describe.each(tiny)('%s against the official code', (name) => {
 
   it('has its running statistics after one forward pass in train mode', () => {
     const { network, golden, images } = load(name);
-    network.forward(images, 'train');
+    logitsOf(network, images, 'train');
     for (const [layer, { mean, var: variance }] of Object.entries(golden.running_stats_after_one_train_forward)) {
       expect(relative(network.statistics.get(`${layer}.running_mean`)!.dataSync(), mean)).toBeLessThan(1e-4);
       expect(relative(network.statistics.get(`${layer}.running_var`)!.dataSync(), variance)).toBeLessThan(1e-4);
@@ -86,7 +86,7 @@ describe('the network of the reference study', () => {
   it('has the logits and predictions of the official code', () => {
     const { network, images } = load('fmnist-small-trades');
     const golden = readModelGolden<{ logits_float64: number[][]; predictions: number[] }>('fmnist-small-trades');
-    const logits = network.forward(images, 'eval');
+    const logits = logitsOf(network, images);
     expect(largestDifference(logits.dataSync(), golden.logits_float64.flat())).toBeLessThan(1e-4);
     expect([...tf.argMax(logits, 1).dataSync()]).toEqual(golden.predictions.slice(0, images.shape[0]));
     network.dispose();

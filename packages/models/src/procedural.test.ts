@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { useEngine, type Network } from '@bulwark/core';
+import { logitsOf, useEngine, type Network } from '@bulwark/core';
 import { proceduralPixels, proceduralWeights, readModelGolden, type ProceduralGolden } from './golden.js';
 import { goldenNetwork } from './golden-networks.js';
 import { loadStateDict } from './weights/load.js';
@@ -37,10 +37,10 @@ describe.each(golden.models)('$model at full size against the official code', (m
     expect([...pixels.subarray(0, 3)].map((value) => Math.round(value * 255))).toEqual(golden.image_first_pixels);
     const images = tf.tensor4d(pixels.subarray(0, model.n_images * 3072), [model.n_images, 32, 32, 3]);
     const expected = model.logits_eval.flat();
-    const logits = network.forward(images, 'eval');
+    const logits = logitsOf(network, images);
     const largestLogit = Math.max(...expected.map(Math.abs));
     expect(largestDifference(logits.dataSync(), expected) / largestLogit).toBeLessThan(2e-5);
-    const batch = network.forward(images, 'batch');
+    const batch = logitsOf(network, images, 'batch');
     expect(largestDifference(batch.dataSync(), model.logits_train.flat())).toBeLessThan(1e-3);
     tf.dispose([images, logits, batch]);
   }, 600_000);

@@ -3,16 +3,14 @@ import {
   createNetwork,
   createRandom,
   crossEntropy,
-  forwardEach,
   inputGradient,
   loadTensorflow,
+  logitGradients,
+  logitsOf,
   networkGraph,
-  reducesPrecision,
   tensorflow,
   useEngine,
-  withConstantParameters,
-  withReducedPrecision,
-  withRepeatedImages,
+  withComputeDtype,
   type Network,
   type NetworkGraph,
 } from '@bulwark/core';
@@ -30,18 +28,15 @@ const imagesOf = ({ inputShape }: NetworkGraph, seed = 3): tf.Tensor4D =>
 const labels = Int32Array.from({ length: 8 }, (_, i) => i % 10);
 
 type Numbers = ArrayLike<number>;
-const logitsOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
-  tf.tidy(() => network.forward(images, mode).dataSync());
-const gradientOf = (network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
-  tf.tidy(() =>
-    inputGradient(
-      (points) => crossEntropy(network.forward(points, mode), tf.tensor1d(labels, 'int32')),
-      images,
-    ).dataSync(),
-  );
+type Dtype = 'float32' | 'bfloat16';
+const loss = (logits: tf.Tensor2D) => crossEntropy(logits, tf.tensor1d(labels, 'int32'));
+const logitsIn = (dtype: Dtype, network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() => logitsOf(withComputeDtype(network, dtype), images, mode).dataSync());
+const gradientIn = (dtype: Dtype, network: Network, images: tf.Tensor4D, mode: 'eval' | 'batch'): Numbers =>
+  tf.tidy(() => inputGradient(network, images, { loss, mode, computeDtype: dtype }).gradient.dataSync());
+const reducible = (network: Network) => network.dtypes!().includes('bfloat16');
 
-/** Cosine of the angle between two gradients. */
-function alike(a: Numbers, b: Numbers): number {
+function cosineSimilarity(a: Numbers, b: Numbers): number {
   let [product, left, right] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
     product += a[i]! * b[i]!;
@@ -73,7 +68,7 @@ process.env['BULWARK_BFLOAT16'] = '1';
 afterAll(() => void delete process.env['BULWARK_BFLOAT16']);
 const compiles = load.available && !load.engine.gpu;
 if (compiles) await useEngine('tensorflow', { engines: [tensorflow] });
-const reduces = compiles && reducesPrecision(networkOf(goldenGraph('small-cnn')));
+const reduces = compiles && reducible(networkOf(goldenGraph('small-cnn')));
 if (compiles && !reduces) console.warn('this TensorFlow convolves nothing in bfloat16 here: its tests are skipped');
 const whenReduced = reduces ? it : it.skip;
 
@@ -82,17 +77,19 @@ describe('passes in bfloat16', () => {
     whenReduced(`give about the logits and the direction of the gradient of ${name}`, () => {
       const network = networkOf(graphOf());
       const images = imagesOf(network.graph);
-      expect(reducesPrecision(network)).toBe(true);
+      expect(reducible(network)).toBe(true);
       for (const mode of modes) {
-        const exact = [logitsOf, gradientOf].map((of) => of(network, images, mode));
-        const reduced = withReducedPrecision(() => [logitsOf, gradientOf].map((of) => of(network, images, mode)));
+        const [logits, gradient] = [logitsIn, gradientIn].map((of) => of('float32', network, images, mode));
+        const [reducedLogits, reducedGradient] = [logitsIn, gradientIn].map((of) =>
+          of('bfloat16', network, images, mode),
+        );
         // 8 binary digits, so a few tenths of a per cent in each layer
-        expect(alike(reduced[0]!, exact[0]!)).toBeGreaterThan(0.9995);
-        expect(alike(reduced[1]!, exact[1]!)).toBeGreaterThan(0.9);
-        expect(Array.from(reduced[1]!)).not.toEqual(Array.from(exact[1]!));
+        expect(cosineSimilarity(reducedLogits!, logits!)).toBeGreaterThan(0.9995);
+        expect(cosineSimilarity(reducedGradient!, gradient!)).toBeGreaterThan(0.9);
+        expect(Array.from(reducedGradient!)).not.toEqual(Array.from(gradient!));
         // all else stays as exact as before
-        expect(Array.from(logitsOf(network, images, mode))).toEqual(Array.from(exact[0]!));
-        expect(Array.from(gradientOf(network, images, mode))).toEqual(Array.from(exact[1]!));
+        expect(Array.from(logitsIn('float32', network, images, mode))).toEqual(Array.from(logits!));
+        expect(Array.from(gradientIn('float32', network, images, mode))).toEqual(Array.from(gradient!));
       }
       images.dispose();
       network.dispose();
@@ -101,58 +98,45 @@ describe('passes in bfloat16', () => {
   whenReduced('follow the weights', () => {
     const network = networkOf(goldenGraph('resnet18_w4'));
     const images = imagesOf(network.graph);
-    const before = withReducedPrecision(() => Array.from(logitsOf(network, images, 'eval')));
+    const before = Array.from(logitsIn('bfloat16', network, images, 'eval'));
     for (const variable of network.parameters.values()) tf.tidy(() => variable.assign(tf.mul(variable, 1.1)));
-    const after = withReducedPrecision(() => logitsOf(network, images, 'eval'));
+    const after = logitsIn('bfloat16', network, images, 'eval');
     expect(Array.from(after)).not.toEqual(before);
-    expect(alike(after, logitsOf(network, images, 'eval'))).toBeGreaterThan(0.9995);
+    expect(cosineSimilarity(after, logitsIn('float32', network, images, 'eval'))).toBeGreaterThan(0.9995);
   });
 
-  whenReduced('go side by side and are kept at repeated images, without leaks', () => {
+  whenReduced('go side by side and may be kept, without leaks', () => {
     const network = networkOf(goldenGraph('wrn-10-1'));
     const points = [3, 4].map((seed) => imagesOf(network.graph, seed)) as [tf.Tensor4D, tf.Tensor4D];
-    for (const mode of modes)
-      withReducedPrecision(() => {
-        const alone = points.map((images) => logitsOf(network, images, mode));
-        const gradients = points.map((images) => gradientOf(network, images, mode));
-        const tensors = tf.memory().numTensors;
-        withRepeatedImages(points[0], () => {
-          for (let again = 0; again < 2; again++) {
-            const together = tf.tidy(() => forwardEach(network, points, mode).map((logits) => logits.dataSync()));
-            const loss = (...given: tf.Tensor[]) =>
-              tf.addN(
-                forwardEach(network, given as tf.Tensor4D[], mode).map((logits) =>
-                  tf.sum(crossEntropy(logits, tf.tensor1d(labels, 'int32'))),
-                ),
-              );
-            const found = tf.tidy(() =>
-              withConstantParameters(() => tf.grads(loss)([...points])).map((gradient) => gradient.dataSync()),
-            );
-            for (const at of [0, 1]) {
-              expect(alike(together[at]!, alone[at]!)).toBeGreaterThan(0.9999);
-              expect(alike(found[at]!, gradients[at]!)).toBeGreaterThan(0.999);
-            }
+    for (const mode of modes) {
+      const alone = points.map((images) => logitsIn('bfloat16', network, images, mode));
+      const gradients = points.map((images) => gradientIn('bfloat16', network, images, mode));
+      const tensors = tf.memory().numTensors;
+      tf.tidy(() => {
+        const pass = network.pass(points, { mode, wrt: 'images', computeDtype: 'bfloat16' });
+        const { dLogits } = logitGradients(pass.logits, (a, b) => tf.add(loss(a!), loss(b!)));
+        for (const keep of [true, false]) {
+          const { images } = pass.pullback(dLogits, { keep });
+          for (const at of [0, 1]) {
+            expect(cosineSimilarity(pass.logits[at]!.dataSync(), alone[at]!)).toBeGreaterThan(0.9999);
+            expect(cosineSimilarity(images[at]!.dataSync(), gradients[at]!)).toBeGreaterThan(0.999);
           }
-        });
-        expect(tf.memory().numTensors).toBe(tensors);
+        }
+        pass.dispose();
       });
+      expect(tf.memory().numTensors).toBe(tensors);
+    }
   });
 
   (compiles && !reduces ? it : it.skip)('are made in float32 where the library has no kernels for them', () => {
     const network = networkOf(goldenGraph('small-cnn'));
     const images = imagesOf(network.graph);
-    const exact = Array.from(gradientOf(network, images, 'eval'));
-    expect(withReducedPrecision(() => Array.from(gradientOf(network, images, 'eval')))).toEqual(exact);
+    const exact = Array.from(gradientIn('float32', network, images, 'eval'));
+    expect(Array.from(gradientIn('bfloat16', network, images, 'eval'))).toEqual(exact);
   });
 
-  whenReduced('are not made where there is nothing to compute in bfloat16, or the engine must not', () => {
+  whenReduced('are not made where there is nothing to compute in bfloat16', () => {
     const network = networkOf(mlp({ inputShape: [6, 5, 2], classes: 10, width: 12, depth: 2 }));
-    expect(reducesPrecision(network)).toBe(false);
-    process.env['BULWARK_EAGER'] = '1';
-    try {
-      expect(reducesPrecision(networkOf(goldenGraph('small-cnn')))).toBe(false);
-    } finally {
-      delete process.env['BULWARK_EAGER'];
-    }
+    expect(reducible(network)).toBe(false);
   });
 });

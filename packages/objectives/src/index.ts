@@ -53,7 +53,7 @@ export const objectivePlugins: readonly Plugin[] = [
 ] as unknown as Plugin[];
 
 export { noNeighbours } from './inner/none.js';
-export { onCrossEntropy, onDiscrepancyToNatural, onClampedMargin, type Goal, type LogitsOf } from './inner/goals.js';
+export { onCrossEntropy, onDiscrepancyToNatural, onClampedMargin, type Goal, type LogitsAt } from './inner/goals.js';
 export { pgd, pgdPoint, type PgdOptions } from './inner/pgd.js';
 export { innerOptions, innerSection, startNames, type InnerSettings, type StartName } from './inner/settings.js';
 export { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './inner/sides.js';

@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { useEngine, type PluginSpec } from '@bulwark/core';
-import { countingClassifier } from '@bulwark/core/testing';
+import { countingClassifier, useEngine, type PluginSpec } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { make, oneStep, smallBatch, smallNetwork } from './testing/step.js';
 

@@ -3,7 +3,7 @@ import {
   plugin,
   renamed,
   type Objective,
-  type Pass,
+  type OuterPass,
   type Role,
   type Term,
   type Views,
@@ -19,7 +19,7 @@ function atSecond(produces: readonly Role[]): (views: Views) => Views {
 }
 
 /** Every pass once, in the order of the base method, each neighbour followed by its twin. */
-function doubled(passes: readonly Pass[], produces: readonly Role[]): Pass[] {
+function doubled(passes: readonly OuterPass[], produces: readonly Role[]): OuterPass[] {
   const once = passes.filter(({ role }, i) => passes.findIndex((pass) => pass.role === role) === i);
   return once.flatMap((pass) =>
     produces.includes(pass.role) ? [pass, { ...pass, role: secondOf(pass.role) }] : [pass],

@@ -1,4 +1,5 @@
 import {
+  logitsOf,
   collaborativeLosses,
   disposeBatch,
   logSoftmax,
@@ -49,7 +50,7 @@ async function exampleRows(
   for (const epsilon of [0, ...epsilons]) {
     const search = { model, threat: { norm: norms.linf, epsilon }, steps: epsilon === 0 ? 0 : steps, stepSize };
     const point = neighbour(batch, 'collaborative', search);
-    const probabilities = tf.tidy(() => tf.exp(logSoftmax(model.forward(point, 'eval'))));
+    const probabilities = tf.tidy(() => tf.exp(logSoftmax(logitsOf(model, point))));
     at.push({
       epsilon,
       pixels: (await point.data()) as Float32Array,

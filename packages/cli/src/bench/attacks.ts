@@ -1,4 +1,5 @@
 import {
+  logitsOf,
   checkRun,
   compose,
   createRandom,
@@ -93,7 +94,7 @@ export async function measureAttacks(
     data.test,
     Array.from({ length: attacks.images }, (_, i) => i),
   );
-  const answers = tf.tidy(() => tf.cast(tf.argMax(model.forward(images, 'eval'), 1), 'int32') as tf.Tensor1D);
+  const answers = tf.tidy(() => tf.cast(tf.argMax(logitsOf(model, images), 1), 'int32') as tf.Tensor1D);
   const rows: AttackRow[] = [];
   for (const [stage, spec] of Object.entries(stages(attacks.share))) {
     const attack = services.make('attack', spec);

@@ -1,11 +1,4 @@
-import {
-  crossEntropy,
-  inputGradient,
-  multiplyAccumulates,
-  reducesPrecision,
-  releasingEarly,
-  withReducedPrecision,
-} from '@bulwark/core';
+import { crossEntropy, inputGradient, logitGradients, logitsOf, multiplyAccumulates } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { mapSample, sampleSeconds, type Sample } from './sample.js';
 import type { BenchModel, BenchSettings } from './settings.js';
@@ -34,20 +27,18 @@ export async function measureGradients(name: BenchModel, settings: BenchSettings
   const subject = await makeSubject({ model: name, method: 'at', batch, steps: 1 });
   const { model } = subject;
   const { images, labels } = subject.batch;
-  const loss = (x: tf.Tensor, mode: 'eval' | 'batch'): tf.Tensor1D =>
-    crossEntropy(model.forward(x as tf.Tensor4D, mode), labels);
-  const parameters = [...model.parameters.values()];
-  const gradient = () => inputGradient((points) => loss(points, 'eval'), images);
+  const loss = (logits: tf.Tensor2D) => crossEntropy(logits, labels);
   const passes: Readonly<Partial<Record<GradientRow['pass'], () => tf.Tensor>>> = {
-    forward: () => model.forward(images, 'eval'),
-    'input gradient': gradient,
-    ...(reducesPrecision(model) && { 'input gradient in bfloat16': () => withReducedPrecision(gradient) }),
+    forward: () => logitsOf(model, images),
+    'input gradient': () => inputGradient(model, images, { loss }).gradient,
+    ...(model.dtypes?.().includes('bfloat16') && {
+      'input gradient in bfloat16': () => inputGradient(model, images, { loss, computeDtype: 'bfloat16' }).gradient,
+    }),
     'parameter gradient': () => {
-      const { grads } = tf.variableGrads(
-        releasingEarly(() => tf.sum(loss(images, 'batch')) as tf.Scalar),
-        parameters,
-      );
-      return tf.addN(Object.values(grads).map((gradient) => tf.slice(tf.reshape(gradient, [-1]), 0, 1)));
+      const pass = model.pass([images], { mode: 'batch', wrt: 'parameters' });
+      const { parameters } = pass.pullback(logitGradients(pass.logits, (logits) => loss(logits!)).dLogits);
+      pass.dispose();
+      return tf.addN([...parameters.values()].map((gradient) => tf.slice(tf.reshape(gradient, [-1]), 0, 1)));
     },
   };
   const operations = 2 * multiplyAccumulates(model.graph) * batch;

@@ -79,7 +79,7 @@ export async function makeSubject(options: SubjectOptions): Promise<Subject> {
   const checked = await checkRun(input, services);
   const run = await compose(checked.config, { ...services, registry: checked.registry });
   const { parts } = run;
-  const { reducedPrecision } = options;
+  const craftDtype = options.reducedPrecision ? ('bfloat16' as const) : undefined;
   const batch = takeExamples(parts.data.train, [...parts.data.train.labels.keys()]);
   const random = createRandom(1, 'attack');
   return {
@@ -88,7 +88,7 @@ export async function makeSubject(options: SubjectOptions): Promise<Subject> {
     batch,
     step() {
       const context = { model: parts.model, threat: parts.threat, random, epoch: 0, epochs: 1 };
-      const outcome = trainStep(batch, { ...parts, learningRate: 0.01, context, reducedPrecision });
+      const outcome = trainStep(batch, { ...parts, learningRate: 0.01, context, craftDtype });
       outcome.loss.values.dataSync();
       disposeOutcome(outcome);
     },

@@ -1,4 +1,3 @@
-import { reducesPrecision } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { peakBytes, resetPeak } from './memory.js';
 import { sampleSeconds, type Repeats, type Sample } from './sample.js';
@@ -41,7 +40,7 @@ export async function measureTraining(model: BenchModel, settings: BenchSettings
 
 async function canReduce(model: BenchModel): Promise<boolean> {
   const subject = await makeSubject({ model, method: 'at', batch: 1, steps: 1 });
-  const can = reducesPrecision(subject.model);
+  const can = subject.model.dtypes?.().includes('bfloat16') ?? false;
   subject.dispose();
   return can;
 }

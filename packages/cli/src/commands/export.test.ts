@@ -6,6 +6,7 @@ import {
   allImages,
   factsFromMetadata,
   fingerprintModel,
+  logitsOf,
   readSafetensors,
   startRun,
   type RunHandle,
@@ -61,7 +62,7 @@ describe('bulwark export', () => {
       Float32Array.from(allImages(data.test), (byte) => byte / 255),
       [12, 28, 28, 1],
     );
-    const ours = model.forward(images, 'eval');
+    const ours = logitsOf(model, images);
     const difference = tf.max(tf.abs(tf.sub(ours, stock.predict(images) as tf.Tensor))).dataSync()[0];
     expect(difference).toBeLessThan(1e-5);
     const markdown = readFileSync(join(exported, 'MODEL_CARD.md'), 'utf8');

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import {
+  logitsOf,
   BulwarkError,
   checkRunFolder,
   composeModel,
@@ -85,7 +86,7 @@ async function label(
   for (let from = 0; from < count; from += batchSize) {
     const indices = Array.from({ length: Math.min(batchSize, count - from) }, (_, i) => from + i);
     const batch = takeExamples(set, indices);
-    const out = model.forward(batch.images, 'eval');
+    const out = logitsOf(model, batch.images);
     logits.set((await out.data()) as Float32Array, from * model.classes);
     out.dispose();
     disposeBatch(batch);

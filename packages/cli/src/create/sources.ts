@@ -23,7 +23,7 @@ const objective: Starter = {
   options: '{ options: { inner: { steps: 2 } }, refused: [{ beta: -1 }] }',
   packages: ['objectives'],
   config: `${smallData}\n${smallCnn}\nobjective: { use: __name__, beta: 1, inner: { steps: 3, stepSize: 0.05 } }`,
-  source: `import { crossEntropy, defineObjective, number, passes } from '@bulwark/core';
+  source: `import { logitsOf, crossEntropy, defineObjective, number, passes } from '@bulwark/core';
 import { innerSection, onCrossEntropy, pgd } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -84,7 +84,7 @@ export const __export__ = defineInnerOptimizer({
           const { images, labels } = batch;
           const noise = threat.norm.randomStart(random, { shape: images.shape, epsilon: threat.epsilon });
           const start = tf.clipByValue(tf.add(images, noise), 0, 1) as tf.Tensor4D;
-          const gradient = inputGradient((x) => crossEntropy(model.forward(x, 'eval'), labels), start);
+          const { gradient } = inputGradient(model, start, { loss: (logits) => crossEntropy(logits, labels) });
           // attackStep projects onto the ball and onto [0, 1]
           return attackStep(start, gradient, { origin: images, threat, stepSize: scale * threat.epsilon });
         }),
@@ -235,7 +235,8 @@ export const __export__ = defineAttack({
           steps,
           stepSize: (2 * threat.epsilon) / steps,
           threat,
-          loss: (points) => crossEntropy(model.forward(points, 'eval'), labels),
+          model,
+          loss: (logits) => crossEntropy(logits, labels),
         }),
       ),
   }),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  logitsOf,
   openRunFolder,
   readSafetensors,
   restoreModel,
@@ -74,7 +75,7 @@ const open = async (path: string, flags: TargetFlags = {}) => {
 };
 const logits = (model: Classifier, name: Name) => {
   const { images } = takeExamples(runs.get(name)!.parts.data.test, [0, 1, 2, 3, 4, 5]);
-  return [...tf.tidy(() => model.forward(images, 'eval').dataSync())];
+  return [...tf.tidy(() => logitsOf(model, images).dataSync())];
 };
 
 describe('an exported model', () => {

@@ -1,6 +1,7 @@
 import { PNG } from 'pngjs';
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  logitsOf,
   logSoftmax,
   neighbour,
   takeExamples,
@@ -61,7 +62,7 @@ function onePerClass({ labels }: ImageSet, count: number): number[] {
 
 const verdicts = (model: Classifier, points: tf.Tensor4D) =>
   tf.tidy(() => {
-    const logits = model.forward(points, 'eval');
+    const logits = logitsOf(model, points);
     return { predicted: tf.argMax(logits, 1), probabilities: tf.exp(logSoftmax(logits)) };
   });
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { countOf, type Batch, type ImageSet } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import type { Norm } from '../threat/index.js';
 import { overBatches, type OverImages } from './batches.js';
 import { lossAt, neighbour } from './neighbours.js';
@@ -28,7 +28,7 @@ export interface CollaborativeOptions extends OverImages {
 
 const measures = (model: Classifier, points: tf.Tensor4D, { labels }: Batch): tf.Tensor1D =>
   tf.tidy(() => {
-    const correct = tf.equal(tf.argMax(model.forward(points, 'eval'), 1), labels);
+    const correct = tf.equal(tf.argMax(logitsOf(model, points), 1), labels);
     return tf.stack([tf.sum(lossAt(model, points, labels)), tf.sum(tf.cast(correct, 'float32'))]) as tf.Tensor1D;
   });
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gradientLoop } from '../attacks/index.js';
 import type { Batch } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import { crossEntropy } from '../loss/index.js';
 import type { ThreatModel } from '../threat/index.js';
 
@@ -36,7 +36,8 @@ export function neighbour(
       steps,
       stepSize: side === 'collaborative' ? -stepSize : stepSize,
       threat,
-      loss: (points) => crossEntropy(model.forward(points, 'eval'), batch.labels),
+      model,
+      loss: (logits) => crossEntropy(logits, batch.labels),
       onPoint,
     }),
   );
@@ -44,7 +45,7 @@ export function neighbour(
 
 /** Cross-entropy per example, `[batch]` float32, of points `[batch, h, w, c]`, the model in `eval` mode. */
 export const lossAt = (model: Classifier, points: tf.Tensor4D, labels: tf.Tensor1D): tf.Tensor1D =>
-  tf.tidy(() => crossEntropy(model.forward(points, 'eval'), labels));
+  tf.tidy(() => crossEntropy(logitsOf(model, points), labels));
 
 /** Lets signals and timers in: engines that compute on the CPU block the thread. */
 export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

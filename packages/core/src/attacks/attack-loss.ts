@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
 import type { AttackContext } from '../hooks/index.js';
 import { crossEntropy, discrepancy, dlr, margin } from '../loss/index.js';
+import { logitsOf } from '../classifier/index.js';
 
 /** Losses that the fixed-step attacks can climb. */
 export const attackLossNames = ['ce', 'margin', 'dlr', 'kl'] as const;
@@ -36,7 +37,7 @@ export function attackLoss(
     requireClasses(context, 3, 'the dlr loss');
     return { loss: (logits) => dlr(logits, labels), dispose: nothing };
   }
-  const natural = context.model.forward(images, 'eval');
+  const natural = logitsOf(context.model, images);
   const kl = discrepancy('kl');
   return { loss: (logits) => kl(logits, natural), dispose: () => natural.dispose() };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { rangeOf, takeExamples } from '../batch.js';
-import type { Classifier, Network } from '../classifier/index.js';
+import { surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { evaluate, type EvaluationResult } from '../evaluation/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages } from '../testing/golden.js';
@@ -75,10 +75,7 @@ describe('parts of AutoAttack, flag by flag as the official code', () => {
     'square finds what hidden gradients hide from APGD, and the trust checks say so',
     async () => {
       const [block] = readGolden<{ blocks: Block[] }>('autoattack-masked').blocks;
-      const masked: Classifier = {
-        ...model,
-        forward: (x, mode) => tf.tidy(() => model.forward(tf.div(tf.floor(tf.mul(x, 16)), 16), mode)),
-      };
+      const masked = surrounded(model, { before: (x) => tf.div(tf.floor(tf.mul(x, 16)), 16) });
       const result = await run(['apgd-ce', 'square'], { classifier: masked });
       expectAgreement(block!, result, 'apgd-ce');
       expectAgreement(block!, result, 'square');
@@ -124,11 +121,7 @@ describe('the ensemble', () => {
     expect(make({ version: 'custom' })).toThrow(/needs a list/);
   });
   it('says what is missing on a model with too few classes for targeted DLR', async () => {
-    const three: Classifier = {
-      ...model,
-      classes: 3,
-      forward: (x, mode) => tf.tidy(() => tf.slice(model.forward(x, mode), [0, 0], [-1, 3]) as tf.Tensor2D),
-    };
+    const three = surrounded(model, { after: (logits) => tf.slice(logits, [0, 0], [-1, 3]) }, 3);
     const data = { ...few, labels: few.labels.map((label) => label % 3) };
     await expect(run(['apgd-t'], { classifier: three, data })).rejects.toMatchObject({ code: 'ATTACK_INVALID' });
   });

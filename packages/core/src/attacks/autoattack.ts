@@ -9,6 +9,7 @@ import type { ApgdOptions } from './apgd/restarts.js';
 import { fabAttack } from './fab/plugin.js';
 import { squareAttack } from './square/plugin.js';
 import { SurvivorPool } from './survivors.js';
+import { logitsOf } from '../classifier/index.js';
 
 /** The attacks that AutoAttack is made of. */
 export const autoAttackParts = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const;
@@ -82,7 +83,7 @@ async function cascade(
       context.observe?.({ kind, note, perExample: values });
     };
     const candidates = await stage.run(images, labels, { ...context, progress, observe });
-    const logits = context.model.forward(candidates, 'eval');
+    const logits = logitsOf(context.model, candidates);
     const correct = tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
     pool.settle(indices, await correct.data(), candidates);
     tf.dispose([images, labels, candidates, logits, correct]);

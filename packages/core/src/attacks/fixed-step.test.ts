@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../batch.js';
-import type { Network } from '../classifier/index.js';
+import { logitsOf, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { linf } from '../threat/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
@@ -60,7 +60,7 @@ describe('fixed-step attacks', () => {
     expect(off / expected.data.length).toBeLessThan(0.0005);
   };
   const expectSummary = (actual: tf.Tensor4D, expected: Summary) => {
-    const logits = model.forward(actual, 'eval');
+    const logits = logitsOf(model, actual);
     const margins = margin(logits, batch.labels).dataSync();
     const far = expected.margin.filter((value, i) => Math.abs(margins[i]! + value) > 1e-4);
     expect(far.length).toBeLessThanOrEqual(3);
@@ -118,7 +118,7 @@ describe('fixed-step attacks', () => {
         { ...ce, steps: run.steps, stepSize: run.alpha, start, keep: 'any' },
         { seed: run.seeds[0], epsilon: 0.031 },
       );
-      const wrong = tf.notEqual(tf.argMax(model.forward(points, 'eval'), 1), batch.labels).dataSync();
+      const wrong = tf.notEqual(tf.argMax(logitsOf(model, points), 1), batch.labels).dataSync();
       expect([...wrong].map((flag) => 1 - flag).join('')).toBe(run.robust_after_all);
     }
   });

@@ -53,7 +53,8 @@ function oneRestart({ images, labels }: Target, options: FixedStep, context: Att
     steps: options.steps,
     stepSize: options.stepSize,
     threat,
-    loss: (points) => loss(model.forward(points, 'eval')),
+    model,
+    loss,
     transform: options.transform,
     onPoint: (point, step) => {
       context.progress?.(step / options.steps);

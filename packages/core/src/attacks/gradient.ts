@@ -1,31 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { withConstantParameters, type Classifier } from '../classifier/index.js';
-import { releasingEarly } from '../engine/index.js';
-import type { LogitLoss } from './attack-loss.js';
-
-/** What one evaluation of model and gradient gives; the caller disposes it. */
-export interface LossGradient {
-  /** Of the summed loss with respect to the points, `[batch, h, w, c]`. */
-  readonly gradient: tf.Tensor4D;
-  /** `[batch]` float32. */
-  readonly losses: tf.Tensor1D;
-  /** `[batch, classes]` float32. */
-  readonly logits: tf.Tensor2D;
-}
-
-/** Loss, logits and input gradient in one forward and one backward pass, the model in `eval` mode. */
-export function lossGradient(model: Classifier, points: tf.Tensor4D, loss: LogitLoss): LossGradient {
-  return tf.tidy(() => {
-    const seen: { losses?: tf.Tensor1D; logits?: tf.Tensor2D } = {};
-    const total = releasingEarly((x: tf.Tensor) => {
-      seen.logits = tf.keep(model.forward(x as tf.Tensor4D, 'eval'));
-      seen.losses = tf.keep(loss(seen.logits));
-      return tf.sum(seen.losses);
-    });
-    const gradient = withConstantParameters(() => tf.grad(total)(points) as tf.Tensor4D);
-    return { gradient, losses: seen.losses!, logits: seen.logits! };
-  });
-}
 
 /** How long a computation may keep signals, timers and the terminal waiting, in milliseconds. */
 const patience = 200;

@@ -10,7 +10,7 @@ import { momentumFgsm } from './mi-fgsm.js';
 import { pgd } from './pgd.js';
 import { squarePlugin } from './square/plugin.js';
 
-export { attackStep, gradientLoop, inputGradient, type GradientLoop, type PointLoss } from './loop.js';
+export { attackStep, gradientLoop, type GradientLoop } from './loop.js';
 export {
   autoAttack,
   autoAttackParts,

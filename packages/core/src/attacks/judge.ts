@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 
 /** Predicted classes `[batch]` int32 in `eval` mode; at exact ties the lowest index. */
 export function predict(model: Classifier, images: tf.Tensor4D): tf.Tensor1D {
-  return tf.tidy(() => tf.argMax(model.forward(images, 'eval'), 1) as tf.Tensor1D);
+  return tf.tidy(() => tf.argMax(logitsOf(model, images), 1) as tf.Tensor1D);
 }
 
 /** Where the prediction is wrong, `[batch]` bool. */

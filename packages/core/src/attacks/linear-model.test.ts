@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { createNetwork, networkGraph, type Network } from '../classifier/index.js';
+import { logitsOf, createNetwork, type Network } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom } from '../random.js';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const random = createRandom(7);
   model = createNetwork(graph, { name: 'linear', random });
   images = random.uniform<tf.Rank.R4>([count, 4, 4, 1], 0.4, 0.6);
-  const logits = model.forward(images, 'eval');
+  const logits = logitsOf(model, images);
   labels = tf.argMax(logits, 1) as tf.Tensor1D;
   const z = logits.arraySync();
   const w = model.parameters.get('fc.weight')!.arraySync() as number[][];

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier } from '../classifier/index.js';
+import { inputGradient, type Classifier } from '../classifier/index.js';
 import { oneHotLabels } from '../loss/index.js';
-import { lossGradient, take } from './gradient.js';
+import { take } from './gradient.js';
 
 /** A linear model of `z_target - z_from` at each point, read off the engine. */
 export interface LogitDifference {
@@ -20,7 +20,9 @@ export async function logitDifference(
   const rows = (indices: ArrayLike<number>) =>
     oneHotLabels(tf.tensor1d(Int32Array.from(indices), 'int32'), model.classes);
   const weights = tf.tidy(() => tf.sub(rows(classes.target), rows(classes.from)));
-  const { gradient, losses, logits } = lossGradient(model, points, (z) => tf.sum(tf.mul(z, weights), 1) as tf.Tensor1D);
+  const { gradient, losses, logits } = inputGradient(model, points, {
+    loss: (z) => tf.sum(tf.mul(z, weights), 1) as tf.Tensor1D,
+  });
   tf.dispose([logits, weights]);
   const [value, slope] = await Promise.all([take(losses), take(gradient)]);
   return { value, gradient: slope };

@@ -1,16 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { withConstantParameters } from '../classifier/index.js';
-import { releasingEarly, signStep } from '../engine/ops/index.js';
+import { inputGradient, type Classifier, type InputGradient, type Mode } from '../classifier/index.js';
+import { signStep } from '../ops/index.js';
 import type { ThreatModel } from '../threat/index.js';
-
-/** Loss per example `[batch]` of points `[batch, h, w, c]`; the loop sums it, so each example gets its own gradient. */
-export type PointLoss = (points: tf.Tensor4D) => tf.Tensor1D;
-
-/** Gradient of the summed loss with respect to the points, `[batch, h, w, c]`; parameters are not differentiated. */
-export function inputGradient(loss: PointLoss, points: tf.Tensor4D): tf.Tensor4D {
-  const gradient = tf.grad(releasingEarly((x) => tf.sum(loss(x as tf.Tensor4D))));
-  return tf.tidy(() => withConstantParameters(() => gradient(points) as tf.Tensor4D));
-}
 
 /**
  * One step along the gradient, projected onto the ball around `origin` and the pixel range. A negative step size descends.
@@ -31,6 +22,9 @@ export function attackStep(
 
 /** How a loop of gradient steps runs. */
 export interface GradientLoop {
+  readonly model: Classifier;
+  /** What BatchNorm does; default `eval`. */
+  readonly mode?: Mode;
   readonly origin: tf.Tensor4D;
   /** First point; the loop does not dispose it. It need not lie in the ball. */
   readonly start: tf.Tensor4D;
@@ -38,11 +32,14 @@ export interface GradientLoop {
   /** Negative descends. */
   readonly stepSize: number;
   readonly threat: ThreatModel;
-  readonly loss: PointLoss;
+  /** Of logits `[batch, classes]`, per example `[batch]`: what the loop climbs. */
+  readonly loss: (logits: tf.Tensor2D) => tf.Tensor1D;
   /** Changes the gradient before the step (momentum); returns a tensor that the loop disposes. */
   readonly transform?: (gradient: tf.Tensor4D) => tf.Tensor4D;
   /** Sees every point before the step is made from it (`step` counts from 0) and the last point (`step === steps`). */
   readonly onPoint?: (point: tf.Tensor4D, step: number) => void;
+  /** Sees what each step is made from; the tensors live only as long as the call. */
+  readonly onGradient?: (found: InputGradient, at: { point: tf.Tensor4D; step: number }) => void;
 }
 
 /**
@@ -54,7 +51,9 @@ export function gradientLoop(loop: GradientLoop): tf.Tensor4D {
   for (let step = 0; step < loop.steps; step++) {
     loop.onPoint?.(point, step);
     const next = tf.tidy(() => {
-      const gradient = inputGradient(loop.loss, point);
+      const found = inputGradient(loop.model, point, loop);
+      loop.onGradient?.(found, { point, step });
+      const { gradient } = found;
       return attackStep(point, loop.transform ? loop.transform(gradient) : gradient, loop);
     });
     point.dispose();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier, Network } from '../classifier/index.js';
+import { surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { toyClassifier, toyImages } from '../testing/golden.js';
 import { norms } from '../threat/index.js';
@@ -24,10 +24,7 @@ describe('probes of trust', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
   it('find that accuracy stays where rounding hides the gradient', async () => {
-    const masked: Classifier = {
-      ...model,
-      forward: (x, mode) => model.forward(tf.div(tf.floor(tf.mul(x, 16)), 16), mode),
-    };
+    const masked = surrounded(model, { before: (x) => tf.div(tf.floor(tf.mul(x, 16)), 16) });
     expect((await probe(masked)).map(({ id }) => id)).toContain('not-zero-at-large-epsilon');
   });
 });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import { gatherExamples, take } from './gradient.js';
 
 /**
@@ -22,7 +22,7 @@ export class SurvivorPool {
   private readonly found: { position: number; image: tf.Tensor4D }[] = [];
 
   static async of(target: { images: tf.Tensor4D; labels: tf.Tensor1D }, model: Classifier): Promise<SurvivorPool> {
-    const logits = model.forward(target.images, 'eval');
+    const logits = logitsOf(model, target.images);
     const correct = await take(tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), target.labels), 'float32')));
     return new SurvivorPool(target, logits, correct);
   }

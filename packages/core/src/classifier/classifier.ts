@@ -1,27 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageShape } from '../batch.js';
 import type { ArchitectureSpec } from '../formats/index.js';
+import type { BatchStatistics, ComputeDtype, Pass, PassRequest } from '../network/index.js';
 
 /**
  * What BatchNorm does in a forward pass.
- * - `train`: normalise with batch statistics and update the running statistics
- * - `batch`: normalise with batch statistics, write nothing
  * - `eval`: normalise with running statistics
+ * - `batch`: normalise with batch statistics, write nothing
+ * - `train`: normalise with batch statistics, then update the running statistics
  */
-export type Mode = 'train' | 'batch' | 'eval';
-
-/** Mean and biased variance of one normalisation layer's input over one batch; `count` values went into each. */
-export interface LayerStatistics {
-  readonly mean: tf.Tensor1D;
-  readonly variance: tf.Tensor1D;
-  readonly count: number;
-}
-
-/**
- * Batch statistics of one forward pass, by layer name. Kept tensors: whoever captured them disposes them with
- * `disposeStatistics`. They can be applied any number of times, in the order that a method prescribes.
- */
-export type BatchStatistics = ReadonlyMap<string, LayerStatistics>;
+export type Mode = PassRequest['mode'] | 'train';
 
 /** A differentiable classifier of images in [0, 1] with named parameters. Normalisation of inputs happens inside. */
 export interface Classifier {
@@ -35,17 +23,35 @@ export interface Classifier {
   readonly parameters: ReadonlyMap<string, tf.Variable>;
   /** Running statistics by name (`<layer>.running_mean`, `<layer>.running_var`), never trained. */
   readonly statistics: ReadonlyMap<string, tf.Variable>;
-  /** Logits `[batch, classes]` float32 of images `[batch, h, w, c]` float32. */
-  forward(images: tf.Tensor4D, mode: Mode): tf.Tensor2D;
-  /** A pass in `batch` mode that also hands over the batch statistics. */
-  forwardCapturing(images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics };
-  /** One update of the running statistics, as a pass in `train` mode makes it (momentum 0.1, unbiased variance). */
+  /**
+   * Passes batches of images, each `[batch, h, w, c]` float32, and gives back all that may be needed of the pass: logits, batch
+   * statistics, gradients. Writes nothing. Several batches in one call may be computed side by side; each is normalised by itself.
+   */
+  pass(images: readonly tf.Tensor4D[], request: PassRequest): Pass;
+  /** What passes can compute in on the current engine; default float32 alone. */
+  dtypes?(): readonly ComputeDtype[];
+  /**
+   * Logits `[batch, classes]` on TensorFlow.js's gradient tape, in ops that it can differentiate twice: for methods that differentiate
+   * a gradient. Slow, and keeps every activation.
+   */
+  taped(images: tf.Tensor4D, mode: PassRequest['mode']): tf.Tensor2D;
+  /** One update of the running statistics with those of a batch (momentum 0.1, unbiased variance, as PyTorch). */
   applyStatistics(statistics: BatchStatistics): void;
   /** Frees all variables. */
   dispose(): void;
 }
 
-/** Frees captured batch statistics. */
+/** Copies of batch statistics that outlive their pass; the caller disposes them with `disposeStatistics`. */
+export function keepStatistics(statistics: BatchStatistics): BatchStatistics {
+  return new Map(
+    [...statistics].map(([layer, { mean, variance, ...rest }]) => [
+      layer,
+      { mean: tf.keep(mean.clone()), variance: tf.keep(variance.clone()), ...rest },
+    ]),
+  );
+}
+
+/** Frees batch statistics that were kept. */
 export function disposeStatistics(statistics: BatchStatistics): void {
   for (const { mean, variance } of statistics.values()) tf.dispose([mean, variance]);
 }

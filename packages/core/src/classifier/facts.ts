@@ -1,6 +1,6 @@
 import type { ArchitectureSpec, InputNormalisation, ModelFacts } from '../formats/index.js';
 import type { Classifier } from './classifier.js';
-import type { NetworkGraph } from './graph.js';
+import type { NetworkGraph } from '../network/index.js';
 
 /** What a classifier cannot know of itself: who trained it, on what, to withstand what. */
 export type ModelContext = Pick<ModelFacts, 'classNames' | 'threat' | 'data' | 'objective' | 'fingerprint'>;

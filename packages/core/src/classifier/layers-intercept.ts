@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { batchNormEval, batchNormTrain } from '../engine/ops/index.js';
+import { batchNormEval, batchNormTrain } from '../ops/index.js';
 import { BulwarkError } from '../errors.js';
-import type { LayerStatistics, Mode } from './classifier.js';
+import type { LayerStatistics, PassRequest } from '../network/index.js';
 
 /** A weight of a layer: `read` gives its variable. */
 interface Weight {
@@ -29,7 +29,7 @@ export interface Layer {
 
 /** The pass that is running, if it is one of the classifier's own. */
 export interface Interception {
-  pass: { readonly mode: Mode; readonly captured: Map<string, LayerStatistics> | undefined } | undefined;
+  pass: { readonly mode: PassRequest['mode']; readonly captured: Map<string, LayerStatistics> | undefined } | undefined;
 }
 
 type Undo = () => void;
@@ -75,10 +75,12 @@ export function interceptBatchNorm(layer: Layer, current: Interception): Undo {
     const batch = batchNormTrain(x, gamma, beta, epsilon);
     if (pass.captured?.has(layer.name))
       throw invalid(`layer ${layer.name} is used twice`, 'give each use its own BatchNormalization layer');
+    const count = x.size / channels;
     pass.captured?.set(layer.name, {
       mean: tf.keep(batch.mean),
       variance: tf.keep(batch.variance),
-      count: x.size / channels,
+      count,
+      bessel: count > 1 ? count / (count - 1) : 1,
     });
     return batch.y;
   });

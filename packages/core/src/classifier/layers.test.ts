@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { useEngine } from '../engine/index.js';
 import { createRandom } from '../random.js';
+import { logitGradients, logitsOf } from './gradients.js';
 import { classifierOfLayers } from './layers.js';
 
 beforeAll(() => useEngine('wasm'));
@@ -20,7 +21,7 @@ const user = (last: 'linear' | 'softmax' | 'sigmoid' = 'softmax') =>
     ],
   });
 const images = () => createRandom(1).uniform<tf.Rank.R4>([5, 6, 6, 2]);
-const close = (a: tf.Tensor, b: tf.Tensor) => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!;
+const close = (a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!);
 
 describe('a layers model of a user', () => {
   it('becomes a classifier whose logits are those before its softmax, and stays what it was for the user', () => {
@@ -28,7 +29,7 @@ describe('a layers model of a user', () => {
     const x = images();
     const before = model.predict(x) as tf.Tensor;
     const classifier = classifierOfLayers(model, { name: 'mine' });
-    const logits = classifier.forward(x, 'eval');
+    const logits = logitsOf(classifier, x);
     expect(close(tf.softmax(logits), before)).toBeLessThan(1e-6);
     expect(close(model.predict(x) as tf.Tensor, before)).toBe(0);
     expect([classifier.name, classifier.inputShape, classifier.classes]).toEqual(['mine', [6, 6, 2], 3]);
@@ -42,10 +43,10 @@ describe('a layers model of a user', () => {
     const x = images();
     const running = () => [...classifier.statistics.values()].map((variable) => [...variable.dataSync()]);
     const start = running();
-    const batch = classifier.forward(x, 'batch');
+    const batch = logitsOf(classifier, x, 'batch');
     expect(running()).toEqual(start);
-    expect(close(batch, classifier.forward(x, 'eval'))).toBeGreaterThan(1e-3);
-    expect(close(classifier.forward(x, 'train'), batch)).toBe(0);
+    expect(close(batch, logitsOf(classifier, x))).toBeGreaterThan(1e-3);
+    expect(close(logitsOf(classifier, x, 'train'), batch)).toBe(0);
 
     const [kernel, bias] = [...classifier.parameters.values()] as unknown as [tf.Tensor4D, tf.Tensor1D];
     const features = tf.add(tf.conv2d(x, kernel, 1, 'valid'), bias);
@@ -62,22 +63,46 @@ describe('a layers model of a user', () => {
   it('has gradients with respect to its parameters and its input', () => {
     const classifier = classifierOfLayers(user('linear'));
     const x = images();
-    const { grads } = tf.variableGrads(
-      () => tf.sum(tf.square(classifier.forward(x, 'batch'))),
-      [...classifier.parameters.values()],
-    );
-    expect(Object.keys(grads)).toHaveLength(6);
-    const gradient = tf.grad((v) => tf.sum(tf.square(classifier.forward(v as tf.Tensor4D, 'eval'))))(x);
-    expect(tf.sum(tf.abs(gradient)).dataSync()[0]).toBeGreaterThan(0);
+    const tensors = tf.memory().numTensors;
+    const loss = (logits: tf.Tensor2D) => tf.square(logits);
+    for (const mode of ['batch', 'eval'] as const) {
+      const pass = classifier.pass([x, x], { mode, wrt: 'all' });
+      const { value, dLogits } = logitGradients(pass.logits, (a, b) => tf.add(loss(a!), tf.mul(2, loss(b!))));
+      const kept = pass.pullback(dLogits, { keep: true });
+      const found = pass.pullback(dLogits);
+      expect(() => pass.pullback(dLogits)).toThrow(/keeps nothing/);
+      // the tape's own gradients, of the same function
+      const of = (points: tf.Tensor) => tf.sum(loss(classifier.taped(points as tf.Tensor4D, mode))) as tf.Scalar;
+      const { value: sum, grads } = tf.variableGrads(() => of(x), [...classifier.parameters.values()]);
+      const direct = tf.grad(of)(x);
+      expect(close(found.images[0]!, direct)).toBeLessThan(1e-5);
+      const twice = tf.mul(2, direct);
+      expect(close(found.images[1]!, twice)).toBeLessThan(1e-5);
+      twice.dispose();
+      expect([...found.parameters.keys()]).toEqual([...classifier.parameters.keys()]);
+      for (const [name, gradient] of found.parameters) {
+        const own = grads[classifier.parameters.get(name)!.name]!;
+        const [off, largest] = tf.tidy(() => [
+          close(gradient, tf.mul(3, own)),
+          close(own, tf.zerosLike(own)),
+        ]) as unknown as [number, number];
+        expect(off).toBeLessThan(1e-4 * largest + 1e-5);
+        expect(close(kept.parameters.get(name)!, gradient)).toBe(0);
+      }
+      tf.dispose([...kept.images, ...kept.parameters.values(), ...found.images, ...found.parameters.values()]);
+      tf.dispose([value, sum, direct, ...Object.values(grads), ...dLogits.map((each) => each!)]);
+      pass.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(tensors);
     classifier.dispose();
   });
 
   it('keeps no tensors from a pass', () => {
     const classifier = classifierOfLayers(user());
     const x = images();
-    classifier.forward(x, 'train').dispose();
+    logitsOf(classifier, x, 'train').dispose();
     const before = tf.memory().numTensors;
-    for (const mode of ['train', 'batch', 'eval'] as const) classifier.forward(x, mode).dispose();
+    for (const mode of ['train', 'batch', 'eval'] as const) logitsOf(classifier, x, mode).dispose();
     expect(tf.memory().numTensors).toBe(before);
     classifier.dispose();
   });
@@ -96,9 +121,9 @@ describe('a layers model of a user', () => {
     const x = images();
     const expected = model.predict(x) as tf.Tensor;
     const classifier = classifierOfLayers(model);
-    expect(close(tf.softmax(classifier.forward(x, 'eval')), expected)).toBeLessThan(1e-6);
-    const { statistics } = classifier.forwardCapturing(x);
-    expect([...statistics.keys()]).toEqual(['inside']);
+    expect(close(tf.softmax(logitsOf(classifier, x)), expected)).toBeLessThan(1e-6);
+    const { statistics } = classifier.pass([x], { mode: 'batch', wrt: 'nothing' });
+    expect([...statistics[0]!.keys()]).toEqual(['inside']);
     classifier.dispose();
   });
 

@@ -2,13 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
-import {
-  disposeStatistics,
-  type BatchStatistics,
-  type Classifier,
-  type LayerStatistics,
-  type Mode,
-} from './classifier.js';
+import type { LayerStatistics, PassRequest } from '../network/index.js';
+import type { Classifier } from './classifier.js';
+import { layersPass } from './layers-pass.js';
 import { allLayers, interceptBatchNorm, interceptOutput, type Interception, type Layer } from './layers-intercept.js';
 import { updateRunningStatistics } from './running-statistics.js';
 
@@ -67,7 +63,11 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
   const parameters = parametersOf(model);
   const statistics = statisticsOf(normalising);
 
-  const run = (images: tf.Tensor4D, mode: Mode, captured?: Map<string, LayerStatistics>): tf.Tensor2D => {
+  const run = (
+    images: tf.Tensor4D,
+    mode: PassRequest['mode'],
+    captured?: Map<string, LayerStatistics>,
+  ): tf.Tensor2D => {
     const before = current.pass;
     current.pass = { mode, captured };
     try {
@@ -76,10 +76,6 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
       current.pass = before;
     }
   };
-  const forwardCapturing = (images: tf.Tensor4D): { logits: tf.Tensor2D; statistics: BatchStatistics } => {
-    const captured = new Map<string, LayerStatistics>();
-    return { logits: run(images, 'batch', captured), statistics: captured };
-  };
   return {
     name: options.name ?? model.name,
     model,
@@ -87,14 +83,8 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
     classes,
     parameters,
     statistics,
-    forward(images, mode) {
-      if (mode !== 'train') return run(images, mode);
-      const { logits, statistics: batch } = forwardCapturing(images);
-      updateRunningStatistics(statistics, batch);
-      disposeStatistics(batch);
-      return logits;
-    },
-    forwardCapturing,
+    pass: (images, request) => layersPass(images, request, { run, parameters }),
+    taped: run,
     applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
     dispose() {
       for (const undo of restore) undo();

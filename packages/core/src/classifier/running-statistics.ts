@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchStatistics } from './classifier.js';
+import type { BatchStatistics } from '../network/index.js';
 
 /** PyTorch's momentum: the share of the new batch. */
 export const statisticsMomentum = 0.1;
@@ -12,10 +12,9 @@ export function updateRunningStatistics(variables: ReadonlyMap<string, tf.Variab
   tf.tidy(() => {
     const move = (variable: tf.Variable, value: tf.Tensor) =>
       variable.assign(tf.add(tf.mul(variable, 1 - statisticsMomentum), tf.mul(value, statisticsMomentum)));
-    for (const [layer, { mean, variance, count }] of batch) {
+    for (const [layer, { mean, variance, bessel }] of batch) {
       move(variables.get(`${layer}.running_mean`)!, mean);
-      // a single value has no unbiased variance; PyTorch refuses it, the biased one (0) is the harmless choice here
-      move(variables.get(`${layer}.running_var`)!, count > 1 ? tf.mul(variance, count / (count - 1)) : variance);
+      move(variables.get(`${layer}.running_var`)!, bessel === 1 ? variance : tf.mul(variance, bessel));
     }
   });
 }

@@ -10,4 +10,6 @@ export function registerSession(session: EngineSession): void {
 }
 
 /** The session of TensorFlow.js's current backend; undefined for a backend that no engine started: passes then run op by op. */
+export type { EngineSession };
+
 export const currentSession = (): EngineSession | undefined => sessions.get(getBackend());

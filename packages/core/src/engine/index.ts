@@ -1,4 +1,4 @@
-export { batchNormEval, batchNormTrain, conv2d, releasingEarly, relu, signOf, signStep } from './ops/index.js';
+export { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep } from '../ops/index.js';
 export { coreEngines } from './core-engines.js';
 export { currentSession } from './current.js';
 export { defineEngine } from './define.js';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { subset, type ImageSet } from '../batch.js';
-import { createNetwork, networkGraph, type Network } from '../classifier/index.js';
+import { surrounded, createNetwork, type Network } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom } from '../random.js';
@@ -160,10 +161,7 @@ describe('the evaluator', () => {
     await expect(run(changes)).rejects.toMatchObject({ code });
   });
   it('refuses a model whose logits are not finite', async () => {
-    const broken = {
-      ...model,
-      forward: (x: tf.Tensor4D) => tf.tidy(() => tf.mul(model.forward(x, 'eval'), NaN) as tf.Tensor2D),
-    };
+    const broken = surrounded(model, { after: (logits) => tf.mul(logits, NaN) });
     await expect(run({ model: broken })).rejects.toMatchObject({ code: 'MODEL_INVALID' });
   });
   it('leaves no tensor behind', async () => {

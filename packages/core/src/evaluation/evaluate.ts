@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
@@ -97,7 +97,7 @@ async function cleanPredictions(model: Classifier, data: ImageSet, batchSize: nu
   for (const indices of batchesOf([...predictions.keys()], batchSize)) {
     const batch = takeExamples(data, indices);
     const { logits, classes } = tf.tidy(() => {
-      const z = model.forward(batch.images, 'eval');
+      const z = logitsOf(model, batch.images);
       return { logits: z, classes: tf.argMax(z, 1) };
     });
     const values = await logits.data();

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { NormName, ThreatModel } from '../threat/index.js';
 
@@ -60,7 +60,7 @@ export async function recheck(
       { cure: 'return one candidate per image, in order' },
     );
   const { logits, predictions } = tf.tidy(() => {
-    const z = model.forward(candidates, 'eval');
+    const z = logitsOf(model, candidates);
     return { logits: z, predictions: tf.argMax(z, 1) };
   });
   const [x, points, z, classes, labels] = (await Promise.all(

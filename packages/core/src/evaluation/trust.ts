@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import type { Attack } from '../hooks/index.js';
 import type { AttackEntry, TrustFinding } from './result.js';
 import { callsGradients, isRandomised, looksLikeProbabilities } from './trust-signs.js';
@@ -89,10 +89,10 @@ export async function checkModelOutput(
   const findings: TrustFinding[] = [];
   const parts = attacks.flatMap((attack) => attack.stages ?? [attack]);
   const outputs: Float32Array[] = [];
-  const dynamic = callsGradients(() => model.forward(batch.images, 'eval').dispose());
+  const dynamic = callsGradients(() => logitsOf(model, batch.images).dispose());
   const averages = parts.some(({ settings }) => Number(settings?.['eot'] ?? 1) > 1);
   for (let i = 0; i < repetitions; i++) {
-    const logits = model.forward(batch.images, 'eval');
+    const logits = logitsOf(model, batch.images);
     outputs.push(Float32Array.from(await logits.data()));
     tf.dispose(logits);
   }

@@ -6,11 +6,11 @@ export {
   passes,
   type HookState,
   type Objective,
-  type Pass,
+  type OuterPass,
   type PassText,
   type Term,
 } from './objective.js';
 export type { Optimizer, Progress, Schedule } from './optimizer.js';
 export type { Classification, Regularizer } from './terms.js';
 export { renamed, type Views } from './views.js';
-export type { Gradients, PerturbContext, Reduction, WeightPerturber } from './weight-perturber.js';
+export type { PerturbContext, Reduction, WeightPerturber } from './weight-perturber.js';

@@ -23,7 +23,7 @@ export interface Term {
  * `updatesStatistics: false` is a pass that leaves them alone. A role may occur twice: it is computed once, and its statistics are
  * applied twice.
  */
-export interface Pass {
+export interface OuterPass {
   readonly role: Role;
   readonly updatesStatistics: boolean;
 }
@@ -33,7 +33,7 @@ export interface Objective {
   /** For messages; `checkObjective` sets it. */
   readonly name?: string;
   readonly inner: InnerOptimizer;
-  readonly passes: readonly Pass[];
+  readonly passes: readonly OuterPass[];
   readonly terms: readonly Term[];
   /** Passes in `train` mode over the natural batch before the attack, for methods whose attack sees the updated statistics. */
   readonly passesBefore?: readonly Role[];
@@ -57,7 +57,7 @@ export interface HookState {
 export type PassText = string;
 
 /** Reads passes such as `['natural', 'adversarial', 'natural']` or `['collaborative:batch', 'natural']`. */
-export function passes(texts: readonly PassText[]): Pass[] {
+export function passes(texts: readonly PassText[]): OuterPass[] {
   return texts.map((text) => {
     const [role, mode] = text.split(':') as [string, string | undefined];
     return { role, updatesStatistics: mode !== 'batch' };

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Gradients } from './weight-perturber.js';
+import type { Gradients } from '../network/index.js';
 
 /** Updates parameters from gradients. State is keyed by parameter name. */
 export interface Optimizer {

@@ -1,8 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../classifier/index.js';
-
-/** Gradients by parameter name; a parameter that the loss does not reach has no entry. */
-export type Gradients = ReadonlyMap<string, tf.Tensor>;
+import type { Gradients } from '../network/index.js';
 
 /** Turns the per-example loss `[batch]` into the scalar that is differentiated; the default is the mean. */
 export type Reduction = (perExample: tf.Tensor1D) => tf.Scalar;

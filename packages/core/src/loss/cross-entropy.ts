@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { logSoftmax, softmaxCrossEntropy } from '../engine/ops/index.js';
+import { logSoftmax, softmaxCrossEntropy } from '../ops/index.js';
 
 /**
  * Labels as rows of 0 and 1: `[batch]` int32 to `[batch, classes]` float32. A label of -1 ("no label") gives a row of

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { logSoftmax } from '../engine/ops/index.js';
+import { logSoftmax } from '../ops/index.js';
 import { stopGradient } from './stop-gradient.js';
 
 /** The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs. */

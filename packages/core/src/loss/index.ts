@@ -1,4 +1,4 @@
-export { logSoftmax } from '../engine/ops/index.js';
+export { logSoftmax } from '../ops/index.js';
 export { crossEntropy, oneHotLabels, trueClassProbability } from './cross-entropy.js';
 export { discrepancy, discrepancyNames, type Discrepancy, type DiscrepancyName } from './discrepancy.js';
 export { dlr, targetedDlr } from './dlr.js';

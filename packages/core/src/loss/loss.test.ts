@@ -3,7 +3,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import '@tensorflow/tfjs-layers'; // registers gradients
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { logSoftmax } from '../engine/ops/index.js';
+import { logSoftmax } from '../ops/index.js';
 import { crossEntropy, oneHotLabels, trueClassProbability } from './cross-entropy.js';
 import { discrepancy, discrepancyNames } from './discrepancy.js';
 import { margin, strongestWrongClass } from './margin.js';

@@ -1,3 +1,27 @@
+export { layers } from './layers/index.js';
+export { batchNormEpsilon } from './layers/batch-norm.js';
+export type { Initialisation } from './layers/conv.js';
+export {
+  defineLayer,
+  inputsOf,
+  stockName,
+  type Backward,
+  type BackwardContext,
+  type BaseNode,
+  type Forward,
+  type Layer,
+  type LayerContext,
+  type NodeId,
+  type Shape,
+  type Start,
+  type StockLayer,
+  type VariableSpec,
+} from './layer.js';
+export { layerOf, networkGraph, type GraphBuilder, type NetworkGraph, type Node } from './graph.js';
+export { graphParameterCount, multiplyAccumulates } from './cost.js';
+export { variableSpecs } from './variables.js';
+export { planPass, type Step } from './plan.js';
+export { eagerExecutor, type EagerOptions } from './eager.js';
 export type {
   BatchStatistics,
   ComputeDtype,
@@ -9,4 +33,3 @@ export type {
   PassRequest,
   PulledBack,
 } from './pass.js';
-export type { NetworkGraph } from '../classifier/graph.js';

@@ -10,18 +10,20 @@ export interface PassRequest {
    * caller. No pass writes running statistics: the caller applies what it was given, in the order of its method.
    */
   readonly mode: 'eval' | 'batch';
-  /** What `pullback` will be asked for. `nothing` keeps nothing. */
-  readonly wrt: 'nothing' | 'images' | 'all';
+  /** What `pullback` gives gradients with respect to; `all` is images and parameters. `nothing` keeps nothing for the way back. */
+  readonly wrt: 'nothing' | 'images' | 'parameters' | 'all';
   /** Default float32. An engine that has no such kernels computes in float32. */
   readonly computeDtype?: ComputeDtype;
 }
 
-/** Mean and biased variance of one normalisation layer's input over one batch; `count` values went into each. */
+/** Mean and variance of one normalisation layer's input over one batch; `count` values went into each. */
 export interface LayerStatistics {
   /** `[channels]` float32. */
   readonly mean: Tensor1D;
-  /** `[channels]` float32, the mean squared deviation. */
+  /** `[channels]` float32, as the engine found it: times `bessel` it is the unbiased variance. */
   readonly variance: Tensor1D;
+  /** 1, or n / (n - 1) where the engine divides by the number of values n. */
+  readonly bessel: number;
   readonly count: number;
 }
 
@@ -33,10 +35,10 @@ export type Gradients = ReadonlyMap<string, Tensor>;
 
 /** What a pullback gives; all tensors are the caller's. */
 export interface PulledBack {
-  /** With respect to the images of each batch, `[batch, h, w, c]` float32; zeros where no gradient was given. */
+  /** With respect to the images of each batch, `[batch, h, w, c]` float32; zeros where no gradient was given. Empty if not asked for. */
   readonly images: readonly Tensor4D[];
-  /** With `wrt: 'all'`: with respect to the parameters, summed over the batches. */
-  readonly parameters?: Gradients;
+  /** With respect to the parameters, summed over the batches. Empty if not asked for. */
+  readonly parameters: Gradients;
 }
 
 /**
@@ -49,8 +51,8 @@ export interface Pass {
   /** Of each batch, in mode `batch`; empty in mode `eval`. */
   readonly statistics: readonly BatchStatistics[];
   /**
-   * Gradients of a function of the logits with respect to what the pass was asked for. Frees what the pass kept, unless `keep`: then it
-   * may be called again.
+   * Gradients of a function of the logits with respect to what the pass was asked for, at the weights of the pass: these must not have
+   * changed since. Frees what the pass kept, unless `keep`: then it may be called again.
    * @param dLogits of each batch, the function's gradient with respect to its logits, `[batch, classes]` float32; null: it does not
    *   depend on them
    */
@@ -61,8 +63,12 @@ export interface Pass {
 
 /** Runs passes of one network. */
 export interface Executor {
+  /** What passes of this network can compute in; float32 always. */
+  readonly dtypes: readonly ComputeDtype[];
   /** @param images of each batch, `[batch, h, w, c]` float32; each batch is normalised by itself */
   pass(images: readonly Tensor4D[], request: PassRequest): Pass;
+  /** Why passes that the engine would run whole go op by op, if they do. */
+  opByOpBecause?(): string | undefined;
   /** Frees what is kept of graphs and weights. */
   dispose(): void;
 }

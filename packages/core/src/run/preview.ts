@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { countOf, disposeBatch } from '../batch.js';
-import { parameterCount, type Classifier } from '../classifier/index.js';
+import { countingClassifier, parameterCount, type Classifier } from '../classifier/index.js';
 import { permutationSampler } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 import { createPipeline, disposeOutcome, initialState, takeSnapshot, trainStep } from '../trainer/index.js';
@@ -41,29 +41,6 @@ export interface CostPreview {
 const checkpointsKept = 7;
 const timedSteps = 3;
 
-/** Counts the passes that `work` makes through a model and back. */
-function countingPasses<T>(model: Classifier, work: (counted: Classifier) => T): { forward: number; backward: number } {
-  let [forward, backward] = [0, 0];
-  const counted: Classifier = {
-    ...model,
-    forward: (images, mode) => (forward++, model.forward(images, mode)),
-    forwardCapturing: (images) => (forward++, model.forwardCapturing(images)),
-  };
-  // every gradient of the library goes through this one method of its engine
-  const engine = tf.engine();
-  const { gradients } = engine;
-  engine.gradients = function (this: typeof engine, ...given: Parameters<typeof gradients>) {
-    backward++;
-    return gradients.apply(this, given);
-  } as typeof gradients;
-  try {
-    work(counted);
-  } finally {
-    engine.gradients = gradients;
-  }
-  return { forward, backward };
-}
-
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Composes a run and makes a few of its steps, without a folder; nothing is written. */
@@ -73,15 +50,13 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
   const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
   const { parts } = composed;
   const { model, data, optimizer } = parts;
-  const { reducedPrecision } = engine;
+  const craftDtype = engine.reducedPrecision ? ('bfloat16' as const) : undefined;
   const { batchSize, accumulate } = config.data;
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
   const steps = stepper(composed, sampler.epoch(createRandom(config.seed, 'shuffling/0'))[0]!);
 
-  let passes = { forward: 0, backward: 0 };
-  const { peakBytes } = await tf.profile(() => {
-    passes = countingPasses(model, (counted) => steps.make(counted)); // also warms up
-  });
+  const { model: counted, counts: passes } = countingClassifier(model);
+  const { peakBytes } = await tf.profile(() => steps.make(counted)); // also warms up
   const seconds: number[] = [];
   for (let i = 0; i < timedSteps; i++) seconds.push(await steps.timed());
   const secondsPerStep = median(seconds);
@@ -133,7 +108,7 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
         learningRate,
         context,
         accumulate,
-        reducedPrecision,
+        craftDtype,
       });
       average?.afterStep(model);
       const { values } = outcome.loss;

@@ -1,5 +1,5 @@
 import { countOf } from '../batch.js';
-import { factsOf, reducesPrecision, type Classifier } from '../classifier/index.js';
+import { factsOf, type Classifier } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import { digestOf } from '../files/index.js';
@@ -198,7 +198,7 @@ function selection({ config, attacks, parts }: ComposedRun): string | undefined 
 /** The engine as it serves this model: only passes that are compiled can be made in bfloat16. */
 function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineChoice): EngineChoice {
   if (!reducedPrecision) return choice;
-  if (reducesPrecision(model)) return { ...choice, reducedPrecision };
+  if (model.dtypes?.().includes('bfloat16')) return { ...choice, reducedPrecision };
   return { ...choice, reason: `${choice.reason}, but not with this model` };
 }
 
@@ -265,7 +265,7 @@ function assemble(options: {
           epochs: config.epochs,
           batchSize: config.data.batchSize,
           accumulate: config.data.accumulate,
-          reducedPrecision,
+          craftDtype: reducedPrecision && 'bfloat16',
           validateEvery: evaluation.every,
           selectBest,
           checkpointSeconds: config.checkpoint.minutes * 60,

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { countOf, subset, takeExamples, disposeBatch, type ImageSet } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
@@ -20,7 +20,7 @@ export interface Validation {
 }
 
 const correct = (model: Classifier, images: tf.Tensor4D, labels: tf.Tensor1D): number =>
-  tf.tidy(() => tf.sum(tf.cast(tf.equal(tf.argMax(model.forward(images, 'eval'), 1), labels), 'int32')).dataSync()[0]!);
+  tf.tidy(() => tf.sum(tf.cast(tf.equal(tf.argMax(logitsOf(model, images), 1), labels), 'int32')).dataSync()[0]!);
 
 /**
  * Clean accuracy and accuracy under each attack, in [0, 1], by label. The same images and the same noise every epoch, so that epochs

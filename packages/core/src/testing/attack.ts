@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch } from '../batch.js';
-import { createNetwork, networkGraph, type Classifier } from '../classifier/index.js';
+import { logitsOf, createNetwork, type Classifier } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import type { AttackContext } from '../hooks/index.js';
 import type { Plugin } from '../plugins/index.js';
 import { createRandom } from '../random.js';
@@ -26,13 +27,10 @@ export interface AttackContractOptions extends ContractOptions {
 /** The same model, in which every pass must be in `eval` mode. */
 const evalOnly = (model: Classifier): Classifier => ({
   ...model,
-  forward(images, mode) {
+  pass(images, request) {
+    const { mode } = request;
     promise(mode === 'eval', () => `the attack runs the model in ${mode} mode; an evaluated model is in eval mode`);
-    return model.forward(images, mode);
-  },
-  forwardCapturing() {
-    promise(false, () => 'the attack runs the model with batch statistics; an evaluated model is in eval mode');
-    return model.forwardCapturing(tf.zeros([1, ...model.inputShape]));
+    return model.pass(images, request);
   },
 });
 
@@ -134,7 +132,7 @@ export function attackContract(plugin: Plugin<'attack'>, options: AttackContract
       const ball = { linf: 0.1, l2: 0.1 * Math.sqrt(26), l1: 0.1 * 26 }[threat.norm.name];
       const found = await attack({ model, labels, images, threat: { ...threat, epsilon: ball } });
       const predicted = tf.tidy(() =>
-        numbers(tf.argMax(model.forward(tf.tensor4d(found, [labels.length, ...imageShape]), 'eval'), 1)),
+        numbers(tf.argMax(logitsOf(model, tf.tensor4d(found, [labels.length, ...imageShape])), 1)),
       );
       const unbroken = predicted.filter((label, i) => label === labels[i]).length;
       images.dispose();

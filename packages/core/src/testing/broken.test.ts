@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { attackStep, inputGradient } from '../attacks/index.js';
-import { createNetwork, networkGraph } from '../classifier/index.js';
+import { attackStep } from '../attacks/index.js';
+import { inputGradient, logitsOf, createNetwork } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import { passes, type InnerOptimizer, type Objective } from '../hooks/index.js';
 import { crossEntropy, stopGradient } from '../loss/index.js';
 import {
@@ -30,7 +31,7 @@ const oneStep: InnerOptimizer = {
   craft: ({ images, labels }, { model, threat }) => ({
     points: {
       adversarial: tf.tidy(() => {
-        const gradient = inputGradient((x) => crossEntropy(model.forward(x, 'eval'), labels), images);
+        const { gradient } = inputGradient(model, images, { loss: (logits) => crossEntropy(logits, labels) });
         return attackStep(images, gradient, { origin: images, threat, stepSize: threat.epsilon });
       }),
     },
@@ -160,7 +161,7 @@ describe('the kit catches an inner optimizer', () => {
 
   it('that writes running statistics without saying so', async () => {
     const plugin = inner((batch, context) => {
-      context.model.forward(batch.images, 'train').dispose();
+      logitsOf(context.model, batch.images, 'train').dispose();
       return oneStep.craft(batch, context);
     });
     expect(says(await broken(plugin))).toContain('the running statistics after crafting');
@@ -219,7 +220,7 @@ describe('the kit catches', () => {
       ...words,
       create: () => ({
         label: 'a',
-        run: (images, _labels, { model }) => (model.forward(images, 'train').dispose(), images.clone()),
+        run: (images, _labels, { model }) => (logitsOf(model, images, 'train').dispose(), images.clone()),
       }),
     });
     expect(says(await broken(plugin, { weak: true }))).toContain('in train mode');
@@ -305,7 +306,7 @@ describe('the kit catches', () => {
           g.linear('fc', g.flatten(g.batchNorm('bn', g.input)), { units: classNames.length }),
         );
         const network = createNetwork(graph, { name: 'm', random: random('initialisation') });
-        return { ...network, forward: (images) => network.forward(images, 'batch') };
+        return { ...network, pass: (images, request) => network.pass(images, { ...request, mode: 'batch' }) };
       },
     });
     expect(says(await broken(plugin))).toMatch(/train mode leaves the running statistics[^]*alone and/);

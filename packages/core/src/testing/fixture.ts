@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch, ImageShape } from '../batch.js';
-import { createNetwork, networkGraph, type Classifier, type Network } from '../classifier/index.js';
+import { logitsOf, createNetwork, type Classifier, type Network } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import type { CraftContext } from '../hooks/index.js';
 import {
   createRegistry,
@@ -51,7 +52,7 @@ export function fixtureNetwork(): Network {
   });
   const network = createNetwork(graph, { name: 'fixture', random: createRandom(3, 'initialisation') });
   const seen = createRandom(4, 'images').uniform<tf.Rank.R4>([16, ...imageShape]);
-  for (let i = 0; i < 5; i++) network.forward(seen, 'train').dispose();
+  for (let i = 0; i < 5; i++) logitsOf(network, seen, 'train').dispose();
   seen.dispose();
   return network;
 }

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageSet, ImageShape } from '../batch.js';
-import { createNetwork, networkGraph, type Network } from '../classifier/index.js';
+import { createNetwork, type Network } from '../classifier/index.js';
+import { networkGraph } from '../network/index.js';
 import { createRandom, mulberry32, randomFrom, type Random } from '../random.js';
 
 /** A tensor in a golden file: row-major, images NHWC. */

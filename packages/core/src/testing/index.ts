@@ -4,7 +4,6 @@
  */
 export { attackContract, type AttackContractOptions } from './attack.js';
 export { ContractBroken, type Contract } from './contract.js';
-export { countingClassifier, type PassCounts } from './counting-classifier.js';
 export { dataSourceContract } from './data-source.js';
 export {
   contractOf,

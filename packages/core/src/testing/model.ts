@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch } from '../batch.js';
-import { disposeStatistics, type Classifier, type Mode } from '../classifier/index.js';
+import { logitGradients, logitsOf, type Classifier, type Mode } from '../classifier/index.js';
 import { crossEntropy } from '../loss/index.js';
 import type { Plugin } from '../plugins/index.js';
 import { createRandom } from '../random.js';
@@ -46,7 +46,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
   };
   const logits = (model: Classifier, mode: Mode = 'eval', labels?: readonly number[]): number[] => {
     const batch = fixtureBatch(labels, imageShape);
-    const found = model.forward(batch.images, mode);
+    const found = logitsOf(model, batch.images, mode);
     promiseTensor(found, { what: `the logits in ${mode} mode`, shape: [batch.labels.size, classes] });
     const values = numbers(found);
     found.dispose();
@@ -85,11 +85,10 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
       const trained = await on((model) => [...logits(model, 'train'), ...valuesOf(model.statistics)]);
       const applied = await on((model) => {
         const batch = fixtureBatch(undefined, imageShape);
-        const { logits: found, statistics } = model.forwardCapturing(batch.images);
-        const values = numbers(found);
-        model.applyStatistics(statistics);
-        disposeStatistics(statistics);
-        found.dispose();
+        const pass = model.pass([batch.images], { mode: 'batch', wrt: 'nothing' });
+        const values = numbers(pass.logits[0]!);
+        model.applyStatistics(pass.statistics[0]!);
+        pass.dispose();
         disposeBatch(batch);
         return [...values, ...valuesOf(model.statistics)];
       });
@@ -99,9 +98,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
       on((model) => {
         const all = logits(model);
         const batch = fixtureBatch(undefined, imageShape);
-        const alone = tf.tidy(() =>
-          numbers(model.forward(tf.slice(batch.images, [2, 0, 0, 0], [1, -1, -1, -1]), 'eval')),
-        );
+        const alone = tf.tidy(() => numbers(logitsOf(model, tf.slice(batch.images, [2, 0, 0, 0], [1, -1, -1, -1]))));
         disposeBatch(batch);
         alone.forEach((value, i) => {
           const other = all[2 * classes + i]!;
@@ -116,7 +113,7 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
         scratch(() => {
           const batch = fixtureBatch(undefined, imageShape);
           const loss = (images: tf.Tensor4D) =>
-            tf.mean(crossEntropy(model.forward(images, 'batch'), batch.labels)) as tf.Scalar;
+            tf.mean(crossEntropy(logitsOf(model, images, 'batch'), batch.labels)) as tf.Scalar;
           const random = createRandom(29, 'direction');
           const compare = (what: string, found: number, at: (by: number) => number) => {
             const expected = (at(h) - at(-h)) / (2 * h);
@@ -130,14 +127,16 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
               const d = random.normal(shape);
               return tf.div(d, tf.norm(d));
             });
-          const variables = [...model.parameters.values()];
-          const { grads } = tf.variableGrads(() => loss(batch.images), variables);
-          const missing = [...model.parameters].filter(([, variable]) => !grads[variable.name]).map(([name]) => name);
+          const pass = model.pass([batch.images], { mode: 'batch', wrt: 'all' });
+          const { dLogits } = logitGradients(pass.logits, (z) => tf.mean(crossEntropy(z!, batch.labels)));
+          const { images, parameters } = pass.pullback(dLogits);
+          pass.dispose();
+          const missing = [...model.parameters.keys()].filter((name) => !parameters.has(name));
           promise(missing.length === 0, () => `no gradient reaches ${missing.join(', ')}`);
           const kernels = new Map([...model.parameters].slice(-2));
           const directions = [...kernels.values()].map(({ shape }) => unit(shape));
-          const along = [...kernels.values()].reduce(
-            (sum, { name }, i) => sum + numbers(tf.sum(tf.mul(grads[name]!, directions[i]!)))[0]!,
+          const along = [...kernels.keys()].reduce(
+            (sum, name, i) => sum + numbers(tf.sum(tf.mul(parameters.get(name)!, directions[i]!)))[0]!,
             0,
           );
           compare('last layer', along, (by) => {
@@ -147,10 +146,9 @@ export function modelContract(plugin: Plugin<'model'>, options: ContractOptions 
             return value;
           });
           const towards = unit(batch.images.shape) as tf.Tensor4D;
-          const gradient = tf.grad((x) => loss(x as tf.Tensor4D))(batch.images);
           compare(
             'images',
-            numbers(tf.sum(tf.mul(gradient, towards)))[0]!,
+            numbers(tf.sum(tf.mul(images[0]!, towards)))[0]!,
             (by) => numbers(loss(tf.add(batch.images, tf.mul(by, towards)) as tf.Tensor4D))[0]!,
           );
         }),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clipToPixelRange, overPixels, type Norm } from './norm.js';
-import { signOf } from '../engine/ops/index.js';
+import { signOf } from '../ops/index.js';
 import { projectL1InBox } from './l1-projection.js';
 
 /** The sum of absolute values over all pixels and channels of an image. */

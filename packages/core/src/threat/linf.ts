@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { signOf } from '../engine/ops/index.js';
+import { signOf } from '../ops/index.js';
 import { clipToPixelRange, overPixels, type Norm } from './norm.js';
 
 /** The maximum norm: each pixel moves by at most epsilon. */

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import type { BatchStatistics, Classifier } from '../classifier/index.js';
-import type { Crafted, Gradients, Objective, Reduction, Role } from '../hooks/index.js';
+import type { Classifier } from '../classifier/index.js';
+import type { BatchStatistics, Gradients } from '../network/index.js';
+import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
 import { labelledShareOf, lossGradients } from './gradients.js';
 
 /** A part of a batch with its neighbours. */

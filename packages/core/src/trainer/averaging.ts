@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { disposeStatistics, type Classifier } from '../classifier/index.js';
+import type { Classifier } from '../classifier/index.js';
 import type { HookState } from '../hooks/index.js';
 
 /**
@@ -98,15 +98,15 @@ export function createSwa(options: { from: number; every: number }): WeightAvera
       let seen = 0;
       for (const images of batches()) {
         seen++;
-        const pass = model.forwardCapturing(images);
-        for (const [layer, { mean, variance, count: values }] of pass.statistics) {
+        const pass = model.pass([images], { mode: 'batch', wrt: 'nothing' });
+        for (const [layer, { mean, variance, bessel }] of pass.statistics[0]!) {
           holder.move(`statistics/${layer}.running_mean`, mean, 1 / seen);
-          const unbiased = tf.mul(variance, values > 1 ? values / (values - 1) : 1);
+          const unbiased = tf.mul(variance, bessel);
           holder.move(`statistics/${layer}.running_var`, unbiased, 1 / seen);
           unbiased.dispose();
         }
-        disposeStatistics(pass.statistics);
-        tf.dispose([pass.logits, images]);
+        pass.dispose();
+        images.dispose();
       }
       restore();
     },

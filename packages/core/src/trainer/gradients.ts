@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import { releasingEarly } from '../engine/index.js';
-import { forwardCapturingEach, type BatchStatistics, type Classifier } from '../classifier/index.js';
-import type { Crafted, Gradients, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
+import { keepStatistics, logitGradients, type Classifier } from '../classifier/index.js';
+import type { BatchStatistics, Gradients } from '../network/index.js';
+import type { Crafted, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
 
 /** The loss of one batch at the current weights, with everything that its passes produced. All tensors are the caller's. */
 export interface LossGradients {
@@ -43,33 +43,34 @@ export function lossGradients(options: {
   labelledShare?: number;
 }): LossGradients {
   const { model, objective, batch, crafted, reduction = mean, labelledShare = labelledShareOf([batch]) } = options;
-  const statistics = new Map<Role, BatchStatistics>();
-  const logits = new Map<Role, tf.Tensor2D>();
+  const roles = [...new Set(objective.passes.map(({ role }) => role))];
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
+  const pass = model.pass(roles.map(pointOf), { mode: 'batch', wrt: 'parameters' });
 
-  const views: Views = {
-    batch,
-    classes: model.classes,
-    fact: (name) => crafted.facts![name]!,
-    logits: (role) => logits.get(role)!,
-  };
   let values: tf.Tensor1D | undefined;
-
-  const loss = releasingEarly(() => {
-    const roles = [...new Set(objective.passes.map(({ role }) => role))];
-    forwardCapturingEach(model, roles.map(pointOf)).forEach((pass, at) => {
-      logits.set(roles[at]!, tf.keep(pass.logits));
-      statistics.set(roles[at]!, pass.statistics);
-    });
+  const loss = (...logits: tf.Tensor2D[]) => {
+    const views: Views = {
+      batch,
+      classes: model.classes,
+      fact: (name) => crafted.facts![name]!,
+      logits: (role) => logits[roles.indexOf(role)]!,
+    };
     const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledShare) }));
     const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
-  });
-  const { value, grads } = tf.variableGrads(loss, [...model.parameters.values()]);
+  };
+  const { value, dLogits } = logitGradients(pass.logits, loss);
   value.dispose();
+  const { parameters } = pass.pullback(dLogits);
+  tf.dispose(dLogits.filter((gradient) => gradient !== null));
 
-  const gradients = new Map<string, tf.Tensor>();
-  for (const [name, variable] of model.parameters) if (grads[variable.name]) gradients.set(name, grads[variable.name]!);
-  return { values: values!, gradients, statistics, logits };
+  const kept = {
+    values: values!,
+    gradients: parameters,
+    statistics: new Map(roles.map((role, at) => [role, keepStatistics(pass.statistics[at]!)])),
+    logits: new Map(roles.map((role, at) => [role, tf.keep(pass.logits[at]!.clone())])),
+  };
+  pass.dispose();
+  return kept;
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../classifier/index.js';
-import type { Gradients } from '../hooks/index.js';
+import type { Gradients } from '../network/index.js';
 
 /**
  * Runs `work` with the weights moved by `offsets`, then puts the saved copies back: adding and subtracting would not restore

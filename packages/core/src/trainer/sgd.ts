@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Gradients, Optimizer } from '../hooks/index.js';
+import type { Optimizer } from '../hooks/index.js';
+import type { Gradients } from '../network/index.js';
 
 /** Options of SGD with momentum, in PyTorch's form. */
 export interface SgdOptions {

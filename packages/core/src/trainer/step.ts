@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, type Batch } from '../batch.js';
-import { disposeStatistics, withReducedPrecision, type Classifier } from '../classifier/index.js';
-import type { CraftContext, Crafted, Gradients, Objective, Optimizer, Role, WeightPerturber } from '../hooks/index.js';
+import { disposeStatistics, logitsOf, withComputeDtype, type Classifier } from '../classifier/index.js';
+import type { ComputeDtype, Gradients } from '../network/index.js';
+import type { CraftContext, Crafted, Objective, Optimizer, Role, WeightPerturber } from '../hooks/index.js';
 import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
 
@@ -15,8 +16,8 @@ export interface StepSetup {
   readonly context: CraftContext;
   /** Work through the batch in this many parts, for batches that do not fit into memory at once; default 1. */
   readonly accumulate?: number;
-  /** Craft in bfloat16, where the engine can. */
-  readonly reducedPrecision?: boolean;
+  /** What the passes of the attack compute in, where the engine can; all others compute in float32. */
+  readonly craftDtype?: ComputeDtype;
 }
 
 /** What one step found out, as tensors; `disposeOutcome` frees them. */
@@ -42,16 +43,13 @@ export function trainStep(batch: Batch, setup: StepSetup): StepOutcome {
 
 /** The step without its update: gradients with weight decay (the caller's), running statistics updated, weights as before. */
 export function stepGradients(batches: readonly Batch[], setup: StepSetup): StepOutcome & { gradients: Gradients } {
-  const { model, objective, optimizer, context, reducedPrecision } = setup;
+  const { model, objective, optimizer, craftDtype } = setup;
+  const context = craftDtype ? { ...setup.context, model: withComputeDtype(model, craftDtype) } : setup.context;
   forwardInTrainMode(model, batches, objective.passesBefore);
-  const craft = (batch: Batch) => objective.inner.craft(batch, context);
-  const parts = batches.map((batch) => ({
-    batch,
-    crafted: reducedPrecision ? withReducedPrecision(() => craft(batch)) : craft(batch), // 1 craft, off the tape
-  }));
+  const parts = batches.map((batch) => ({ batch, crafted: objective.inner.craft(batch, context) })); // 1 craft, off the tape
   const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
-    const result = batchGradients({ model, objective, parts }); // 3 loss, on the tape
+    const result = batchGradients({ model, objective, parts }); // 3 passes and loss
     return { loss: result, gradients: optimizer.decayed(result.gradients, model.parameters) };
   }); // 4 weights restored from copies
   disposeGradients(offsets);
@@ -76,7 +74,7 @@ function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | und
 }
 
 function forwardInTrainMode(model: Classifier, parts: readonly Batch[], roles: readonly Role[] = []): void {
-  for (const _role of roles) for (const { images } of parts) model.forward(images, 'train').dispose();
+  for (const _role of roles) for (const { images } of parts) logitsOf(model, images, 'train').dispose();
 }
 
 function disposeLoss(loss: BatchGradients, options: { keepGradients?: boolean } = {}): void {

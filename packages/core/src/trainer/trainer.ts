@@ -1,5 +1,6 @@
 import { countOf, disposeBatch, takeExamples } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
+import type { ComputeDtype } from '../network/index.js';
 import {
   permutationSampler,
   type Augmentation,
@@ -53,7 +54,7 @@ export interface TrainerOptions {
   /** Work through each batch in this many parts; default 1. */
   readonly accumulate?: number;
   /** Craft in bfloat16, where the engine can. */
-  readonly reducedPrecision?: boolean;
+  readonly craftDtype?: ComputeDtype;
   /** Validate after every n-th epoch and after the last. */
   readonly validateEvery: number;
   /** Name of the validation accuracy that chooses the best checkpoint. */
@@ -84,7 +85,7 @@ export async function train(
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
   const { model, data, objective, optimizer, schedule, average, bus } = parts;
-  const { seed, epochs, batchSize, accumulate, reducedPrecision, guard = stopAtOnce } = options;
+  const { seed, epochs, batchSize, accumulate, craftDtype, guard = stopAtOnce } = options;
   const { signal, resumeFrom } = control;
   const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
@@ -124,7 +125,7 @@ export async function train(
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
     const context = { model, threat: parts.threat, random, epoch, epochs };
-    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate, reducedPrecision });
+    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate, craftDtype });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model });
     const examples = raw.labels.length;

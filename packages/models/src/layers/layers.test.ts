@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { classifierOfLayers, createNetwork, createRandom, useEngine, type Network } from '@bulwark/core';
+import { logitsOf, classifierOfLayers, createNetwork, createRandom, useEngine, type Network } from '@bulwark/core';
 import { mlp } from '../architectures/mlp.js';
 import { smallCnn } from '../architectures/small-cnn.js';
 import { goldenWeights } from '../golden.js';
@@ -52,7 +52,7 @@ describe('the TensorFlow.js form', () => {
     await writeLayersModel(exported, folder, { origin: 'test' });
     const stock = await readLayersModel(join(folder, 'model.json'));
     const images = imagesOf(network);
-    const ours = network.forward(images, 'eval').dataSync();
+    const ours = logitsOf(network, images).dataSync();
     const theirs = (stock.predict(images) as tf.Tensor).dataSync();
     const largest = Math.max(...Array.from(ours, Math.abs));
     expect(Math.max(...Array.from(ours, (value, i) => Math.abs(value - theirs[i]!))) / largest).toBeLessThan(1e-5);
@@ -79,7 +79,7 @@ describe('the TensorFlow.js form', () => {
     const classifier = classifierOfLayers(await readLayersModel(join(folder, 'model.json')));
     const images = imagesOf(network);
     for (const mode of ['eval', 'batch'] as const) {
-      const difference = tf.max(tf.abs(tf.sub(network.forward(images, mode), classifier.forward(images, mode))));
+      const difference = tf.max(tf.abs(tf.sub(logitsOf(network, images, mode), logitsOf(classifier, images, mode))));
       expect(difference.dataSync()[0]).toBeLessThan(1e-4);
     }
     network.dispose();

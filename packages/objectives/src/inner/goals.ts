@@ -2,13 +2,13 @@ import { crossEntropy, margin, type Batch, type Discrepancy } from '@bulwark/cor
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Logits `[batch, classes]` of points `[batch, h, w, c]` in the attack's mode. */
-export type LogitsOf = (points: tf.Tensor4D) => tf.Tensor2D;
+export type LogitsAt = (points: tf.Tensor4D) => tf.Tensor2D;
 
 /**
  * What an attack climbs or descends. Called once per attack, it prepares whatever stays fixed while the attack runs, and gives
  * the value per example `[batch]` of a point's logits `[batch, classes]`.
  */
-export type Goal = (batch: Batch, logitsOf: LogitsOf) => (logits: tf.Tensor2D) => tf.Tensor1D;
+export type Goal = (batch: Batch, logitsAt: LogitsAt) => (logits: tf.Tensor2D) => tf.Tensor1D;
 
 /** Cross-entropy with the label; 0, and so no movement, where there is no label. */
 export const onCrossEntropy: Goal = (batch) => (logits) => crossEntropy(logits, batch.targets ?? batch.labels);
@@ -16,8 +16,8 @@ export const onCrossEntropy: Goal = (batch) => (logits) => crossEntropy(logits, 
 /** The discrepancy to the natural output, whose logits are computed once: the weights stand still during the attack. */
 export const onDiscrepancyToNatural =
   (discrepancy: Discrepancy): Goal =>
-  (batch, logitsOf) => {
-    const natural = logitsOf(batch.images);
+  (batch, logitsAt) => {
+    const natural = logitsAt(batch.images);
     return (logits) => discrepancy(logits, natural);
   };
 

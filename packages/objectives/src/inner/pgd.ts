@@ -3,6 +3,7 @@ import {
   discrepancy,
   discrepancyNames,
   gradientLoop,
+  logitsOf,
   type Batch,
   type CraftContext,
   type InnerOptimizer,
@@ -35,23 +36,21 @@ export function pgdPoint(batch: Batch, context: CraftContext, options: PgdOption
   const { model, threat, observe } = context;
   const { role, steps, stepSize, mode } = options;
   return tf.tidy(() => {
-    const logitsOf = (points: tf.Tensor4D) => model.forward(points, mode);
-    const value = options.goal(batch, logitsOf);
+    const loss = options.goal(batch, (points) => logitsOf(model, points, mode));
     const start = startPoint(batch.images, context, options);
-    let step = 0;
-    const loss = (points: tf.Tensor4D) => {
-      const logits = logitsOf(points);
-      options.onLogits?.(logits);
-      const values = value(logits);
-      observe?.({ step: step++, points: { [role]: points }, loss: values });
-      return values;
-    };
     const origin = batch.images;
     const last =
       steps === 0
         ? threat.norm.project(start, { origin, epsilon: threat.epsilon })
-        : gradientLoop({ origin, start, steps, stepSize: options.descend ? -stepSize : stepSize, threat, loss });
-    if (options.evaluateLast) logitsOf(last);
+        : gradientLoop({
+            ...{ model, mode, threat, origin, start, steps, loss },
+            stepSize: options.descend ? -stepSize : stepSize,
+            onGradient({ logits, losses }, { point, step }) {
+              options.onLogits?.(logits);
+              observe?.({ step, points: { [role]: point }, loss: losses });
+            },
+          });
+    if (options.evaluateLast) logitsOf(model, last, mode).dispose();
     return last;
   });
 }

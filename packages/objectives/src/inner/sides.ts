@@ -72,5 +72,3 @@ export function pick<T extends tf.Tensor>({ natural, collaborative, adversarial 
 export function sideIndex({ collaborative, adversarial }: Side): tf.Tensor1D {
   return tf.tidy(() => tf.cast(tf.add(collaborative, tf.mul(2, adversarial)), 'int32') as tf.Tensor1D);
 }
-
-export const masksOf = (sides: Sides): tf.Tensor1D[] => [...Object.values(sides.upper), ...Object.values(sides.lower)];

@@ -3,20 +3,18 @@ import {
   defineInnerOptimizer,
   discrepancy as discrepancyNamed,
   discrepancyNames,
-  forwardEach,
-  passIsKept,
-  releasingEarly,
-  withConstantParameters,
-  withRepeatedImages,
+  logitGradients,
   type Batch,
+  type Classifier,
   type CraftContext,
   type Discrepancy,
   type InnerOptimizer,
+  type Pass,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { innerOptions, type InnerSettings } from './settings.js';
-import { chooseSides, masksOf, pick, sideIndex, type Sides, type Triplet } from './sides.js';
+import { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './sides.js';
 import { startPoint } from './start.js';
 
 export interface SqueezeOptions extends InnerSettings {
@@ -26,15 +24,6 @@ export interface SqueezeOptions extends InnerSettings {
    * sides but points do not. Default: points always go with their gradients, as in the paper.
    */
   readonly noSwapWhenNoBenign?: boolean;
-}
-
-/** Is any of these flags set? Where the engine cannot be read at once, the safe answer is yes. */
-function any(...masks: tf.Tensor1D[]): boolean {
-  try {
-    return masks.some((mask) => mask.dataSync().some((flag) => flag !== 0));
-  } catch {
-    return true;
-  }
 }
 
 interface Pair {
@@ -47,43 +36,37 @@ interface Squeeze {
   readonly batch: Batch;
   readonly context: CraftContext;
   readonly options: SqueezeOptions;
-  /** `[batch, classes]`, off the tape. */
-  readonly naturalLogits: tf.Tensor2D;
+  /** The natural point stays where it is, but its gradient is another one in each step. */
+  readonly natural: Pass;
 }
 
-/** Gradients at the triplet's points and the sides that they were taken for. Kept masks: the caller disposes them. */
+/** Gradients of the discrepancy at the triplet's points, and the sides that they were taken for. */
 function gradientsAtTriplet(
-  squeeze: Squeeze,
+  { batch, context, options, natural }: Squeeze,
   pair: Pair,
   step: number,
 ): { gradients: Triplet<tf.Tensor4D>; sides: Sides } {
-  const { batch, context, options } = squeeze;
   const { model } = context;
-  const natural = batch.images.clone();
-  let sides!: Sides;
-  const loss = () => {
-    const pairPoints = [pair.collaborative, pair.adversarial];
-    const kept = passIsKept(natural);
-    const logits = forwardEach(model, kept ? [natural, ...pairPoints] : pairPoints, options.mode);
-    const triplet = (kept ? logits : [squeeze.naturalLogits, ...logits]) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-    sides = chooseSides(triplet, batch.labels);
-    masksOf(sides).forEach((mask) => tf.keep(mask));
-    // the natural point needs a gradient of its own only where some example steps from it
-    if (!kept && any(sides.upper.natural, sides.lower.natural)) triplet[0] = model.forward(natural, options.mode);
-    const values = options.discrepancy(pick(sides.upper, triplet), pick(sides.lower, triplet));
-    context.observe?.({
-      step,
-      points: { adversarial: pair.adversarial, collaborative: pair.collaborative },
-      loss: values,
-      choice: { upper: sideIndex(sides.upper), lower: sideIndex(sides.lower) },
-    });
-    return tf.sum(values) as tf.Scalar;
-  };
-  const points = [natural, pair.collaborative, pair.adversarial];
-  // not tf.grads: the natural point is often not part of the loss, which is no mistake here
-  const { grads } = withConstantParameters(() => tf.engine().gradients(releasingEarly(loss), points, undefined, true));
-  const gradients = points.map((point, i) => (grads[i] as tf.Tensor4D | undefined) ?? tf.zerosLike(point));
-  return { gradients: gradients as unknown as Triplet<tf.Tensor4D>, sides };
+  const moving = passIn(model, [pair.collaborative, pair.adversarial], options.mode);
+  const triplet = [...natural.logits, ...moving.logits] as unknown as Triplet<tf.Tensor2D>;
+  const sides = chooseSides(triplet, batch.labels);
+  const { value, dLogits } = logitGradients(triplet, (...at) => {
+    const points = at as unknown as Triplet<tf.Tensor2D>;
+    return options.discrepancy(pick(sides.upper, points), pick(sides.lower, points));
+  });
+  context.observe?.({
+    step,
+    points: { adversarial: pair.adversarial, collaborative: pair.collaborative },
+    loss: value as tf.Tensor1D,
+    choice: { upper: sideIndex(sides.upper), lower: sideIndex(sides.lower) },
+  });
+  const [dNatural, ...dMoving] = dLogits;
+  const gradients = [
+    ...natural.pullback([dNatural!], { keep: true }).images,
+    ...moving.pullback(dMoving).images,
+  ] as unknown as Triplet<tf.Tensor4D>;
+  moving.dispose();
+  return { gradients, sides };
 }
 
 /** One update of both points: each side steps from the point it chose, along that point's gradient, uphill. */
@@ -92,20 +75,29 @@ function squeezeStep(squeeze: Squeeze, pair: Pair, step: number): Pair {
     const { batch, context, options } = squeeze;
     const { gradients, sides } = gradientsAtTriplet(squeeze, pair, step);
     const points = [batch.images, pair.collaborative, pair.adversarial] as const;
-    const stays = options.noSwapWhenNoBenign && !any(sides.upper.natural, sides.lower.natural);
-    const moved = (side: Sides['upper'], own: tf.Tensor4D) =>
-      attackStep(stays ? own : pick(side, points), pick(side, gradients), {
+    const someBenign = tf.any(tf.cast(tf.add(sides.upper.natural, sides.lower.natural), 'bool'));
+    const from = (side: Side, own: tf.Tensor4D) => {
+      const chosen = pick(side, points);
+      return options.noSwapWhenNoBenign ? (tf.where(someBenign, chosen, own) as tf.Tensor4D) : chosen;
+    };
+    const moved = (side: Side, own: tf.Tensor4D) =>
+      attackStep(from(side, own), pick(side, gradients), {
         origin: batch.images,
         threat: context.threat,
         stepSize: options.stepSize,
       });
-    const next = {
+    return {
       adversarial: moved(sides.upper, pair.adversarial),
       collaborative: moved(sides.lower, pair.collaborative),
     };
-    tf.dispose(masksOf(sides));
-    return next;
   });
+}
+
+/** A pass that is differentiated with respect to its images; in `train` mode the running statistics are updated. */
+function passIn(model: Classifier, images: readonly tf.Tensor4D[], mode: SqueezeOptions['mode']): Pass {
+  const pass = model.pass(images, { mode: mode === 'train' ? 'batch' : mode, wrt: 'images' });
+  if (mode === 'train') pass.statistics.forEach((statistics) => model.applyStatistics(statistics));
+  return pass;
 }
 
 /**
@@ -116,8 +108,8 @@ function squeezeStep(squeeze: Squeeze, pair: Pair, step: number): Pair {
 export function squeeze(options: SqueezeOptions): InnerOptimizer {
   return {
     produces: ['adversarial', 'collaborative'],
-    craft(batch, context) {
-      const squeezed = () => {
+    craft: (batch, context) => ({
+      points: tf.tidy(() => {
         // two draws, the adversarial point's first
         const adversarial = startPoint(batch.images, context, options);
         const collaborative = startPoint(batch.images, context, options);
@@ -125,19 +117,18 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
         const project = (point: tf.Tensor4D) =>
           threat.norm.project(point, { origin: batch.images, epsilon: threat.epsilon });
         if (options.steps === 0) return { adversarial: project(adversarial), collaborative: project(collaborative) };
-        const naturalLogits = context.model.forward(batch.images, options.mode);
-        const fixed = { batch, context, options, naturalLogits };
+        const natural = passIn(context.model, [batch.images], options.mode);
+        const fixed = { batch, context, options, natural };
         let pair: Pair = { adversarial, collaborative };
         for (let step = 0; step < options.steps; step++) {
           const next = squeezeStep(fixed, pair, step);
           tf.dispose([pair.adversarial, pair.collaborative]);
           pair = next;
         }
+        natural.dispose();
         return { ...pair };
-      };
-      // the natural point stays where it is, but its gradient is another one in each step
-      return { points: tf.tidy(() => withRepeatedImages(batch.images, squeezed)) };
-    },
+      }),
+    }),
   };
 }
 

@@ -1,21 +1,29 @@
-import type { Batch, Classifier, InnerOptimizer, Role } from '@bulwark/core';
+import type { Batch, Classifier, InnerOptimizer, Pass, Role } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The role or fact that the second neighbour goes by. */
 export const secondOf = (name: Role): Role => `${name}-2`;
 
-/** The model, with the logits of the natural batch computed only once per mode: two attacks share them. */
+/** The model, which passes the natural batch without gradients only once per mode: two attacks share its logits. */
 function rememberingNatural(model: Classifier, batch: Batch): { model: Classifier; forget: () => void } {
-  const known = new Map<string, tf.Tensor2D>();
-  const forward: Classifier['forward'] = (images, mode) => {
-    if (images !== batch.images || mode === 'train') return model.forward(images, mode);
-    if (!known.has(mode)) known.set(mode, tf.keep(model.forward(images, mode)));
-    return known.get(mode)!.clone();
+  const known = new Map<string, Pass>();
+  const pass: Classifier['pass'] = (images, request) => {
+    if (images.length !== 1 || images[0] !== batch.images || request.wrt !== 'nothing')
+      return model.pass(images, request);
+    const { mode } = request;
+    if (!known.has(mode)) {
+      const found = model.pass(images, request);
+      // outlives the attack that asks first
+      found.logits.forEach((logits) => tf.keep(logits));
+      for (const layer of found.statistics.flatMap((each) => [...each.values()])) {
+        tf.keep(layer.mean);
+        tf.keep(layer.variance);
+      }
+      known.set(mode, found);
+    }
+    return { ...known.get(mode)!, dispose: () => undefined };
   };
-  return {
-    model: Object.create(model, { forward: { value: forward } }) as Classifier,
-    forget: () => known.forEach((logits) => logits.dispose()),
-  };
+  return { model: { ...model, pass }, forget: () => known.forEach((each) => each.dispose()) };
 }
 
 const withSuffix = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>

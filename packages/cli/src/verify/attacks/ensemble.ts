@@ -1,4 +1,4 @@
-import { autoAttack, evaluate, type AutoAttackOptions, type Classifier } from '@bulwark/core';
+import { surrounded, autoAttack, evaluate, type AutoAttackOptions, type Classifier } from '@bulwark/core';
 import { goldenRandom } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
@@ -29,10 +29,7 @@ function optionsOf(block: Golden, json: Golden): AutoAttackOptions {
 function classifierOf(model: Classifier, levels: unknown): Classifier {
   if (levels === undefined) return model;
   const n = Number(levels);
-  return {
-    ...model,
-    forward: (x, mode) => tf.tidy(() => model.forward(tf.div(tf.floor(tf.mul(x, n)), n), mode)),
-  };
+  return surrounded(model, { before: (x) => tf.div(tf.floor(tf.mul(x, n)), n) });
 }
 
 /** AutoAttack over all images: flags after every stage, equal where all official runs agree, else within 2 of 64. */

@@ -1,4 +1,4 @@
-import { margin } from '@bulwark/core';
+import { logitsOf, margin } from '@bulwark/core';
 import { fixedStepAttack, goldenRandom, momentum, type FixedStep } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
@@ -56,7 +56,7 @@ export function fixedStepCase(
     compareImages('share of final pixels off', points, run['x_adv']);
     const all = objectField(run, 'all');
     const { margins, classes } = tf.tidy(() => {
-      const logits = setting.model.forward(points, 'eval');
+      const logits = logitsOf(setting.model, points);
       return { margins: tf.neg(margin(logits, batch.labels)).dataSync(), classes: tf.argMax(logits, 1).dataSync() };
     });
     points.dispose();

@@ -1,4 +1,5 @@
 import {
+  logitsOf,
   crossEntropy,
   dlr,
   isRandomised,
@@ -112,7 +113,7 @@ export function classifierCase(
 ): void {
   const { images, labels } = setting.batch(setting.images.labels.length);
   tf.tidy(() => {
-    const logits = setting.model.forward(images, 'eval');
+    const logits = logitsOf(setting.model, images);
     const expected = field(json, 'logits') as Rows;
     comparison.compare({ quantity: 'logits' }, logits.dataSync(), expected.flat(), within(2e-5));
     comparison.compare(

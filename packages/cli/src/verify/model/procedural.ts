@@ -9,7 +9,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { exact, ofLargest, within, type Comparison } from '../comparison.js';
 import type { Golden } from '../golden.js';
-import { logitsOf, refuseUnknown } from './shared.js';
+import { logitValues, refuseUnknown } from './shared.js';
 
 const proceduralFields = ['draws', 'spot_checks', 'logits_eval', 'logits_train'];
 
@@ -40,7 +40,7 @@ export function runProcedural(json: Golden, comparison: Comparison): void {
       compareSpots(golden, tensors, comparison);
       loadStateDict(network, tensors);
       const images = tf.tensor4d(pixels, [golden.n_images, height, width, channels]);
-      const [inEval, inBatch] = [logitsOf(network, images, 'eval'), logitsOf(network, images, 'batch')];
+      const [inEval, inBatch] = [logitValues(network, images, 'eval'), logitValues(network, images, 'batch')];
       images.dispose();
       comparison.compare(part('logits_eval'), inEval, golden.logits_eval.flat(), ofLargest(2e-5));
       comparison.compare(part('logits_train'), inBatch, golden.logits_train.flat(), within(1e-3));

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Classifier } from '@bulwark/core';
+import { logitsOf, type Classifier } from '@bulwark/core';
 import { goldenWeights } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Comparison } from '../comparison.js';
@@ -56,5 +56,5 @@ export function weightsPath(names: WeightNames, context: CaseContext): string {
   throw malformed(`the weights ${name} are not beside the case`);
 }
 
-export const logitsOf = (network: Classifier, images: tf.Tensor4D, mode: 'eval' | 'batch') =>
-  tf.tidy(() => network.forward(images, mode).dataSync());
+export const logitValues = (network: Classifier, images: tf.Tensor4D, mode: 'eval' | 'batch') =>
+  tf.tidy(() => logitsOf(network, images, mode).dataSync());

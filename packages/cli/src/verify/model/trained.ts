@@ -1,16 +1,24 @@
-import { crossEntropy, graphParameterCount, multiplyAccumulates, type Network } from '@bulwark/core';
+import {
+  crossEntropy,
+  graphParameterCount,
+  inputGradient,
+  logitGradients,
+  logitsOf,
+  multiplyAccumulates,
+  type Network,
+} from '@bulwark/core';
 import { goldenNetwork, loadWeights, type TinyGolden } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { exact, ofLargest, within, type Comparison } from '../comparison.js';
 import type { Golden } from '../golden.js';
 import type { CaseContext } from '../types.js';
-import { imagesOf, logitsOf, refuseUnknown, weightsPath, type WeightNames } from './shared.js';
+import { imagesOf, logitValues, refuseUnknown, weightsPath, type WeightNames } from './shared.js';
 
 function compareInputGradient(network: Network, golden: TinyGolden, comparison: Comparison): void {
   const [rows, sums, sizes] = tf.tidy(() => {
     const labels = tf.tensor1d(golden.labels_for_gradient, 'int32');
     const images = imagesOf(golden.images_uint8);
-    const gradient = tf.grad((x) => tf.sum(crossEntropy(network.forward(x as tf.Tensor4D, 'eval'), labels)))(images);
+    const { gradient } = inputGradient(network, images, { loss: (logits) => crossEntropy(logits, labels) });
     const perImage = tf.reshape(gradient, [images.shape[0], -1]);
     const [, , width, channels] = images.shape;
     const row = tf.slice(gradient, [0, 0, 0, 0], [1, 1, width, channels]);
@@ -34,12 +42,12 @@ function compareParameterGradients(network: Network, golden: TinyGolden, compari
   const ours = tf.tidy(() => {
     const labels = tf.tensor1d(golden.labels_for_gradient, 'int32');
     const images = imagesOf(golden.images_uint8);
-    const { value, grads } = tf.variableGrads(
-      () => tf.mean(crossEntropy(network.forward(images, 'batch'), labels)) as tf.Scalar,
-      [...network.parameters.values()],
-    );
+    const pass = network.pass([images], { mode: 'batch', wrt: 'parameters' });
+    const { value, dLogits } = logitGradients(pass.logits, (logits) => tf.mean(crossEntropy(logits!, labels)));
+    const { parameters } = pass.pullback(dLogits);
+    pass.dispose();
     comparison.compare({ quantity: 'train_loss_mean_ce' }, value.dataSync(), golden.train_loss_mean_ce, within(1e-4));
-    return names.map((name) => tf.norm(grads[network.parameters.get(name)!.name]!).dataSync()[0]!);
+    return names.map((name) => tf.norm(parameters.get(name)!).dataSync()[0]!);
   });
   const quantity = 'param_grad_l2_train';
   // null: TRADES' sub_block1, which no forward pass reads
@@ -57,7 +65,7 @@ function compareParameterGradients(network: Network, golden: TinyGolden, compari
 }
 
 function compareStatistics(network: Network, golden: TinyGolden, comparison: Comparison): void {
-  tf.tidy(() => network.forward(imagesOf(golden.images_uint8), 'train'));
+  tf.tidy(() => void logitsOf(network, imagesOf(golden.images_uint8), 'train'));
   for (const [layer, expected] of Object.entries(golden.running_stats_after_one_train_forward))
     for (const [part, values] of [
       ['mean', expected.mean],
@@ -89,7 +97,7 @@ export function runTiny(golden: TinyGolden & Golden, context: CaseContext, compa
   try {
     loadWeights(network, weightsPath(golden['weights'] as WeightNames, context));
     const images = imagesOf(golden.images_uint8);
-    const [inEval, inBatch] = [logitsOf(network, images, 'eval'), logitsOf(network, images, 'batch')];
+    const [inEval, inBatch] = [logitValues(network, images, 'eval'), logitValues(network, images, 'batch')];
     images.dispose();
     comparison.compare({ quantity: 'logits_eval' }, inEval, golden.logits_eval.flat(), within(1e-4));
     comparison.compare({ quantity: 'logits_train' }, inBatch, golden.logits_train.flat(), within(1e-3));
@@ -119,7 +127,7 @@ export function runStudy(golden: StudyGolden & Golden, context: CaseContext, com
   try {
     loadWeights(network, weightsPath(`${context.file.replace(/\.json(\.gz)?$/, '')}.safetensors`, context));
     const images = imagesOf(golden.images_uint8);
-    const logits = logitsOf(network, images, 'eval');
+    const logits = logitValues(network, images, 'eval');
     const classes = network.classes;
     const predictions = golden.logits_float64.map((_, i) => {
       const row = Array.from(logits.slice(i * classes, (i + 1) * classes));

@@ -78,10 +78,6 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
 
   const watchedModel: Classifier = {
     ...model,
-    forward(images, mode) {
-      if (mode === 'train') seen.statisticsUpdates++;
-      return model.forward(images, mode);
-    },
     applyStatistics(statistics) {
       seen.statisticsUpdates++;
       model.applyStatistics(statistics);

@@ -74,7 +74,10 @@ export const batchNormUnit: UnitRunner = (json, comparison) => {
       const batch = batchNormTrain(x, gamma, beta, epsilon);
       const count = x.size / gamma.size;
       if (call['mode'] === 'train')
-        updateRunningStatistics(running, new Map([['bn', { mean: batch.mean, variance: batch.variance, count }]]));
+        updateRunningStatistics(
+          running,
+          new Map([['bn', { mean: batch.mean, variance: batch.variance, count, bessel: count / (count - 1) }]]),
+        );
       const results: Record<string, tf.Tensor> = {
         ...{ y: y!, gradX: gradX!, gradGamma: gradGamma!, gradBeta: gradBeta! },
         batchMean: batch.mean,

@@ -48,8 +48,19 @@ function storedLogits(logits: Logits) {
     classes: logits.natural.shape[1],
     parameters,
     statistics: new Map(),
-    forward,
-    forwardCapturing: (images) => ({ logits: forward(images), statistics: new Map() }),
+    pass(images) {
+      const found = images.map(forward);
+      return {
+        logits: found,
+        statistics: found.map(() => new Map()),
+        pullback: (dLogits) => ({
+          images: [],
+          parameters: new Map(dLogits.flatMap((dz, at) => (dz ? [[roleOf(images[at]!), dz.clone()] as const] : []))),
+        }),
+        dispose: () => tf.dispose(found),
+      };
+    },
+    taped: forward,
     applyStatistics: () => undefined,
     dispose: () => tf.dispose([...parameters.values(), ...Object.values(points)]),
   };

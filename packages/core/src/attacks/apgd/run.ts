@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { AttackContext } from '../../hooks/index.js';
 import type { LogitLoss } from '../attack-loss.js';
-import { lossGradient, take } from '../gradient.js';
+import { inputGradient } from '../../classifier/index.js';
+import { take } from '../gradient.js';
 import * as ops from '@tensorflow/tfjs-core';
 
 /** One run of APGD on one batch. */
@@ -52,7 +53,7 @@ export interface Evaluated {
 export async function evaluateAt(run: ApgdRun, point: tf.Tensor4D): Promise<Evaluated> {
   let sum: tf.Tensor4D | undefined;
   for (let i = 1; ; i++) {
-    const { gradient, losses, logits } = lossGradient(run.context.model, point, run.loss);
+    const { gradient, losses, logits } = inputGradient(run.context.model, point, run);
     const next: tf.Tensor4D = sum ? ops.add(sum, gradient) : gradient;
     if (sum) ops.dispose([sum, gradient]);
     sum = next;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../../batch.js';
-import type { Network } from '../../classifier/index.js';
+import { logitsOf, type Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
 import { readGolden, toyClassifier, toyImages } from '../../testing/golden.js';
 import { deepFool, type DeepFoolRun } from './run.js';
@@ -37,7 +37,7 @@ async function run(options: Pick<DeepFoolRun, 'variant' | 'norm'>) {
     const moved = tf.sub(points, batch.images);
     return {
       steps,
-      classes: [...tf.argMax(model.forward(points, 'eval'), 1).dataSync()],
+      classes: [...tf.argMax(logitsOf(model, points), 1).dataSync()],
       l2: [...tf.sqrt(tf.sum(tf.square(moved), [1, 2, 3])).dataSync()],
       linf: [...tf.max(tf.abs(moved), [1, 2, 3]).dataSync()],
     };

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Classifier } from '../../classifier/index.js';
+import { logitsOf, type Classifier } from '../../classifier/index.js';
 import { take } from '../gradient.js';
 import { logitDifference } from '../logit-difference.js';
 
@@ -89,7 +89,7 @@ export async function deepFool(run: DeepFoolRun): Promise<{ points: tf.Tensor4D;
   const labels = await run.labels.data();
   const size = pixels.length / n;
   const count = Math.min(run.candidates, model.classes);
-  const ranking = await take(tf.tidy(() => tf.topk(model.forward(images, 'eval'), count).indices));
+  const ranking = await take(tf.tidy(() => tf.topk(logitsOf(model, images), count).indices));
   const all: Walker[] = Array.from({ length: n }, (_, e) => {
     const x = pixels.subarray(e * size, (e + 1) * size);
     const rank = ranking.subarray(e * count, (e + 1) * count);
@@ -103,7 +103,7 @@ export async function deepFool(run: DeepFoolRun): Promise<{ points: tf.Tensor4D;
   let walking = all;
   for (let i = 0; i < iterations && walking.length > 0; i++) {
     const at = tensorOf(walking);
-    const predicted = await take(tf.tidy(() => tf.argMax(model.forward(at, 'eval'), 1)));
+    const predicted = await take(tf.tidy(() => tf.argMax(logitsOf(model, at), 1)));
     const stays = (walker: Walker, k: number) =>
       predicted[k] === (variant === 'lts4' ? walker.ranking[0] : labels[walker.position]);
     const keep = walking.flatMap((walker, k) => (stays(walker, k) ? [k] : []));

@@ -4,6 +4,7 @@ import type { NormName } from '../../threat/index.js';
 import { take } from '../gradient.js';
 import { logitDifference } from '../logit-difference.js';
 import { projectOnHyperplane } from './hyperplane.js';
+import { logitsOf } from '../../classifier/index.js';
 
 /** One run of FAB on images that are classified correctly. */
 export interface FabRun {
@@ -147,7 +148,7 @@ export async function fabRun(run: FabRun): Promise<FabResult> {
     current = current.map((point, e) => step(x[e]!, point, { boundary: planes[e]!, run }));
     trace?.(current, i);
     const stepped = toTensor(current, images.shape);
-    const predictions = await take(tf.tidy(() => tf.argMax(model.forward(stepped, 'eval'), 1)));
+    const predictions = await take(tf.tidy(() => tf.argMax(logitsOf(model, stepped), 1)));
     stepped.dispose();
     current = current.map((point, e) => {
       if (predictions[e] === labels[e]) return point;

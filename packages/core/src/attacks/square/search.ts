@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { logitsOf } from '../../classifier/index.js';
 import type { AttackContext } from '../../hooks/index.js';
 import { take } from '../gradient.js';
 import { SurvivorPool } from '../survivors.js';
@@ -54,10 +55,10 @@ export async function squareSearch(
     best: new Float64Array(size),
   }));
   const upload = new Float32Array(n * size);
-  const logitsOf = async (points: readonly Float64Array[]): Promise<Float32Array> => {
+  const queried = async (points: readonly Float64Array[]): Promise<Float32Array> => {
     points.forEach((point, k) => upload.set(point, k * size));
     const shape: [number, number, number, number] = [points.length, height, width, channels];
-    return take(tf.tidy(() => model.forward(tf.tensor4d(upload.subarray(0, points.length * size), shape), 'eval')));
+    return take(tf.tidy(() => logitsOf(model, tf.tensor4d(upload.subarray(0, points.length * size), shape))));
   };
   const margins = new Float64Array(n);
   const losses = new Float64Array(n);
@@ -67,7 +68,7 @@ export async function squareSearch(
     judge(logits.subarray(row * k, (row + 1) * k), classes[e]!, options.loss);
 
   proposals.start(examples, random);
-  const first = await logitsOf(examples.map(({ best }) => best));
+  const first = await queried(examples.map(({ best }) => best));
   examples.forEach(
     (_, e) => ({ margin: margins[e], loss: losses[e] } = judged(first, e, e) as { margin: number; loss: number }),
   );
@@ -84,7 +85,7 @@ export async function squareSearch(
       side,
       { random, into },
     );
-    const logits = await logitsOf(into);
+    const logits = await queried(into);
     alive.forEach((e, row) => {
       const { margin, loss } = judged(logits, row, e);
       const better = loss < losses[e]!;

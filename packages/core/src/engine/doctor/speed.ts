@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { conv2d } from '../ops/index.js';
+import { conv2d } from '../../ops/index.js';
 
 /** How fast the current engine is at what training is made of, in 10^9 floating-point operations per second. */
 export interface EngineSpeed {

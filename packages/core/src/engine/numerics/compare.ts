@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { batchNormTrain, conv2d, relu } from '../../ops/index.js';
 import { startCpu } from '../cpu/start.js';
-import { batchNormTrain, conv2d, relu } from '../ops/index.js';
+import { batchNormTrain, conv2d, relu } from '../../ops/index.js';
 import { integers, type Check } from './check.js';
 import { stockOps } from './stock-ops.js';
 

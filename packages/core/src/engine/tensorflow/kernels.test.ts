@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { xoshiro128 } from '../../random.js';
-import { batchNormEval, batchNormTrain, conv2d, logSoftmax, relu, softmaxCrossEntropy } from '../ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, logSoftmax, relu, softmaxCrossEntropy } from '../../ops/index.js';
 import { whyNoBfloat16 } from './bfloat16.js';
 import { loadTensorflow } from './load.js';
 

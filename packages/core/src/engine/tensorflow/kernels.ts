@@ -11,7 +11,7 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
+import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
 import type { NodeBackend } from './binding.js';
 import { convolution, filterGradient, inputGradient, stock, symmetric } from './convolution.js';
 import type { Shape4D } from './convolution.js';

@@ -1,14 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { getKernelsForBackend, registerBackend, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { Refusal } from '../engine.js';
-import { registerPassCompiler } from '../passes.js';
 import { candidates } from './candidates.js';
 import { registerTensorflowKernels } from './kernels.js';
 import { withMemoryErrors } from './memory-errors.js';
 import { wrongBatchNorm, wrongProducts } from './numerics.js';
 import { loadBinding, loadKernels, packageVersion } from './package.js';
 import type { NodePackage } from './package.js';
-import { tensorflowPassCompiler } from './passes/index.js';
 
 /** Where a usable native engine came from, and what it is. */
 export interface TensorflowEngine {
@@ -17,6 +15,8 @@ export interface TensorflowEngine {
   readonly version: string;
   /** True when TensorFlow put its work on a GPU. */
   readonly gpu: boolean;
+  /** False: the library computes its fused BatchNorm wrongly, so it is not used. */
+  readonly fusedBatchNorm: boolean;
   /** Package and folder that it was loaded from. */
   readonly origin: string;
   /** Threads that it was told to use, or one per core. */
@@ -76,13 +76,13 @@ function start(candidate: NodePackage, threads: number): TensorflowEngine {
   const makeBackend = loadKernels(candidate, withMemoryErrors(binding));
   registerTensorflowKernels({ fusedBatchNorm: !wrongFused });
   registerBackend('tensorflow', makeBackend);
-  registerPassCompiler('tensorflow', tensorflowPassCompiler({ fusedBatchNorm: !wrongFused }));
   return {
     backendName: 'tensorflow',
     version: binding.TF_Version,
     gpu: binding.isUsingGpuDevice(),
     threads,
     origin: `${candidate.name}@${packageVersion(candidate.folder)} in ${candidate.folder}`,
+    fusedBatchNorm: !wrongFused,
     remarks: wrongFused ? [`fused BatchNorm is not used: ${wrongFused}`] : [],
   };
 }

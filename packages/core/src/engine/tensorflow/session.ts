@@ -1,8 +1,10 @@
-import { setBackend } from '@tensorflow/tfjs-core';
+import { engine as tensors, setBackend } from '@tensorflow/tfjs-core';
 import type { EngineSession } from '../engine.js';
 import { unavailable } from '../unavailable.js';
 import { whyNoBfloat16 } from './bfloat16.js';
+import type { NodeBackend } from './binding.js';
 import { loadTensorflow } from './load.js';
+import { tensorflowExecutor } from './passes/index.js';
 
 export interface TensorflowOptions {
   readonly device: 'auto' | 'cpu' | 'gpu';
@@ -35,6 +37,15 @@ export async function startTensorflow({ device, threads }: TensorflowOptions): P
     withoutDtypes: obstacle,
     threads: engine.threads,
     hostMemory: !engine.gpu,
+    // on GPUs the binding's sessions take their tensors through the processor's memory
+    ...(!engine.gpu &&
+      !process.env['BULWARK_EAGER'] && {
+        prepare: (request) =>
+          tensorflowExecutor(request, {
+            backend: tensors().backend as unknown as NodeBackend,
+            fusedBatchNorm: engine.fusedBatchNorm,
+          }),
+      }),
     remarks: [
       ...engine.remarks,
       ...(wanted === undefined || wanted === engine.threads

@@ -1,7 +1,7 @@
 import { backend_util, getKernel, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
 import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../../errors.js';
-import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../ops/index.js';
+import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
 import { arithmetic, sharedArithmetic } from './arithmetic.js';
 import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
 import type { ConvGeometry, Shape4D } from './conv2d.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
-import { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep, spatialMean } from '../ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep, spatialMean } from '../../ops/index.js';
 import { sharedKernels } from './helper.js';
 import type { SharedKernels, UnitKernel } from './helper.js';
 import { instantiate, kernelsOn, memoryOf, useModule } from './module.js';

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
-import { batchNormTrain, conv2d, relu, signStep } from '../ops/index.js';
+import { batchNormTrain, conv2d, relu, signStep } from '../../ops/index.js';
 import { bestFlavour, instantiate, memoryOf, useModule } from './module.js';
 import type { WasmBackend } from './module.js';
 import { registerWasmKernels } from './register.js';

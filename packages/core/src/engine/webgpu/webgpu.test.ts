@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../ops/index.js';
+import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep } from '../../ops/index.js';
 import { useEngine } from '../select.js';
 import { coreEngines } from '../core-engines.js';
 import { webgpu } from './engine.js';

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import type { CompiledPass, PassRequest } from '../../passes.js';
+import type { CompiledForward, CompiledPass, CompileRequest } from './compiled-pass.js';
 import type { NodeBackend } from '../binding.js';
 import { foldedWeights } from './folded-weights.js';
 import { openSession } from './saved-model.js';
@@ -7,7 +7,7 @@ import type { Value } from './nodes.js';
 import { tracePass, type TracedBatch } from './trace.js';
 
 /** Traces a pass and opens a session for it. TensorFlow optimises each of its parts when that is first run. */
-export function compilePass(backend: NodeBackend, request: PassRequest): CompiledPass {
+export function compilePass(backend: NodeBackend, request: CompileRequest): CompiledPass {
   const pass = tracePass(request);
   const session = openSession(backend, pass.nodes);
   const folded = foldedWeights(backend, session, pass);
@@ -43,59 +43,46 @@ export function compilePass(backend: NodeBackend, request: PassRequest): Compile
     return tensorsOf(feeds, backend.getInputTensorIds(given), fetches);
   };
 
-  const training: CompiledPass['training'] = {
-    forward(images, value) {
-      const batches = pass.batches.slice(0, images.length);
-      const statistics = batches.flatMap((batch) => batch.statistics.flatMap(({ mean, variance }) => [mean, variance]));
-      const found = runForward(images, value, [
-        ...batches.map(({ logits }) => logits),
-        ...statistics,
-        ...keptOf(batches),
-      ]);
-      return {
-        logits: found.splice(0, images.length) as Tensor2D[],
-        statistics: batches.map((batch) =>
-          batch.statistics.map(({ layer }) => {
-            const [mean, variance] = found.splice(0, 2) as [Tensor1D, Tensor1D];
-            return { layer, mean, variance };
-          }),
-        ),
-        kept: takeKept(found, images.length, value),
-      };
-    },
-    gradients(dLogits, kept) {
-      const batches = pass.batches.slice(0, dLogits.length);
-      const sums = [...pass.parameters.values()].map((sum) => sum[dLogits.length - 1]!);
-      const found = runBackward(dLogits, kept, [...batches.map(({ dImages }) => dImages), ...sums]);
-      const images = found.splice(0, batches.length) as Tensor4D[];
-      return { images, parameters: new Map([...pass.parameters.keys()].map((name, at) => [name, found[at]!])) };
-    },
+  const parameterGradients: CompiledPass['parameterGradients'] = (dLogits, residuals, { images }) => {
+    const batches = images ? pass.batches.slice(0, dLogits.length) : [];
+    const sums = [...pass.parameters.values()].map((sum) => sum[dLogits.length - 1]!);
+    const found = runBackward(dLogits, residuals, [...batches.map(({ dImages }) => dImages), ...sums]);
+    const dImages = found.splice(0, batches.length) as Tensor4D[];
+    return { images: dImages, parameters: new Map([...pass.parameters.keys()].map((name, at) => [name, found[at]!])) };
   };
 
   return {
-    forward(images, value, { keep }) {
+    forward(images, value, { keep }): CompiledForward {
       const batches = pass.batches.slice(0, images.length);
+      const statistics = batches.flatMap((batch) => batch.statistics.flatMap(({ mean, variance }) => [mean, variance]));
       // What is fetched decides what TensorFlow fuses, and batch statistics then differ in their last bits. A forward pass
       // alone shall give the same bits as one with a gradient.
       const all = keep || request.mode === 'batch';
       const found = runForward(images, value, [
         ...batches.map(({ logits }) => logits),
+        ...statistics,
         ...(all ? keptOf(batches) : []),
       ]);
       const logits = found.splice(0, batches.length) as Tensor2D[];
-      if (keep) return { logits, kept: takeKept(found, batches.length, value) };
+      const layers = batches.map((batch) =>
+        batch.statistics.map(({ layer }) => {
+          const [mean, variance] = found.splice(0, 2) as [Tensor1D, Tensor1D];
+          return { layer, mean, variance };
+        }),
+      );
+      if (keep) return { logits, statistics: layers, residuals: takeKept(found, batches.length, value) };
       found.forEach((tensor) => tensor.dispose());
-      return { logits, kept: batches.map(() => []) };
+      return { logits, statistics: layers, residuals: batches.map(() => []) };
     },
-    inputGradient(dLogits, kept) {
+    inputGradients(dLogits, residuals) {
       const batches = pass.batches.slice(0, dLogits.length);
       return runBackward(
         dLogits,
-        kept,
+        residuals,
         batches.map(({ dImages }) => dImages),
       ) as Tensor4D[];
     },
-    ...(pass.parameters.size > 0 && { training }),
+    ...(pass.parameters.size > 0 && { parameterGradients }),
     release: () => folded.dispose(),
     dispose() {
       folded.dispose();

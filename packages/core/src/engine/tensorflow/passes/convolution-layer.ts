@@ -1,7 +1,7 @@
-import type { Node } from '../../../classifier/graph.js';
-import type { Step } from '../../../classifier/plan.js';
+import type { Node } from '../../../network/index.js';
+import type { Step } from '../../../network/index.js';
 import { symmetric } from '../convolution.js';
-import { typeOf } from './attributes.js';
+import { integerOf, typeOf } from './attributes.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
 import {
   filteredForward,
@@ -63,6 +63,19 @@ function inputGradient(tracing: Tracing, node: Convolution, { dy, filter }: { dy
 function filterGradient(tracing: Tracing, node: Convolution, { x, dy }: { x: Value; dy: Value }): Value {
   const { graph, network, type } = tracing;
   const image = network.shapes[node.input] as [number, number, number];
+  if (node.kernel === 1 && node.stride > 1 && node.padding === 0) {
+    // see convolution.ts: oneDNN is given what the filter reads
+    const all = [graph.integers([0, 0, 0, 0]), graph.integers([0, image[0], image[1], image[2]])];
+    const attributes = { T: typeOf(type), Index: typeOf('int'), begin_mask: integerOf(1), end_mask: integerOf(1) };
+    const read = graph.op('StridedSlice', [x, ...all, graph.integers([1, node.stride, node.stride, 1])], attributes);
+    const shape = graph.integers([1, 1, image[2], node.filters]);
+    const dense = symmetric({ stride: 1, padding: 0 });
+    return graph.op(
+      'Conv2DBackpropFilter',
+      [read, shape, dy],
+      convolutionAttributes(dense, { padding: 'VALID', type }),
+    );
+  }
   const geometry = symmetric(node);
   const name = paddingOf(geometry, image, node.kernel);
   const margin = node.padding;

@@ -1,4 +1,4 @@
-import type { NetworkGraph, NodeId } from '../../../classifier/graph.js';
+import type { NetworkGraph, NodeId } from '../../../network/index.js';
 import type { RealType } from './attributes.js';
 import type { GraphNodes, Value } from './nodes.js';
 

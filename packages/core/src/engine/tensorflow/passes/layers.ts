@@ -1,5 +1,5 @@
-import type { Node, NodeId } from '../../../classifier/graph.js';
-import type { Step } from '../../../classifier/plan.js';
+import type { Node, NodeId } from '../../../network/index.js';
+import type { Step } from '../../../network/index.js';
 import { flagOf, typeOf } from './attributes.js';
 import { convolutionLayer } from './convolution-layer.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
@@ -75,6 +75,17 @@ export function tracedLayer(tracing: Tracing, images: Value, step: Step): Traced
       const y = graph.typed(type, 'Relu', at(node.input));
       return unary(node.input, y, (dy) => graph.typed(type, 'ReluGrad', dy, kept(y, batchShape(tracing, id))));
     }
+    case 'silu': {
+      const x = at(node.input);
+      return unary(node.input, graph.typed(type, 'Mul', x, graph.typed(type, 'Sigmoid', x)), (dy) => {
+        // s (1 + x (1 - s))
+        const given = kept(x, batchShape(tracing, node.input));
+        const s = graph.typed(type, 'Sigmoid', given);
+        const one = graph.cast(graph.floats([1], [1]), { from: 'float', to: type });
+        const rest = graph.typed(type, 'Mul', given, graph.typed(type, 'Sub', one, s));
+        return graph.typed(type, 'Mul', dy, graph.typed(type, 'Mul', s, graph.typed(type, 'AddV2', one, rest)));
+      });
+    }
     case 'add':
       return {
         output: graph.typed(type, 'AddV2', at(node.input), at(node.other)),
@@ -93,5 +104,7 @@ export function tracedLayer(tracing: Tracing, images: Value, step: Step): Traced
       );
     case 'linear':
       return linearLayer(tracing, node);
+    default:
+      throw new Error(`there is no graph for layers of kind ${node.op}`);
   }
 }

@@ -1,4 +1,4 @@
-import type { Node, NodeId } from '../../../classifier/graph.js';
+import type { Node, NodeId } from '../../../network/index.js';
 import type { TracedLayer, Tracing } from './layer.js';
 import { normAttributes, outputOf, type Value } from './nodes.js';
 

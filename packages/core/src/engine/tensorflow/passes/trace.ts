@@ -1,6 +1,7 @@
-import type { NodeId } from '../../../classifier/graph.js';
-import type { Step } from '../../../classifier/plan.js';
-import type { PassRequest } from '../../passes.js';
+import type { NodeId } from '../../../network/index.js';
+import type { Step } from '../../../network/index.js';
+import { batchNormEpsilon } from '../../../network/index.js';
+import { mostBatches, type CompileRequest } from './compiled-pass.js';
 import type { RealType } from './attributes.js';
 import { crossings } from './crossings.js';
 import type { TracedLayer, Tracing } from './layer.js';
@@ -56,10 +57,10 @@ function placeholders(graph: GraphNodes) {
  * Traces the steps of a pass, forwards and backwards. Batches share nodes only where these are of weights alone. In a pass in bfloat16
  * images are brought into range and features become logits in float32.
  */
-export function tracePass({ graph: network, steps, mode, epsilon, batches, elements }: PassRequest): TracedPass {
+export function tracePass({ graph: network, steps, mode, dtype }: CompileRequest): TracedPass {
   const typeOf = ({ node, id }: Step): RealType => {
     const large = network.shapes[id]!.length === 3 && node.op !== 'input' && node.op !== 'normalize';
-    return elements === 'bfloat16' && large ? 'bfloat16' : 'float';
+    return dtype === 'bfloat16' && large ? 'bfloat16' : 'float';
   };
   const types = new Map(steps.map((step) => [step.id, typeOf(step)]));
   const graph = graphNodes();
@@ -73,7 +74,7 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
     network,
     graph,
     batchStatistics: mode === 'batch',
-    epsilon,
+    epsilon: batchNormEpsilon,
     weight(name: string, shape: readonly number[]) {
       const value = variables.at(name, shape);
       weights[part].set(name, value);
@@ -89,7 +90,7 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
       return folded.at(value, shape, type);
     };
 
-  const differentiated = mode === 'batch' && elements === 'float32';
+  const differentiated = mode === 'batch' && dtype === 'float32';
   const parameters = new Map<string, Value[]>();
   const addGradient = (name: string, gradient: Value): void => {
     const sums = parameters.get(name) ?? [];
@@ -134,6 +135,6 @@ export function tracePass({ graph: network, steps, mode, epsilon, batches, eleme
     }
     return { images, logits: outputs.get(last)!, dLogits, dImages: gradients.get(0)!, kept: kept.all, statistics };
   };
-  const traced = Array.from({ length: batches }, trace);
+  const traced = Array.from({ length: mostBatches }, trace);
   return { nodes: graph.nodes, batches: traced, weights, folded: folded.all, parameters };
 }

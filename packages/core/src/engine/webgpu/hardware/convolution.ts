@@ -1,6 +1,6 @@
 import { getKernel } from '@tensorflow/tfjs-core';
 import type { NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Conv2DAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
+import type { Conv2DAttrs, Conv2DInputGradAttrs } from '../../../ops/index.js';
 import { put } from '../shader.js';
 
 /**

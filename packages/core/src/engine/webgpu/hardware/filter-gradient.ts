@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Conv2DFilterGradAttrs } from '../../ops/index.js';
+import type { Conv2DFilterGradAttrs } from '../../../ops/index.js';
 import type { WebgpuBackend } from '../backend.js';
 import { flat, put, widthOf, type RunShader, type Width } from '../shader.js';
 import { sumOfRows } from '../sum-of-rows.js';

@@ -1,5 +1,5 @@
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
+import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../../ops/index.js';
 import { put, typeOf, widthOf, type RunShader, type Width } from '../shader.js';
 
 type Call<Inputs, Attrs> = { inputs: Inputs; attrs: Attrs; backend: unknown };

@@ -1,0 +1,19 @@
+import { reshape } from '@tensorflow/tfjs-core';
+import { layers } from '@tensorflow/tfjs-layers';
+import { defineLayer, type NodeId } from '../layer.js';
+import { volume } from '../start.js';
+
+export interface FlattenNode {
+  readonly op: 'flatten';
+  readonly input: NodeId;
+}
+
+/** All values of an image in one row. */
+export const flatten = defineLayer<FlattenNode, [input: NodeId]>({
+  op: 'flatten',
+  node: (from) => ({ input: from }),
+  shape: (_node, [shape]) => [volume(shape!)],
+  forward: (_node, [x]) => ({ y: reshape(x!, [x!.shape[0]!, -1]) }),
+  backward: (_node, dy, { shapes }) => ({ inputs: [reshape(dy, [...shapes[0]!])] }),
+  stockLayers: () => [{ layer: layers.flatten() }],
+});

@@ -1,0 +1,24 @@
+import { mean } from '@tensorflow/tfjs-core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { layers } from '@tensorflow/tfjs-layers';
+import { spatialMean, spatialMeanGrad } from '../../ops/index.js';
+import { defineLayer, type NodeId } from '../layer.js';
+
+export interface GlobalAveragePoolNode {
+  readonly op: 'global-average-pool';
+  readonly input: NodeId;
+}
+
+/** The mean over height and width: `[batch, channels]`. */
+export const globalAveragePool = defineLayer<GlobalAveragePoolNode, [input: NodeId]>({
+  op: 'global-average-pool',
+  node: (from) => ({ input: from }),
+  shape: (_node, [shape]) => [shape!.at(-1)!],
+  forward: (_node, [x]) => ({ y: spatialMean(x as Tensor4D) }),
+  backward: (_node, dy, { shapes }) => {
+    const [, height, width] = shapes[0] as [number, number, number, number];
+    return { inputs: [spatialMeanGrad({ dy }, { height, width })] };
+  },
+  stock: (_node, [x]) => mean(x!, [1, 2]),
+  stockLayers: () => [{ layer: layers.globalAveragePooling2d({}) }],
+});

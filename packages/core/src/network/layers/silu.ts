@@ -1,0 +1,22 @@
+import { add, mul, sigmoid, sub } from '@tensorflow/tfjs-core';
+import { layers } from '@tensorflow/tfjs-layers';
+import { defineLayer, type NodeId } from '../layer.js';
+
+export interface SiluNode {
+  readonly op: 'silu';
+  readonly input: NodeId;
+}
+
+/** `x sigmoid(x)` (Elfwing et al., 2017; arXiv:1702.03118), also called swish: the activation of today's robust models. */
+export const silu = defineLayer<SiluNode, [input: NodeId]>({
+  op: 'silu',
+  node: (from) => ({ input: from }),
+  shape: (_node, [shape]) => shape!,
+  forward: (_node, [x]) => ({ y: mul(x!, sigmoid(x!)), residuals: [x!] }),
+  backward: (_node, dy, { residuals: [x] }) => {
+    // s (1 + x (1 - s))
+    const s = sigmoid(x!);
+    return { inputs: [mul(dy, mul(s, add(1, mul(x!, sub(1, s)))))] };
+  },
+  stockLayers: () => [{ layer: layers.activation({ activation: 'swish' }) }],
+});

@@ -1,0 +1,14 @@
+export { conv2d, conv2dFilterGrad, conv2dInputGrad, padded } from './conv2d.js';
+export type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from './conv2d.js';
+export { conv2dBias } from './conv2d-bias.js';
+export {
+  batchNormEval,
+  batchNormEvalInputGrad,
+  batchNormEvalParameterGrads,
+  batchNormTrain,
+  batchNormTrainGrad,
+} from './batch-norm.js';
+export { relu, reluGrad } from './relu.js';
+export { signOf, signStep } from './sign-step.js';
+export { spatialMean, spatialMeanGrad } from './spatial-mean.js';
+export { logSoftmax, softmaxCrossEntropy } from './softmax.js';
