@@ -64,7 +64,7 @@ describe('a cost preview', () => {
     expect(await preview({ objective: { use: 'at', inner } })).toMatchObject({ forwardPasses: 4, backwardPasses: 4 });
     expect(await preview({ objective: { use: 'trades', inner } })).toMatchObject({
       forwardPasses: 6,
-      backwardPasses: 4,
+      backwardPasses: 5,
     });
     const accumulated = await preview({
       objective: { use: 'at', inner },

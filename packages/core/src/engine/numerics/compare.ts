@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { batchNormTrain, conv2d, relu } from '../../ops/index.js';
 import { startCpu } from '../cpu/start.js';
-import { batchNormTrain, conv2d, relu } from '../../ops/index.js';
 import { integers, type Check } from './check.js';
 import { stockOps } from './stock-ops.js';
 
