@@ -3,15 +3,7 @@ import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  createNetwork,
-  createRandom,
-  imagesAt,
-  logitsOf,
-  startRun,
-  takeExamples,
-  type Network,
-} from '@bulwark/core';
+import { createNetwork, createRandom, imagesAt, logitsOf, startRun, takeExamples, type Network } from '@bulwark/core';
 import { builtinRegistry } from '@bulwark/cli';
 import { loadWeights, smallCnn, toLayersModel, writeLayersModel } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
