@@ -14,7 +14,7 @@ import {
 } from '@bulwark/core';
 import { z } from 'zod';
 import { mlp } from './architectures/mlp.js';
-import { commonOptions, type Size } from './architectures/options.js';
+import { commonOptions, type Size, type WeightsOption } from './architectures/options.js';
 import { preActResnet } from './architectures/preact-resnet.js';
 import { resnet } from './architectures/resnet.js';
 import { smallCnn } from './architectures/small-cnn.js';
@@ -25,7 +25,7 @@ import { loadWeights } from './weights/load.js';
 
 interface Common {
   readonly normalize?: InputNormalisation | undefined;
-  readonly weights?: string | undefined;
+  readonly weights?: WeightsOption | undefined;
 }
 
 const size = (services: PluginServices): Size => ({
@@ -49,8 +49,10 @@ function build<Options extends Common>(
     architecture: { use, ...(options as object) },
     random: options.weights === undefined ? services.random('initialisation') : blankRandom,
   });
-  if (options.weights !== undefined && !services.weightsFollow)
-    for (const note of loadWeights(network, resolve(services.baseFolder, options.weights)).notes) services.warn(note);
+  if (options.weights !== undefined && !services.weightsFollow) {
+    const { file, from } = typeof options.weights === 'string' ? { file: options.weights } : options.weights;
+    for (const note of loadWeights(network, resolve(services.baseFolder, file), { from }).notes) services.warn(note);
+  }
   return network;
 }
 

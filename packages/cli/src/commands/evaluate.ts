@@ -189,6 +189,7 @@ export function evaluateCommand(): Command {
     )
     .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')
     .option('--config <file>', 'config with model, data and threat of a weights file')
+    .option('--from <place>', 'where in a weights file the network is, if several fit: state_dict_ema, ...')
     .option('--model <name>', 'model of a weights file, without a config')
     .option('--data <name>', 'data set for a weights file, without a config')
     .option('--norm <name>', 'linf, l2 or l1 instead of the norm of the run')

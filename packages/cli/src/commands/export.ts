@@ -122,6 +122,7 @@ export function exportCommand(): Command {
     .option('--out <folder>', 'where to write (default: export/<form> in the run folder)')
     .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')
     .option('--config <file>', 'config with model, data and threat of a weights file')
+    .option('--from <place>', 'where in a weights file the network is, if several fit: state_dict_ema, ...')
     .option('--model <name>', 'model of a weights file, without a config')
     .option('--data <name>', 'data set of a weights file, without a config')
     .option('--epsilon <radius>', 'radius of the threat model of a weights file, for example 8/255')

@@ -38,6 +38,7 @@ export function parseAttacks(texts: readonly string[]): PluginSpec[] {
  * @throws BulwarkError USAGE
  */
 export function parseSpec(text: string): PluginSpec {
-  const [use, ...options] = text.split(/:(?=[\w.-]+=)/);
-  return override({ use: use! }, options) as PluginSpec;
+  const [head, ...options] = text.split(/:(?=[\w.-]+=)/);
+  const [use, ...valueless] = head!.split(':');
+  return override({ use: use! }, [...valueless, ...options]) as PluginSpec;
 }

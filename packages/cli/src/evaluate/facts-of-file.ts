@@ -1,4 +1,5 @@
 import { BulwarkError, type ModelFacts, type PluginRegistry } from '@bulwark/core';
+import type { WeightsFile } from '@bulwark/models';
 
 type Json = Record<string, unknown>;
 
@@ -9,6 +10,9 @@ const asSection = (value: unknown): Json | undefined => {
 
 const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
 
+/** What a file says of its network; of another tool's file at most the normalisation is known. */
+type Known = Pick<ModelFacts, 'architecture' | 'normalize' | 'threat' | 'data'>;
+
 /** What the command line or config leaves open, taken from the weights file; `notes` says what. */
 export interface Completed {
   readonly input: Json;
@@ -16,7 +20,7 @@ export interface Completed {
 }
 
 /** The model section with the options that it does not write, of those that its plugin knows. */
-function completeModel(given: Json | undefined, facts: ModelFacts, registry: PluginRegistry) {
+function completeModel(given: Json | undefined, facts: Known, registry: PluginRegistry) {
   const { architecture, normalize } = facts;
   const { use: theirs = undefined, ...options } = architecture ?? {};
   if (!given && !architecture) return { model: undefined, taken: [] as string[] };
@@ -41,25 +45,25 @@ function completeModel(given: Json | undefined, facts: ModelFacts, registry: Plu
  */
 export function completeFromFacts(
   input: Json,
-  facts: ModelFacts | undefined,
+  { facts, normalize }: Pick<WeightsFile, 'facts' | 'normalize'>,
   context: { registry: PluginRegistry; path: string },
 ): Completed {
-  if (!facts) return { input, notes: [] };
-  const { model, taken } = completeModel(asSection(input['model']), facts, context.registry);
+  const known: Known = facts ?? (normalize ? { normalize } : {});
+  const { model, taken } = completeModel(asSection(input['model']), known, context.registry);
   const threat = asSection(input['threat']) ?? {};
-  const radius = facts.threat && threat['epsilon'] === undefined && threat['norm'] === undefined;
-  const data = input['data'] === undefined && facts.data !== undefined;
+  const radius = known.threat && threat['epsilon'] === undefined && threat['norm'] === undefined;
+  const data = input['data'] === undefined && known.data !== undefined;
   const notes = [
     ...(taken.length > 0 ? [`model: ${taken.join(', ')}`] : []),
-    ...(data ? [`data ${facts.data}`] : []),
-    ...(radius ? [`threat ${facts.threat.norm}, epsilon ${facts.threat.epsilon}`] : []),
+    ...(data ? [`data ${known.data}`] : []),
+    ...(radius ? [`threat ${known.threat!.norm}, epsilon ${known.threat!.epsilon}`] : []),
   ];
   return {
     input: {
       ...input,
       ...(model && { model }),
-      ...(data && { data: { use: facts.data } }),
-      threat: { ...(radius && facts.threat), ...threat },
+      ...(data && { data: { use: known.data } }),
+      threat: { ...(radius && known.threat), ...threat },
     },
     notes: notes.length > 0 ? [`taken from ${context.path}: ${notes.join('; ')}`] : [],
   };

@@ -33,6 +33,8 @@ export interface TargetFlags extends PluginFlags {
   readonly norm?: string;
   readonly epsilon?: string;
   readonly engine?: string;
+  /** Where in a weights file the network is. */
+  readonly from?: string;
 }
 
 /** A model with the data and the threat to evaluate it on. */
@@ -95,7 +97,7 @@ async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
 }
 
 async function openRun(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
-  refuseFlags(flags, ['config', 'model', 'data'], {
+  refuseFlags(flags, ['config', 'model', 'data', 'from'], {
     because: `${path} is a run, which has its own config, model and data`,
     cure: 'leave them out, or give a weights file instead of the run',
   });
@@ -140,12 +142,12 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
   const registry = opening.registry.child();
   const importModule = importUserModule;
   await loadPlugins(flags.plugins ?? [], { registry, importModule, baseFolder: process.cwd() });
-  const completed = completeFromFacts(withFlags(input, flags), file.facts, { registry, path });
+  const completed = completeFromFacts(withFlags(input, flags), file, { registry, path });
   if (!flags.config) needWhole(completed.input);
   for (const note of completed.notes) warn(note);
   const checked = await checkRun(completed.input, { registry, baseFolder, importModule, warn });
   const target = await compose(checked, baseFolder, opening);
-  for (const note of loadWeights(target.model, file).notes) warn(note);
+  for (const note of loadWeights(target.model, file, { from: flags.from }).notes) warn(note);
   const { classNames, name } = target.data;
   const context = { data: name, threat: target.config.threat, ...file.facts, classNames };
   return { ...target, context: knownOf(context), what: path, folder: join(dirname(path), 'evaluation') };

@@ -9,8 +9,10 @@ export {
   type ModelFacts,
 } from './model-facts.js';
 export { numpyGlobals, PickledArray, PickledDtype } from './numpy-pickle.js';
-export { readPickle, type PickleGlobal, type PickleOptions, type PickleValue } from './pickle.js';
+export { ForeignObject, type PickleGlobal } from './pickle-objects.js';
+export { readPickle, type PickleOptions, type PickleValue } from './pickle.js';
 export * as protobuf from './protobuf.js';
 export { isSafetensors, readSafetensors, writeSafetensors, type Safetensors } from './safetensors.js';
 export type { StoredTensor, StoredType, StoredValues } from './stored-tensor.js';
-export { isPickle, isTorchZip, readTorchCheckpoint, TorchTensor } from './torch-checkpoint.js';
+export { isPickle, isTorchZip, readTorchCheckpoint } from './torch-checkpoint.js';
+export { TorchTensor } from './torch-tensor.js';

@@ -1,4 +1,6 @@
-import type { PickleGlobal, PickleValue } from './pickle.js';
+import type { PickleGlobal } from './pickle-objects.js';
+import type { PickleValue } from './pickle.js';
+import { fromHalf } from './stored-tensor.js';
 
 const arrayTypes = {
   u1: Uint8Array,
@@ -18,6 +20,7 @@ type ArrayValues = InstanceType<(typeof arrayTypes)[keyof typeof arrayTypes]>;
 
 /** A numpy dtype: kind and size, `f4`, `u1`, ... */
 export class PickledDtype {
+  bigEndian = false;
   constructor(readonly name: string) {}
 }
 
@@ -28,13 +31,26 @@ export class PickledArray {
   data: ArrayValues = new Uint8Array(0);
 }
 
-function typedArray(dtype: string, bytes: Uint8Array, count: number): ArrayValues {
-  const type = Object.hasOwn(arrayTypes, dtype) ? arrayTypes[dtype as keyof typeof arrayTypes] : undefined;
-  if (!type) throw new Error(`a numpy array of ${dtype}; allowed are ${Object.keys(arrayTypes).join(', ')}`);
-  if (bytes.length !== count * type.BYTES_PER_ELEMENT)
-    throw new Error(`${bytes.length} bytes are not ${count} numbers of ${dtype}`);
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : Uint8Array.from(bytes);
-  return new type(aligned.buffer as ArrayBuffer, aligned.byteOffset, count);
+function typedArray({ name, bigEndian }: PickledDtype, bytes: Uint8Array, count: number): ArrayValues {
+  const half = name === 'f2';
+  const type = half
+    ? Uint16Array
+    : Object.hasOwn(arrayTypes, name)
+      ? arrayTypes[name as keyof typeof arrayTypes]
+      : undefined;
+  if (!type) throw new Error(`a numpy array of ${name}; allowed are f2, ${Object.keys(arrayTypes).join(', ')}`);
+  const size = type.BYTES_PER_ELEMENT;
+  if (bytes.length !== count * size) throw new Error(`${bytes.length} bytes are not ${count} numbers of ${name}`);
+  const swaps = bigEndian && size > 1;
+  const own = swaps || bytes.byteOffset % size !== 0 ? Uint8Array.from(bytes) : bytes;
+  if (swaps) swapBytes(own, size);
+  const values = new type(own.buffer as ArrayBuffer, own.byteOffset, count);
+  return half ? Float32Array.from(values as Uint16Array, fromHalf) : values;
+}
+
+/** Big-endian numbers of `size` bytes to little-endian ones, in place. */
+export function swapBytes(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at + size <= bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
 
 /** Column-major numbers in row-major order. */
@@ -73,8 +89,8 @@ function fill(
 ): PickledArray {
   const { dtype, shape, content, fortran } = from;
   const count = shape.reduce((size, n) => size * n, 1);
-  const values = typedArray(dtype.name, bytesOf(content), count);
-  array.dtype = dtype.name;
+  const values = typedArray(dtype, bytesOf(content), count);
+  array.dtype = dtype.name === 'f2' ? 'f4' : dtype.name;
   array.shape = shape;
   array.data = fortran ? rowMajor(values, shape) : values;
   return array;
@@ -89,14 +105,13 @@ function fromBuffer([content, dtype, shape, order]: readonly unknown[]): Pickled
 
 /** State `(version, byte order, ...)`. */
 function buildDtype(value: PickleValue, state: PickleValue): PickleValue {
-  const order = Array.isArray(state) ? (state as unknown[])[1] : undefined;
-  if (order === '>') throw new Error('a big-endian numpy array');
+  if (value instanceof PickledDtype) value.bigEndian = Array.isArray(state) && (state as unknown[])[1] === '>';
   return value;
 }
 
 function scalar([dtype, content]: readonly unknown[]): number | bigint {
   if (!(dtype instanceof PickledDtype)) throw new Error('a numpy number without its type');
-  return typedArray(dtype.name, bytesOf(content), 1)[0]!;
+  return typedArray(dtype, bytesOf(content), 1)[0]!;
 }
 
 const reconstruct: PickleGlobal = { call: () => new PickledArray(), build: buildArray };

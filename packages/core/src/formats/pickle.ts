@@ -1,4 +1,13 @@
 import { BulwarkError } from '../errors.js';
+import {
+  callValue,
+  containers,
+  ForeignObject,
+  foreignGlobal,
+  GlobalReference,
+  inertOnError,
+  type PickleGlobal,
+} from './pickle-objects.js';
 import { PickleReader } from './pickle-reader.js';
 
 /**
@@ -7,17 +16,9 @@ import { PickleReader } from './pickle-reader.js';
  */
 export type PickleValue = unknown;
 
-/** A name that a pickle may use: what calling it gives, and how `BUILD` sets the state of the result. Both only make data. */
-export interface PickleGlobal {
-  /** What calling the name gives. */
-  readonly call?: (args: readonly PickleValue[]) => PickleValue;
-  /** Sets the state of the result. */
-  readonly build?: (value: PickleValue, state: PickleValue) => PickleValue;
-}
-
 /** What a pickle may name, and how large it may be. */
 export interface PickleOptions {
-  /** Allowed names, `module name`. Every other name is refused. */
+  /** Names that make something, `module name`. Every other name makes a `ForeignObject`. */
   readonly globals?: ReadonlyMap<string, PickleGlobal>;
   /** Resolves a persistent id (PyTorch's storages). */
   readonly persistent?: (id: PickleValue) => PickleValue;
@@ -25,40 +26,28 @@ export interface PickleOptions {
   readonly where?: string;
 }
 
-/** A name on the stack: it can be called if the table has it, and is nothing else. */
-export class GlobalReference {
-  constructor(
-    readonly name: string,
-    readonly global: PickleGlobal,
-  ) {}
-}
-
 const mark = Symbol('mark');
 const noGlobals: ReadonlyMap<string, PickleGlobal> = new Map();
 
-/** The table of names that are plain containers. */
-const containers: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>([
-  ['collections OrderedDict', { call: ([items]) => mapOf(items), build: (value) => value }],
-  ['builtins set', { call: ([items]) => items ?? [] }],
-  ['__builtin__ set', { call: ([items]) => items ?? [] }],
-]);
-
-function mapOf(items: PickleValue): Map<unknown, unknown> {
-  const pairs = (items ?? []) as unknown[];
-  if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
-    throw new Error('an OrderedDict is made of pairs');
-  return new Map(pairs as [unknown, unknown][]);
-}
-
 /**
- * Reads a pickle as data. Nothing in it is ever executed: a name outside the tables (`os.system`, a class of the writer's own) is
- * refused, and a name in the tables only rearranges what the file holds. Memory is bounded by the size of the file.
+ * Reads a pickle as data. Nothing in it is ever executed: a name outside the tables (`os.system`, a class of the writer's own) makes an inert
+ * `ForeignObject`, and a name in the tables only rearranges what the file holds. Memory is bounded by the size of the file.
  * @throws BulwarkError WEIGHTS_INVALID
  */
-export function readPickle(bytes: Uint8Array, options: PickleOptions = {}): PickleValue {
+export const readPickle = (bytes: Uint8Array, options: PickleOptions = {}): PickleValue =>
+  readPickleAt(bytes, 0, options).value;
+
+/** The same from a position on; `end` is the position behind the pickle, where the next one may begin. */
+export function readPickleAt(
+  bytes: Uint8Array,
+  start: number,
+  options: PickleOptions = {},
+): { value: PickleValue; end: number } {
   const where = options.where ?? 'the pickle';
   try {
-    return unpickle(new PickleReader(bytes), options);
+    const reader = new PickleReader(bytes);
+    reader.position = start;
+    return { value: unpickle(reader, options), end: reader.position };
   } catch (error) {
     if (error instanceof BulwarkError) throw error;
     throw new BulwarkError('WEIGHTS_INVALID', `${where} cannot be read: ${(error as Error).message}`, {
@@ -68,14 +57,11 @@ export function readPickle(bytes: Uint8Array, options: PickleOptions = {}): Pick
   }
 }
 
-function unpickle(
-  reader: PickleReader,
-  { globals = noGlobals, persistent, where = 'the pickle' }: PickleOptions,
-): PickleValue {
+function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: PickleOptions): PickleValue {
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   /** What `BUILD` may change: results of a global's call, by identity. */
-  const made = new WeakMap<object, PickleGlobal>();
+  const made = new WeakMap<object, GlobalReference>();
 
   const pop = (): unknown => {
     if (stack.length === 0 || stack.at(-1) === mark) throw new Error('the stack is empty where a value is needed');
@@ -94,40 +80,42 @@ function unpickle(
   const isArray = (value: unknown): value is unknown[] => Array.isArray(value);
   const isMap = (value: unknown): value is Map<unknown, unknown> => value instanceof Map;
   const append = (items: readonly unknown[]) => {
-    const list = top(isArray, 'list');
+    const value = stack.at(-1);
+    const list = value instanceof ForeignObject ? value.items : top(isArray, 'list');
     for (const item of items) list.push(item);
+  };
+  /** The dictionary on top of the stack, also one of a class of the writer's own. */
+  const dictionary = (): Map<unknown, unknown> => {
+    const value = stack.at(-1);
+    return value instanceof ForeignObject ? value.entries : top(isMap, 'dictionary');
   };
   const setItems = (flat: readonly unknown[], map: Map<unknown, unknown>) => {
     if (flat.length % 2 !== 0) throw new Error('a key without a value');
     for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
     return map;
   };
-  const find = (module: unknown, name: unknown) => {
-    const path = `${String(module)} ${String(name)}`;
-    const global = globals.get(path) ?? containers.get(path);
-    if (!global)
-      throw new BulwarkError(
-        'WEIGHTS_INVALID',
-        `${where} refers to ${String(module)}.${String(name)}, which is neither a tensor nor a plain container; nothing was executed`,
-        { cure: 'save a dictionary of tensors, numbers and text only, e.g. torch.save(model.state_dict(), path)' },
-      );
-    stack.push(new GlobalReference(path, global));
+  const find = (module: unknown, name: unknown): GlobalReference => {
+    if (typeof module !== 'string' || typeof name !== 'string') throw new Error('a name that is not text');
+    const path = `${module} ${name}`;
+    return new GlobalReference(path, globals.get(path) ?? containers.get(path) ?? foreignGlobal(path));
   };
-  const reduce = () => {
-    const args = pop();
-    const callee = pop();
-    if (!(callee instanceof GlobalReference) || !callee.global.call || !isArray(args))
-      throw new Error(`${callee instanceof GlobalReference ? callee.name : 'a value'} cannot be called`);
-    const value = callee.global.call(args);
-    if (typeof value === 'object' && value !== null) made.set(value, callee.global);
+  const call = (callee: unknown, args: unknown) => {
+    if (!isArray(args)) throw new Error('arguments that are not a tuple');
+    const value = callValue(callee, args);
+    if (typeof value === 'object' && value !== null && callee instanceof GlobalReference) made.set(value, callee);
     stack.push(value);
   };
   const build = () => {
     const state = pop();
     const value = pop();
-    const global = typeof value === 'object' && value !== null ? made.get(value) : undefined;
-    if (!global?.build) throw new Error('an object with a state that is not a plain container');
-    stack.push(global.build(value, state));
+    if (value instanceof ForeignObject) {
+      value.state = state;
+      stack.push(value);
+      return;
+    }
+    const maker = typeof value === 'object' && value !== null ? made.get(value) : undefined;
+    if (!maker?.global.build) throw new Error('an object with a state that is not a plain container');
+    stack.push(inertOnError(maker.name, () => maker.global.build!(value, state)));
   };
   const put = (key: number) => {
     if (stack.length === 0) throw new Error('nothing to remember');
@@ -270,23 +258,42 @@ function unpickle(
       case 's': {
         const value = pop();
         const key = pop();
-        setItems([key, value], top(isMap, 'dictionary'));
+        setItems([key, value], dictionary());
         break;
       }
       case 'u':
-        setItems(popToMark(), top(isMap, 'dictionary'));
+        setItems(popToMark(), dictionary());
         break;
       case 'c':
-        find(reader.line(), reader.line());
+        stack.push(find(reader.line(), reader.line()));
         break;
       case '\x93': {
         const name = pop();
-        find(pop(), name);
+        stack.push(find(pop(), name));
         break;
       }
       case 'R':
-        reduce();
+      case '\x81': {
+        const args = pop();
+        call(pop(), args);
         break;
+      }
+      case '\x92': {
+        const named = pop();
+        const args = pop();
+        call(pop(), isArray(args) ? [...args, named] : args);
+        break;
+      }
+      case 'o': {
+        const [callee, ...args] = popToMark();
+        call(callee, args);
+        break;
+      }
+      case 'i': {
+        const callee = find(reader.line(), reader.line());
+        call(callee, popToMark());
+        break;
+      }
       case 'b':
         build();
         break;

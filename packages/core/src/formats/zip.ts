@@ -4,6 +4,8 @@ import { invalidWeights } from './stored-tensor.js';
 /** Reads entries of a zip archive by name. */
 export interface ZipArchive {
   readonly names: readonly string[];
+  /** Bytes that an entry unpacks to, as the list says. */
+  size(name: string): number;
   /** The content; stored entries are views of the archive. */
   read(name: string): Uint8Array;
 }
@@ -121,11 +123,17 @@ export function openZip(bytes: Uint8Array): ZipArchive {
     }
   };
 
+  const find = (name: string): ZipEntry => {
+    const entry = entries.get(name);
+    if (!entry) throw damaged(`it has no entry ${JSON.stringify(name)}`);
+    return entry;
+  };
+
   return {
     names: [...entries.keys()],
+    size: (name) => find(name).size,
     read(name) {
-      const entry = entries.get(name);
-      if (!entry) throw damaged(`it has no entry ${JSON.stringify(name)}`);
+      const entry = find(name);
       const { offset, packed, size, flags, method } = entry;
       if (flags & 1 || (method !== 0 && method !== 8))
         throw invalidWeights(

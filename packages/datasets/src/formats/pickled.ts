@@ -1,4 +1,4 @@
-import { BulwarkError, numpyGlobals, PickledArray, readPickle } from '@bulwark/core';
+import { BulwarkError, ForeignObject, numpyGlobals, PickledArray, readPickle } from '@bulwark/core';
 import { corrupt } from '../corrupt.js';
 import type { NpyArray } from './npy.js';
 
@@ -9,7 +9,9 @@ export type PickledDict = ReadonlyMap<string, unknown>;
 const keyText = (key: unknown): string =>
   key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : String(key);
 
-/** Reads a pickled dictionary of numpy arrays and numbers. Names outside numpy's arrays are refused; nothing in the file is executed. */
+const dictionaryNeeded = 'a data pickle holds a dictionary of numpy arrays and numbers';
+
+/** Reads a pickled dictionary of numpy arrays and numbers. Nothing in the file is executed; objects of other classes are inert. */
 export function readPickledDict(bytes: Uint8Array, file: string): PickledDict {
   let value: unknown;
   try {
@@ -18,12 +20,13 @@ export function readPickledDict(bytes: Uint8Array, file: string): PickledDict {
     const { message } = cause as Error;
     throw corrupt({ file }, message.replace(`${file} `, ''), {
       cause,
-      ...(cause instanceof BulwarkError && {
-        cure: 'a data pickle holds a dictionary of numpy arrays and numbers only',
-      }),
+      ...(cause instanceof BulwarkError && { cure: dictionaryNeeded }),
     });
   }
-  if (!(value instanceof Map)) throw corrupt({ file }, 'the pickle does not hold a dictionary');
+  if (!(value instanceof Map)) {
+    const what = value instanceof ForeignObject ? `${String(value)} (nothing was executed)` : 'something else';
+    throw corrupt({ file }, `the pickle holds ${what}, not a dictionary`, { cure: dictionaryNeeded });
+  }
   return new Map([...value].map(([key, entry]) => [keyText(key), entry]));
 }
 
@@ -31,7 +34,8 @@ export function readPickledDict(bytes: Uint8Array, file: string): PickledDict {
 export function arrayIn(dict: PickledDict, key: string, file: string): NpyArray {
   const value = dict.get(key);
   if (value instanceof PickledArray) return { shape: value.shape, data: value.data };
-  throw corrupt({ file }, `has no array ${key}; it has ${[...dict.keys()].join(', ')}`);
+  const instead = value instanceof ForeignObject ? `: ${String(value)} is in its place` : '';
+  throw corrupt({ file }, `has no array ${key}${instead}; it has ${[...dict.keys()].join(', ')}`);
 }
 
 /** The list of numbers under this key. */

@@ -18,15 +18,35 @@ export const commonOptions = {
         .min(1)
         .describe('standard deviation of each channel'),
     })
+    .refine(({ mean }) => mean.every((value) => value <= 1), {
+      error: ({ input }) => {
+        const { mean, std } = input as { mean: number[]; std: number[] };
+        const scaled = (values: readonly number[]) =>
+          values.map((value) => Number((value / 255).toPrecision(5))).join(', ');
+        return `images are in [0, 1], these are numbers for [0, 255]: write { mean: [${scaled(mean)}], std: [${scaled(std)}] }`;
+      },
+    })
     .optional()
     .describe('subtract the mean and divide by the standard deviation inside the model; the paper does not normalise'),
   weights: z
-    .string()
+    .union([
+      z.string(),
+      z.strictObject({
+        file: z.string().describe('the file'),
+        from: z
+          .string()
+          .optional()
+          .describe('where in the file the network is, if several fit: state_dict_ema, model, ...'),
+      }),
+    ])
     .optional()
     .describe(
-      'file to start from: .safetensors, its .index.json, or a PyTorch .pt or .pth; the default is random weights',
+      'file to start from: .safetensors, its .index.json, a PyTorch .pt or .pth, or a checkpoint of a run; the default is random weights',
     ),
 };
+
+/** The option `weights` as a file and a place in it. */
+export type WeightsOption = string | { readonly file: string; readonly from?: string | undefined };
 
 /** The node that an architecture starts from: the image, or the image normalised. */
 export function normalised(builder: GraphBuilder, normalize?: InputNormalisation): NodeId {

@@ -2,13 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Classifier, type ModelFacts, type StoredTensor } from '@bulwark/core';
 import { checkFacts } from './facts.js';
 import { fromPyTorchOrder } from './layout.js';
-import { matchWeights } from './match.js';
-import { readWeightsFile, type WeightsFile } from './read.js';
+import { matchWeights, type MatchSource } from './match.js';
+import { flatTensors, readWeightsFile, type WeightsFile } from './read.js';
 
-/** How names in a file relate to those of the network. */
+/** Which network of a file is meant. */
 export interface LoadOptions {
-  /** What stands before the names of the network in the file; the default is to find out (`module.`, `model.`, ...). */
-  readonly prefix?: string;
+  /** Where in the file it is (`state_dict_ema`); needed only if several different ones fit. */
+  readonly from?: string | undefined;
 }
 
 /** What was loaded. */
@@ -29,11 +29,11 @@ export function loadStateDict(
   tensors: ReadonlyMap<string, StoredTensor>,
   options: LoadOptions & { where?: string } = {},
 ): void {
-  const matches = matchWeights(classifier, tensors, {
-    prefix: options.prefix,
-    where: options.where ?? 'the state dict',
-  });
-  for (const { entry, tensor } of matches) {
+  assign(classifier, { where: options.where ?? 'the state dict', ...flatTensors(tensors) }, options);
+}
+
+function assign(classifier: Classifier, source: MatchSource, options: LoadOptions): void {
+  for (const { entry, tensor } of matchWeights(classifier, source, options)) {
     const variable = (classifier.parameters.get(entry.name) ?? classifier.statistics.get(entry.name))!;
     const values = fromPyTorchOrder(tensor.data as Float32Array, entry.layout);
     tf.tidy(() => variable.assign(tf.tensor(values, variable.shape, 'float32')));
@@ -41,9 +41,9 @@ export function loadStateDict(
 }
 
 /**
- * Reads weights into a classifier: a `.safetensors` file, the `.safetensors.index.json` of a sharded one, or PyTorch's `.pt` and
- * `.pth` (zip form; nothing in it is ever executed). The content decides, not the name. What the file says about its network must agree
- * with the classifier.
+ * Reads weights into a classifier: safetensors (also sharded, by the index), PyTorch's `.pt` and `.pth` of any version, a checkpoint of a run.
+ * Nothing in a file is ever executed. The network may lie anywhere in it, under any prefix: what fits is found. What the file says about
+ * its network must agree with the classifier.
  * @param source path, content, or what `readWeightsFile` gave
  * @throws BulwarkError WEIGHTS_INVALID; the classifier is unchanged then
  */
@@ -53,8 +53,8 @@ export function loadWeights(
   options: LoadOptions = {},
 ): LoadedWeights {
   const file = typeof source === 'string' || source instanceof Uint8Array ? readWeightsFile(source) : source;
-  const { tensors, facts, where } = file;
+  const { facts, where } = file;
   const notes = facts ? checkFacts(classifier, facts, where) : [];
-  loadStateDict(classifier, tensors, { ...options, where });
+  assign(classifier, file, options);
   return { ...(facts && { facts }), notes };
 }

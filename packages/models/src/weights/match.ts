@@ -1,47 +1,23 @@
-import { BulwarkError, nearest, type Classifier, type StoredTensor } from '@bulwark/core';
-import type { Entry } from './layout.js';
+import { BulwarkError, nearest, normalisationOf, type Classifier, type InputNormalisation } from '@bulwark/core';
+import { candidatesIn, distinct, fits, isAt, placeName, shortNames, type Candidate, type Match } from './fit.js';
+import { architectureHint } from './identify.js';
+import { inUnits, normalisationFor, sameNormalisation } from './normalisation.js';
 import { weightEntries } from './state-dict.js';
+import type { FlatTensors } from './tree.js';
 
-type Tensors = ReadonlyMap<string, StoredTensor>;
+export type { Match } from './fit.js';
 
-/** Names that training wrappers put before the names of the network inside them. */
-const wrappers = /^(?:(?:module|model|net|network|backbone|base_model|_orig_mod|attack_model|\d+)\.)*$/;
-
-/**
- * The prefix under which the file holds the network: `module.` of DataParallel, `model.` or `1.` of RobustBench, or none.
- * @throws BulwarkError WEIGHTS_INVALID if the file holds two networks
- */
-export function findPrefix(tensors: Tensors, wanted: readonly string[]): string {
-  const [first = ''] = wanted;
-  const candidates = [...tensors.keys()]
-    .filter((name) => name.endsWith(first))
-    .map((name) => name.slice(0, name.length - first.length))
-    .filter((prefix) => wrappers.test(prefix));
-  const matched = (prefix: string) => wanted.filter((name) => tensors.has(prefix + name)).length;
-  const ranked = candidates
-    .map((prefix) => ({ prefix, count: matched(prefix) }))
-    .sort((a, b) => b.count - a.count || a.prefix.length - b.prefix.length);
-  const [best, second] = ranked;
-  if (best && second && best.count === second.count)
-    throw new BulwarkError(
-      'WEIGHTS_INVALID',
-      `the file holds more than one network: under ${JSON.stringify(best.prefix)} and ${JSON.stringify(second.prefix)}`,
-      { cure: 'say which with the option prefix' },
-    );
-  return best?.prefix ?? '';
-}
-
-/** A tensor of the file and the variable it belongs to. */
-export interface Match {
-  readonly entry: Entry;
-  readonly tensor: StoredTensor;
+/** A file's tensors and how its errors name it. */
+export interface MatchSource extends FlatTensors {
+  readonly where: string;
+  /** `bulwark`: in our own memory layout, as checkpoints have it. */
+  readonly layout?: 'pytorch' | 'bulwark';
 }
 
 const quantity = (count: number, what: string) => `${count} ${what} tensor${count === 1 ? '' : 's'}`;
 const listed = (lines: readonly string[]) =>
   lines.length > 8 ? `${lines.slice(0, 8).join(', ')} and ${lines.length - 8} more` : lines.join(', ');
 const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
-const buffers = /^(?:mean|std|mu|sigma)$/;
 
 /** The tensors that this architecture may find in official checkpoints, but has no use for. */
 function isUnused(name: string, classifier: Classifier): boolean {
@@ -50,84 +26,117 @@ function isUnused(name: string, classifier: Classifier): boolean {
   return name.startsWith('sub_block1.') && classifier.parameters.has('block1.layer.0.conv1.weight');
 }
 
-/**
- * Normalisation that a wrapper keeps beside the network (`mean`, `mu`; `std`, `sigma`): accepted if the model normalises its
- * input by the same numbers, because the logits would differ otherwise.
- */
-function checkNormalisation(name: string, tensor: StoredTensor, classifier: Classifier): void {
-  const key = /std|sigma/.test(name) ? 'std' : 'mean';
-  const values = Array.from(tensor.data as Float32Array, Number);
-  const graph = 'graph' in classifier ? (classifier as { graph: { nodes: readonly object[] } }).graph : undefined;
-  const node = graph?.nodes.find((each) => 'op' in each && each.op === 'normalize') as
-    Record<'mean' | 'std', readonly number[]> | undefined;
-  const neutral = values.map(() => (key === 'std' ? 1 : 0));
-  const ours = node?.[key] ?? neutral;
-  if (values.length === ours.length && values.every((value, i) => Math.abs(value - ours[i]!) < 1e-5)) return;
-  throw new BulwarkError(
-    'WEIGHTS_INVALID',
-    `the checkpoint normalises its input by ${name} [${values.map((v) => +v.toPrecision(6)).join(', ')}], the model by ${node ? `[${ours.join(', ')}]` : 'nothing'}`,
-    { cure: 'set model.normalize: { mean: [...], std: [...] } to the numbers of the checkpoint' },
-  );
+function refuse(message: string, cure: string): never {
+  throw new BulwarkError('WEIGHTS_INVALID', message, { cure });
 }
 
 /**
  * Pairs every variable of the classifier with a tensor of the file, or explains what does not fit: missing, extra and misshapen
  * tensors with the nearest names. Nothing is changed.
+ * @param options.from where in the file the network is; needed only if several different ones fit
  * @throws BulwarkError WEIGHTS_INVALID
  */
 export function matchWeights(
   classifier: Classifier,
-  tensors: Tensors,
-  options: { prefix?: string | undefined; where: string },
-): Match[] {
-  const entries = weightEntries(classifier).filter(({ kind }) => kind === 'variable');
-  const wanted = entries.map(({ name }) => name);
-  const prefix = options.prefix ?? findPrefix(tensors, wanted);
-  const missing: string[] = [];
-  const misshapen: Match[] = [];
-  const matches: Match[] = [];
-  const known = new Set(wanted);
-  const extra: string[] = [];
-  for (const [fileName, tensor] of tensors) {
-    const name = fileName.startsWith(prefix) ? fileName.slice(prefix.length) : fileName;
-    const last = fileName.split('.').at(-1)!;
-    if (fileName.startsWith(prefix) && known.has(name)) continue;
-    if (isUnused(name, classifier)) continue;
-    if (buffers.test(last)) checkNormalisation(fileName, tensor, classifier);
-    else extra.push(fileName);
-  }
-  for (const entry of entries) {
-    const tensor = tensors.get(prefix + entry.name);
-    if (!tensor) missing.push(entry.name);
-    else if (tensor.shape.join() !== entry.layout.shape.join()) misshapen.push({ entry, tensor });
-    else if (!(tensor.data instanceof Float32Array))
-      throw new BulwarkError('WEIGHTS_INVALID', `${options.where}: ${entry.name} is ${tensor.dtype}, not F32`, {
-        cure: 'save the weights as floating-point numbers',
-      });
-    else matches.push({ entry, tensor });
-  }
-  if (missing.length + misshapen.length + extra.length > 0)
-    throw misfit({ classifier, missing, misshapen, extra, where: options.where });
-  return matches;
+  source: MatchSource,
+  options: { from?: string | undefined } = {},
+): readonly Match[] {
+  const entries = weightEntries(classifier, source.layout).filter(({ kind }) => kind === 'variable');
+  const all = candidatesIn(source, entries, (name, full) => isUnused(name, classifier) || isBuffer(full, source));
+  const candidates = options.from === undefined ? all : all.filter((candidate) => isAt(candidate, options.from!));
+  if (options.from !== undefined && candidates.length === 0) throw nothingThere(source, all, options.from);
+  const chosen = choose(candidates.filter(fits), source.where) ?? candidates[0];
+  if (!chosen) throw noNetwork(classifier, source);
+  if (!fits(chosen)) throw misfit(classifier, chosen, source);
+  for (const { entry, tensor } of chosen.matches)
+    if (tensor.dtype !== 'F32')
+      refuse(
+        `${source.where}: ${entry.name} is ${tensor.dtype}, not F32`,
+        'save the weights as floating-point numbers',
+      );
+  checkNormalisation(classifier, source, chosen);
+  return chosen.matches;
 }
 
-interface Misfit {
-  readonly classifier: Classifier;
-  readonly missing: readonly string[];
-  readonly misshapen: readonly Match[];
-  readonly extra: readonly string[];
-  readonly where: string;
+/** A wrapper's mean or standard deviation: small, and named so. */
+function isBuffer(full: string, { tensors }: MatchSource): boolean {
+  const { shape } = tensors.get(full)!;
+  return /(?:^|[._])(?:mean|mu|std|sigma)$/i.test(full) && shape.reduce((size, n) => size * n, 1) <= 4;
 }
 
-function misfit({ classifier, missing, misshapen, extra, where }: Misfit): BulwarkError {
+/** The one network that fits; asks if there are several with different values. */
+function choose(fitting: readonly Candidate[], where: string): Candidate | undefined {
+  if (fitting.length < 2) return fitting[0];
+  const different = distinct(fitting);
+  if (different.length < 2) return different[0];
+  const names = shortNames(different);
+  return refuse(
+    `${where} holds ${different.length} networks that fit, with different values: ${names.map((name) => name || '(the outermost)').join(', ')}`,
+    `say which: weights: { file: ..., from: ${names.at(-1)} } in a config, --from ${names.at(-1)} on the command line`,
+  );
+}
+
+function nothingThere({ where }: MatchSource, all: readonly Candidate[], from: string): BulwarkError {
+  const names = all.slice(0, 5).map((candidate) => placeName(candidate) || '(the outermost)');
+  return new BulwarkError(
+    'WEIGHTS_INVALID',
+    `${where} holds no network at ${from}; there are ${names.join(', ') || 'none'}`,
+    {
+      cure: names.length > 1 ? 'name one of these with `from`' : 'leave `from` out',
+    },
+  );
+}
+
+function noNetwork(classifier: Classifier, source: MatchSource): BulwarkError {
+  const names = [...source.tensors.keys()];
+  const others = [...source.foreign].slice(0, 3).map(([path, what]) => `${path || 'the whole'} is ${what}`);
+  if (names.length === 0)
+    return new BulwarkError(
+      'WEIGHTS_INVALID',
+      `${source.where} holds no tensors${others.length > 0 ? `: ${others.join(', ')}` : ''}; nothing was executed`,
+      { cure: 'save a dictionary of tensors: torch.save(model.state_dict(), path)' },
+    );
+  const hint = architectureHint(source, classifier);
+  return new BulwarkError(
+    'WEIGHTS_INVALID',
+    `${source.where} holds no network of the kind ${classifier.name}: its tensors are ${listed(names)}${hint ? `; ${hint.found}` : ''}`,
+    { cure: hint?.cure ?? 'name the architecture of the file' },
+  );
+}
+
+/**
+ * Normalisation that a wrapper keeps beside the network must be what the model does, because the logits would differ otherwise.
+ */
+function checkNormalisation(classifier: Classifier, source: MatchSource, { prefix }: Candidate): void {
+  const found = normalisationFor(source, prefix);
+  const ours = normalisationOf(classifier);
+  if (!found || ours === undefined || sameNormalisation(found, ours, classifier.inputShape[2])) return;
+  const list = (values: readonly number[]) => `[${values.map((value) => +value.toPrecision(6)).join(', ')}]`;
+  const text = ({ mean, std }: InputNormalisation) => `mean ${list(mean)}, std ${list(std)}`;
+  const meant = inUnits(found)!;
+  throw new BulwarkError(
+    'WEIGHTS_INVALID',
+    `${source.where} normalises its input by ${found.names.join(' and ')}: ${text(found)}; the model by ${ours ? text(ours) : 'nothing'}`,
+    {
+      cure: `set model.normalize: { mean: ${list(meant.mean)}, std: ${list(meant.std)} }${meant === found ? '' : ', the same for images in [0, 1]'}`,
+    },
+  );
+}
+
+function misfit(classifier: Classifier, candidate: Candidate, source: MatchSource): BulwarkError {
+  const { missing, misshapen, extra, prefix } = candidate;
   const near = (name: string, among: readonly string[]) => {
     const found = among.length > 2000 ? undefined : nearest(name, among);
     return found ? `${name} (nearest: ${found})` : name;
   };
+  const absent = (name: string) => {
+    const instead = source.foreign.get(prefix + name);
+    return instead === undefined ? near(name, extra) : `${name} (in its place is ${instead}, not a tensor)`;
+  };
   const parts: string[] = [];
   if (missing.length > 0)
     parts.push(
-      `${quantity(missing.length, 'missing')}: ${listed(missing.map((name, i) => (i < 8 ? near(name, extra) : name)))}`,
+      `${quantity(missing.length, 'missing')}: ${listed(missing.map((name, i) => (i < 8 ? absent(name) : name)))}`,
     );
   if (extra.length > 0)
     parts.push(
@@ -145,16 +154,16 @@ function misfit({ classifier, missing, misshapen, extra, where }: Misfit): Bulwa
   const bias = misshapen.find(
     ({ entry }) => entry.layout.shape.length === 1 && entry.layout.shape[0] === classifier.classes,
   );
-  const onlyHead = missing.length + extra.length === 0 && bias && misshapen.length <= 2;
+  if (missing.length + extra.length === 0 && bias && misshapen.length <= 2)
+    return new BulwarkError(
+      'WEIGHTS_INVALID',
+      `${source.where} has ${bias.tensor.shape[0]} classes, the model ${classifier.name} has ${classifier.classes}`,
+      { cure: 'use the data set that the weights were trained on' },
+    );
+  const hint = architectureHint(source, classifier);
   return new BulwarkError(
     'WEIGHTS_INVALID',
-    onlyHead
-      ? `${where} has ${bias.tensor.shape[0]} classes, the model ${classifier.name} has ${classifier.classes}`
-      : `${where} does not fit the model ${classifier.name}: ${parts.join('; ')}`,
-    {
-      cure: onlyHead
-        ? 'use the data set that the weights were trained on'
-        : 'check that architecture, width and depth are those of the file',
-    },
+    `${source.where} does not fit the model ${classifier.name}${hint ? `; ${hint.found}` : ''}: ${parts.join('; ')}`,
+    { cure: hint?.cure ?? 'check that architecture, width and depth are those of the file' },
   );
 }

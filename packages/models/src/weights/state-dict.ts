@@ -6,9 +6,10 @@ const isNetwork = (classifier: Classifier): classifier is Network => 'graph' in 
 /**
  * What a weights file of this classifier holds. Networks have PyTorch's state dict; a classifier of another form (a layers
  * model) has its own names and layouts, because there is no PyTorch module to agree with.
+ * @param layout `bulwark`: our own memory layout for networks, too, as checkpoints of runs have it
  */
-export function weightEntries(classifier: Classifier): Entry[] {
-  if (isNetwork(classifier)) return stateDictEntries(classifier.graph);
+export function weightEntries(classifier: Classifier, layout: 'pytorch' | 'bulwark' = 'pytorch'): Entry[] {
+  if (layout === 'pytorch' && isNetwork(classifier)) return stateDictEntries(classifier.graph);
   return [...classifier.parameters, ...classifier.statistics].map(([name, { shape }]) => ({
     name,
     layout: { shape },

@@ -80,21 +80,22 @@ describe('PyTorch checkpoints', () => {
     ['parameters behind model.', 'parameter.pt', 1e-6],
     ['half precision', 'half.pt', 2e-3],
     ['channels-last memory', 'channels_last.pt', 1e-6],
+    ['a pickled module, whose class nobody needs', 'module.pt', 1e-6],
+    ['command-line arguments beside the weights', 'namespace.pt', 1e-6],
+    ['the form before PyTorch 1.6', 'legacy.pt', 1e-6],
   ])('loads %s', (_, file, tolerance) => {
     const network = flattening();
     loadWeights(network, torchFile(file));
     expect(largestLogitError(network)).toBeLessThan(tolerance);
   });
 
-  it.each([
-    ['a pickled module, which would need its class', 'module.pt', /torch\.nn\.modules\.container\.Sequential/],
-    ['command-line arguments', 'namespace.pt', /argparse\.Namespace.*nothing was executed/],
-    ['the form before PyTorch 1.6', 'legacy.pt', /before 1\.6.*torch\.save/],
-    ['one number that claims to be a million', 'expanded.pt', /larger than its storage of 1/],
-  ])('refuses %s', (_, file, message) => {
-    expect(refusal(flattening(), torchFile(file))).toMatch(/^WEIGHTS_INVALID/);
-    expect(refusal(flattening(), torchFile(file))).toMatch(message);
-  });
+  it.each([['one number that claims to be a million', 'expanded.pt', /larger than its storage of 1/]])(
+    'refuses %s',
+    (_, file, message) => {
+      expect(refusal(flattening(), torchFile(file))).toMatch(/^WEIGHTS_INVALID/);
+      expect(refusal(flattening(), torchFile(file))).toMatch(message);
+    },
+  );
 
   it('refuses every truncation', () => {
     const bytes = new Uint8Array(readFileSync(torchFile('plain.pt')));
@@ -217,20 +218,12 @@ describe('weights', () => {
     );
   });
 
-  it('of two networks in one file need a prefix', () => {
-    const tensors = toStateDict(flattening());
-    const both = new Map(
-      [...tensors].flatMap(([name, tensor]) => [[`0.${name}`, tensor] as const, [`1.${name}`, tensor] as const]),
-    );
-    expect(refusal(flattening(), writeSafetensors(both))).toMatch(/more than one network: under "0\." and "1\."/);
-  });
-
   it('with input normalisation beside the network need the same numbers in the model', () => {
     const tensors = new Map([...toStateDict(flattening())].map(([name, tensor]) => [`model.${name}`, tensor]));
     tensors.set('mean', { dtype: 'F32', shape: [1, 1, 1], data: Float32Array.of(0.25) });
     tensors.set('std', { dtype: 'F32', shape: [1, 1, 1], data: Float32Array.of(1) });
     expect(refusal(flattening(), writeSafetensors(tensors))).toMatch(
-      /normalises its input by mean \[0\.25\], the model by nothing \/ set model\.normalize/,
+      /normalises its input by mean and std: mean \[0\.25\], std \[1\]; the model by nothing \/ set model\.normalize/,
     );
     const normalising = createNetwork(
       networkGraph([4, 4, 1], (g) => {
