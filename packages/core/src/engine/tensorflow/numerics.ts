@@ -1,21 +1,6 @@
+import { integers, largestDifference, wrongProducts as wrongProductsOf, type Values } from '../install/index.js';
 import type { NativeBinding, OpAttribute } from './binding.js';
 import { batchNormAttributes, convAttributes } from './ops.js';
-
-/** A tensor for a check: small integers, exact in float32 and in bfloat16, so that every correct library agrees to the bit. */
-interface Values {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-function integers(shape: readonly number[], seed: number): Values {
-  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-  let state = seed;
-  for (let i = 0; i < data.length; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    data[i] = ((state >>> 16) % 7) - 3;
-  }
-  return { shape, data };
-}
 
 const typed = (binding: NativeBinding, name = 'T'): OpAttribute => ({
   name,
@@ -38,69 +23,27 @@ function execute(
   return values;
 }
 
-function largestDifference(found: readonly number[] | undefined, expected: ArrayLike<number>): number {
-  if (found?.length !== expected.length) return Infinity;
-  // Math.max, unlike a comparison, never loses a NaN
-  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - expected[i]!)), 0);
-}
-
-/** Three-by-three convolution with padding 1 and stride 1 and both its gradients, by definition. */
-function convolve(x: Values, filter: Values, dy: Values) {
-  const [batch, height, width, inputs] = x.shape as [number, number, number, number];
-  const outputs = filter.shape[3]!;
-  const y = new Float32Array(dy.data.length);
-  const dx = new Float32Array(x.data.length);
-  const dFilter = new Float32Array(filter.data.length);
-  for (let b = 0; b < batch; b++)
-    for (let row = 0; row < height; row++)
-      for (let column = 0; column < width; column++)
-        for (let tap = 0; tap < 9; tap++) {
-          const [r, c] = [row + Math.floor(tap / 3) - 1, column + (tap % 3) - 1];
-          if (r < 0 || c < 0 || r >= height || c >= width) continue;
-          for (let i = 0; i < inputs; i++)
-            for (let o = 0; o < outputs; o++) {
-              const at = ((b * height + row) * width + column) * outputs + o;
-              const from = ((b * height + r) * width + c) * inputs + i;
-              const weight = (tap * inputs + i) * outputs + o;
-              y[at]! += x.data[from]! * filter.data[weight]!;
-              dx[from]! += dy.data[at]! * filter.data[weight]!;
-              dFilter[weight]! += dy.data[at]! * x.data[from]!;
-            }
-        }
-  return { y, dx, dFilter };
-}
+const sizes = ({ shape }: Values) => ({ shape: [shape.length], data: Int32Array.from(shape) });
 
 /** What matrix product and convolution with its gradients compute differently from arithmetic, or undefined. */
 export function wrongProducts(binding: NativeBinding): string | undefined {
-  const a = integers([16, 32], 1);
-  const b = integers([32, 16], 2);
-  const product = Float32Array.from({ length: 256 }, (_, at) => {
-    let sum = 0;
-    for (let k = 0; k < 32; k++) sum += a.data[Math.floor(at / 16) * 32 + k]! * b.data[k * 16 + (at % 16)]!;
-    return sum;
-  });
-  const x = integers([2, 7, 6, 8], 3);
-  const filter = integers([3, 3, 8, 16], 4);
-  const dy = integers([2, 7, 6, 16], 5);
-  const { y, dx, dFilter } = convolve(x, filter, dy);
-  const attributes = convAttributes(binding, { strides: [1, 1], padding: [1, 1, 1, 1] }, 'SAME');
-  const sizes = (values: Values) => ({ shape: [4], data: Int32Array.from(values.shape) });
   const transposes = ['transpose_a', 'transpose_b'].map((name) => ({ name, type: binding.TF_ATTR_BOOL, value: false }));
-  const checks: [string, number[][], Float32Array][] = [
-    ['MatMul', execute(binding, { name: 'MatMul', attributes: [typed(binding), ...transposes] }, [a, b]), product],
-    ['Conv2D', execute(binding, { name: 'Conv2D', attributes }, [x, filter]), y],
-    ['Conv2DBackpropInput', execute(binding, { name: 'Conv2DBackpropInput', attributes }, [sizes(x), filter, dy]), dx],
-    [
-      'Conv2DBackpropFilter',
-      execute(binding, { name: 'Conv2DBackpropFilter', attributes }, [x, sizes(filter), dy]),
-      dFilter,
+  const matrices = [typed(binding), ...transposes];
+  const convolutions = convAttributes(binding, { strides: [1, 1], padding: [1, 1, 1, 1] }, 'SAME');
+  const first = (name: string, attributes: readonly OpAttribute[], inputs: Parameters<typeof execute>[2]) =>
+    execute(binding, { name, attributes }, inputs)[0];
+  return wrongProductsOf({
+    matrices: ['MatMul', (...given) => first('MatMul', matrices, given)],
+    convolution: ['Conv2D', (...given) => first('Conv2D', convolutions, given)],
+    inputGradient: [
+      'Conv2DBackpropInput',
+      (dy, filter, x) => first('Conv2DBackpropInput', convolutions, [sizes(x!), filter!, dy!]),
     ],
-  ];
-  for (const [name, [found], expected] of checks) {
-    const difference = largestDifference(found, expected);
-    if (!(difference <= 1e-3)) return `${name} is off by ${difference} where exact integers were expected`;
-  }
-  return undefined;
+    filterGradient: [
+      'Conv2DBackpropFilter',
+      (x, dy, filter) => first('Conv2DBackpropFilter', convolutions, [x!, sizes(filter!), dy!]),
+    ],
+  });
 }
 
 /** The same for fused BatchNorm in training and its gradient: [64, 2] values, statistics by definition. */

@@ -5,7 +5,7 @@ import * as util from 'node:util';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { NativeBinding, NodeBackend } from './binding.js';
 import { packageRequire } from './commonjs.js';
-import { nodeApiLevel } from './versions.js';
+import { nodeApiLevel } from '../install/index.js';
 
 const nodeRequire = createRequire(import.meta.url);
 

@@ -9,11 +9,5 @@ export const tensorflowVersion = '2.21.0';
 /** The oldest TensorFlow wheel that ships `libtensorflow_cc` with its headers. */
 export const oldestTensorflow = '2.13';
 
-/** Node-API level of the binding: stable across Node releases, so one build serves them all. */
-export const nodeApiLevel = 8;
-
-/** Node's C headers, for machines whose Node came without them. */
-export const nodeApiHeadersVersion = '1.9.0';
-
 /** The Python release whose wheel is taken when none fits the interpreter at hand; only its C library is used. */
 export const fallbackPython = '3.12';

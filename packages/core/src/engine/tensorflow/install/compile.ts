@@ -1,30 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { BulwarkError } from '../../../errors.js';
+import { nodeApiLevel, nodeHeaders, run, type RunResult } from '../../install/index.js';
 import { bindingFolder, quietAddon } from '../package.js';
-import { nodeApiHeadersVersion, nodeApiLevel } from '../versions.js';
-import { fetchPackage } from './fetch-package.js';
 import type { NativeLibraries } from './libraries.js';
-import { run } from './run.js';
-import type { RunResult } from './run.js';
-
-/** Node's C headers beside this Node, where its distribution has them; undefined otherwise. */
-function nodeHeadersHere(): string | undefined {
-  const prefixes = [join(dirname(process.execPath), '..'), '/usr', '/usr/local'];
-  return prefixes
-    .map((prefix) => join(prefix, 'include', 'node'))
-    .find((folder) => existsSync(join(folder, 'node_api.h')));
-}
-
-/** A folder with `node_api.h`: this Node's own, else that of the Node project's header package, below `workplace`. */
-async function nodeHeaders(workplace: string): Promise<string> {
-  const here = nodeHeadersHere();
-  if (here) return here;
-  const folder = join(workplace, 'node-api-headers');
-  await fetchPackage(`node-api-headers@${nodeApiHeadersVersion}`, folder);
-  return join(folder, 'include');
-}
 
 /** Where the addon looks for the libraries: a path relative to itself when both move together. */
 function searchPath(folder: string, libraries: string, build: string): string {

@@ -1,19 +1,16 @@
-import { existsSync } from 'node:fs';
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../../../errors.js';
+import { fetchPackage, requireCompiler, requirePip, requirePython, requireSpace } from '../../install/index.js';
 import type { NodePackage } from '../package.js';
 import { tfjsNodeVersion } from '../versions.js';
-import { commitSlot, engineFolder, packageFolder, readSlot, slotName, sweepLeftovers } from './cache.js';
+import { builds, packageFolder, slotName } from './cache.js';
 import type { InstalledEngine } from './cache.js';
 import { compileBinding } from './compile.js';
-import { fetchPackage } from './fetch-package.js';
 import { isCudaBuild, librariesAtPath, librariesOfPython, requirePath } from './libraries.js';
 import type { NativeLibraries } from './libraries.js';
-import { withLock } from './lock.js';
 import { officialDownloadAnswers, runOfficialInstall } from './official.js';
+import { requirePlatform } from './platform.js';
 import { probePackage } from './probe.js';
-import { requireCompiler, requirePip, requirePlatform, requirePython, requireSpace } from './requirements.js';
 import { cpuLibrariesFromPip, gpuLibrariesFromPip, slim, unpackWheel } from './wheel.js';
 
 /** What to install, and where to report. */
@@ -102,51 +99,19 @@ async function obtain(job: Job): Promise<{ source: string; libraries: string }> 
   }
 }
 
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const sizes = await Promise.all(
-    entries.filter((entry) => entry.isFile()).map((entry) => lstat(join(entry.parentPath, entry.name))),
-  );
-  return sizes.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** Builds in a folder of its own and puts it in place only when it has computed known values in a separate process. */
-async function build({ gpu = false, from, progress = () => {} }: InstallOptions): Promise<InstalledEngine> {
+/** Builds in a folder of its own; it is put in place when it has computed known values in a separate process. */
+async function make(folder: string, { gpu = false, from, progress = () => {} }: InstallOptions) {
   if (from !== undefined && from !== 'cdn') await requireTools(from);
-  await sweepLeftovers();
-  const folder = join(engineFolder(), `build-${slotName(gpu)}-${Date.now()}`);
-  try {
-    const name = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
-    const target: NodePackage = { name, folder: join(folder, 'package') };
-    progress(`getting ${name} ${tfjsNodeVersion}`);
-    await mkdir(folder, { recursive: true });
-    await requireSpace(folder, 100 * megabyte);
-    await fetchPackage(`${name}@${tfjsNodeVersion}`, target.folder);
-    const obtained = await obtain({ gpu, from, build: folder, package: target, progress });
-    progress('checking its numbers in a separate process');
-    const probe = await probePackage(target.folder);
-    const bytes = await sizeOf(folder);
-    const engine: InstalledEngine = {
-      name,
-      tensorflow: probe.version,
-      ...obtained,
-      gpu,
-      folder,
-      bytes,
-      installed: new Date().toISOString(),
-    };
-    await commitSlot(engine);
-    if (gpu && !probe.gpu) progress('TensorFlow sees no GPU on this machine: the engine will use the CPU');
-    return engine;
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
-      throw new BulwarkError('ENGINE_INSTALL', `the disk of ${engineFolder()} is full`, {
-        cure: 'free some space, or set BULWARK_CACHE',
-        cause: error,
-      });
-    throw error;
-  }
+  const name = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
+  const target: NodePackage = { name, folder: packageFolder({ folder }) };
+  progress(`getting ${name} ${tfjsNodeVersion}`);
+  await requireSpace(folder, 100 * megabyte);
+  await fetchPackage(`${name}@${tfjsNodeVersion}`, target.folder);
+  const obtained = await obtain({ gpu, from, build: folder, package: target, progress });
+  progress('checking its numbers in a separate process');
+  const probe = await probePackage(target.folder);
+  if (gpu && !probe.gpu) progress('TensorFlow sees no GPU on this machine: the engine will use the CPU');
+  return { name, tensorflow: probe.version, ...obtained, gpu } as const;
 }
 
 /**
@@ -154,20 +119,16 @@ async function build({ gpu = false, from, progress = () => {} }: InstallOptions)
  * install leaves the one before untouched.
  * @throws BulwarkError ENGINE_INSTALL, ENGINE_NUMERICS
  */
-export async function installTensorflow(options: InstallOptions = {}): Promise<InstalledEngine> {
-  const { gpu = false, force = false, progress } = options;
-  return withLock(join(engineFolder(), 'lock'), async () => {
-    const present = readSlot(gpu);
-    if (!force && !('reason' in present) && existsSync(present.folder)) {
+export const installTensorflow = (options: InstallOptions = {}): Promise<InstalledEngine> =>
+  builds.fill(slotName(options.gpu ?? false), {
+    async keep(present) {
+      if (options.force) return false;
       const works = await probePackage(packageFolder(present)).then(
         () => true,
         () => false,
       );
-      if (works) {
-        progress?.('already installed and working; --force installs it again');
-        return present;
-      }
-    }
-    return build(options);
+      if (works) options.progress?.('already installed and working; --force installs it again');
+      return works;
+    },
+    make: (folder) => make(folder, options),
   });
-}

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BulwarkError } from '../../../errors.js';
+import { run } from '../../install/index.js';
 import { oldestTensorflow } from '../versions.js';
-import { run } from './run.js';
 
 /** A native TensorFlow to link with. */
 export interface NativeLibraries {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { BulwarkError } from '../../../errors.js';
+import { run } from '../../install/index.js';
 import { bindingPath } from '../package.js';
-import { run } from './run.js';
 
 /** The host that tfjs-node's own package.json names for its binaries, or the mirror that its variables name. */
 function downloadHost(packageFolder: string): string {

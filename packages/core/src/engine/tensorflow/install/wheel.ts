@@ -1,10 +1,10 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulwarkError } from '../../../errors.js';
+import { run } from '../../install/index.js';
 import { fallbackPython, tensorflowVersion } from '../versions.js';
 import { librariesIn, libraryFiles } from './libraries.js';
 import type { NativeLibraries } from './libraries.js';
-import { run } from './run.js';
 
 const downloadTimeout = 30 * 60_000;
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BulwarkError } from '../../../errors.js';
+import { BulwarkError } from '../../errors.js';
 import { run } from './run.js';
 
 /** Downloads one npm package and unpacks it to `folder`, without running its scripts or installing its dependencies. */

@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildCache, type Build } from './build-cache.js';
+import { withLock } from './lock.js';
+import { requireSpace } from './requirements.js';
+
+interface Toy extends Build {
+  readonly name: string;
+}
+const builds = buildCache<Toy>({
+  engine: 'toy',
+  whyUseless: ({ folder }) => (existsSync(join(folder, 'part')) ? undefined : 'its part is gone'),
+});
+const fill = (name: string, keep = false): Promise<Toy> =>
+  builds.fill('slot', {
+    keep: async () => keep,
+    async make(folder) {
+      writeFileSync(join(folder, 'part'), 'abc');
+      return { name };
+    },
+  });
+
+const environment = { ...process.env };
+let cache = '';
+beforeEach(() => {
+  cache = mkdtempSync(join(tmpdir(), 'bulwark-install-'));
+  process.env['BULWARK_CACHE'] = cache;
+});
+afterEach(() => {
+  process.env = { ...environment };
+  rmSync(cache, { recursive: true, force: true });
+});
+
+const failure = (message: RegExp) =>
+  expect.objectContaining({ code: 'ENGINE_INSTALL', message: expect.stringMatching(message) });
+
+describe('the cache of builds', () => {
+  it('has what was built, with its size', async () => {
+    expect(builds.read('slot')).toEqual({ reason: 'nothing installed for slot' });
+    const toy = await fill('first');
+    expect(toy).toMatchObject({ name: 'first', bytes: 3 });
+    expect(builds.read('slot')).toEqual(toy);
+    expect(builds.slots()).toEqual(['slot']);
+  });
+
+  it('keeps a build that works, and builds nothing', async () => {
+    const toy = await fill('first');
+    expect(await fill('second', true)).toEqual(toy);
+  });
+
+  it('replaces a build in one step and frees the old one', async () => {
+    const old = await fill('first');
+    const next = await fill('second');
+    expect(builds.read('slot')).toEqual(next);
+    expect(existsSync(old.folder)).toBe(false);
+  });
+
+  it('keeps the build before when one over it fails, and leaves nothing behind', async () => {
+    const toy = await fill('first');
+    const failing = builds.fill('slot', {
+      keep: async () => false,
+      make: async () => Promise.reject(new Error('no luck')),
+    });
+    await expect(failing).rejects.toThrow('no luck');
+    expect(builds.read('slot')).toEqual(toy);
+    expect(readdirSync(builds.folder()).filter((name) => name.startsWith('build-'))).toHaveLength(1);
+    expect(readdirSync(builds.folder())).not.toContain('lock');
+  });
+
+  it('says that the disk is full, and where', async () => {
+    const full = builds.fill('slot', {
+      keep: async () => false,
+      make: async () => Promise.reject(Object.assign(new Error('write'), { code: 'ENOSPC' })),
+    });
+    await expect(full).rejects.toEqual(failure(/^the disk of .*toy is full$/));
+  });
+
+  it('sweeps what interrupted installs left, and nothing else', async () => {
+    const toy = await fill('first');
+    mkdirSync(join(builds.folder(), 'build-half'));
+    await fill('second');
+    expect(existsSync(join(builds.folder(), 'build-half'))).toBe(false);
+    expect(existsSync(toy.folder)).toBe(false);
+  });
+
+  it('says what is wrong with a slot, and how to repair it', async () => {
+    const toy = await fill('first');
+    const reason = () => (builds.read('slot') as { reason: string }).reason;
+    rmSync(join(toy.folder, 'part'));
+    expect(reason()).toBe('its part is gone: run `bulwark engine install toy --force`');
+    rmSync(toy.folder, { recursive: true });
+    expect(reason()).toMatch(/^the build in .* is gone: run/);
+    writeFileSync(join(builds.folder(), 'slot.json'), '{"folder":');
+    expect(reason()).toMatch(/slot\.json is damaged: run `bulwark engine install toy --force`/);
+    expect(await fill('second', true)).toMatchObject({ name: 'second' });
+  });
+
+  it('is empty after it was cleared', async () => {
+    await fill('first');
+    await builds.clear();
+    expect(readdirSync(builds.folder())).toEqual([]);
+  });
+});
+
+describe('the install lock', () => {
+  it('refuses a second install while one runs, and names the process', async () => {
+    const lock = join(cache, 'lock');
+    await withLock(lock, 'toy', async () => {
+      await expect(withLock(lock, 'toy', async () => 'second')).rejects.toThrow(
+        new RegExp(`another install of the toy engine is running \\(process ${process.pid}\\)`),
+      );
+    });
+    expect(await withLock(lock, 'toy', async () => 'after')).toBe('after');
+  });
+
+  it('takes over the lock of a process that is gone', async () => {
+    const lock = join(cache, 'lock');
+    writeFileSync(lock, '999999999');
+    expect(await withLock(lock, 'toy', async () => 'mine')).toBe('mine');
+  });
+});
+
+describe('requirements', () => {
+  it('refuse a disk without room', async () => {
+    await expect(requireSpace(cache, 1e18)).rejects.toEqual(failure(/MB free; the install needs/));
+  });
+});

@@ -1,0 +1,50 @@
+import { fileURLToPath } from 'node:url';
+import { sep } from 'node:path';
+import { BulwarkError } from '../../errors.js';
+import { run } from './run.js';
+
+/** What a child process says of a native library: that it does not load, that it is wrong, or what it is. */
+export type ProbeReport<Facts> = { readonly failure: string } | { readonly wrong: string } | Facts;
+
+/** What `probeInChild` says where the library is of no use. */
+export interface ProbeCures {
+  /** The library, for messages. */
+  readonly what: string;
+  readonly failed: string;
+  readonly wrong: string;
+}
+
+/** Prints a report as `probeInChild` reads it. */
+export function printReport<Facts extends object>(examine: () => ProbeReport<Facts>): void {
+  let report: ProbeReport<Facts>;
+  try {
+    report = examine();
+  } catch (error) {
+    report = { failure: error instanceof Error ? error.message : String(error) };
+  }
+  process.stdout.write(`\n${JSON.stringify(report)}\n`);
+}
+
+/**
+ * Lets a script load a native library and compute known values with it, in a process of its own: a library that crashes takes only that
+ * along.
+ * @param script a built file, `new URL('./probe-child.js', import.meta.url)`, that calls `printReport`
+ * @throws BulwarkError ENGINE_INSTALL, ENGINE_NUMERICS
+ */
+export async function probeInChild<Facts>(script: URL, args: readonly string[], cures: ProbeCures): Promise<Facts> {
+  // From TypeScript sources (tests) the built file is run: a child process has no transpiler.
+  const file = fileURLToPath(script).replace(`${sep}src${sep}`, `${sep}dist${sep}`);
+  const { code, stdout, tail } = await run(process.execPath, [file, ...args], { timeoutMs: 120_000 });
+  const last = stdout.trim().split('\n').at(-1) ?? '';
+  const report = (code === 0 && last.startsWith('{') ? JSON.parse(last) : { failure: tail }) as {
+    failure?: string;
+    wrong?: string;
+  };
+  if (report.failure !== undefined)
+    throw new BulwarkError('ENGINE_INSTALL', `${cures.what} does not load: ${report.failure}`, { cure: cures.failed });
+  if (report.wrong !== undefined)
+    throw new BulwarkError('ENGINE_NUMERICS', `${cures.what} loads but computes wrong numbers: ${report.wrong}`, {
+      cure: cures.wrong,
+    });
+  return report as Facts;
+}
