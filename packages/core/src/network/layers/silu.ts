@@ -1,4 +1,5 @@
-import { add, mul, sigmoid, sub } from '@tensorflow/tfjs-core';
+import { add, customGrad, mul, sigmoid, sub } from '@tensorflow/tfjs-core';
+import type { GradSaveFunc, Tensor } from '@tensorflow/tfjs-core';
 import { layers } from '@tensorflow/tfjs-layers';
 import { defineLayer, type NodeId } from '../layer.js';
 
@@ -6,6 +7,21 @@ export interface SiluNode {
   readonly op: 'silu';
   readonly input: NodeId;
 }
+
+/**
+ * A sigmoid with a second derivative. TensorFlow.js's gradient of its own reads the output that it saved, which a second tape takes for a
+ * constant; this one computes it again from the input.
+ */
+const differentiableSigmoid = customGrad((x, save) => {
+  (save as GradSaveFunc)([x as Tensor]);
+  return {
+    value: sigmoid(x as Tensor),
+    gradFunc: (dy: Tensor, [saved]: Tensor[]) => {
+      const s = differentiableSigmoid(saved!);
+      return mul(dy, mul(s, sub(1, s)));
+    },
+  };
+}) as (x: Tensor) => Tensor;
 
 /** `x sigmoid(x)` (Elfwing et al., 2017; arXiv:1702.03118), also called swish: the activation of today's robust models. */
 export const silu = defineLayer<SiluNode, [input: NodeId]>({
@@ -18,5 +34,6 @@ export const silu = defineLayer<SiluNode, [input: NodeId]>({
     const s = sigmoid(x!);
     return { inputs: [mul(dy, mul(s, add(1, mul(x!, sub(1, s)))))] };
   },
+  stock: (_node, [x]) => mul(x!, differentiableSigmoid(x!)),
   stockLayers: () => [{ layer: layers.activation({ activation: 'swish' }) }],
 });
