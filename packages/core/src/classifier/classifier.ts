@@ -30,6 +30,8 @@ export interface Classifier {
   pass(images: readonly tf.Tensor4D[], request: PassRequest): Pass;
   /** What passes can compute in on the current engine; default float32 alone. */
   dtypes?(): readonly ComputeDtype[];
+  /** Why the current engine runs passes op by op although it usually runs them whole; undefined where it does not. */
+  opByOpBecause?(): string | undefined;
   /**
    * Logits `[batch, classes]` on TensorFlow.js's gradient tape, in ops that it can differentiate twice: for methods that differentiate
    * a gradient. Slow, and keeps every activation.

@@ -10,7 +10,6 @@ import { updateRunningStatistics } from './running-statistics.js';
 /** A classifier made of a graph of layers, with its own variables. */
 export interface Network extends Classifier {
   readonly graph: NetworkGraph;
-  /** Why the current engine runs passes of this network op by op although it runs those of others whole; undefined where it does not. */
   opByOpBecause(): string | undefined;
 }
 

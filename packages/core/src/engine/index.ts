@@ -1,6 +1,6 @@
 export { batchNormEval, batchNormTrain, conv2d, relu, signOf, signStep } from '../ops/index.js';
 export { coreEngines } from './core-engines.js';
-export { currentSession } from './current.js';
+export { currentSession, registerSession } from './current.js';
 export { defineEngine } from './define.js';
 export type {
   Engine,

@@ -17,6 +17,8 @@ export interface RunSummary {
   readonly engine: string;
   /** True if the passes of attacks in training were computed in bfloat16. */
   readonly reducedPrecision?: true;
+  /** Why the engine ran passes of this model op by op, where it usually runs passes whole. */
+  readonly opByOpBecause?: string;
   readonly epochs: number;
   /** Validation accuracy that chose the best checkpoint. */
   readonly selectedBy?: string;

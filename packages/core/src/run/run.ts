@@ -195,11 +195,16 @@ function selection({ config, attacks, parts }: ComposedRun): string | undefined 
   return found;
 }
 
-/** The engine as it serves this model: only passes that are compiled can be made in bfloat16. */
+/** The engine as it serves this model: what it runs whole, and what these passes can compute in, may depend on the layers. */
 function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineChoice): EngineChoice {
-  if (!reducedPrecision) return choice;
-  if (model.dtypes?.().includes('bfloat16')) return { ...choice, reducedPrecision };
-  return { ...choice, reason: `${choice.reason}, but not with this model` };
+  const notWith = reducedPrecision && !model.dtypes?.().includes('bfloat16') ? ', but not with this model' : '';
+  const because = model.opByOpBecause?.();
+  const opByOp = because === undefined ? '' : `; passes of this model run op by op: ${because}`;
+  return {
+    ...choice,
+    reason: `${choice.reason}${notWith}${opByOp}`,
+    ...(reducedPrecision && !notWith && { reducedPrecision }),
+  };
 }
 
 function assemble(options: {
@@ -216,6 +221,7 @@ function assemble(options: {
   const { evaluation, seed } = config;
   const engine = choiceFor(model, options.engine);
   const { reducedPrecision } = engine;
+  const opByOpBecause = model.opByOpBecause?.();
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const fingerprint = fingerprintOf(folder.frozen.config, data.train);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
@@ -285,6 +291,7 @@ function assemble(options: {
           seed,
           engine: engine.name,
           ...(reducedPrecision && { reducedPrecision }),
+          ...(opByOpBecause !== undefined && { opByOpBecause }),
           epochs: config.epochs,
           ...(selectBest !== undefined && { selectedBy: selectBest }),
           split: set ? evaluation.final : 'none',

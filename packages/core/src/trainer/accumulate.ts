@@ -3,7 +3,7 @@ import type { Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import type { BatchStatistics, Gradients } from '../network/index.js';
 import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
-import { labelledShareOf, lossGradients } from './gradients.js';
+import { labelledScaleOf, lossGradients } from './gradients.js';
 
 /** A part of a batch with its neighbours. */
 export interface Part {
@@ -68,10 +68,11 @@ export function batchGradients(options: {
 }): BatchGradients {
   const { parts, ...rest } = options;
   const count = parts.reduce((sum, { batch }) => sum + batch.labels.shape[0], 0);
-  const labelledShare = labelledShareOf(parts.map(({ batch }) => batch));
+  const labelledScale = labelledScaleOf(parts.map(({ batch }) => batch));
   const [first] = parts;
   if (parts.length === 1) {
-    const { statistics, ...loss } = lossGradients({ ...rest, ...first!, labelledShare });
+    const { statistics, ...loss } = lossGradients({ ...rest, ...first!, labelledScale });
+    labelledScale.dispose();
     return { ...loss, statistics: [statistics] };
   }
 
@@ -81,12 +82,13 @@ export function batchGradients(options: {
   const logits = new Map<Role, tf.Tensor2D[]>();
   for (const part of parts) {
     const weight = part.batch.labels.shape[0] / count;
-    const loss = lossGradients({ ...rest, ...part, labelledShare });
+    const loss = lossGradients({ ...rest, ...part, labelledScale });
     values = plus(values, loss.values, weight);
     for (const [name, gradient] of loss.gradients) gradients.set(name, plus(gradients.get(name), gradient, weight));
     statistics.push(loss.statistics);
     for (const [role, z] of loss.logits) logits.set(role, [...(logits.get(role) ?? []), z]);
   }
+  labelledScale.dispose();
   return {
     values: values!,
     gradients,

@@ -18,15 +18,21 @@ export interface LossGradients {
 const mean: Reduction = (perExample) => tf.mean(perExample) as tf.Scalar;
 
 /** The one place where per-example terms become a scalar: means over all examples, or over those with a label. */
-function scaled(term: Term, views: Views, labelledShare: number): tf.Tensor1D {
+function scaled(term: Term, views: Views, labelledScale: tf.Scalar): tf.Tensor1D {
   const values = term.values(views);
-  return term.over === 'labelled' && labelledShare < 1 ? tf.mul(values, 1 / labelledShare) : values;
+  return term.over === 'labelled' ? tf.mul(values, labelledScale) : values;
 }
 
-/** Share of examples with a label; 1 if none has, so that empty sums stay 0. */
-export function labelledShareOf(batches: readonly Batch[]): number {
-  const labels = batches.flatMap((batch) => [...batch.labels.dataSync()]);
-  return (labels.filter((label) => label >= 0).length || labels.length) / labels.length;
+/**
+ * Number of examples over the number of those with a label: what turns a mean over all into one over these. 1 if none has a label, so
+ * that empty sums stay 0. A tensor, since reading labels back would make a GPU wait.
+ */
+export function labelledScaleOf(batches: readonly Batch[]): tf.Scalar {
+  return tf.tidy(() => {
+    const labels = tf.concat(batches.map((batch) => batch.labels));
+    const count = tf.sum(tf.cast(tf.greaterEqual(labels, 0), 'float32'));
+    return tf.div(labels.size, tf.add(count, tf.mul(labels.size, tf.cast(tf.equal(count, 0), 'float32')))) as tf.Scalar;
+  });
 }
 
 /**
@@ -39,10 +45,11 @@ export function lossGradients(options: {
   batch: Batch;
   crafted: Crafted;
   reduction?: Reduction;
-  /** Share of labelled examples, if `batch` is a part of something larger. */
-  labelledShare?: number;
+  /** `labelledScaleOf` what `batch` is a part of; default: of the batch. */
+  labelledScale?: tf.Scalar;
 }): LossGradients {
-  const { model, objective, batch, crafted, reduction = mean, labelledShare = labelledShareOf([batch]) } = options;
+  const { model, objective, batch, crafted, reduction = mean } = options;
+  const labelledScale = options.labelledScale ?? labelledScaleOf([batch]);
   const roles = [...new Set(objective.passes.map(({ role }) => role))];
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
   const pass = model.pass(roles.map(pointOf), { mode: 'batch', wrt: 'parameters' });
@@ -55,13 +62,14 @@ export function lossGradients(options: {
       fact: (name) => crafted.facts![name]!,
       logits: (role) => logits[roles.indexOf(role)]!,
     };
-    const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledShare) }));
+    const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledScale) }));
     const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
   };
   const { value, dLogits } = logitGradients(pass.logits, loss);
   value.dispose();
+  if (!options.labelledScale) labelledScale.dispose();
   const { parameters } = pass.pullback(dLogits);
   tf.dispose(dLogits.filter((gradient) => gradient !== null));
 
