@@ -35,8 +35,10 @@ export const errorCatalogue = {
   LOSS_NOT_FINITE: 'A loss term or gradient became NaN or infinite.',
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',
   NUMERICS_MISMATCH: 'A golden case did not reproduce.',
-  SEEDS_FAILED: 'Some of several runs failed.',
-  REPRODUCE_FAILED: 'Some runs or evaluations of a reproduction failed.',
+  JOBS_FAILED: 'Some of several jobs failed.',
+  LAUNCHER_UNAVAILABLE: 'What should run the jobs is not there or does not answer.',
+  LAUNCH_REFUSED: 'What should run the jobs takes none of them.',
+  LAUNCH_LOST: 'A job ended without having written anything.',
   INTERRUPTED: 'The run was interrupted.',
   USAGE: 'A command was called with arguments that do not fit.',
 } as const;

@@ -71,6 +71,11 @@ describe('a lock by a file', () => {
     fs.writeFileSync(path, JSON.stringify({ pid: 1, host: 'elsewhere', boot: 'another' }));
     expect(tryLockFile(path)).toEqual({ heldBy: { pid: 1, host: 'elsewhere', boot: 'another' } });
     fs.rmSync(path);
+    fs.writeFileSync(path, JSON.stringify({ pid: 1, host: 'elsewhere', boot: 'another', job: '/jobs/a' }));
+    expect(isHeld(path)).toBe(true);
+    process.env['BULWARK_JOB'] = '/jobs/a'; // the same job goes on here: its earlier attempt has ended
+    expect(isHeld(path)).toBe(false);
+    delete process.env['BULWARK_JOB'];
     const own = tryLockFile(path) as FileLock;
     const owner = JSON.parse(fs.readFileSync(path, 'utf8')) as object;
     own.release();

@@ -19,6 +19,8 @@ export interface LockOwner {
   readonly host: string;
   /** Identifier of the machine's boot, where the system tells: containers of one machine share it. */
   readonly boot?: string;
+  /** The job that the process belongs to, if a launcher started it. */
+  readonly job?: string;
 }
 
 /** A lock that this process holds. */
@@ -37,7 +39,8 @@ const attempt = <T>(work: () => T): T | undefined => {
 
 const self = (): LockOwner => {
   const boot = attempt(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
-  return { pid: process.pid, host: hostname(), ...(boot !== undefined && { boot }) };
+  const job = process.env['BULWARK_JOB'];
+  return { pid: process.pid, host: hostname(), ...(boot !== undefined && { boot }), ...(job && { job }) };
 };
 
 /** The lock of an open file: the kernel drops it when the file is closed, or its process is gone, however it ended. */
@@ -74,10 +77,13 @@ function ownerIn(file: number): LockOwner | undefined {
 
 /**
  * Another machine's kernel has its own locks, and not every shared file system passes them on: what it has not released is respected. After
- * a restart of this machine, and between containers on it, the kernel decides.
+ * a restart of this machine, and between containers on it, the kernel decides. A job is started again, on whatever machine, only after it has
+ * ended: what its earlier attempt holds is free.
  */
 const isElsewhere = (owner: LockOwner, here: LockOwner) =>
-  owner.host !== here.host && (owner.boot === undefined || owner.boot !== here.boot);
+  owner.host !== here.host &&
+  (owner.boot === undefined || owner.boot !== here.boot) &&
+  (owner.job === undefined || owner.job !== here.job);
 
 /** Does the path still lead to this open file? */
 function isAt(file: number, path: string): boolean {

@@ -1,6 +1,7 @@
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
 export { permutationSampler, type Augmentation, type DataSource, type RawBatch, type Sampler } from './data-source.js';
 export type { CraftContext, Crafted, CraftObservation, InnerOptimizer, Role } from './inner-optimizer.js';
+export type { LaunchedJob, LaunchJob, Launcher } from './launcher.js';
 export {
   checkObjective,
   passes,

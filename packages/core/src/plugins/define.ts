@@ -54,3 +54,5 @@ export const defineAttack = definer('attack');
 export const defineOptimizer = definer('optimizer');
 /** Makes a learning-rate schedule; see `definePlugin`. */
 export const defineSchedule = definer('schedule');
+/** Makes a launcher; see `definePlugin`. Of the services it has `baseFolder` and `warn` only: there is no run. */
+export const defineLauncher = definer('launcher');

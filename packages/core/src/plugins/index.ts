@@ -4,6 +4,7 @@ export {
   defineClassification,
   defineDataSource,
   defineInnerOptimizer,
+  defineLauncher,
   defineModel,
   defineObjective,
   defineOptimizer,

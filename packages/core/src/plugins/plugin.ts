@@ -8,6 +8,7 @@ import type {
   Classification,
   DataSource,
   InnerOptimizer,
+  Launcher,
   Objective,
   Optimizer,
   Regularizer,
@@ -31,6 +32,7 @@ export interface PluginProducts {
   optimizer: Optimizer;
   schedule: Schedule;
   engine: EngineSession | Promise<EngineSession>;
+  launcher: Launcher;
 }
 
 /** A kind of plugin. */
@@ -50,6 +52,7 @@ export const pluginKinds = [
   'optimizer',
   'schedule',
   'engine',
+  'launcher',
 ] as const satisfies readonly PluginKind[];
 
 /** A section of a config that names a plugin, with that plugin's options beside the name. */

@@ -6,7 +6,7 @@ export { defineConfig, runConfigSchema, type RunConfig, type RunConfigInput } fr
 export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugins.js';
 export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
 export type { FinalCheckpoint, RunSummary } from './final.js';
-export { lockRunFolder, type RunLock } from './lock.js';
+export { lockHolder, lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';
 export {
@@ -21,5 +21,6 @@ export {
   type CheckedRun,
 } from './run.js';
 export type { EpochTiming } from './stored-schema.js';
+export { versions } from './versions.js';
 export { validate, type Validation } from './validate.js';
 export { configJsonSchema, optionsJsonSchema } from './json-schema.js';

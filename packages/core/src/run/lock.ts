@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import { tryLockFile, type FileLock } from '../files/index.js';
+import { tryLockFile, type FileLock, type LockOwner } from '../files/index.js';
 import { inRun } from './run-write.js';
 
 /** Keeps other processes out of a run folder. */
@@ -25,4 +25,12 @@ export function lockRunFolder(folder: string): RunLock {
   throw new BulwarkError('RUN_LOCKED', `${who} is working in ${folder}`, {
     cure: `wait until it ends or stop it${elsewhere ? `; if it is certainly gone, delete ${path}` : ''}`,
   });
+}
+
+/** Who keeps others out of a folder at this moment, if anybody does and says who it is. */
+export function lockHolder(folder: string): LockOwner | undefined {
+  const lock = tryLockFile(join(folder, 'run.lock'));
+  if (!('release' in lock)) return lock.heldBy;
+  lock.release();
+  return undefined;
 }

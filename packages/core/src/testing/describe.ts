@@ -4,6 +4,7 @@ import type { Contract } from './contract.js';
 import { dataSourceContract } from './data-source.js';
 import { engineContract } from './engine.js';
 import { innerOptimizerContract } from './inner-optimizer.js';
+import { launcherContract } from './launcher.js';
 import { modelContract } from './model.js';
 import { objectiveContract } from './objective.js';
 import { augmentationContract, optimizerContract, scheduleContract } from './small-parts.js';
@@ -31,6 +32,7 @@ const ofKind = {
   optimizer: optimizerContract,
   schedule: scheduleContract,
   engine: engineContract,
+  launcher: launcherContract,
 } as const satisfies { [K in PluginKind]: (plugin: Plugin<K>, options?: never) => Contract[] };
 
 /** Options of the contract of a kind. */
@@ -92,3 +94,5 @@ export const describeOptimizer: Describe<'optimizer'> = describePlugin;
 export const describeSchedule: Describe<'schedule'> = describePlugin;
 /** Registers the contract of an engine. */
 export const describeEngine: Describe<'engine'> = describePlugin;
+/** Registers the contract of a launcher. */
+export const describeLauncher: Describe<'launcher'> = describePlugin;

@@ -13,6 +13,7 @@ export {
   describeDataSource,
   describeEngine,
   describeInnerOptimizer,
+  describeLauncher,
   describeModel,
   describeObjective,
   describeOptimizer,
@@ -28,6 +29,7 @@ export { craftContext, fixtureBatch, fixtureNetwork, makePlugin, type ContractOp
 export { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor, type ToyModel } from './golden.js';
 export * from './attack-parts.js';
 export { innerOptimizerContract, type InnerOptimizerContractOptions } from './inner-optimizer.js';
+export { launcherContract, type LauncherContractOptions } from './launcher.js';
 export { modelContract } from './model.js';
 export { objectiveContract, session, type ObjectiveContractOptions, type Session } from './objective.js';
 export { definitionContract } from './plugin-contract.js';
