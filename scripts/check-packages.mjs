@@ -99,10 +99,18 @@ epochs: 1
 evaluation: { attacks: [{ use: fgsm }], examples: 20 }
 `,
 );
+write(
+  'sweep.yaml',
+  `config: tiny.yaml
+search: { use: grid, over: { objective.beta: [1, 6] } }
+`,
+);
 for (const [file, ...args] of [
   [process.execPath, 'use.mjs'],
   ['npx', '--no-install', 'bulwark', '--version'],
   ['npx', '--no-install', 'bulwark', 'train', 'tiny.yaml'],
+  ['npx', '--no-install', 'bulwark', 'reproduce', 'table1', '--scale', 'tiny', '--rows', 'cifar10/at', '--out', 'runs'],
+  ['npx', '--no-install', 'bulwark', 'sweep', 'sweep.yaml'],
   ['npx', '--no-install', 'bulwark', 'create', 'plugin', 'mine', '--kind', 'objective'],
 ])
   try {

@@ -127,6 +127,10 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     tensorflow: { refused: [{ device: 'tpu' }] },
     webgpu: { refused: [{ power: 'much' }] },
   },
+  launcher: {
+    local: { options: { jobs: 2 }, refused: [{ jobs: 0 }, { gpus: [-1] }] },
+    slurm: 'definition', // .ci/slurm starts one, and runs jobs in it
+  },
 };
 
 const put = (name: string, bytes: Uint8Array) => {

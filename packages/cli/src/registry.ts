@@ -2,6 +2,8 @@ import { corePlugins, createRegistry, tensorflow, webgpu, type Plugin, type Plug
 import { dataPlugins } from '@bulwark/datasets';
 import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
+import { local } from './launch/local.js';
+import { slurmLauncher } from './launch/slurm/launcher.js';
 
 /** Every plugin that comes with Bulwark. */
 export const builtinRegistry = (): PluginRegistry =>
@@ -10,5 +12,6 @@ export const builtinRegistry = (): PluginRegistry =>
     ...objectivePlugins,
     ...modelPlugins,
     ...dataPlugins,
+    ...([local, slurmLauncher] as readonly Plugin[]),
     ...([tensorflow, webgpu] as readonly Plugin[]),
   ]);

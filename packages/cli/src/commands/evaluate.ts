@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import {
   BulwarkError,
   checkSpec,
@@ -25,14 +26,25 @@ import { parseAttacks } from '../evaluate/attack-specs.js';
 import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
 import { evaluationReport } from '../evaluate/report.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
+import { shardFile, shardJobs } from '../evaluate/shards.js';
+import {
+  addLaunchFlags,
+  checkJobs,
+  chooseLauncher,
+  retriesOf,
+  runJobs,
+  type Launch,
+  type LaunchFlags,
+} from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput } from '../terminal/output.js';
-import { parseShard, type Shard } from '../terminal/shard.js';
+import { parseShard } from '../terminal/shard.js';
 import { pluginsOption } from '../trust/policy.js';
 
-interface Flags extends TargetFlags {
+interface Flags extends TargetFlags, LaunchFlags {
+  readonly shards?: string;
   readonly attacks?: string[];
   readonly tier?: TierName;
   readonly images?: string;
@@ -85,9 +97,6 @@ const tierImages = (tier: TierName): Images | undefined => {
 const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
   specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));
 
-const shardFile = (file: string, { index, count }: Shard) =>
-  file.replace(/(\.json)?$/, `.shard-${index}-of-${count}.json`);
-
 /** The results of all shards as one, written to `file`. @throws BulwarkError USAGE where one is missing or does not fit */
 async function merge(
   file: string,
@@ -106,6 +115,27 @@ async function merge(
   const merged = await mergeEvaluations(shards, request);
   await saveEvaluation(file, merged);
   return merged;
+}
+
+/** Has every part measured by a job of its own. @returns whether all parts are there */
+async function measureShards(
+  path: string,
+  given: { flags: Flags; file: string; output: ReturnType<typeof createOutput>; count: number },
+): Promise<boolean> {
+  const { flags, file, output, count } = given;
+  const warn = (text: string) => output.warn(text);
+  const chosen = await chooseLauncher(flags, { registry: builtinRegistry(), warn });
+  const { signal, release } = onInterrupt(output);
+  const root = statSync(path).isDirectory() ? resolve(path) : dirname(resolve(path));
+  const launch: Launch = { ...chosen, root, output, signal, retries: retriesOf(flags), wait: flags.wait };
+  try {
+    const jobs = shardJobs(path, { flags: { ...flags }, file, name: basename(file, '.json'), count });
+    const result = await runJobs(jobs, launch);
+    checkJobs(result, launch);
+    return result.pending.length === 0;
+  } finally {
+    release();
+  }
 }
 
 async function run(path: string, flags: Flags): Promise<void> {
@@ -127,7 +157,12 @@ async function run(path: string, flags: Flags): Promise<void> {
     flags.out ?? join(target.folder, `${tier}-${threat.norm.name}-${threat.epsilon.toFixed(4)}.json`),
   );
   const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
-  const file = shard && flags.merge === undefined ? shardFile(wholeFile, shard) : wholeFile;
+  const parts = flags.shards ?? flags.merge;
+  const file = shard && parts === undefined ? shardFile(wholeFile, shard) : wholeFile;
+  if (flags.shards !== undefined) {
+    const count = numberFlag('shards', flags.shards, { min: 1, integer: true });
+    if (!(await measureShards(path, { flags, file, output, count }))) return model.dispose();
+  }
   const measure = async () => {
     const previous = flags.fresh ? undefined : await loadEvaluation(file);
     output.line(`${model.name}, ${what}, engine ${engine.name}`);
@@ -154,7 +189,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   try {
     const lock = lockEvaluation(file);
     try {
-      const merged = flags.merge !== undefined && (await merge(file, flags.merge, { model, data: set, threat }));
+      const merged = parts !== undefined && (await merge(file, parts, { model, data: set, threat }));
       const result = merged || (await measure());
       for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
       output.line(`\nwritten to ${file}`);
@@ -175,12 +210,13 @@ Examples:
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
   bulwark evaluate runs/st-awp --tier full --shard 3/8
   bulwark evaluate runs/st-awp --tier full --merge 8
+  bulwark evaluate runs/st-awp --tier full --shards 8 --launcher slurm:partition=gpu:gpus=1
   bulwark evaluate runs/st-awp --attacks apgd:loss=dlr --norm l2 --epsilon 0.5 --images 1000
 An evaluation that was interrupted goes on when the same command is given again.`;
 
 /** `bulwark evaluate <run | weights>`. */
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
+  const command = new Command('evaluate')
     .description('attack a trained model and report its robust accuracy')
     .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
     .option('--attacks <specs...>', 'attacks with options: pgd:steps=50, autoattack, ...; worst case over all')
@@ -203,8 +239,9 @@ export function evaluateCommand(): Command {
     .option('--fresh', 'begin again instead of continuing the result file')
     .option('--shard <i/n>', 'only the i-th of n parts of the images, for several machines')
     .option('--merge <n>', 'make one result of the n parts, with the same other flags')
+    .option('--shards <n>', 'have n parts measured by jobs, and make one result of them')
     .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
     .option('--json', 'print the result as JSON and nothing else')
-    .addHelpText('after', examples)
-    .action((path: string, flags: Flags) => run(path, flags));
+    .addHelpText('after', examples);
+  return addLaunchFlags(command).action((path: string, flags: Flags) => run(path, flags));
 }

@@ -1,28 +1,27 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BulwarkError, shardPositions } from '@bulwark/core';
+import { shardPositions } from '@bulwark/core';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
+import { addLaunchFlags, checkJobs, chooseLauncher, retriesOf, runJobs, type LaunchFlags } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { collectRow, pairRows, type CollectedRow } from '../reproduce/collect.js';
-import { jobsOf, planRows, shortPath, type Job, type PlannedRow, type PlanOptions } from '../reproduce/plan.js';
-import { missingParts, prepare } from '../reproduce/prepare.js';
-import { priceRow } from '../reproduce/price.js';
+import { jobsOf, planRows, shortPath, type PlannedJob, type PlannedRow, type PlanOptions } from '../reproduce/plan.js';
+import { missingParts, preparation } from '../reproduce/prepare.js';
+import { inAll, priceRow } from '../reproduce/price.js';
 import { captions, markdown, pairLines, tableLines } from '../reproduce/render.js';
-import { isFinished, runJob } from '../reproduce/run-job.js';
+import { isFinished, jobOf } from '../reproduce/run-job.js';
 import { loadTable, scaleOf, type Scale, type Table } from '../reproduce/table-file.js';
-import { threadsFor } from '../terminal/child.js';
-import { onInterrupt, stoppedOnRequest } from '../terminal/interrupt.js';
+import { onInterrupt } from '../terminal/interrupt.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 import { parseShard } from '../terminal/shard.js';
 import { table as textTable } from '../terminal/table.js';
 import { parseSeeds } from '../train/seeds.js';
 
-interface Flags {
+interface Flags extends LaunchFlags {
   readonly scale: string;
   readonly rows?: string;
   readonly seeds?: string;
-  readonly jobs: string;
   readonly shard?: string;
   readonly out: string;
   readonly dryRun?: boolean;
@@ -37,7 +36,7 @@ interface Reproduction {
   readonly options: PlanOptions;
   readonly rows: readonly PlannedRow[];
   /** Those of this shard. */
-  readonly jobs: readonly Job[];
+  readonly jobs: readonly PlannedJob[];
   readonly output: Output;
 }
 
@@ -58,7 +57,7 @@ async function planned(tableName: string, flags: Flags, output: Output): Promise
   return { table, scale, options, rows, jobs, output };
 }
 
-async function unfinished({ jobs, scale }: Reproduction): Promise<Job[]> {
+async function unfinished({ jobs, scale }: Reproduction): Promise<PlannedJob[]> {
   const states = await Promise.all(jobs.map(async (job) => ({ job, done: await isFinished(job, scale) })));
   return states.filter(({ done }) => !done).map(({ job }) => job);
 }
@@ -78,7 +77,9 @@ async function dryRun(work: Reproduction): Promise<void> {
     const runs = todo.filter((job) => job.planned.name === row.name).length;
     prices.push({ runs, ...(await priceRow(row, { scale, services })) });
   }
-  const total = prices.reduce((sum, p) => sum + p.runs * ((p.secondsToTrain ?? 0) + (p.secondsToEvaluate ?? 0)), 0);
+  const priced = prices.filter(({ secondsToTrain }) => secondsToTrain !== undefined);
+  const jobs = priced.reduce((sum, { runs }) => sum + runs, 0);
+  const total = priced.reduce((sum, p) => sum + p.runs * (p.secondsToTrain! + p.secondsToEvaluate!), 0);
   const time = (seconds: number | undefined) => (seconds === undefined ? '-' : duration(seconds));
   output.line(
     textTable(
@@ -88,45 +89,40 @@ async function dryRun(work: Reproduction): Promise<void> {
   );
   for (const { row, reason } of prices) if (reason !== undefined) output.warn(`${row.id} has no price: ${reason}`);
   for (const name of missingParts(table, work.rows, options)) output.line(`${name} will be made first`);
-  output.line(`\n${todo.length} of ${work.jobs.length} jobs are missing: ${duration(total)} in all on this machine`);
-  output.result({ jobs: work.jobs.map(({ id }) => id), missing: todo.map(({ id }) => id), seconds: total });
+  output.line(
+    `\n${todo.length} of ${work.jobs.length} jobs are missing: ${inAll({ missing: todo.length, jobs, total })}`,
+  );
+  output.result({
+    jobs: work.jobs.map(({ id }) => id),
+    missing: todo.map(({ id }) => id),
+    priced: jobs,
+    ...((jobs > 0 || todo.length === 0) && { seconds: total }),
+  });
 }
 
-/** Does what is missing, `count` jobs at the same time. @throws BulwarkError INTERRUPTED or REPRODUCE_FAILED */
-async function work(given: Reproduction, count: number): Promise<void> {
+/** Does what is missing. @returns whether all of it is done @throws BulwarkError INTERRUPTED or JOBS_FAILED */
+async function work(given: Reproduction, flags: Flags): Promise<boolean> {
   const { output, options, scale, table, jobs, rows } = given;
   const waiting = await unfinished(given);
   output.line(`${table.title}, scale ${options.scale}: ${waiting.length} of ${jobs.length} jobs to do`);
-  if (waiting.length === 0) return;
+  if (waiting.length === 0) return true;
+  const warn = (text: string) => output.warn(text);
+  const chosen = await chooseLauncher(flags, { registry: options.registry, warn });
   const { signal, release } = onInterrupt(output);
-  const failed: Job[] = [];
+  const launch = { ...chosen, root: options.out, output, signal, retries: retriesOf(flags) };
   try {
-    const alone = { output, signal };
-    for (const name of missingParts(table, rows, options)) await prepare(table, name, { ...options, child: alone });
-    const child = { ...alone, env: threadsFor(count) };
-    const total = waiting.length;
-    let done = 0;
-    const next = async () => {
-      for (let job = waiting.shift(); job && !signal.aborted; job = waiting.shift()) {
-        const began = Date.now();
-        const good = await runJob(job, scale, child);
-        if (!good && !signal.aborted) failed.push(job);
-        if (good) output.line(`[${job.id}] finished (${++done} of ${total}, ${duration((Date.now() - began) / 1000)})`);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(count, total) }, next));
+    const parts = missingParts(table, rows, options);
+    const preparations = await Promise.all(parts.map((name) => preparation(table, name, options)));
+    checkJobs(await runJobs(preparations, launch), launch);
+    const result = await runJobs(
+      waiting.map((job) => jobOf(job, scale)),
+      { ...launch, wait: flags.wait },
+    );
+    checkJobs(result, launch);
+    return result.pending.length === 0;
   } finally {
     release();
   }
-  if (signal.aborted) throw stoppedOnRequest();
-  if (failed.length > 0)
-    throw new BulwarkError(
-      'REPRODUCE_FAILED',
-      `${failed.length} jobs failed: ${failed.map(({ id }) => id).join(', ')}`,
-      {
-        cure: 'see their messages above; the same command does what is missing',
-      },
-    );
 }
 
 /** The table of what is finished, of this shard and of all others whose folders are here. */
@@ -159,6 +155,7 @@ const examples = `
 Examples:
   bulwark reproduce fmnist-small --dry-run
   bulwark reproduce fmnist-small --jobs 2
+  bulwark reproduce table1 --scale full --launcher slurm:partition=gpu:gpus=1:time=1440 --no-wait
   bulwark reproduce table1 --scale mini --rows cifar10/trades,cifar10/st --seeds 1..3
   bulwark reproduce table1 --scale full --shard 3/8
   bulwark reproduce table1 --scale full --collect --markdown table1.md
@@ -167,28 +164,25 @@ the folders together under one --out, and print the table there with --collect.`
 
 /** `bulwark reproduce <table>`. */
 export function reproduceCommand(): Command {
-  return new Command('reproduce')
+  const command = new Command('reproduce')
     .description('train and evaluate the rows of a published table, and print ours beside theirs')
-    .argument('<table>', 'name of a table under examples/recipes, or path of a table file')
+    .argument('<table>', 'name of a table that comes along (table1, fmnist-small, ...), or path of a table file')
     .option('--scale <name>', 'full: as published; mini: the same rows on Fashion-MNIST with small-cnn', 'mini')
     .option('--rows <ids>', 'some of the rows, separated by commas')
     .option('--seeds <list>', 'seeds instead of those of the scale: 1..7 or 1,2,5')
-    .option('--jobs <n>', 'runs at the same time', '1')
     .option('--shard <i/n>', 'do only the i-th of n parts of the jobs')
     .option('--out <folder>', 'folder of all reproductions', 'runs/reproduce')
     .option('--dry-run', 'say what is missing and what it will cost, write nothing')
     .option('--collect', 'only print the table of what is finished')
     .option('--markdown <file>', 'also write the table as Markdown')
     .option('--json', 'print the result as JSON and nothing else')
-    .addHelpText('after', examples)
-    .action(async (name: string, flags: Flags) => {
-      const output = createOutput(flags);
-      const count = Number(flags.jobs);
-      if (!(Number.isInteger(count) && count > 0))
-        throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
-      const given = await planned(name, flags, output);
-      if (flags.dryRun) return dryRun(given);
-      if (!flags.collect) await work(given, count);
-      await show(given, flags.markdown);
-    });
+    .addHelpText('after', examples);
+  return addLaunchFlags(command).action(async (name: string, flags: Flags) => {
+    const output = createOutput(flags);
+    const given = await planned(name, flags, output);
+    if (flags.dryRun) return dryRun(given);
+    if (!flags.collect && !(await work(given, flags)))
+      return output.line('the same command looks how far they are; --collect prints what is finished');
+    await show(given, flags.markdown);
+  });
 }

@@ -1,12 +1,13 @@
 import { join, resolve } from 'node:path';
 import { BulwarkError, previewRun, resumeRun, startRun, type RunConfig, type RunHandle } from '@bulwark/core';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { observe, parseLogs } from '../logs/observe.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput, type Output } from '../terminal/output.js';
+import { addLaunchFlags, chooseLauncher, retriesOf, type LaunchFlags } from '../launch/index.js';
 import { follow } from '../train/follow.js';
 import { previewLines } from '../train/preview-lines.js';
 import { parseSeeds, trainSeeds } from '../train/seeds.js';
@@ -14,14 +15,14 @@ import { pluginsOption, rememberPlugins, runServices, type PluginFlags } from '.
 
 export { follow } from '../train/follow.js';
 
-interface TrainFlags extends PluginFlags {
+interface TrainFlags extends PluginFlags, LaunchFlags {
   readonly set: string[];
   readonly engine?: string;
   readonly out?: string;
   readonly resume?: string;
   readonly seeds?: string;
-  readonly jobs: string;
   readonly dryRun?: boolean;
+  readonly baseFolder?: string;
   readonly log?: string;
   readonly json?: boolean;
 }
@@ -40,7 +41,7 @@ const collect = (value: string, previous: string[]) => [...previous, value];
 
 /** `bulwark train <config>` and `bulwark train --resume <run>`. */
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('train a model from a config, or continue a run')
     .argument('[config]', 'config file: YAML, JSON, TypeScript or JavaScript')
     .option('--set <path=value>', 'override one config value; may be repeated', collect, [])
@@ -49,64 +50,68 @@ export function trainCommand(): Command {
     .option('--resume <run>', 'continue this run where it stopped; --set may then change guard and checkpoint')
     .option(...pluginsOption)
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
-    .option('--jobs <n>', 'with --seeds: how many runs at the same time', '1')
     .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')
     .option('--log <forms>', 'also log into the run folder: tensorboard, csv, jsonl; several with commas')
+    .addOption(new Option('--base-folder <folder>', 'folder that relative paths in the config refer to').hideHelp())
     .option('--json', 'print the result as JSON and nothing else')
-    .addHelpText('after', examples)
-    .action(async (configPath: string | undefined, flags: TrainFlags) => {
-      const output = createOutput(flags);
-      const logs = flags.log === undefined ? [] : parseLogs(flags.log);
-      const logged = (run: RunHandle) => {
-        observe(run, logs);
-        return run;
-      };
-      if (flags.resume !== undefined)
-        return follow(logged(await resume(flags.resume, { configPath, flags, output })), output);
-      if (configPath === undefined)
-        throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
-          cure: '`bulwark init` writes a starter config',
-        });
-      const { input, baseFolder } = await loadConfig(configPath);
-      const config = override(
-        flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) },
-        flags.set,
-      );
-      const warn = (text: string) => output.warn(text);
-      if (flags.plugins)
-        throw new BulwarkError('USAGE', '--plugins goes with --resume; a config lists its plugins itself', {
-          cure: 'write them under `plugins:` in the config',
-        });
-      const services = { registry: builtinRegistry(), importModule: importUserModule, warn, baseFolder };
-      const folder = (name: string) => resolve(flags.out ?? join('runs', name));
-      if (flags.dryRun) {
-        const preview = await previewRun(config, services);
-        for (const line of previewLines(preview)) output.line(line);
-        return output.result(preview);
-      }
-      if (flags.seeds === undefined) {
-        const run = await startRun(config, { ...services, folder });
-        rememberPlugins(run.config.plugins, baseFolder, warn);
-        return follow(logged(run), output);
-      }
-      const jobs = Number(flags.jobs);
-      if (!(Number.isInteger(jobs) && jobs > 0))
-        throw new BulwarkError('USAGE', `--jobs is ${flags.jobs}`, { cure: 'give a number of processes, 1 or more' });
-      const arguments_ = [
-        configPath,
-        ...(flags.engine === undefined ? [] : ['--engine', flags.engine]),
-        ...flags.set.flatMap((assignment) => ['--set', assignment]),
-      ];
-      return trainSeeds(config, {
-        services,
-        folder,
-        arguments: arguments_,
-        always: flags.log === undefined ? [] : ['--log', flags.log],
-        seeds: parseSeeds(flags.seeds),
-        jobs,
-        output,
+    .addHelpText('after', examples);
+  return addLaunchFlags(command).action(async (configPath: string | undefined, flags: TrainFlags) => {
+    const output = createOutput(flags);
+    const logs = flags.log === undefined ? [] : parseLogs(flags.log);
+    const logged = (run: RunHandle) => {
+      observe(run, logs);
+      return run;
+    };
+    if (flags.resume !== undefined)
+      return follow(logged(await resume(flags.resume, { configPath, flags, output })), output);
+    if (configPath === undefined)
+      throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
+        cure: '`bulwark init` writes a starter config',
       });
+    const { input, baseFolder: besideConfig } = await loadConfig(configPath);
+    const baseFolder = flags.baseFolder === undefined ? besideConfig : resolve(flags.baseFolder);
+    const config = override(
+      flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) },
+      flags.set,
+    );
+    const registry = builtinRegistry();
+    const warn = (text: string) => output.warn(text);
+    if (flags.plugins)
+      throw new BulwarkError('USAGE', '--plugins goes with --resume; a config lists its plugins itself', {
+        cure: 'write them under `plugins:` in the config',
+      });
+    const services = { registry, importModule: importUserModule, warn, baseFolder };
+    const folder = (name: string) => resolve(flags.out ?? join('runs', name));
+    if (flags.dryRun) {
+      const preview = await previewRun(config, services);
+      for (const line of previewLines(preview)) output.line(line);
+      return output.result(preview);
+    }
+    if (flags.seeds === undefined) {
+      const run = await startRun(config, { ...services, folder });
+      rememberPlugins(run.config.plugins, baseFolder, warn);
+      return follow(logged(run), output);
+    }
+    const launch = {
+      ...(await chooseLauncher(flags, { registry, warn })),
+      retries: retriesOf(flags),
+      wait: flags.wait,
+    };
+    const arguments_ = [
+      configPath,
+      ...(flags.engine === undefined ? [] : ['--engine', flags.engine]),
+      ...flags.set.flatMap((assignment) => ['--set', assignment]),
+    ];
+    return trainSeeds(config, {
+      services,
+      folder,
+      arguments: arguments_,
+      always: flags.log === undefined ? [] : ['--log', flags.log],
+      seeds: parseSeeds(flags.seeds),
+      launch,
+      output,
     });
+  });
 }
 
 async function resume(

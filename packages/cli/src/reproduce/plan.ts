@@ -20,7 +20,7 @@ export interface PlannedRow {
 }
 
 /** One training with its evaluations; independent of all others once what it needs is prepared. */
-export interface Job {
+export interface PlannedJob {
   readonly id: string;
   readonly planned: PlannedRow;
   readonly seed: number;
@@ -97,7 +97,7 @@ export async function planRow(
  * The jobs of a plan, in an order that no machine changes: all rows with the first seed, then with the next. Rows that compute the
  * same share their runs.
  */
-export function jobsOf(rows: readonly PlannedRow[], { scale, seeds, out }: PlanOptions): Job[] {
+export function jobsOf(rows: readonly PlannedRow[], { scale, seeds, out }: PlanOptions): PlannedJob[] {
   const distinct = [...new Map(rows.map((planned) => [planned.name, planned])).values()];
   return seeds.flatMap((seed) =>
     distinct.map((planned) => ({

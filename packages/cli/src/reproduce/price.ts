@@ -1,4 +1,5 @@
-import { BulwarkError, previewRun, type RunServices } from '@bulwark/core';
+import { BulwarkError, previewRun, type CostPreview, type PluginSpec, type RunServices } from '@bulwark/core';
+import { duration } from '../terminal/output.js';
 import { parseAttacks } from '../evaluate/attack-specs.js';
 import type { PlannedRow } from './plan.js';
 import type { Column, Scale } from './table-file.js';
@@ -14,11 +15,11 @@ export interface Price {
 }
 
 /** Gradients (or forward passes, for Square) per image that an attack makes at most. */
-export function gradientsOf(attack: string, classes: number): number {
-  const [spec] = parseAttacks([attack]);
-  const option = (name: string, fallback: number) => Number(spec![name] ?? fallback);
+export function gradientsOf(attack: string | PluginSpec, classes: number): number {
+  const spec = typeof attack === 'string' ? parseAttacks([attack])[0]! : attack;
+  const option = (name: string, fallback: number) => Number(spec[name] ?? fallback);
   const targets = Math.min(9, classes - 1);
-  switch (spec!.use) {
+  switch (spec.use) {
     case 'fgsm':
       return 1;
     case 'pgd':
@@ -34,6 +35,10 @@ export function gradientsOf(attack: string, classes: number): number {
 const imagesOf = ({ images }: Column, test: number) =>
   images === 'all' ? test : Math.min(test, Number(images.replace('first:', '')));
 
+/** Nearly every forward pass of a training step has its way back. */
+export const secondsPerGradient = ({ secondsPerStep, forwardPasses, batchSize }: CostPreview): number =>
+  secondsPerStep / forwardPasses / batchSize;
+
 /** Measures a few steps of the row's run. */
 export async function priceRow(
   row: PlannedRow,
@@ -41,19 +46,25 @@ export async function priceRow(
 ): Promise<Price> {
   try {
     const preview = await previewRun(row.config, given.services);
-    const { testImages, classes, secondsPerStep, forwardPasses, batchSize } = preview;
-    // nearly every forward pass of a training step has its way back
-    const secondsPerGradient = secondsPerStep / forwardPasses / batchSize;
+    const { testImages, classes } = preview;
     const perImage = given.scale.columns.map((column) =>
       column.attack === undefined ? 0 : imagesOf(column, testImages) * gradientsOf(column.attack, classes),
     );
     return {
       row,
       secondsToTrain: preview.secondsInAll,
-      secondsToEvaluate: perImage.reduce((sum, gradients) => sum + gradients, 0) * secondsPerGradient,
+      secondsToEvaluate: perImage.reduce((sum, gradients) => sum + gradients, 0) * secondsPerGradient(preview),
     };
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
     return { row, reason: error.message };
   }
+}
+
+/** What all missing jobs take, in words; jobs without a price are never counted as free. */
+export function inAll({ missing, jobs, total }: { missing: number; jobs: number; total: number }): string {
+  if (missing === 0) return 'nothing is left to do';
+  if (jobs === 0) return 'none of them could be priced';
+  const rest = missing - jobs;
+  return `${duration(total)} in all on this machine, one after the other${rest === 0 ? '' : `, and ${rest} that could not be priced`}`;
 }

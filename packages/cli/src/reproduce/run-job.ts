@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digestOf, loadEvaluation, openRunFolder, writeAtomically, type EvaluationResult } from '@bulwark/core';
-import { runBulwark, type ChildOptions } from '../terminal/child.js';
 import { pluginFlags } from '../trust/policy.js';
-import type { Job } from './plan.js';
+import type { Job, Step } from '../launch/index.js';
+import type { PlannedJob } from './plan.js';
 import type { Column, Scale } from './table-file.js';
 
 /** Columns that one evaluation measures: the same images under the same threat. */
@@ -53,48 +53,39 @@ export async function measuredPart(
   return result?.complete ? result : undefined;
 }
 
-export async function isFinished({ folder }: Job, scale: Scale): Promise<boolean> {
+export async function isFinished({ folder }: PlannedJob, scale: Scale): Promise<boolean> {
   if (!isTrained(folder)) return false;
   for (const part of evaluationParts(scale.columns)) if (!(await measuredPart(folder, scale, part))) return false;
   return true;
 }
 
-type Child = Omit<ChildOptions, 'label'>;
-
 /** Plugins of the table's configs, whose paths are relative to the folder of the scale. */
-const pluginsOf = ({ planned, folder }: Job) => pluginFlags(planned.config.plugins, dirname(dirname(folder)));
+const pluginsOf = ({ planned, folder }: PlannedJob) => pluginFlags(planned.config.plugins, dirname(dirname(folder)));
 
-/** Trains, or goes on where the run stands. @returns whether it is trained now */
-export async function trainJob(job: Job, child: Child): Promise<boolean> {
-  const { planned, seed, folder, id } = job;
-  if (isTrained(folder)) return true;
+/** Trains, or goes on where the run stands. */
+export function trainStep(job: PlannedJob): Step {
+  const { planned, seed, folder } = job;
   // paths in the config are relative to the folder of the scale, which holds what was prepared
   const config = join(dirname(dirname(folder)), `${planned.name}.json`);
-  if (!existsSync(config)) {
-    mkdirSync(dirname(config), { recursive: true });
-    writeAtomically(config, `${JSON.stringify(planned.input, null, 2)}\n`);
-  }
-  const begun = existsSync(join(folder, 'config.json'));
-  const arguments_ = begun
-    ? ['--resume', folder, ...pluginsOf(job)]
-    : [config, '--set', `seed=${seed}`, '--out', folder];
-  return (await runBulwark(['train', ...arguments_], { ...child, label: id })) === 0;
+  if (!existsSync(config)) writeAtomically(config, `${JSON.stringify(planned.input, null, 2)}\n`);
+  return {
+    arguments: ['train', config, '--set', `seed=${seed}`, '--out', folder],
+    resume: { when: join(folder, 'config.json'), arguments: ['train', '--resume', folder, ...pluginsOf(job)] },
+    done: join(folder, 'summary.json'),
+  };
 }
 
-/** Trains what is not trained and measures what is not measured. @returns whether the job is finished now */
-export async function runJob(job: Job, scale: Scale, child: Child): Promise<boolean> {
-  if (!(await trainJob(job, child))) return false;
-  for (const part of evaluationParts(scale.columns)) {
-    if (child.signal.aborted) return false;
-    if (await measuredPart(job.folder, scale, part)) continue;
-    const flags = ['--checkpoint', scale.checkpoint, '--images', part.images, '--no-probes'];
-    const epsilon = part.epsilon === undefined ? [] : ['--epsilon', String(part.epsilon)];
-    const out = ['--out', evaluationFile(job.folder, scale, part)];
-    const code = await runBulwark(
-      ['evaluate', job.folder, ...pluginsOf(job), ...flags, ...epsilon, ...out, '--attacks', ...part.attacks],
-      { ...child, label: job.id },
-    );
-    if (code !== 0) return false;
-  }
-  return true;
+function evaluateStep(job: PlannedJob, scale: Scale, part: EvaluationPart): Step {
+  const { folder } = job;
+  const flags = ['--checkpoint', scale.checkpoint, '--images', part.images, '--no-probes'];
+  const epsilon = part.epsilon === undefined ? [] : ['--epsilon', String(part.epsilon)];
+  const out = ['--out', evaluationFile(folder, scale, part)];
+  return { arguments: ['evaluate', folder, ...pluginsOf(job), ...flags, ...epsilon, ...out, '--attacks', ...part.attacks] };
 }
+
+/** Trains what is not trained and measures what is not measured. */
+export const jobOf = (planned: PlannedJob, scale: Scale): Job => ({
+  id: planned.id,
+  steps: [trainStep(planned), ...evaluationParts(scale.columns).map((part) => evaluateStep(planned, scale, part))],
+  finished: () => isFinished(planned, scale),
+});

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BulwarkError } from '@bulwark/core';
@@ -88,15 +88,23 @@ export interface Table extends z.output<typeof tableSchema> {
 /** A row that no table has: the model that labels images. */
 export const rowOfConfig = (id: string): TableRow => rowSchema.parse({ id, label: 'labelling model' });
 
-/** The recipes of the repository. */
-const bundledRecipes = fileURLToPath(new URL('../../../../examples/recipes', import.meta.url));
+/** Recipes come with the package, where the build puts them; in the sources they are among the examples. */
+const recipes = ['../recipes', '../../../../examples/recipes']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .find((path) => existsSync(path));
+
+/** Names of the tables that come along. */
+const tableNames = (): string[] =>
+  (recipes === undefined ? [] : readdirSync(recipes))
+    .filter((name) => name.endsWith('.yaml') && name !== 'scales.yaml')
+    .map((name) => name.replace('.yaml', ''))
+    .sort();
 
 function pathOf(nameOrPath: string): string {
   if (/\.(ya?ml|json|ts|js|mjs)$/.test(nameOrPath)) return resolve(nameOrPath);
-  const bundled = join(bundledRecipes, `${nameOrPath}.yaml`);
-  if (existsSync(bundled)) return bundled;
-  throw new BulwarkError('USAGE', `there is no table ${JSON.stringify(nameOrPath)} in ${bundledRecipes}`, {
-    cure: 'name a table of examples/recipes in the repository (table1, fmnist-small, ...), or give the path of a table file',
+  if (tableNames().includes(nameOrPath)) return join(recipes!, `${nameOrPath}.yaml`);
+  throw new BulwarkError('USAGE', `there is no table ${JSON.stringify(nameOrPath)}`, {
+    cure: `name one of ${tableNames().join(', ')}, or give the path of a table file`,
   });
 }
 

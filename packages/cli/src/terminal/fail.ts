@@ -1,23 +1,32 @@
 import { BulwarkError } from '@bulwark/core';
 import { CommanderError } from 'commander';
 import { styleText } from 'node:util';
+import { interruptedCode } from './interrupt.js';
 
 const paintError = (text: string) => (process.stderr.isTTY && !process.env['NO_COLOR'] ? styleText('red', text) : text);
 
+/** What a command that threw this ends with: 2 for wrong use, 70 for a fault of our own. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!(error instanceof BulwarkError)) return 70;
+  return error.code === 'INTERRUPTED' ? interruptedCode() : error.exitCode;
+}
+
 /** Ends the process with one clear message; a stack trace only with --debug or for a fault of our own. */
 export function fail(error: unknown): never {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2); // commander has printed it
+  const code = exitCodeOf(error);
+  if (error instanceof CommanderError) process.exit(code); // commander has printed it
   const debug = process.argv.includes('--debug');
   if (error instanceof BulwarkError) {
     process.stderr.write(`${paintError('error')} ${error.message}\n`);
     if (error.cure) process.stderr.write(`  ${error.cure}\n`);
     if (debug) process.stderr.write(`${error.code}\n${error.stack}\n`);
-    process.exit(error.exitCode);
+    process.exit(code);
   }
   const { message = String(error), stack } = error as Error;
   process.stderr.write(`${paintError('unexpected error')} ${message}\n`);
   process.stderr.write(
     debug ? `${stack}\n` : '  this is a fault in Bulwark; run again with --debug and report what it prints\n',
   );
-  process.exit(70);
+  process.exit(code);
 }

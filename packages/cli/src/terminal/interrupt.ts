@@ -4,6 +4,17 @@ import { BulwarkError } from '@bulwark/core';
 import type { Output } from './output.js';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
+/**
+ * Exit code of a process that SIGTERM stopped and that goes on when it is started again: EX_TEMPFAIL of sysexits.h. A cluster may be told
+ * to requeue jobs that end with it (`RequeueExit=75` in slurm.conf).
+ */
+export const stoppedCode = 75;
+
+let stoppedBy: NodeJS.Signals | undefined;
+
+/** The code to exit with after INTERRUPTED: 130 after Ctrl-C, as shells have it, and `stoppedCode` after SIGTERM. */
+export const interruptedCode = (): number => (stoppedBy === 'SIGTERM' ? stoppedCode : 130);
+
 const showCursor = '\u001b[?25h';
 
 /**
@@ -36,7 +47,8 @@ function startWatcher(): { stop(): void } {
 export function onInterrupt(output: Output): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const watcher = process.stdin.isTTY ? startWatcher() : undefined;
-  const handler = () => {
+  const handler = (signal: NodeJS.Signals) => {
+    stoppedBy = signal;
     signals.forEach((name) => process.removeAllListeners(name));
     if (process.stdout.isTTY) process.stdout.write(showCursor);
     output.line('\nfinishing the step and saving; press Ctrl-C again to stop at once');

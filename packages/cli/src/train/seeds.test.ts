@@ -37,7 +37,7 @@ describe('several seeds', () => {
     const first = train();
     expect(first.stderr).toBe('');
     expect(first.status).toBe(0);
-    for (const seed of [1, 2]) expect(first.stdout).toMatch(new RegExp(`^\\[seed ${seed}\\] epoch 1/1  loss \\d`, 'm'));
+    for (const seed of [1, 2]) expect(first.stdout).toMatch(new RegExp(`^\\[seed-${seed}\\] epoch 1/1  loss \\d`, 'm'));
     const second = train();
     expect(second.status).toBe(0);
     expect(second.stdout).toContain('seed-2: finished already');
