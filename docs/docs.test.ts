@@ -2,9 +2,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { checkConfig, errorCatalogue, loadPlugins, pluginKinds, useEngine, type Plugin } from '@bulwark/core';
+import {
+  checkConfig,
+  checkSpec,
+  errorCatalogue,
+  loadPlugins,
+  pluginKinds,
+  useEngine,
+  type Plugin,
+} from '@bulwark/core';
 import { contractOf } from '@bulwark/core/testing';
-import { builtinRegistry, layOver, program } from '@bulwark/cli';
+import { builtinRegistry, checkSweep, layOver, program } from '@bulwark/cli';
 import { parse as parseYaml } from 'yaml';
 import ts from 'typescript';
 
@@ -99,8 +107,18 @@ describe('YAML in the documentation', () => {
     );
     return registry;
   };
+  const sweepBase = { config: 'st.yaml', search: { use: 'grid', over: {} } };
+  const yaml = blocksIn('yaml', pages);
+  it.each(yaml.filter(({ page }) => page === 'sweeps.md').map((block) => [block.name, block] as const))(
+    'is a sweep file, or a part of one: %s',
+    (name, { code }) => {
+      const { launcher } = checkSweep(layOver(sweepBase, parseYaml(code) as Record<string, unknown>), name);
+      expect(() => checkSpec(builtinRegistry(), 'launcher', launcher, ['launcher'])).not.toThrow();
+    },
+  );
+
   // alternatives may share a block: the last one counts
-  it.each(blocksIn('yaml', pages).map((block) => [block.name, block] as const))(
+  it.each(yaml.filter(({ page }) => page !== 'sweeps.md').map((block) => [block.name, block] as const))(
     'is a config, or a part of one: %s',
     async (_name, { page, code }) => {
       const { plugins: _plugins, ...config } = parseYaml(code, { uniqueKeys: false }) as Record<string, unknown>;

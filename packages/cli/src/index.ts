@@ -6,6 +6,7 @@ export { starterConfig } from './commands/init.js';
 export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
 export { program } from './program.js';
+export { checkSweep, loadSweep, type Sweep } from './sweep/sweep-file.js';
 export { builtinRegistry } from './registry.js';
 export type { CaseResult, VerifyRow } from './verify/types.js';
 export { verify, type VerifyOptions, type VerifyReport } from './verify/verify.js';

@@ -11,11 +11,13 @@ import { engineCommand } from './commands/engine.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
 import { initCommand } from './commands/init.js';
+import { jobCommand } from './commands/job.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
 import { reportCommand } from './commands/report.js';
 import { reproduceCommand } from './commands/reproduce.js';
 import { schemaCommand } from './commands/schema.js';
+import { sweepCommand } from './commands/sweep.js';
 import { trainCommand } from './commands/train.js';
 import { trustCommand } from './commands/trust.js';
 import { verifyCommand } from './commands/verify.js';
@@ -39,6 +41,7 @@ export function program(): Command {
     evaluateCommand(),
     reportCommand(),
     watchCommand(),
+    sweepCommand(),
     reproduceCommand(),
     analyzeCommand(),
     pluginsCommand(),
@@ -53,5 +56,7 @@ export function program(): Command {
     verifyCommand(),
   ];
   for (const command of commands) root.addCommand(command.exitOverride());
+  const give = async (words: readonly string[]) => void (await program().parseAsync(['node', 'bulwark', ...words]));
+  root.addCommand(jobCommand(give).exitOverride(), { hidden: true });
   return root.exitOverride().showHelpAfterError('(add --help for usage)');
 }

@@ -26,7 +26,8 @@ function valueOf(assignment: string, from: number): unknown {
   }
 }
 
-function setAt(value: unknown, [key, ...rest]: readonly string[], replacement: unknown): unknown {
+/** A copy in which the place that a path leads to holds something else. */
+export function setAt(value: unknown, [key, ...rest]: readonly string[], replacement: unknown): unknown {
   if (key === undefined) return replacement;
   // `objective: trades` is short for `objective: { use: trades }`
   const section = typeof value === 'string' ? { use: value } : (value ?? {});

@@ -1,25 +1,14 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { availableParallelism, hostname } from 'node:os';
-import {
-  BulwarkError,
-  defineLauncher,
-  integer,
-  mayLive,
-  processOwner,
-  type LaunchedJob,
-  type Launcher,
-  type ProcessOwner,
-} from '@bulwark/core';
+import { availableParallelism } from 'node:os';
+import { BulwarkError, defineLauncher, integer, type LaunchedJob, type Launcher } from '@bulwark/core';
 import { z } from 'zod';
+import { mayLive, processOwner, type ProcessOwner } from './process-owner.js';
 
 /** What a handle holds: which process it is, and which GPU it was given. */
 type Handle = ProcessOwner & { readonly gpu?: number };
 
 const parse = (handle: string) => JSON.parse(handle) as Handle;
-
-/** A process of another machine cannot be seen; locks keep its folders safe. */
-const atWork = (owner: Handle) => owner.host === hostname() && mayLive(owner);
 
 interface Options {
   readonly jobs: number;
@@ -41,7 +30,7 @@ function createLocal(options: Options): Launcher {
   const live = new Set<string>();
   const look = (handle: string): LaunchedJob => {
     const owner = parse(handle);
-    if (!atWork(owner)) {
+    if (!mayLive(owner)) {
       live.delete(handle);
       return { state: 'gone' };
     }
@@ -92,7 +81,7 @@ function createLocal(options: Options): Launcher {
     },
     look: async (handles) => handles.map(look),
     async cancel(handles) {
-      for (const owner of handles.map(parse).filter(atWork)) process.kill(owner.pid, 'SIGTERM');
+      for (const owner of handles.map(parse).filter(mayLive)) process.kill(owner.pid, 'SIGTERM');
     },
   };
 }

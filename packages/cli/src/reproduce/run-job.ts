@@ -80,7 +80,9 @@ function evaluateStep(job: PlannedJob, scale: Scale, part: EvaluationPart): Step
   const flags = ['--checkpoint', scale.checkpoint, '--images', part.images, '--no-probes'];
   const epsilon = part.epsilon === undefined ? [] : ['--epsilon', String(part.epsilon)];
   const out = ['--out', evaluationFile(folder, scale, part)];
-  return { arguments: ['evaluate', folder, ...pluginsOf(job), ...flags, ...epsilon, ...out, '--attacks', ...part.attacks] };
+  return {
+    arguments: ['evaluate', folder, ...pluginsOf(job), ...flags, ...epsilon, ...out, '--attacks', ...part.attacks],
+  };
 }
 
 /** Trains what is not trained and measures what is not measured. */

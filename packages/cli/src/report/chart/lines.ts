@@ -18,6 +18,8 @@ export interface Lines {
   readonly points: readonly LinePoint[];
   /** Looks by series; the legend has their order. */
   readonly looks: ReadonlyMap<string, Look>;
+  /** False: points only. */
+  readonly joined?: boolean;
   /** Vertical rules with a name, such as the best epoch. */
   readonly marks?: readonly { readonly x: number; readonly label: string }[];
   readonly width?: number;
@@ -43,7 +45,16 @@ export function seriesEncoding(looks: ReadonlyMap<string, Look>) {
 
 /** A line with points per series, in the order of the points. */
 export function lineChart(chart: Lines): Chart {
-  const { title, subtitle, points, looks, marks = [], width = sizes.width, height = sizes.height } = chart;
+  const {
+    title,
+    subtitle,
+    points,
+    looks,
+    joined = true,
+    marks = [],
+    width = sizes.width,
+    height = sizes.height,
+  } = chart;
   const { color, strokeDash, shape } = seriesEncoding(looks);
   const many = new Set(points.map(({ x }) => x)).size > 40;
   const position = { x: quantity('x', chart.x), y: quantity('y', chart.y) };
@@ -75,10 +86,19 @@ export function lineChart(chart: Lines): Chart {
               encoding: { x: quantity('x', chart.x), text: { field: 'label', type: 'nominal' as const } },
             },
           ]),
-      {
-        mark: { type: 'line', strokeWidth: 2, aria: false },
-        encoding: { ...position, color, strokeDash, order: { field: 'order', type: 'quantitative' } },
-      },
+      ...(joined
+        ? [
+            {
+              mark: { type: 'line' as const, strokeWidth: 2, aria: false },
+              encoding: {
+                ...position,
+                color,
+                strokeDash,
+                order: { field: 'order', type: 'quantitative' as const },
+              },
+            },
+          ]
+        : []),
       ...(many
         ? []
         : [
