@@ -14,6 +14,7 @@ export const errorCatalogue = {
   BATCH_INVALID: 'Images or labels are outside the documented range, shape or type.',
   DATA_MISSING: 'A data set is not on this machine.',
   DATA_CORRUPT: 'A data file is truncated, damaged, or of an unexpected version.',
+  DATA_UNLABELLED: 'No training image has a label.',
   DATA_FETCH: 'A data set could not be downloaded.',
   ENGINE_UNAVAILABLE: 'The requested engine cannot run on this machine.',
   ENGINE_INSTALL: 'An engine could not be installed.',

@@ -63,8 +63,8 @@ async function openModel(
 /** The images to label: an npz, npy or pickle file, else the training set of a data source with its options. */
 async function openImages(name: string, context: { registry: PluginRegistry; output: Output }): Promise<ImageSet> {
   const kind = extname(name).toLowerCase();
-  // labels of the file do not matter here; a bound that every one of them meets
-  const options = { classes: 2 ** 31 };
+  // labels of the file do not matter here
+  const options = { classes: 10, labelKey: 'none' };
   if (kind === '.npy') return readArraySet({ images: name }, options);
   if (['.npz', '.pickle', '.pkl'].includes(kind)) return readArraySet(name, options);
   const source = await openSource(parseSpec(name), {

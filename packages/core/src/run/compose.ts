@@ -1,5 +1,6 @@
 import type { ImageShape } from '../batch.js';
-import { checkImageSet } from '../batch.js';
+import { checkImageSet, countOf, selected, unlabelled, type ImageSet } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import { checkObjective, type Attack, type DataSource } from '../hooks/index.js';
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
@@ -79,7 +80,34 @@ async function makeData(config: RunConfig, services: PluginServices): Promise<Da
   checkImageSet(data.train, where('train'));
   if (data.validation) checkImageSet(data.validation, where('validation'));
   checkImageSet(data.test, where('test'));
-  return data;
+  const validation = data.validation && labelledOnly(data.validation, 'validation', services.warn);
+  const test = labelledOnly(data.test, 'test', services.warn);
+  return validation === data.validation && test === data.test
+    ? data
+    : { ...data, ...(validation && { validation }), test };
+}
+
+/** What accuracy is measured on: an image without a label is neither right nor wrong. */
+function labelledOnly(set: ImageSet, split: string, warn: (message: string) => void): ImageSet {
+  const labelled = set.labels.reduce((count, label) => count + Number(label !== unlabelled), 0);
+  if (labelled === countOf(set)) return set;
+  warn(
+    `${countOf(set) - labelled} of ${countOf(set)} ${split} images have no label; accuracy is measured on the others`,
+  );
+  const indices = new Int32Array(labelled);
+  let at = 0;
+  set.labels.forEach((label, i) => label !== unlabelled && (indices[at++] = i));
+  return selected(set, indices);
+}
+
+/** @throws BulwarkError DATA_UNLABELLED, where there is nothing to learn from */
+function checkSupervision({ train, name, notes }: DataSource): void {
+  if (countOf(train) === 0 || train.labels.some((label) => label !== unlabelled)) return;
+  throw new BulwarkError(
+    'DATA_UNLABELLED',
+    `none of the ${countOf(train)} training images of ${name} has a label${notes?.length ? ` (${notes.join(' ')})` : ''}`,
+    { cure: 'name the labels (labelKey, or labels: y.npy), or mix them with labelled images: data: { use: rst, ... }' },
+  );
 }
 
 /** What composing needs besides the config. */
@@ -128,6 +156,7 @@ function averageOf({ averaging }: RunConfig): WeightAverage | undefined {
  */
 export async function compose(config: RunConfig, options: ComposeOptions): Promise<ComposedRun> {
   const { data, model, services } = await composeModel(config, options);
+  checkSupervision(data);
   const { container } = options.registry;
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);

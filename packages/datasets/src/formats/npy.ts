@@ -1,4 +1,6 @@
+import { createBudget } from '@bulwark/core';
 import { corrupt, needBytes } from '../corrupt.js';
+import { memorySource, sourcePart, type ByteSource } from './byte-source.js';
 
 /** Values of a numpy array. */
 export type NpyValues =
@@ -17,6 +19,8 @@ export type NpyValues =
 export interface NpyArray {
   readonly shape: readonly number[];
   readonly data: NpyValues;
+  /** True for an array of booleans, whose data are 0 and 1. */
+  readonly isBoolean?: boolean;
 }
 
 const types = {
@@ -34,15 +38,35 @@ const types = {
 } as const;
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+const longestHeader = 2 ** 20;
+
+/** An npy file that has been looked at: what it holds, and where. */
+export interface NpyFile {
+  readonly shape: readonly number[];
+  /** Kind and size: `u1`, `i8`, `f4`, `U3` (text), `O` (objects), ... */
+  readonly type: string;
+  /** Row-major, native order: its bytes can be used as they are. */
+  readonly isPlain: boolean;
+  /** The values' bytes. */
+  readonly content: ByteSource;
+  /** All values, row-major. @throws BulwarkError DATA_CORRUPT if they are no numbers */
+  read(): NpyArray;
+  /** All values of an array of text. */
+  readText(): string[];
+}
 
 interface Header {
-  readonly type: keyof typeof types;
+  readonly order: string;
+  readonly type: string;
+  readonly fortran: boolean;
   readonly shape: readonly number[];
   readonly start: number;
 }
 
 /** The header is the text of a Python dictionary with exactly these three keys; nothing of it is evaluated. */
-function readHeader(bytes: Uint8Array, file: string): Header {
+function readHeader(source: ByteSource): Header {
+  const { file } = source;
+  const bytes = source.read(0, Math.min(source.size, 12));
   needBytes(bytes, { from: 0, count: 10 }, { file });
   if (magic.some((byte, i) => bytes[i] !== byte)) throw corrupt({ file, offset: 0 }, 'not an npy file');
   const version = bytes[6]!;
@@ -52,8 +76,8 @@ function readHeader(bytes: Uint8Array, file: string): Header {
   needBytes(bytes, { from: 8, count: wide ? 4 : 2 }, { file });
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
   const from = wide ? 12 : 10;
-  needBytes(bytes, { from, count: length }, { file });
-  const text = new TextDecoder('latin1').decode(bytes.subarray(from, from + length));
+  if (length > longestHeader) throw corrupt({ file, offset: 8 }, `a header of ${length} bytes`);
+  const text = new TextDecoder('latin1').decode(source.read(from, length));
   const descr = /'descr'\s*:\s*'([<>|=])(\w+)'/.exec(text);
   const order = /'fortran_order'\s*:\s*(True|False)/.exec(text);
   const dims = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text);
@@ -62,29 +86,124 @@ function readHeader(bytes: Uint8Array, file: string): Header {
       { file, offset: from },
       `the header does not describe an array of numbers: ${text.trim().slice(0, 120)}`,
     );
-  const type = descr[2]!;
-  if (!(type in types))
-    throw corrupt({ file, offset: from }, `element type ${type}; known: ${Object.keys(types).join(', ')}`);
-  if (descr[1] === '>' && !type.endsWith('1'))
-    throw corrupt({ file, offset: from }, 'big-endian numbers; save it little-endian');
-  if (order[1] === 'True') throw corrupt({ file, offset: from }, 'Fortran order; save it with np.ascontiguousarray');
   const shape = (dims[1]!.match(/\d+/g) ?? []).map(Number);
-  return { type: type as keyof typeof types, shape, start: from + length };
+  return { order: descr[1]!, type: descr[2]!, fortran: order[1] === 'True', shape, start: from + length };
 }
 
-/** Reads an npy file (versions 1 to 3) of numbers in C order, little-endian. Arrays of objects are refused: they would hold a pickle. */
-export function readNpy(bytes: Uint8Array, file: string): NpyArray {
-  const { type, shape, start } = readHeader(bytes, file);
-  const View = types[type];
-  const size = shape.reduce((product, n) => product * n, 1);
-  const count = size * View.BYTES_PER_ELEMENT;
-  needBytes(bytes, { from: start, count }, { file });
-  if (bytes.length > start + count)
-    throw corrupt({ file, offset: start + count }, `${bytes.length - start - count} bytes follow the array [${shape}]`);
-  if (View.BYTES_PER_ELEMENT === 1)
-    return { shape, data: new View(bytes.buffer as never, bytes.byteOffset + start, size) };
-  return { shape, data: new View(new Uint8Array(bytes.subarray(start, start + count)).buffer as never) };
+/** Numbers in the other byte order, turned round in place. */
+function swap(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at + size <= bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
+
+/** Values in column-major order as row-major. */
+function rowMajor<T extends NpyValues>(values: T, shape: readonly number[]): T {
+  const result = values.slice() as T;
+  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((size, n) => size * n, 1));
+  const index = shape.map(() => 0);
+  for (let i = 0, from = 0; i < values.length; i++) {
+    result[i] = values[from] as never;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
+
+function halfToFloat(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Bytes of one value, by kind and size: numbers, text of 4 bytes a letter, bytes. */
+function sizeOf(type: string): number | undefined {
+  if (Object.hasOwn(types, type)) return types[type as keyof typeof types].BYTES_PER_ELEMENT;
+  if (type === 'f2') return 2;
+  const [, kind, length] = /^([US])(\d{1,6})$/.exec(type) ?? [];
+  return kind === undefined ? undefined : Number(length) * (kind === 'U' ? 4 : 1);
+}
+
+/** Looks at an npy file (versions 1 to 3); values are read when they are asked for. */
+export function openNpy(source: ByteSource): NpyFile {
+  const { file } = source;
+  const { order, type, fortran, shape, start } = readHeader(source);
+  const count = shape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(type);
+  // a product beyond 2^53 is not exact, and 0 times infinity is no number
+  if (!Number.isSafeInteger(shape.reduce((product, n) => product * Math.max(1, n), 1)))
+    throw corrupt({ file, offset: 10 }, `an array of shape [${shape}], which no computer holds`);
+  const length = size === undefined ? source.size - start : count * size;
+  if (!Number.isSafeInteger(length)) throw corrupt({ file, offset: 10 }, `an array of shape [${shape}]`);
+  const content = sourcePart(source, { from: start, count: length });
+  if (source.size > start + length)
+    throw corrupt(
+      { file, offset: start + length },
+      `${source.size - start - length} bytes follow the array [${shape}]`,
+    );
+  const swapped = order === '>' && size !== undefined && size > 1;
+  const columns = fortran && shape.filter((n) => n > 1).length > 1;
+
+  const read = (): NpyArray => {
+    if (!Object.hasOwn(types, type) && type !== 'f2')
+      throw corrupt({ file, offset: 10 }, `element type ${type}; known: f2, ${Object.keys(types).join(', ')}`, {
+        cure: 'save it as numbers; arrays of objects would hold a pickle, and are not read',
+      });
+    const budget = createBudget({ bytes: source.size, refuse: (why) => corrupt({ file }, why) });
+    budget.allocate(columns ? 2 * length : length, `the array [${shape}]`);
+    const bytes = content.read(0, length);
+    const own = swapped || (bytes.byteOffset % size! !== 0 && size! > 1) ? Uint8Array.from(bytes) : bytes;
+    if (swapped) swap(own, size!);
+    const View = type === 'f2' ? Uint16Array : types[type as keyof typeof types];
+    const raw = new View(own.buffer as ArrayBuffer, own.byteOffset, count) as NpyValues;
+    const values = type === 'f2' ? Float32Array.from(raw as Uint16Array, halfToFloat) : raw;
+    return {
+      shape,
+      data: columns ? rowMajor(values, shape) : values,
+      ...(type === 'b1' && { isBoolean: true }),
+    };
+  };
+
+  const readText = (): string[] => {
+    const [, kind] = /^([US])\d+$/.exec(type) ?? [];
+    if (kind === undefined) throw corrupt({ file, offset: 10 }, `element type ${type} is no text`);
+    const bytes = Uint8Array.from(content.read(0, length));
+    if (swapped && kind === 'U') swap(bytes, 4);
+    const codes = kind === 'U' ? new Uint32Array(bytes.buffer) : bytes;
+    const each = kind === 'U' ? size! / 4 : size!;
+    return Array.from({ length: count }, (_, i) =>
+      String.fromCodePoint(
+        ...Array.from(codes.subarray(i * each, (i + 1) * each), Number).filter((code) => code > 0 && code <= 0x10ffff),
+      ),
+    );
+  };
+
+  return { shape, type, isPlain: !swapped && !columns, content, read, readText };
+}
+
+/** An array from elsewhere as if it were looked at in an npy file. */
+export function npyOf(array: NpyArray, file: string): NpyFile {
+  const { data, shape } = array;
+  const type = Object.entries(types).find(([, View]) => data instanceof View)![0];
+  return {
+    shape,
+    type,
+    isPlain: true,
+    content: memorySource(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), file),
+    read: () => array,
+    readText: () => {
+      throw corrupt({ file }, `element type ${type} is no text`);
+    },
+  };
+}
+
+/** Reads an npy file (versions 1 to 3) of numbers, whatever their order. Arrays of objects are refused: they would hold a pickle. */
+export const readNpy = (bytes: Uint8Array, file: string): NpyArray => openNpy(memorySource(bytes, file)).read();
 
 /** An npy file of version 1. */
 export function writeNpy(array: NpyArray): Uint8Array {

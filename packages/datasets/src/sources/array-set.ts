@@ -1,16 +1,12 @@
-import { basename, extname, isAbsolute, resolve } from 'node:path';
-import { BulwarkError, defineDataSource, integer, type ImageSet, type ImageShape } from '@bulwark/core';
+import { basename, isAbsolute, resolve } from 'node:path';
+import { BulwarkError, concatenated, defineDataSource, integer, type ImageSet } from '@bulwark/core';
 import { z } from 'zod';
-import { corrupt } from '../corrupt.js';
-import { readBytes } from '../formats/files.js';
-import { readNpy, type NpyArray } from '../formats/npy.js';
-import { readNpz } from '../formats/npz.js';
-import { arrayOrNumbersIn, readPickledDict } from '../formats/pickled.js';
+import { fileSource } from '../formats/byte-source.js';
+import { openNpy } from '../formats/npy.js';
 import { split, splitOptions } from '../splits.js';
-
-/** Keys under which published files hold their images and labels, in order of preference. */
-const imageKeys = ['image', 'images', 'data', 'x', 'arr_0'];
-const labelKeys = ['label', 'labels', 'extrapolated_targets', 'targets', 'y', 'arr_1'];
+import { imagesOf } from './arrays/images.js';
+import { labelsOf } from './arrays/labels.js';
+import { imageKeys, labelKeys, openArrays, pickImages, pickLabels } from './arrays/open.js';
 
 const pair = z.union([
   z.string().describe('an npz or pickle file with images and labels'),
@@ -19,96 +15,65 @@ const pair = z.union([
     labels: z.string().optional().describe('npy file of the labels; without it the images are unlabelled'),
   }),
 ]);
+const files = z.union([pair, z.array(pair).min(1).describe('several of them, as one set')]);
 
 type Pair = z.output<typeof pair>;
 
-/** The first key that is there. */
-function pick(arrays: { keys(): Iterable<string> }, wanted: readonly string[]): string | undefined {
-  const keys = new Set(arrays.keys());
-  return wanted.find((key) => keys.has(key));
+/** How arrays are found and read. */
+export interface ArrayOptions {
+  readonly baseFolder?: string | undefined;
+  /** Number of classes, or their names. */
+  readonly classes: number | readonly string[];
+  readonly imageKey?: string | undefined;
+  /** `none`: the images have no labels. */
+  readonly labelKey?: string | undefined;
+  /** Hears of a conversion that takes long. */
+  readonly tell?: (text: string) => void;
 }
 
-function imagesOf(array: NpyArray, file: string): { data: Uint8Array; shape: ImageShape } {
-  const { shape, data } = array;
-  if (shape.length < 3 || shape.length > 4)
-    throw corrupt(
-      { file },
-      `images have shape [${shape}]; expected [count, height, width] or [count, height, width, channels]`,
-    );
-  const [, height, width, channels = 1] = shape as [number, number, number, number?];
-  if (channels > 4)
-    throw corrupt({ file }, `images have shape [${shape}]; the channels come last`, {
-      cure: 'transpose them to [count, height, width, channels]',
-    });
-  if (!(data instanceof Uint8Array))
-    throw corrupt({ file }, `images are ${data.constructor.name}; expected bytes (uint8, 0 to 255)`, {
-      cure: 'save them as np.uint8',
-    });
-  return { data, shape: [height, width, channels] };
-}
+const namesOf = (classes: number | readonly string[]): readonly string[] =>
+  typeof classes === 'number' ? Array.from({ length: Math.min(classes, 1e6) }, (_, i) => `${i}`) : classes;
 
-function labelsOf(array: NpyArray | undefined, where: { file: string; count: number; classes: number }): Int32Array {
-  if (!array) return new Int32Array(where.count).fill(-1);
-  if (array.data.length !== where.count)
-    throw corrupt({ file: where.file }, `${array.data.length} labels for ${where.count} images`);
-  return Int32Array.from({ length: where.count }, (_, i) => {
-    const label = Number(array.data[i]);
-    if (!Number.isInteger(label) || label < -1 || label >= where.classes)
-      throw corrupt(
-        { file: where.file },
-        `label ${label} of image ${i} is outside [0, ${where.classes}); -1 stands for "no label"`,
-      );
-    return label;
-  });
-}
-
-/** The images and labels of an npz file, a pickle (`.pickle`, `.pkl`), or a pair of npy files; images uint8 NHWC. */
-export function readArraySet(
-  source: Pair,
-  options: {
-    baseFolder?: string | undefined;
-    classes: number;
-    imageKey?: string | undefined;
-    labelKey?: string | undefined;
-  },
-): ImageSet {
-  const path = (name: string) => (isAbsolute(name) ? name : resolve(options.baseFolder ?? '.', name));
-  const load = (): { images: NpyArray; labels: NpyArray | undefined; file: string } => {
-    if (typeof source !== 'string') {
-      const read = (name: string) => readNpy(readBytes(path(name)), basename(name));
-      return {
-        images: read(source.images),
-        labels: source.labels === undefined ? undefined : read(source.labels),
-        file: basename(source.labels ?? source.images),
-      };
-    }
-    const file = basename(source);
-    const bytes = readBytes(path(source));
-    const isPickle = ['.pickle', '.pkl'].includes(extname(file));
-    const dict = isPickle ? readPickledDict(bytes, file) : undefined;
-    const arrays = dict ? undefined : readNpz(bytes, file);
-    const keys = (dict ?? arrays)!;
-    const imageKey = pick(keys, options.imageKey === undefined ? imageKeys : [options.imageKey]);
-    const labelKey = pick(keys, options.labelKey === undefined ? labelKeys : [options.labelKey]);
-    if (!imageKey || (options.labelKey !== undefined && !labelKey))
-      throw corrupt(
-        { file },
-        `arrays ${[...keys.keys()].join(', ') || 'none'}; expected ${options.imageKey ?? imageKeys.join(' or ')}`,
-        {
-          cure: 'name the arrays with imageKey and labelKey',
-        },
-      );
-    const get = (key: string) => (dict ? arrayOrNumbersIn(dict, key, file) : arrays!.get(key)!);
-    return { images: get(imageKey), labels: labelKey === undefined ? undefined : get(labelKey), file };
-  };
-  const { images, labels, file } = load();
-  const { data, shape } = imagesOf(images, file);
-  return { images: data, labels: labelsOf(labels, { file, count: images.shape[0]!, classes: options.classes }), shape };
+/**
+ * The images and labels of an npz file, a pickle (`.pickle`, `.pkl`), or a pair of npy files; images uint8 NHWC. Large ones are read by index
+ * from their file.
+ * @throws BulwarkError DATA_MISSING, DATA_CORRUPT
+ */
+export async function readArraySet(source: Pair | readonly Pair[], options: ArrayOptions): Promise<ImageSet> {
+  if (Array.isArray(source)) {
+    const sets: ImageSet[] = [];
+    for (const each of source as readonly Pair[]) sets.push(await readArraySet(each, options));
+    const odd = sets.find(({ shape }) => shape.join() !== sets[0]!.shape.join());
+    if (odd)
+      throw new BulwarkError('DATA_CORRUPT', `images of [${odd.shape}] after images of [${sets[0]!.shape}]`, {
+        cure: 'all files of a set need images of one shape',
+      });
+    return concatenated(sets);
+  }
+  const { baseFolder = '.', classes, imageKey, labelKey, tell = () => undefined } = options;
+  const path = (name: string) => (isAbsolute(name) ? name : resolve(baseFolder, name));
+  const classNames = namesOf(classes);
+  if (typeof source !== 'string') {
+    const one = source as Exclude<Pair, string>;
+    const array = openNpy(fileSource(path(one.images)));
+    const labels = one.labels === undefined ? undefined : openNpy(fileSource(path(one.labels)));
+    const { images, shape } = imagesOf(array);
+    const where = { file: basename(one.labels ?? one.images), count: array.shape[0]!, classNames };
+    return { images, labels: labelsOf(labels, where), shape };
+  }
+  const arrays = openArrays(path(source), tell);
+  const name = pickImages(arrays, imageKey);
+  const array = await arrays.open(name);
+  const { images, shape } = imagesOf(array);
+  const count = array.shape[0]!;
+  const labelled = labelKey === 'none' ? undefined : await pickLabels(arrays, { key: labelKey, count, images: name });
+  const labels = labelled === undefined ? undefined : await arrays.open(labelled);
+  return { images, labels: labelsOf(labels, { file: arrays.file, count, classNames }), shape };
 }
 
 const options = {
-  train: pair.describe('training data'),
-  test: pair.optional().describe('test data; without it the source has no test set, enough for the parts of `rst`'),
+  train: files.describe('training data: a file, a pair of npy files, or a list of them'),
+  test: files.optional().describe('test data; without it the source has no test set, enough for the parts of `rst`'),
   classes: z
     .union([integer({ min: 2 }), z.array(z.string()).min(2)])
     .default(10)
@@ -120,7 +85,7 @@ const options = {
   labelKey: z
     .string()
     .optional()
-    .describe(`name of the labels in the file; default: the first of ${labelKeys.join(', ')}`),
+    .describe(`name of the labels in the file, none if it has none; default: the first of ${labelKeys.join(', ')}`),
   ...splitOptions({ validation: 0 }),
   validation: z
     .number()
@@ -129,20 +94,27 @@ const options = {
     .describe('examples held out: a count, or a share below 1; default: 0.1 with a test set, 0 without'),
 };
 
+const fileNames = (source: Pair | readonly Pair[]): string =>
+  (Array.isArray(source) ? (source as Pair[]) : [source as Pair])
+    .map((each) => basename(typeof each === 'string' ? each : each.images))
+    .join(', ');
+
 /** Images and labels as arrays: how generated data sets, and the 500K pseudo-labelled images of RST, are published. */
 const arraySource = (name: string, summary: string) =>
   defineDataSource({
     name,
     summary,
     options,
-    create({ train, test, classes, imageKey, labelKey, ...splits }, services) {
+    async create({ train, test, classes, imageKey, labelKey, ...splits }, services) {
       const validation = splits.validation ?? (test === undefined ? 0 : 0.1);
-      const classNames = typeof classes === 'number' ? Array.from({ length: classes }, (_, i) => `${i}`) : classes;
-      const read = (source: Pair) =>
-        readArraySet(source, { baseFolder: services.baseFolder, classes: classNames.length, imageKey, labelKey });
-      const whole = read(train);
+      const classNames = namesOf(classes);
+      const { baseFolder } = services;
+      const tell = (text: string) => services.warn(text);
+      const read = (source: Pair | readonly Pair[]) =>
+        readArraySet(source, { baseFolder, classes: classNames, imageKey, labelKey, tell });
+      const whole = await read(train);
       const empty: ImageSet = { images: new Uint8Array(), labels: new Int32Array(), shape: whole.shape };
-      const tests = test === undefined ? empty : read(test);
+      const tests = test === undefined ? empty : await read(test);
       if (tests.shape.join() !== whole.shape.join())
         throw new BulwarkError(
           'DATA_CORRUPT',
@@ -152,7 +124,7 @@ const arraySource = (name: string, summary: string) =>
           },
         );
       const parts = split({ train: whole, test: tests }, { ...splits, validation, name });
-      const origin = `Arrays of ${typeof train === 'string' ? basename(train) : basename(train.images)}.`;
+      const origin = `Arrays of ${fileNames(train)}.`;
       return { name, shape: whole.shape, classNames, ...parts, notes: [origin, ...(parts.notes ?? [])] };
     },
   });
@@ -160,7 +132,7 @@ const arraySource = (name: string, summary: string) =>
 /** Images and labels as numpy arrays. */
 export const npz = arraySource(
   'npz',
-  'Images (uint8, NHWC) and labels of npz files or pairs of npy files, as generated data is published.',
+  'Images (uint8, NHWC) and labels of npz files or pairs of npy files, of any size, as generated data is published.',
 );
 
 /** Images and labels as a Python pickle. */

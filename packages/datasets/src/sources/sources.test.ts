@@ -303,7 +303,7 @@ describe('npz and pickle', () => {
       'label 12 of image 1 is outside [0, 10)',
     );
     expect((await read({ image: { shape: [2, 1, 1, 1], data: Float32Array.of(0, 1) }, label: y }))!.message).toContain(
-      'Float32Array; expected bytes',
+      'images are f4; expected bytes',
     );
     expect((await read({ image: images(2, [3, 8, 8]), label: y }))!.message).toContain('the channels come last');
     expect((await read({ pictures: images(2, [2, 2, 3]) }))!.message).toContain(

@@ -1,0 +1,222 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { allImages, countOf, imagesAt, isLoaded, rangeOf, type ImageSet } from '@bulwark/core';
+import { zipSync } from 'fflate';
+import { writeNpy, type NpyArray } from '../../formats/npy.js';
+import { readArraySet, type ArrayOptions } from '../array-set.js';
+
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'bulwark-arrays-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** An npy file with any header. */
+const npy = (descr: string, shape: readonly number[], content: Uint8Array, fortran = false): Uint8Array => {
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${dims}), }`.padEnd(
+    117,
+  );
+  const head = Buffer.alloc(10);
+  head.write('\x93NUMPY\x01\x00', 'latin1');
+  head.writeUInt16LE(text.length + 1, 8);
+  return new Uint8Array(Buffer.concat([head, Buffer.from(`${text}\n`), content]));
+};
+const bytesOf = (data: ArrayBufferView) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const bigEndian = (values: readonly number[]) => {
+  const bytes = Buffer.alloc(8 * values.length);
+  values.forEach((value, i) => bytes.writeBigInt64BE(BigInt(value), 8 * i));
+  return new Uint8Array(bytes);
+};
+const text = (names: readonly string[], length: number) => {
+  const codes = new Uint32Array(names.length * length);
+  names.forEach((name, i) => [...name].forEach((letter, k) => (codes[i * length + k] = letter.codePointAt(0)!)));
+  return bytesOf(codes);
+};
+
+const labels = [2, 0, 1, 2];
+/** Four images of 2x3x1. */
+const pixels = Uint8Array.from({ length: 24 }, (_, i) => i);
+const image = npy('|u1', [4, 2, 3, 1], pixels);
+const label = npy('<i8', [4], bytesOf(BigInt64Array.from(labels, BigInt)));
+/** The same images, the first index fastest. */
+const columns = Uint8Array.from({ length: 24 }, (_, i) => {
+  const [n, y, x] = [i % 4, Math.floor(i / 4) % 2, Math.floor(i / 8)];
+  return n * 6 + y * 3 + x;
+});
+
+const put = (name: string, content: Uint8Array) => {
+  writeFileSync(join(folder, name), content);
+  return join(folder, name);
+};
+const npz = (arrays: Record<string, Uint8Array>, level: 0 | 6 = 0) =>
+  put(
+    'set.npz',
+    zipSync(Object.fromEntries(Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes])), { level }),
+  );
+const read = (path: Parameters<typeof readArraySet>[0], options: Partial<ArrayOptions> = {}) =>
+  readArraySet(path, { classes: 3, ...options });
+
+interface Form {
+  /** A row of the table in docs/data.md. */
+  readonly what: string;
+  readonly set: () => Promise<ImageSet>;
+  readonly labels?: readonly number[];
+  readonly pixels?: readonly number[];
+  readonly refused?: RegExp;
+}
+
+const forms: readonly Form[] = [
+  { what: 'npz, stored (`np.savez`)', set: () => read(npz({ image, label })) },
+  { what: 'npz, compressed (`np.savez_compressed`)', set: () => read(npz({ image, label }, 6)) },
+  { what: 'a pair of npy files', set: () => read({ images: put('x.npy', image), labels: put('y.npy', label) }) },
+  {
+    what: 'several files as one set',
+    set: () => read([npz({ image, label }), { images: put('x.npy', image), labels: put('y.npy', label) }]),
+    labels: [...labels, ...labels],
+    pixels: [...pixels, ...pixels],
+  },
+  { what: 'Fortran order', set: () => read(npz({ image: npy('|u1', [4, 2, 3, 1], columns, true), label })) },
+  { what: 'big-endian labels', set: () => read(npz({ image, label: npy('>i8', [4], bigEndian(labels)) })) },
+  {
+    what: 'labels as floats that are whole',
+    set: () => read(npz({ image, label: npy('<f8', [4], bytesOf(Float64Array.from(labels))) })),
+  },
+  {
+    what: 'one-hot labels',
+    set: () =>
+      read(npz({ image, label: npy('<f8', [4, 3], bytesOf(Float64Array.of(0, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1))) })),
+  },
+  {
+    what: 'labels as text, with `classes: [a, b, c]`',
+    set: () =>
+      read(npz({ image, label: npy('<U4', [4], text(['cow', 'ant', 'bee', 'cow'], 4)) }), {
+        classes: ['ant', 'bee', 'cow'],
+      }),
+  },
+  {
+    what: 'labels as text, without names of classes',
+    set: () => read(npz({ image, label: npy('<U4', [4], text(['cow', 'ant', 'bee', 'cow'], 4)) })),
+    refused: /labels are text: ant, bee, cow.*classes: \[ant, bee, cow\]/,
+  },
+  {
+    what: 'soft or mixed labels',
+    set: () => read(npz({ image, label: npy('<f8', [4, 3], bytesOf(Float64Array.from({ length: 12 }, () => 1 / 3))) })),
+    refused: /the labels of image 0 are mixed/,
+  },
+  {
+    what: 'an array of objects or text that nobody asked for',
+    set: () =>
+      read(
+        npz({ image, label, meta: npy('|O', [], new Uint8Array(9)), names: npy('<U3', [3], text(['a', 'b', 'c'], 3)) }),
+      ),
+  },
+  {
+    what: 'labels under a misspelt name',
+    set: () => read(npz({ image, Label: label })),
+    refused: /no labels under label.*it has image, Label.*labelKey: Label/,
+  },
+  { what: 'the same, with `labelKey: Label`', set: () => read(npz({ image, Label: label }), { labelKey: 'Label' }) },
+  { what: 'no labels at all', set: () => read(npz({ image })), labels: [-1, -1, -1, -1] },
+  {
+    what: 'some labels -1',
+    set: () => read(npz({ image, label: npy('|i1', [4], Uint8Array.of(2, 255, 1, 255)) })),
+    labels: [2, -1, 1, -1],
+  },
+  {
+    what: 'labels that count from 1',
+    set: () => read(npz({ image, label: npy('|u1', [4], Uint8Array.of(3, 1, 2, 3)) })),
+    refused: /label 3 of image 0 is outside \[0, 3\).*subtract 1/,
+  },
+  {
+    what: 'boolean images: black and white',
+    set: () =>
+      read(
+        npz({
+          image: npy(
+            '|b1',
+            [4, 2, 3, 1],
+            pixels.map((value) => value % 2),
+          ),
+          label,
+        }),
+      ),
+    pixels: [...pixels].map((value) => 255 * (value % 2)),
+  },
+  {
+    what: 'images as floats',
+    set: () => read(npz({ image: npy('<f4', [4, 2, 3, 1], bytesOf(new Float32Array(24))), label })),
+    refused: /images are f4; expected bytes.*np\.uint8/,
+  },
+  {
+    what: 'channels first',
+    set: () =>
+      read(npz({ image: npy('|u1', [1, 3, 2, 8], new Uint8Array(48)), label: npy('|u1', [1], Uint8Array.of(0)) })),
+    refused: /channels come last.*transpose/,
+  },
+  { what: 'an npy file alone', set: () => read(put('x.npy', image)), refused: /holds one array.*images: x\.npy/ },
+  {
+    what: 'a shape that no computer holds',
+    set: () => read(npz({ image: npy('|u1', [2 ** 40, 2 ** 40, 0], new Uint8Array(0)), label })),
+    refused: /which no computer holds/,
+  },
+  {
+    what: 'an unknown type (`<toString`)',
+    set: () => read(npz({ image: npy('<toString', [4, 2, 3, 1], pixels), label })),
+    refused: /images are toString; expected bytes/,
+  },
+];
+
+describe('arrays as people have them', () => {
+  it.each(forms.map((form) => [form.what, form] as const))('%s', async (_, form) => {
+    const found = await form.set().catch((error: Error & { cure?: string }) => `${error.message} / ${error.cure}`);
+    if (form.refused) return expect(found).toMatch(form.refused);
+    const set = found as ImageSet;
+    expect([...set.labels]).toEqual(form.labels ?? labels);
+    expect([...allImages(set)]).toEqual(form.pixels ?? [...pixels]);
+    expect(set.shape).toEqual([2, 3, 1]);
+  });
+
+  it('two entries of an archive may not share their bytes', async () => {
+    const path = npz({ image, label });
+    const bytes = readFileSync(path);
+    const entry = bytes.lastIndexOf(Buffer.from('PK\x01\x02'));
+    bytes.writeUInt32LE(0, entry + 42);
+    writeFileSync(path, bytes);
+    await expect(read(path)).rejects.toThrow(/shares its bytes with another entry/);
+  });
+
+  it('docs/data.md lists them (UPDATE_DOCS=1 writes it)', () => {
+    const page = fileURLToPath(new URL('../../../../../docs/data.md', import.meta.url));
+    const [begin, end] = ['<!-- forms: made by arrays.test.ts -->', '<!-- end of forms -->'];
+    const rows = forms.map(({ what, refused }) => `| ${what} | ${refused ? 'refused' : 'read'} |`);
+    const page_ = readFileSync(page, 'utf8');
+    const table = ['| form | comes to |', '| --- | --- |', ...rows].join('\n');
+    const expected = `${page_.split(begin)[0]}${begin}\n\n${table}\n\n${end}${page_.split(end)[1]}`;
+    if (process.env['UPDATE_DOCS']) writeFileSync(page, expected);
+    const squeezed = (all: string) => all.replace(/ +/g, ' ').replace(/-+/g, '-');
+    expect(squeezed(readFileSync(page, 'utf8'))).toBe(squeezed(expected));
+  });
+});
+
+describe('a set larger than memory', () => {
+  const million = 1e6;
+  const header = (shape: readonly number[]): NpyArray => ({ shape, data: new Uint8Array(0) });
+  /** Zeros that take no room on the disk. */
+  const sparse = (name: string, shape: readonly number[]) => {
+    const path = put(name, writeNpy(header(shape)));
+    truncateSync(path, 128 + shape.reduce((size, n) => size * n, 1));
+    return path;
+  };
+
+  it('of 5 million images is read by index, and only labels are held', async () => {
+    const set = await read({
+      images: sparse('big.npy', [5 * million, 32, 32, 3]),
+      labels: sparse('big-labels.npy', [5 * million]),
+    });
+    expect([countOf(set), isLoaded(set)]).toEqual([5 * million, false]);
+    expect(imagesAt(set, [0, 5 * million - 1])).toEqual(new Uint8Array(2 * 3072));
+    expect(countOf(rangeOf(set, 4 * million))).toBe(million);
+  });
+});
