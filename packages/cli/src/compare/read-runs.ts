@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   BulwarkError,
@@ -8,6 +7,7 @@ import {
   type RunConfig,
   type RunSummary,
 } from '@bulwark/core';
+import { filesBelow, runFolders } from '../run-folders.js';
 
 export type Checkpoint = 'best' | 'last';
 
@@ -37,21 +37,16 @@ function measuredBy({ clean, attacks, worst, data }: EvaluationResult): Measured
 async function readEvaluations(run: string, checkpoint: Checkpoint): Promise<Map<string, Measured>> {
   const folder = join(run, 'evaluation', checkpoint);
   const found = new Map<string, Measured>();
-  for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
-    if (!name.endsWith('.json')) continue;
+  for (const name of filesBelow(folder, '.json')) {
     const result = await loadEvaluation(join(folder, name));
     if (result?.complete) found.set(basename(name, '.json'), measuredBy(result));
   }
   return found;
 }
 
-const isRun = (path: string) => existsSync(join(path, 'config.json'));
-
 /** Run folders, or folders of run folders (as `train --seeds` makes them). @throws BulwarkError RUN_MISSING */
 function expand(path: string): string[] {
-  if (isRun(path)) return [path];
-  const inside = existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
-  const found = inside.filter(isRun).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  const found = runFolders(path);
   if (found.length === 0)
     throw new BulwarkError('RUN_MISSING', `${path} is not a run folder and holds none`, {
       cure: 'give folders that `bulwark train` wrote, for example runs/<name>',

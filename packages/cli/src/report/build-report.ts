@@ -1,4 +1,4 @@
-import { html, raw, type Html } from './page/html.js';
+import { html, Html } from './page/html.js';
 import { style } from './page/style.js';
 import type { RunRecord } from './read-run.js';
 import { classesSection } from './sections/classes.js';
@@ -34,22 +34,28 @@ export async function reportBody(
   </main>`;
 }
 
-/** A page that needs nothing but itself. `head` adds to its head. */
-export function page(title: string, body: Html, head: Html = raw('')): string {
+/** What a browser may do with the report: show it. Nothing in it runs, and it asks the network for nothing. */
+export const reportPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/** A page that needs nothing but itself. `head` adds to its head, `policy` says what it may do. */
+export function page(title: string, body: Html, options: { head?: Html; policy?: string } = {}): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
+        <meta http-equiv="content-security-policy" content="${options.policy ?? reportPolicy}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="referrer" content="no-referrer" />
         <title>${title}</title>
         <link rel="icon" href="data:," />
         <style>
-          ${raw(style)}
+          ${Html.own(style)}
         </style>
-        ${head}
+        ${options.head}
       </head>
       <body>
         ${body}
       </body>
-    </html> `.html;
+    </html> `.text;
 }

@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RunHandle } from '@bulwark/core';
 import { startTiny, temporaryFolder } from '../train/testing.js';
@@ -8,13 +11,14 @@ import { serveLive, type LiveReport } from './live-server.js';
 describe('bulwark watch', () => {
   const folder = join(temporaryFolder(), 'run');
   const changes: Record<string, number>[] = [];
+  const warnings: string[] = [];
   let run: RunHandle;
   let live: LiveReport;
 
   beforeAll(async () => {
     run = await startTiny({ epochs: 3 }, folder);
     const onChange = (epochs: Record<string, number>) => void changes.push(epochs);
-    live = await serveLive([folder], { port: 0, every: 20, warn: () => undefined, onChange });
+    live = await serveLive([folder], { port: 0, every: 20, warn: (text) => void warnings.push(text), onChange });
   });
   afterAll(async () => {
     await live.close();
@@ -62,6 +66,41 @@ describe('bulwark watch', () => {
       }).end();
     });
     expect(status).toBe(403);
+  });
+
+  it('lives through whatever becomes of a run, and shows what it had', async () => {
+    const file = (name: string) => join(folder, name);
+    const metrics = readFileSync(file('metrics.jsonl'), 'utf8');
+    const config = readFileSync(file('config.json'), 'utf8');
+    warnings.length = 0;
+    const told = async (text: RegExp) => {
+      for (let i = 0; i < 200 && !warnings.some((warning) => text.test(warning)); i++) await wait(20);
+      expect(warnings.join('\n')).toMatch(text);
+      expect(await get('/body')).toContain('3 of 3');
+      warnings.length = 0;
+    };
+    for (const line of ['null', '{"epoch":1}', '[]', '{"epoch":{"html":"<b>"}}', '{']) {
+      writeFileSync(file('metrics.jsonl'), `${line}\n`);
+      await told(/metrics\.jsonl is damaged in line 1/);
+    }
+    writeFileSync(file('metrics.jsonl'), metrics);
+    writeFileSync(file('timings.jsonl'), 'null\n{"epoch":1}\n{');
+    writeFileSync(file('summary.json'), '{"best":{"epoch":1}}');
+    await told(/summary\.json holds no summary of a run/);
+    rmSync(file('summary.json'));
+    writeFileSync(file('evaluation'), 'a file');
+    writeFileSync(file('config.json'), '[]');
+    writeFileSync(file('metrics.jsonl'), `${metrics}\n`);
+    await told(/config\.json was changed/);
+    rmSync(file('evaluation'));
+    mkdirSync(join(file('evaluation'), 'folder.json'), { recursive: true });
+    spawnSync('mkfifo', [join(file('evaluation'), 'pipe.json')]);
+    writeFileSync(file('config.json'), config);
+    writeFileSync(join(file('evaluation'), 'null.json'), 'null');
+    await told(/null\.json is left out/);
+    for (const path of ['/constructor', '/__proto__', '//', '/%', '/body/', '/?x'])
+      expect((await fetch(`${live.url.slice(0, -1)}${path}`)).status).toBe(404);
+    expect(await get('/body')).toContain('3 of 3');
   });
 
   it('says so when its port is taken', async () => {

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
+import { filesBelow } from '../run-folders.js';
 import { page, reportBody } from './build-report.js';
 import { html } from './page/html.js';
 import { readRuns, type RunRecord } from './read-run.js';
@@ -39,24 +40,32 @@ events.onerror = () => { document.title = '(not connected) ' + document.title.re
 events.onopen = () => { document.title = document.title.replace(/^\\(not connected\\) /, ''); refresh(); };
 `;
 
+const policy = [
+  ...["default-src 'none'", "style-src 'unsafe-inline'", 'img-src data:', "script-src 'self'", "connect-src 'self'"],
+  ...["base-uri 'none'", "form-action 'none'"],
+].join('; ');
+
 const headers = {
-  'content-security-policy':
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'self'; connect-src 'self'; frame-ancestors 'none'",
+  // a page's own policy cannot say who may frame it
+  'content-security-policy': `${policy}; frame-ancestors 'none'`,
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 };
 
-const time = (path: string) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+const time = (path: string): number => {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+};
 
 /** Changes whenever one of the runs has something new to show. */
 function stateOf(paths: readonly string[]): string {
   return paths
     .flatMap((path) => {
-      const evaluation = join(path, 'evaluation');
-      const results = existsSync(evaluation) ? readdirSync(evaluation, { recursive: true, encoding: 'utf8' }) : [];
-      return ['metrics.jsonl', 'summary.json', ...results.map((name) => join('evaluation', name))].map((name) =>
-        time(join(path, name)),
-      );
+      const results = filesBelow(join(path, 'evaluation'), '.json').map((name) => join('evaluation', name));
+      return ['metrics.jsonl', 'summary.json', ...results].map((name) => time(join(path, name)));
     })
     .join();
 }
@@ -69,53 +78,70 @@ export async function serveLive(paths: readonly string[], options: LiveOptions):
   const folders = runs.map(({ path }) => path);
   const listeners = new Set<ServerResponse>();
 
-  const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
-    '/': (response) => {
-      const title = `Bulwark: ${runs.map(({ label }) => label).join(', ')}`;
-      response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
-      response.end(page(title, body, html`<script src="/live.js" defer></script>`));
-    },
-    '/live.js': (response) => {
-      response.writeHead(200, { ...headers, 'content-type': 'text/javascript; charset=utf-8' });
-      response.end(script);
-    },
-    '/body': (response) => {
-      response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
-      response.end(body.html);
-    },
-    '/events': (response) => {
-      response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
-      response.write(': follow\n\n');
-      listeners.add(response);
-      response.on('close', () => listeners.delete(response));
-    },
-  };
+  // a map: `constructor` and the like are no paths of ours
+  const answers = new Map<string, (response: ServerResponse) => void>([
+    [
+      '/',
+      (response) => {
+        const title = `Bulwark: ${runs.map(({ label }) => label).join(', ')}`;
+        const head = html`<script src="/live.js" defer></script>`;
+        response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
+        response.end(page(title, body, { head, policy }));
+      },
+    ],
+    [
+      '/live.js',
+      (response) => {
+        response.writeHead(200, { ...headers, 'content-type': 'text/javascript; charset=utf-8' });
+        response.end(script);
+      },
+    ],
+    [
+      '/body',
+      (response) => {
+        response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
+        response.end(body.text);
+      },
+    ],
+    [
+      '/events',
+      (response) => {
+        response.writeHead(200, { ...headers, 'content-type': 'text/event-stream' });
+        response.write(': follow\n\n');
+        listeners.add(response);
+        response.on('close', () => listeners.delete(response));
+      },
+    ],
+  ]);
 
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     const { port: own } = server.address() as AddressInfo;
     // a page elsewhere whose name resolves to this machine must not read the runs
     const known = [`${loopback}:${own}`, `localhost:${own}`].includes(request.headers.host ?? '');
-    const answer = known && request.method === 'GET' ? answers[request.url ?? ''] : undefined;
+    const answer = known && request.method === 'GET' ? answers.get(request.url ?? '') : undefined;
     if (answer) return answer(response);
     response.writeHead(known ? 404 : 403, headers).end();
   });
 
   let shown = stateOf(folders);
   let busy = false;
-  const look = async () => {
+  const update = async () => {
     const state = stateOf(folders);
-    if (busy || state === shown) return;
+    if (state === shown) return;
+    shown = state;
+    runs = await readRuns(paths, warn);
+    body = await reportBody(runs, { written: new Date() });
+    onChange?.(Object.fromEntries(runs.map(({ label, metrics }) => [label, metrics.length])));
+    for (const listener of listeners) listener.write(`data: ${runs.map(({ metrics }) => metrics.length).join()}\n\n`);
+  };
+  /** Whatever is wrong with a run at the moment: what was shown stays until it can be read again. */
+  const look = async () => {
+    if (busy) return;
     busy = true;
     try {
-      runs = await readRuns(paths, warn);
-      body = await reportBody(runs, { written: new Date() });
-      shown = state;
-      onChange?.(Object.fromEntries(runs.map(({ label, metrics }) => [label, metrics.length])));
-      for (const listener of listeners) listener.write(`data: ${runs.map(({ metrics }) => metrics.length).join()}\n\n`);
+      await update();
     } catch (error) {
-      if (!(error instanceof BulwarkError)) throw error;
-      warn(error.message); // what was shown stays until the run can be read again
-      shown = state;
+      warn((error as Error).message);
     } finally {
       busy = false;
     }
@@ -132,6 +158,7 @@ export async function serveLive(paths: readonly string[], options: LiveOptions):
     );
     server.listen(port, loopback, listening);
   });
+  server.on('error', (error) => warn(error.message));
   const timer = setInterval(() => void look(), every);
   return {
     url: `http://${loopback}:${(server.address() as AddressInfo).port}/`,

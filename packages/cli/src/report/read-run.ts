@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import {
   BulwarkError,
@@ -11,6 +10,7 @@ import {
   type RunConfig,
   type RunSummary,
 } from '@bulwark/core';
+import { filesBelow, runFolders } from '../run-folders.js';
 
 export interface FoundEvaluation {
   /** Relative to the run folder. */
@@ -41,9 +41,8 @@ export const methodOf = ({ objective, weightPerturber }: RunConfig): string =>
 
 async function readEvaluations(path: string, warn: (text: string) => void): Promise<FoundEvaluation[]> {
   const root = join(path, 'evaluation');
-  const files = existsSync(root) ? readdirSync(root, { recursive: true, encoding: 'utf8' }) : [];
   const found: FoundEvaluation[] = [];
-  for (const name of files.filter((file) => file.endsWith('.json')).sort()) {
+  for (const name of filesBelow(root, '.json')) {
     const file = join(root, name);
     try {
       const result = await loadEvaluation(file);
@@ -66,7 +65,7 @@ function robustLabel(metrics: readonly EpochMetrics[], summary: RunSummary | und
 
 /** Reads one run, as far as it has come. @throws BulwarkError RUN_MISSING, RUN_CORRUPT */
 export async function readRun(path: string, warn: (text: string) => void): Promise<RunRecord> {
-  const folder = openRunFolder(path);
+  const folder = openRunFolder(path, { warn });
   const metrics = folder.readMetrics();
   const summary = folder.readSummary() as RunSummary | undefined;
   const { config } = folder.frozen;
@@ -85,15 +84,11 @@ export async function readRun(path: string, warn: (text: string) => void): Promi
   };
 }
 
-const isRun = (path: string) => existsSync(join(path, 'config.json'));
-
-/** Folders of runs, or of runs one level below (as `train --seeds` and `demo` make them). */
-function expand(path: string): string[] {
-  if (isRun(path) || !existsSync(path)) return [path];
-  const inside = readdirSync(path).map((name) => join(path, name));
-  const found = inside.filter(isRun).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+/** Folders of runs; a path that holds none is opened as a run, which says what is wrong with it. */
+const expand = (path: string): string[] => {
+  const found = runFolders(path);
   return found.length > 0 ? found : [path];
-}
+};
 
 /** Reads runs and gives them labels that differ. */
 export async function readRuns(paths: readonly string[], warn: (text: string) => void): Promise<RunRecord[]> {

@@ -36,11 +36,15 @@ const roles: Readonly<Record<string, string>> = {
 const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4, 1, 4]] as const;
 const shapes = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down'] as const;
 
+/** Names come from files: `constructor` is none of ours. */
+const colourIn = (table: Readonly<Record<string, string>>, name: string): string =>
+  Object.hasOwn(table, name) ? table[name]! : other;
+
 /** `st+awp` and `st` have the same colour. */
-export const methodColour = (method: string): string => colours[method.split('+')[0]!] ?? other;
+export const methodColour = (method: string): string => colourIn(colours, method.split('+')[0]!);
 
 /** Natural, adversarial, collaborative, and numbered roles such as `adversarial-2`. */
-export const roleColour = (role: string): string => roles[role.replace(/[-\d]+$/, '')] ?? other;
+export const roleColour = (role: string): string => colourIn(roles, role.replace(/[-\d]+$/, ''));
 
 /** Looks of series by label; series of one colour differ in dash and shape. */
 export function looksOf(series: readonly { readonly label: string; readonly colour: string }[]): Map<string, Look> {

@@ -42,7 +42,9 @@ export async function toInlineSvg(chart: Chart, name: string): Promise<string> {
   return svg
     .replace(
       /^<svg([^>]*?) width="([\d.]+)" height="([\d.]+)"/,
-      `<svg$1 role="img" aria-label="${escape(name)}" width="$2" height="$3"`,
+      // a function: in a text of replacement, a name with dollar signs would bring in other parts of the drawing
+      (_whole, before: string, width: string, height: string) =>
+        `<svg${before} role="img" aria-label="${escape(name)}" width="${width}" height="${height}"`,
     )
     .replace(/\bid="/g, `id="${prefix}`)
     .replace(/url\(#/g, `url(#${prefix}`)

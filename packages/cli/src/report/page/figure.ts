@@ -1,12 +1,12 @@
 import { toInlineSvg, type Chart } from '../chart/render.js';
-import { html, raw, type Html } from './html.js';
+import { html, Html } from './html.js';
 
 /** A chart with its caption. */
 export async function figure(chart: Chart, caption: string, note?: string): Promise<Html> {
   const svg = await toInlineSvg(chart, caption);
   return html`<figure>
     <figcaption>${caption}${note !== undefined && html`<small>${note}</small>`}</figcaption>
-    ${raw(svg)}
+    ${Html.own(svg)}
   </figure>`;
 }
 

@@ -1,9 +1,21 @@
-/** Text that is HTML already. */
-export interface Html {
-  readonly html: string;
-}
+/** Text that is HTML already. Nothing that was read from a file can be one: it is told by its class, not by its form. */
+export class Html {
+  readonly #text: string;
 
-export const raw = (html: string): Html => ({ html });
+  private constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** For what this program has written itself: style sheets, drawings. */
+  static own(text: string): Html {
+    return new Html(text);
+  }
+
+  /** The markup. */
+  get text(): string {
+    return this.#text;
+  }
+}
 
 type Part = string | number | Html | readonly Part[] | undefined | false;
 
@@ -17,12 +29,12 @@ const entities: Readonly<Record<string, string>> = {
 
 function render(part: Part): string {
   if (part === undefined || part === false) return '';
+  if (part instanceof Html) return part.text;
   if (Array.isArray(part)) return part.map(render).join('');
-  if (typeof part === 'object') return (part as Html).html;
   return String(part).replace(/[&<>"']/g, (char) => entities[char]!);
 }
 
 /** HTML with everything that is filled in escaped, unless it is HTML already. */
 export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Html {
-  return raw(texts.reduce((before, text, i) => before + render(parts[i - 1]) + text));
+  return Html.own(texts.reduce((before, text, i) => before + render(parts[i - 1]) + text));
 }

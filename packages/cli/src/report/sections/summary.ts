@@ -1,6 +1,6 @@
 import { accuracyRows } from '../accuracy.js';
 import { methodColour } from '../chart/palette.js';
-import { html, raw, type Html } from '../page/html.js';
+import { html, type Html } from '../page/html.js';
 import { points, withInterval } from '../page/numbers.js';
 import { htmlTable } from '../page/table.js';
 import type { RunRecord } from '../read-run.js';
@@ -13,7 +13,7 @@ const fact = (value: string, name: string) => html`<div><b>${value}</b><span>${n
 
 /** The run's name with a spot of its method's colour. */
 export const named = (run: RunRecord): Html =>
-  html`<span class="swatch" style="background:${raw(methodColour(run.method))}"></span>${run.label}`;
+  html`<span class="swatch" style="background:${methodColour(run.method)}"></span>${run.label}`;
 
 export const radius = ({ config: { threat } }: RunRecord): string =>
   `${threat.norm} ${Number((threat.epsilon * 255).toFixed(3))}/255`;
