@@ -24,17 +24,20 @@ const floorZones = floors.flatMap((rooms, level) =>
       })),
   ),
 );
+/** Packages that import core and nothing else of Bulwark. */
+const leaves = ['objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-webgpu'];
 const packageZones = [
-  ...['objectives', 'models', 'datasets', 'cli'].map((from) => ({
+  ...leaves.concat('cli').map((from) => ({
     target: './packages/core',
     from: `./packages/${from}`,
   })),
-  ...['objectives', 'models', 'datasets'].flatMap((target) =>
-    ['objectives', 'models', 'datasets', 'cli']
+  ...leaves.flatMap((target) =>
+    leaves
+      .concat('cli')
       .filter((from) => from !== target)
       .map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
   ),
-].map((zone) => ({ ...zone, message: 'objectives, models and datasets import only core; core imports none of them' }));
+].map((zone) => ({ ...zone, message: 'these packages import only core; core imports none of them' }));
 /** The trainer knows the hook contracts, but no attack, no evaluation, no concrete plugin. */
 const trainerZones = ['attacks', 'analysis', 'evaluation', 'plugins'].map((from) => ({
   target: room('trainer'),

@@ -29,9 +29,9 @@ export default {
     ],
   },
   moduleNameMapper: {
-    '^@bulwark/core/testing$': '<rootDir>/packages/core/src/testing/index.ts',
     '^@bulwark/core/install$': '<rootDir>/packages/core/src/engine/install/index.ts',
-    '^@bulwark/(core|objectives|models|datasets|engine-torch|cli)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@bulwark/core/(\\w+)$': '<rootDir>/packages/core/src/$1/index.ts',
+    '^@bulwark/([\\w-]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],

@@ -14,7 +14,7 @@ const manifests = [
 for (const path of manifests) {
   const text = readFileSync(path, 'utf8')
     .replace(/^(\s*"version": )"[^"]+"/m, `$1"${version}"`)
-    .replace(/("@bulwark\/\w+": )"[^"]+"/g, `$1"${version}"`);
+    .replace(/("@bulwark\/[\w-]+": )"[^"]+"/g, `$1"${version}"`);
   writeFileSync(path, text);
 }
 const changelog = readFileSync('CHANGELOG.md', 'utf8');

@@ -1,5 +1,7 @@
-import { corePlugins, createRegistry, tensorflow, webgpu, type Plugin, type PluginRegistry } from '@bulwark/core';
+import { corePlugins, createRegistry, type Plugin, type PluginRegistry } from '@bulwark/core';
 import { dataPlugins } from '@bulwark/datasets';
+import { tensorflow } from '@bulwark/engine-tensorflow';
+import { webgpu } from '@bulwark/engine-webgpu';
 import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
 import { local } from './launch/local.js';

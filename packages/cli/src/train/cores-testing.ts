@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Engine } from '@bulwark/core';
 import { temporaryFolder } from './testing.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -17,10 +18,11 @@ export const reportedCores = [1, 2, 4, 16, 64];
  * Trains one step of AT in a process in which Node reports so many cores, with nothing set that concerns threads.
  * @returns the lines of the run's metrics
  */
-export function trainOneStep(engine: string, cores: number): string {
+export function trainOneStep({ name: engine, options }: Engine, cores: number): string {
   const folder = temporaryFolder();
   const config = join(folder, 'step.json');
-  const model = engine === 'cpu' || engine === 'webgpu' ? { use: 'mlp', width: 8, depth: 1 } : 'small-cnn';
+  // what threads share are convolutions; other engines may be slow at them
+  const model = 'threads' in options.shape ? 'small-cnn' : { use: 'mlp', width: 8, depth: 1 };
   writeFileSync(
     config,
     JSON.stringify({

@@ -1,17 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { loadTensorflow } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core';
+import { builtinRegistry } from '../registry.js';
 import { reportedCores, trainOneStep } from './cores-testing.js';
 
-const native = await loadTensorflow();
+const engines = enginesOf(builtinRegistry());
+const available = await Promise.all(engines.map(async (engine) => (await engine.probe()).available));
+const cases = engines.flatMap((engine, at) => reportedCores.map((cores) => [engine, cores, available[at]!] as const));
 
 describe('a step of training on default settings, whatever number of cores Node reports', () => {
-  it.each(reportedCores)('ends on wasm with %i', (cores) => {
-    expect(trainOneStep('wasm', cores)).toContain('"loss"');
-  });
-  it.each(reportedCores)('ends on cpu with %i', (cores) => {
-    expect(trainOneStep('cpu', cores)).toContain('"loss"');
-  });
-  (native.available ? it : it.skip).each(reportedCores)('ends on tensorflow with %i', (cores) => {
-    expect(trainOneStep('tensorflow', cores)).toContain('"loss"');
-  });
+  for (const [engine, cores, here] of cases)
+    (here ? it : it.skip)(`ends on ${engine.name} with ${cores}`, () => {
+      expect(trainOneStep(engine, cores)).toContain('"loss"');
+    });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
+import { defineEngine } from '../define.js';
 import { useEngine } from '../select.js';
 import { diagnoseEngine } from './diagnose.js';
 import { wrongNumbers } from '../numerics/index.js';
-import { tensorflow } from '../tensorflow/index.js';
 import { wasm as wasmEngine } from '../wasm/index.js';
 
 /** Runs `work` while one kernel of the wasm engine gives `change` of what it should. */
@@ -61,16 +61,21 @@ describe('the diagnosis of an engine', () => {
     expect(wasm.speed.convolutionGflops).toBeGreaterThan(0);
   });
   it('has the reason and a cure where it does not', async () => {
-    const saved = process.env['BULWARK_CACHE'];
-    process.env['BULWARK_CACHE'] = '/nonexistent/bulwark';
-    try {
-      const native = await diagnoseEngine(tensorflow, { seconds: 0 });
-      if (native.works) return; // a project that has tfjs-node itself
-      expect(native.reason).toContain('engine cache: nothing installed');
-      expect(native.cure).toContain('bulwark engine install tensorflow');
-    } finally {
-      if (saved === undefined) delete process.env['BULWARK_CACHE'];
-      else process.env['BULWARK_CACHE'] = saved;
-    }
+    const missing = defineEngine({
+      name: 'missing',
+      summary: 'A test.',
+      probe: async () => ({
+        available: false,
+        refusals: [{ candidate: 'cache', reason: 'nothing installed' }],
+        cure: 'install it',
+      }),
+      start: () => Promise.reject(new Error('started although it is missing')),
+    });
+    expect(await diagnoseEngine(missing, { seconds: 0 })).toEqual({
+      engine: 'missing',
+      works: false,
+      reason: 'engine missing does not work on this machine: cache: nothing installed',
+      cure: 'install it',
+    });
   });
 });

@@ -1,0 +1,95 @@
+import { backend_util, pad, slice, stridedSlice, tensor1d } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Conv2DAttrs } from '@bulwark/core/engine';
+import type { NodeBackend } from './binding.js';
+import { convAttributes, paddingName } from './ops.js';
+import type { ConvGeometry } from './ops.js';
+
+export type Shape4D = [number, number, number, number];
+
+/** The geometry of Bulwark's own convolution kernels. */
+export const symmetric = ({ stride, padding }: Conv2DAttrs): ConvGeometry => ({
+  strides: [stride, stride],
+  padding: [padding, padding, padding, padding],
+});
+
+/** The geometry that TensorFlow.js's own attributes mean, whichever of its forms of padding they use. */
+export function stock(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap): ConvGeometry {
+  const {
+    strides,
+    pad,
+    dataFormat,
+    dilations = 1,
+    dimRoundingMode,
+  } = attrs as {
+    strides: [number, number];
+    pad: number;
+    dataFormat: string;
+    dilations?: [number, number] | 1;
+    dimRoundingMode?: 'floor';
+  };
+  if (dataFormat === 'NCHW') throw new Error('convolution takes dataFormat NHWC here, not NCHW');
+  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode);
+  const { top, bottom, left, right } = info.padInfo;
+  return {
+    strides: [info.strideHeight, info.strideWidth],
+    padding: [top, bottom, left, right],
+    dilations: [info.dilationHeight, info.dilationWidth],
+  };
+}
+
+/** Zero padding as `pad` takes it, which TensorFlow's convolution gradients are given when they have no fast form of their own. */
+const zeros = ({ padding: [top, bottom, left, right] }: ConvGeometry): [number, number][] => [
+  [0, 0],
+  [top, bottom],
+  [left, right],
+  [0, 0],
+];
+
+/** y [batch, outHeight, outWidth, out] of x [batch, height, width, in] and filter [kh, kw, in, out], float32. */
+export function convolution(
+  backend: NodeBackend,
+  { x, filter }: { x: Tensor; filter: Tensor },
+  geometry: ConvGeometry,
+): Tensor {
+  const name = paddingName(geometry, { input: x.shape, filter: filter.shape });
+  return backend.executeSingleOutput('Conv2D', convAttributes(backend.binding, geometry, name), [x, filter]);
+}
+
+/** Gradient in x, of shape `inputShape`. */
+export function inputGradient(
+  backend: NodeBackend,
+  { dy, filter }: { dy: Tensor; filter: Tensor },
+  { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D },
+): Tensor {
+  const name = paddingName(geometry, { input: inputShape, filter: filter.shape });
+  const gradient = (shape: readonly number[], padding: 'SAME' | 'VALID') =>
+    backend.executeSingleOutput('Conv2DBackpropInput', convAttributes(backend.binding, geometry, padding), [
+      tensor1d([...shape], 'int32'),
+      filter,
+      dy,
+    ]);
+  if (name !== 'EXPLICIT') return gradient(inputShape, name);
+  const margins = zeros(geometry);
+  const padded = inputShape.map((length, axis) => length + margins[axis]![0] + margins[axis]![1]);
+  return slice(gradient(padded, 'VALID') as Tensor4D, margins.map(([before]) => before) as Shape4D, inputShape);
+}
+
+/** Gradient in the filter, of shape `filterShape`. */
+export function filterGradient(
+  backend: NodeBackend,
+  { x, dy }: { x: Tensor; dy: Tensor },
+  { filterShape, ...geometry }: ConvGeometry & { filterShape: Shape4D },
+): Tensor {
+  const [down, across] = geometry.strides;
+  const pixels = filterShape[0] === 1 && filterShape[1] === 1 && geometry.padding.every((zeros) => zeros === 0);
+  // oneDNN writes past its memory for filters of one pixel with strides, few channels and odd batches: it is given what they read
+  if (pixels && (down > 1 || across > 1)) {
+    const read = stridedSlice(x, [0, 0, 0, 0], x.shape, [1, down, across, 1]);
+    return filterGradient(backend, { x: read, dy }, { filterShape, ...geometry, strides: [1, 1] });
+  }
+  const name = paddingName(geometry, { input: x.shape, filter: filterShape });
+  const input = name === 'EXPLICIT' ? pad(x, zeros(geometry)) : x;
+  const attributes = convAttributes(backend.binding, geometry, name === 'EXPLICIT' ? 'VALID' : name);
+  return backend.executeSingleOutput('Conv2DBackpropFilter', attributes, [input, tensor1d(filterShape, 'int32'), dy]);
+}

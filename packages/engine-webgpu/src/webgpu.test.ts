@@ -1,0 +1,197 @@
+import { describe, expect, it } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  batchNormEval,
+  batchNormTrain,
+  conv2d,
+  conv2dBias,
+  coreEngines,
+  relu,
+  signOf,
+  signStep,
+  useEngine,
+} from '@bulwark/core/engine';
+import { webgpu } from './engine.js';
+import { loadWebgpu } from './load.js';
+
+const load = await loadWebgpu();
+if (!load.available) console.warn(`no GPU adapter, so webgpu is not tested: ${load.refusals[0]!.reason}`);
+const whenFound = load.available ? it : it.skip;
+
+const wave = (shape: number[], step: number): tf.Tensor =>
+  tf.tensor(
+    Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => Math.sin(step * (i + 1))),
+    shape,
+  );
+
+async function on(engine: 'webgpu' | 'cpu', compute: () => tf.Tensor[]): Promise<number[][]> {
+  await useEngine(engine, { engines: [webgpu, ...coreEngines] });
+  tf.engine().startScope();
+  try {
+    return compute().map((tensor) => Array.from(tensor.dataSync()));
+  } finally {
+    tf.engine().endScope();
+  }
+}
+
+async function expectSame(compute: () => tf.Tensor[], within: number): Promise<void> {
+  const expected = await on('cpu', compute);
+  const found = await on('webgpu', compute);
+  expected.forEach((values, which) =>
+    values.forEach((value, at) => expect(Math.abs(found[which]![at]! - value)).toBeLessThanOrEqual(within)),
+  );
+}
+
+/** In [-1, 1], since float32 sums are as exact as their largest term allows. */
+const scaled = (tensors: tf.Tensor[]): tf.Tensor[] =>
+  tensors.map((tensor) => tf.div(tensor, tf.add(1, tf.max(tf.abs(tensor)))));
+
+describe('webgpu', () => {
+  whenFound('reads tensors synchronously, and asynchronously the same', async () => {
+    await useEngine('webgpu', { engines: [webgpu] });
+    const doubled = tf.mul(tf.tensor1d([1, 2, 3]), 2);
+    const next = tf.add(doubled, 1);
+    expect([...doubled.dataSync()]).toEqual([2, 4, 6]);
+    expect([...(await next.data())]).toEqual([3, 5, 7]);
+    expect(tf.mul(next, 0).dtype).toBe('float32');
+    expect([...tf.cast(tf.greater(next, 4), 'int32').dataSync()]).toEqual([0, 1, 1]);
+    tf.dispose([doubled, next]);
+  });
+
+  // channels by four and odd ones, since shaders read four numbers at a time where they can
+  whenFound.each([
+    { size: [2, 9, 7, 5], filter: [3, 3, 5, 6], stride: 1, padding: 1 },
+    { size: [2, 9, 7, 5], filter: [3, 3, 5, 8], stride: 2, padding: 1 },
+    { size: [2, 8, 6, 4], filter: [3, 3, 4, 8], stride: 2, padding: 1 },
+    { size: [3, 6, 6, 8], filter: [1, 1, 8, 4], stride: 2, padding: 0 },
+    { size: [1, 11, 10, 3], filter: [5, 5, 3, 4], stride: 3, padding: 2 },
+    { size: [2, 5, 6, 4], filter: [3, 2, 4, 7], stride: 1, padding: 0 },
+    // more than one tile, and pixels for several groups
+    { size: [3, 16, 16, 8], filter: [3, 3, 8, 36], stride: 1, padding: 1 },
+    { size: [3, 17, 16, 3], filter: [3, 3, 3, 33], stride: 1, padding: 1 },
+  ])('has convolution $filter at $size, stride $stride, padding $padding as the cpu has it', async (sizes) => {
+    const { size, filter, ...options } = sizes;
+    await expectSame(() => {
+      const inputs = [wave(size, 0.7), wave(filter, 0.3), wave(filter.slice(3), 0.9)];
+      const through = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => conv2d(x as tf.Tensor4D, w as tf.Tensor4D, options);
+      const fused =
+        (relu: boolean) =>
+        (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+          conv2dBias(x as tf.Tensor4D, { filter: w as tf.Tensor4D, bias: bias as tf.Tensor1D }, { ...options, relu });
+      return scaled([
+        through(inputs[0]!, inputs[1]!),
+        ...tf.grads((x, w) => tf.square(through(x!, w!)))(inputs.slice(0, 2)),
+        ...[false, true].map((relu) => fused(relu)(inputs[0]!, inputs[1]!, inputs[2]!)),
+        ...tf.grads((x, w, bias) => tf.square(fused(true)(x!, w!, bias!)))(inputs),
+      ]);
+    }, 2e-6);
+  });
+
+  whenFound.each([
+    { a: [5, 7], b: [7, 3] },
+    { a: [5, 7], b: [7, 8] },
+    { a: [2, 5, 7], b: [2, 7, 4] },
+    { a: [3, 2, 5, 6], b: [3, 2, 6, 4] },
+    { a: [4, 5, 6], b: [1, 6, 8] },
+    { a: [1, 5, 6], b: [3, 6, 5] },
+    { a: [2, 5, 6], b: [1, 1, 6, 4] },
+  ])('multiplies matrices $a and $b, transposed or not, as the cpu does', async ({ a, b }) => {
+    const turned = (shape: number[]): number[] => [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!];
+    for (const transposeA of [false, true])
+      for (const transposeB of [false, true])
+        await expectSame(() => {
+          const [left, right] = [wave(transposeA ? turned(a) : a, 0.7), wave(transposeB ? turned(b) : b, 0.3)];
+          return [tf.matMul(left, right, transposeA, transposeB)];
+        }, 1e-5);
+  });
+
+  whenFound('sums and averages over any axes as the cpu does', async () => {
+    await expectSame(() => {
+      const x = wave([3, 5, 7, 6], 0.4);
+      const axes = [undefined, 0, 3, -1, [1, 2], [2, 1], [0, 1, 2], [0, 2], [0, 3], []];
+      return axes.flatMap((axis) => [tf.sum(x, axis), tf.mean(x, axis, true)]);
+    }, 1e-5);
+    // 100,000 terms, whose float32 sum one after the other is wrong in the third digit
+    const [sum] = await on('webgpu', () => [tf.sum(tf.fill([100_000], 0.1))]);
+    expect(Math.abs(sum![0]! - 10_000)).toBeLessThan(0.05);
+    // the cast leaves integers in the buffer
+    const [cast] = await on('webgpu', () => [tf.sum(tf.cast(tf.tensor1d([1, 2, 3], 'int32'), 'float32'))]);
+    expect(cast).toEqual([6]);
+    const [count] = await on('webgpu', () => [tf.sum(tf.tensor1d([1, 2, 3], 'int32'))]);
+    expect(count).toEqual([6]);
+  });
+
+  whenFound.each([
+    { shape: [3, 6, 6, 4] },
+    { shape: [2, 5, 7, 3] },
+    { shape: [130, 5] },
+    // more rows than one sum of sums takes
+    { shape: [5, 30, 31, 2] },
+  ])('has BatchNorm of $shape with its gradients, training and not, as the cpu has it', async ({ shape }) => {
+    const channels = shape.at(-1)!;
+    await expectSame(() => {
+      const inputs = [tf.add(wave(shape, 0.9), 3), wave([channels], 0.2), wave([channels], 0.5)];
+      const [mean, variance] = [wave([channels], 0.7), tf.square(wave([channels], 0.4))] as [tf.Tensor1D, tf.Tensor1D];
+      const norms = [
+        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) => batchNormTrain(x, gamma, beta, 1e-5).y,
+        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) =>
+          batchNormEval(x, { gamma, beta, mean, variance, epsilon: 0.1 }),
+      ].map((norm) => norm as unknown as (...given: tf.Tensor[]) => tf.Tensor);
+      const statistics = batchNormTrain(
+        inputs[0] as tf.Tensor4D,
+        inputs[1] as tf.Tensor1D,
+        inputs[2] as tf.Tensor1D,
+        0,
+      );
+      return scaled([
+        statistics.mean,
+        statistics.variance,
+        ...norms.flatMap((norm) => [norm(...inputs), ...tf.grads((...given) => tf.square(norm(...given)))(inputs)]),
+      ]);
+    }, 2e-6);
+  });
+
+  whenFound('has ReLU and pooling with their gradients as the cpu has them', async () => {
+    await expectSame(() => {
+      const through = (x: tf.Tensor): tf.Tensor => tf.square(tf.maxPool(relu(x) as tf.Tensor4D, 2, 2, 'valid'));
+      return [tf.grad(through)(wave([3, 6, 6, 4], 0.9))];
+    }, 1e-5);
+  });
+
+  whenFound('adds more tensors than a shader takes buffers', async () => {
+    await expectSame(() => [tf.addN(Array.from({ length: 40 }, (_, i) => wave([7], 0.1 * (i + 1))))], 1e-5);
+  });
+
+  whenFound('has signs and ReLU gradients exactly, at zero as well', async () => {
+    const [signs, gradient] = await on('webgpu', () => [
+      signOf(tf.tensor1d([0, 2, -2, 1e-30, -1e-30])),
+      tf.grad((x) => relu(x))(tf.tensor1d([0, 1, -1]), tf.tensor1d([5, 6, 7])),
+    ]);
+    expect(signs!.map((value) => value + 0)).toEqual([0, 1, -1, 1, -1]);
+    expect(gradient).toEqual([0, 6, 0]);
+  });
+
+  whenFound('makes attack steps that stay exactly in the ball and in [0, 1]', async () => {
+    const [stepped, origin] = await on('webgpu', () => {
+      const start = tf.abs(wave([500], 0.11));
+      return [signStep(start, wave([500], 0.37), { origin: start, stepSize: 0.05, epsilon: 0.03 }), start];
+    });
+    stepped!.forEach((value, i) => {
+      expect(Math.abs(value - origin![i]!)).toBeLessThanOrEqual(0.03 + 1e-7);
+      expect(value >= 0 && value <= 1).toBe(true);
+    });
+  });
+
+  whenFound('refuses a tensor that the GPU cannot hold, with a cure', async () => {
+    await useEngine('webgpu', { engines: [webgpu] });
+    const column = tf.ones([2 ** 16, 1]);
+    expect(() => tf.tidy(() => void tf.tile(column, [1, 2 ** 16]))).toThrow(/larger than the \d+ bytes/);
+    expect([...tf.slice(column, 0, 1).dataSync()]).toEqual([1]); // what was there still works
+    column.dispose();
+  });
+
+  it('says in words why there is no GPU, if there is none', () => {
+    if (load.available) expect(load.engine.adapter).toMatch(/\w/);
+    else expect(load.refusals[0]!.reason).toMatch(/Vulkan|driver|GPU|package/);
+  });
+});
