@@ -11,9 +11,11 @@ export interface Said {
 /** After this many seconds a command counts as refused: sbatch itself waits for minutes for a full queue. */
 const seconds = 30;
 
-/** A job that hands jobs over is not their model: what Slurm has set for it would be taken for their settings. */
+/** A job that hands jobs over is not their model: what Slurm has set for it would be taken for their settings. Where Slurm is, stays. */
 const outside = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLURM|SBATCH|PMI|PMIX|OMPI)_/.test(name)));
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(SLURM(?!_CONF$)|SBATCH|PMI|PMIX|OMPI)_/.test(name)),
+  );
 
 const unavailable = (message: string, cure: string) => new BulwarkError('LAUNCHER_UNAVAILABLE', message, { cure });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { temporaryFolder } from '../../train/testing.js';
 import { runJobs } from '../run-jobs.js';
-import { firstLine, isFull } from './commands.js';
+import { firstLine, isFull, slurm } from './commands.js';
 import { arrayScript, quoted, type SlurmOptions } from './script.js';
 import { slurmLauncher } from './launcher.js';
 
@@ -131,6 +131,25 @@ describe('what sbatch says', () => {
     expect(isFull(said(text))).toBe(full);
     expect(firstLine(said(text))).not.toMatch(/^sbatch/);
   });
+});
+
+it('asks the Slurm that SLURM_CONF names, and takes nothing over from a job that it is in itself', async () => {
+  const { PATH } = process.env;
+  const bin = temporaryFolder();
+  writeFileSync(join(bin, 'scontrol'), '#!/bin/sh\necho "$SLURM_CONF $SLURM_JOB_ID $SBATCH_PARTITION"\n');
+  chmodSync(join(bin, 'scontrol'), 0o755);
+  Object.assign(process.env, {
+    PATH: `${bin}:${PATH}`,
+    SLURM_CONF: '/own/slurm.conf',
+    SLURM_JOB_ID: '7',
+    SBATCH_PARTITION: 'x',
+  });
+  try {
+    expect((await slurm('scontrol')).out.trim()).toBe('/own/slurm.conf');
+  } finally {
+    for (const name of ['SLURM_CONF', 'SLURM_JOB_ID', 'SBATCH_PARTITION']) delete process.env[name];
+    process.env['PATH'] = PATH;
+  }
 });
 
 describe('a Slurm that does not work', () => {
