@@ -59,9 +59,13 @@ export function stateDictEntries(graph: NetworkGraph): Entry[] {
       return linear(shape[1]!, (images.get(name) ?? [1, 1, shape[0]!]) as unknown as [number, number, number]);
     return { shape };
   };
-  return variableSpecs(graph).flatMap((spec): Entry[] => {
+  const specs = variableSpecs(graph);
+  const names = new Set(specs.map(({ name }) => name));
+  return specs.flatMap((spec): Entry[] => {
     const entry: Entry = { name: spec.name, layout: layout(spec), kind: 'variable' };
-    if (!spec.name.endsWith('.running_var')) return [entry];
+    // BatchNorm counts its batches; other layers with a running variance do not
+    const counts = spec.name.endsWith('.running_var') && names.has(spec.name.replace(/running_var$/, 'bias'));
+    if (!counts) return [entry];
     const counter = spec.name.replace(/running_var$/, 'num_batches_tracked');
     return [entry, { name: counter, layout: { shape: [] }, kind: 'counter' }];
   });

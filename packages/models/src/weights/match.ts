@@ -21,7 +21,10 @@ const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
 
 /** The tensors that this architecture may find in official checkpoints, but has no use for. */
 function isUnused(name: string, classifier: Classifier): boolean {
-  if (name.endsWith('num_batches_tracked')) return true;
+  // counters; MeanSparse has two more, of the pass that gathered its statistics
+  if (/(?:^|\.)(?:num_batches_tracked|batch_num|flag_update_statistics)$/.test(name)) return true;
+  // PSSiLU's two parameters belong to the whole network, but are listed under every block
+  if (/^.*\.activation\.(?:alpha|beta)$/.test(name) && classifier.parameters.has('activation.alpha')) return true;
   // TRADES' Wide ResNet instantiates stage 1 twice and never runs the second copy
   return name.startsWith('sub_block1.') && classifier.parameters.has('block1.layer.0.conv1.weight');
 }
