@@ -9,7 +9,7 @@ export function registerSession(session: EngineSession): void {
   sessions.set(session.backend, session);
 }
 
-/** The session of TensorFlow.js's current backend; undefined for a backend that no engine started: passes then run op by op. */
 export type { EngineSession };
 
+/** The session of TensorFlow.js's current backend; undefined for a backend that no engine started: passes then run op by op. */
 export const currentSession = (): EngineSession | undefined => sessions.get(getBackend());

@@ -10,6 +10,7 @@ export class TorchTensor implements StoredTensor {
   constructor(
     readonly dtype: StoredTensor['dtype'],
     readonly shape: readonly number[],
+    /** Reads the values; called once at most. */
     readonly decode: () => StoredValues,
   ) {}
 

@@ -32,6 +32,7 @@ export interface VariableSpec {
 
 /** What a layer computes with: the variables by name, and where BatchNorm's statistics come from. */
 export interface LayerContext {
+  /** A variable by its name, the current value. */
   value(name: string): Tensor;
   readonly mode: 'eval' | 'batch';
   /** Will gradients with respect to the layer's parameters be asked for? Decides what has to be kept. */
@@ -67,6 +68,7 @@ export interface Backward {
 /** A layer of TensorFlow.js Layers, with the weights that go into it, in the layer's order. */
 export interface StockLayer {
   readonly layer: Pick<ReturnType<typeof layers.dense>, 'apply' | 'setWeights'>;
+  /** In the layer's order; left out where it has none. */
   readonly weights?: () => Tensor[];
 }
 

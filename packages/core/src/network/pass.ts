@@ -65,7 +65,10 @@ export interface Pass {
 export interface Executor {
   /** What passes of this network can compute in; float32 always. */
   readonly dtypes: readonly ComputeDtype[];
-  /** @param images of each batch, `[batch, h, w, c]` float32; each batch is normalised by itself */
+  /**
+   * Makes a pass.
+   * @param images of each batch, `[batch, h, w, c]` float32; each batch is normalised by itself
+   */
   pass(images: readonly Tensor4D[], request: PassRequest): Pass;
   /** Why passes that the engine would run whole go op by op, if they do. */
   opByOpBecause?(): string | undefined;

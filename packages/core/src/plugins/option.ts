@@ -45,7 +45,7 @@ export const pluginReferences = z.registry<{
 
 /**
  * A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`.
- * @param options.besides a name that is allowed, too, and stands for no plugin
+ * `besides` is a name that is allowed, too, and stands for no plugin.
  */
 export function plugin(kind: PluginKind, { besides }: { besides?: string } = {}) {
   const spec = z

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Resvg } from '@resvg/resvg-js';
+import type { Resvg as Renderer } from '@resvg/resvg-js';
 import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { textWidth } from './text-width.js';
@@ -62,5 +62,7 @@ const fonts = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 export function toPng(svg: string, zoom = 2): Uint8Array {
   const fontFiles = fonts.map((file) => require.resolve(`dejavu-fonts-ttf/ttf/${file}`));
   const font = { fontFiles, loadSystemFonts: false, defaultFontFamily: sans.split(',')[0]! };
+  // only here: its native part is an optional dependency of its own, and everything else works without
+  const { Resvg } = require('@resvg/resvg-js') as { Resvg: typeof Renderer };
   return new Resvg(svg, { fitTo: { mode: 'zoom', value: zoom }, font }).render().asPng();
 }

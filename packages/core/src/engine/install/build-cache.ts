@@ -56,10 +56,7 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
-/**
- * @param options.engine the engine's name
- * @param options.whyUseless what a build lacks by now, for example a library that it uses and that was removed
- */
+/** The builds of an engine; `whyUseless` says what a build lacks by now, for example a library that it uses and that was removed. */
 export function buildCache<B extends Build>({
   engine,
   whyUseless,

@@ -9,6 +9,7 @@ export interface RunResult {
   readonly tail: string;
 }
 
+/** Where and how long a program may run. */
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
