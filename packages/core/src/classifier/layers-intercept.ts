@@ -32,7 +32,8 @@ export interface Interception {
   pass: { readonly mode: PassRequest['mode']; readonly captured: Map<string, LayerStatistics> | undefined } | undefined;
 }
 
-type Undo = () => void;
+/** Takes an interception back. */
+export type Undo = () => void;
 
 /** Layers of a model and of the models inside it. */
 export function allLayers(model: LayersModel): Layer[] {
@@ -43,12 +44,13 @@ export function allLayers(model: LayersModel): Layer[] {
 const invalid = (message: string, cure: string) => new BulwarkError('MODEL_INVALID', message, { cure });
 
 /** Puts another `call` in front of a layer's own, for this one layer object. */
-function replaceCall(layer: Layer, make: (original: Call) => Call): Undo {
+export function replaceCall(layer: Layer, make: (original: Call) => Call): Undo {
   layer.call = make(layer.call.bind(layer));
   return () => Reflect.deleteProperty(layer, 'call');
 }
 
-const only = (inputs: tf.Tensor | tf.Tensor[]): tf.Tensor => (Array.isArray(inputs) ? inputs[0]! : inputs);
+/** The tensor of a layer with one input. */
+export const only = (inputs: tf.Tensor | tf.Tensor[]): tf.Tensor => (Array.isArray(inputs) ? inputs[0]! : inputs);
 
 /** Lets a BatchNormalization layer do what the running pass asks for. */
 export function interceptBatchNorm(layer: Layer, current: Interception): Undo {

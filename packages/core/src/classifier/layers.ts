@@ -4,6 +4,7 @@ import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { LayerStatistics, PassRequest } from '../network/index.js';
 import type { Classifier } from './classifier.js';
+import { interceptGradients } from './layers-gradients.js';
 import { layersPass } from './layers-pass.js';
 import { allLayers, interceptBatchNorm, interceptOutput, type Interception, type Layer } from './layers-intercept.js';
 import { updateRunningStatistics } from './running-statistics.js';
@@ -59,7 +60,11 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
   const layers = allLayers(model);
   const normalising = layers.filter((layer) => layer.getClassName() === 'BatchNormalization');
   const current: Interception = { pass: undefined };
-  const restore = [...normalising.map((layer) => interceptBatchNorm(layer, current)), interceptOutput(model, current)];
+  const restore = [
+    ...normalising.map((layer) => interceptBatchNorm(layer, current)),
+    ...layers.map((layer) => interceptGradients(layer, current)),
+    interceptOutput(model, current),
+  ];
   const parameters = parametersOf(model);
   const statistics = statisticsOf(normalising);
 

@@ -3,3 +3,4 @@
  * imported by Node as ESM; importing tfjs-layers registers them all.
  */
 import '@tensorflow/tfjs-layers';
+import './missing-gradients.js';

@@ -12,3 +12,4 @@ export { relu, reluGrad } from './relu.js';
 export { signOf, signStep } from './sign-step.js';
 export { spatialMean, spatialMeanGrad } from './spatial-mean.js';
 export { logSoftmax, softmaxCrossEntropy } from './softmax.js';
+export { padAxis, sameMargins, undilated } from './dilation.js';
