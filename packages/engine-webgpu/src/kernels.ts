@@ -1,5 +1,6 @@
 import { getKernel } from '@tensorflow/tfjs-core';
 import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { composedKernels, registerComposedKernels } from '@bulwark/core/engine';
 import type { WebgpuBackend } from './backend.js';
 import { putBatchNorm } from './batch-norm.js';
 import { capital, put, type RunShader } from './shader.js';
@@ -46,6 +47,7 @@ const step = 'clamp(x + stepSize * (f32(g > 0.0) - f32(g < 0.0)), origin - epsil
 
 /** Registers Bulwark's kernels for the `webgpu` backend. */
 export function registerWebgpuKernels(run: RunShader): void {
+  registerComposedKernels('webgpu', composedKernels.volumes);
   putAddN();
   putBatchNorm(run);
   putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });

@@ -1,5 +1,6 @@
 export * from '../ops/index.js';
 export { repairAveragePoolGradient } from './average-pool-gradient.js';
+export { composedKernels, registerComposedKernels } from './composed/index.js';
 export { coreEngines } from './core-engines.js';
 export { currentSession, registerSession } from './current.js';
 export { defineEngine } from './define.js';
