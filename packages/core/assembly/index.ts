@@ -1,5 +1,6 @@
 export { addUnit, divideUnit, multiplyUnit, subtractUnit } from './arithmetic';
 export { convUnit } from './conv';
+export { depthwiseFilterGradUnit, depthwiseInputGradUnit, depthwiseUnit, repeatUnit, sumCopiesUnit } from './depthwise';
 export { dotsUnit } from './dots';
 export { reluGradUnit, reluUnit, signOfUnit, signStepUnit } from './elementwise';
 export { filterUnit } from './filter';

@@ -6,6 +6,9 @@ export const sharedKernels = [
   'addUnit',
   'batchStatisticsUnit',
   'convUnit',
+  'depthwiseFilterGradUnit',
+  'depthwiseInputGradUnit',
+  'depthwiseUnit',
   'divideUnit',
   'dotsUnit',
   'filterUnit',
@@ -22,11 +25,13 @@ export const sharedKernels = [
   'padUnit',
   'reluGradUnit',
   'reluUnit',
+  'repeatUnit',
   'signOfUnit',
   'signStepUnit',
   'spatialMeanGradUnit',
   'spatialMeanUnit',
   'subtractUnit',
+  'sumCopiesUnit',
 ] as const;
 export type SharedKernel = (typeof sharedKernels)[number];
 export type SharedKernels = Readonly<Record<SharedKernel, UnitKernel>>;

@@ -1,44 +1,26 @@
-import { backend_util, getKernel, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
-import type { KernelFunc, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../../errors.js';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
+import { composedKernels, registerComposedKernels } from '../composed/index.js';
 import { arithmetic, sharedArithmetic } from './arithmetic.js';
 import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
 import type { ConvGeometry, Shape4D } from './conv2d.js';
 import type { SharedKernel } from './helper.js';
 import { addressOf, allocate, FLOAT_WORK, floatBits, kernelsOn } from './module.js';
 import type { WasmBackend } from './module.js';
+import { put } from './put.js';
 import { segmentSum } from './segment-sum.js';
+import { putStockConvolutions } from './stock-convolutions.js';
 import { normEval, normEvalInputGrad, normTrain, normTrainGrad } from './norm.js';
 
 type Infos = Record<string, TensorInfo>;
-/** Kernels read their inputs and attributes by name; the op that calls them guarantees the names. */
-type Compute<Inputs, Attrs> = (backend: WasmBackend, inputs: Inputs, attrs: Attrs) => TensorInfo | TensorInfo[];
-
-/** Adds one kernel to the wasm backend, or replaces it. */
-function put<Inputs, Attrs>(kernelName: string, compute: Compute<Inputs, Attrs>): void {
-  if (getKernel(kernelName, 'wasm')) unregisterKernel(kernelName, 'wasm');
-  const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
-    compute(backend as unknown as WasmBackend, inputs as unknown as Inputs, attrs as unknown as Attrs);
-  registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
-}
 
 const geometryOf = ({ stride, padding }: Conv2DAttrs): ConvGeometry => ({
   strides: [stride, stride],
   top: padding,
   left: padding,
 });
-
-/** Geometry of TensorFlow.js's own attributes, whichever form of padding they use. */
-function stockGeometry(inputShape: Shape4D, filterShape: Shape4D, attrs: NamedAttrMap): ConvGeometry {
-  const { strides, pad, dimRoundingMode } = attrs as {
-    strides: [number, number];
-    pad: number;
-    dimRoundingMode?: 'floor';
-  };
-  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
-  return { strides: [info.strideHeight, info.strideWidth], top: info.padInfo.top, left: info.padInfo.left };
-}
 
 function putConvolutions(): void {
   const forward =
@@ -61,20 +43,6 @@ function putConvolutions(): void {
   put<{ x: TensorInfo; dy: TensorInfo }, Conv2DFilterGradAttrs>('BulwarkConv2DFilterGrad', (backend, inputs, attrs) =>
     convFilterGrad(backend, inputs, { ...geometryOf(attrs), filterShape: attrs.filterShape }),
   );
-  put<{ dy: TensorInfo; filter: TensorInfo }, NamedAttrMap>('Conv2DBackpropInput', (backend, inputs, attrs) => {
-    const inputShape = attrs.inputShape as Shape4D;
-    return convInputGrad(backend, inputs, {
-      ...stockGeometry(inputShape, inputs.filter.shape as Shape4D, attrs),
-      inputShape,
-    });
-  });
-  put<{ x: TensorInfo; dy: TensorInfo }, NamedAttrMap>('Conv2DBackpropFilter', (backend, inputs, attrs) => {
-    const filterShape = attrs.filterShape as Shape4D;
-    return convFilterGrad(backend, inputs, {
-      ...stockGeometry(inputs.x.shape as Shape4D, filterShape, attrs),
-      filterShape,
-    });
-  });
 }
 
 function putNormalisation(): void {
@@ -223,10 +191,18 @@ function putSegmentSum(): void {
   );
 }
 
+/** Kernels that the backend has wrong or not at all. */
+function putComposed(): void {
+  const { parametricRelu, volumes } = composedKernels;
+  registerComposedKernels('wasm', [...parametricRelu, ...volumes]);
+}
+
 /** Registers Bulwark's kernels for the `wasm` backend; safe to call again. */
 export function registerWasmKernels(): void {
   putConvolutions();
+  putStockConvolutions();
   putNormalisation();
+  putComposed();
   putIdentity();
   putSegmentSum();
   putMaxPoolGrad();
