@@ -75,6 +75,13 @@ export function inputGradient(
   return slice(gradient(padded, 'VALID') as Tensor4D, margins.map(([before]) => before) as Shape4D, inputShape);
 }
 
+/** The pixels that windows of one pixel see. */
+function seen(x: Tensor, [rows, columns]: readonly [number, number], dy: Tensor): Tensor {
+  const [batch, height, width, channels] = [x.shape[0]!, dy.shape[1]!, dy.shape[2]!, x.shape[3]!];
+  const end = [batch, (height - 1) * rows + 1, (width - 1) * columns + 1, channels];
+  return stridedSlice(x, [0, 0, 0, 0], end, [1, rows, columns, 1]);
+}
+
 /** Gradient in the filter, of shape `filterShape`. */
 export function filterGradient(
   backend: NodeBackend,
@@ -89,7 +96,15 @@ export function filterGradient(
     return filterGradient(backend, { x: read, dy }, { filterShape, ...geometry, strides: [1, 1] });
   }
   const name = paddingName(geometry, { input: x.shape, filter: filterShape });
+  const [rows, columns] = geometry.strides;
   const input = name === 'EXPLICIT' ? pad(x, zeros(geometry)) : x;
-  const attributes = convAttributes(backend.binding, geometry, name === 'EXPLICIT' ? 'VALID' : name);
-  return backend.executeSingleOutput('Conv2DBackpropFilter', attributes, [input, tensor1d(filterShape, 'int32'), dy]);
+  // oneDNN writes past its buffers for windows of one pixel with unequal strides: the process dies, sooner or later
+  const unequal = filterShape[0] * filterShape[1] === 1 && rows !== columns;
+  const images = unequal ? seen(input, [rows, columns], dy) : input;
+  const attributes = convAttributes(
+    backend.binding,
+    unequal ? { ...geometry, strides: [1, 1] } : geometry,
+    name === 'EXPLICIT' ? 'VALID' : name,
+  );
+  return backend.executeSingleOutput('Conv2DBackpropFilter', attributes, [images, tensor1d(filterShape, 'int32'), dy]);
 }

@@ -36,8 +36,9 @@ function put(kernelName: string, compute: Compute): void {
   });
 }
 
-/** FusedBatchNorm knows images only: [batch, channels] becomes [batch, 1, 1, channels]. */
-const asImages = (x: Tensor): Tensor => (x.rank === 4 ? x : reshape(x, [x.shape[0]!, 1, 1, x.shape[1]!]));
+/** FusedBatchNorm knows images only: [..., channels] becomes [rows, 1, 1, channels]. */
+const asImages = (x: Tensor): Tensor =>
+  x.rank === 4 ? x : reshape(x, [x.size / x.shape.at(-1)!, 1, 1, x.shape.at(-1)!]);
 const like = (x: Tensor, images: Tensor): Tensor => (x.rank === 4 ? images : reshape(images, x.shape));
 
 interface Epsilon {
