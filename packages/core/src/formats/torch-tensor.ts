@@ -89,12 +89,7 @@ function tensorBuilder(budget: number): (args: readonly unknown[]) => TorchTenso
     const offset = from as number;
     const count = elementCount(shape);
     const last = offset + shape.reduce((at, n, axis) => at + (n - 1) * strides[axis]!, 0);
-    if (
-      !Number.isSafeInteger(count) ||
-      count > storage.count ||
-      (count > 0 && last >= storage.count) ||
-      offset > storage.count
-    )
+    if (count > storage.count || (count > 0 && last >= storage.count) || offset > storage.count)
       throw new Error(`a tensor [${shape.join(', ')}] that is larger than its storage of ${storage.count}`);
     const contiguous = shape.every((n, axis) => n === 1 || strides[axis] === elementCount(shape.slice(axis + 1)));
     if (contiguous) return new TorchTensor(storage.dtype, shape, () => storage.values.subarray(offset, offset + count));
@@ -118,14 +113,14 @@ export function torchGlobals(budget: number): Map<string, PickleGlobal> {
     [
       'torch._tensor _rebuild_from_type_v2',
       {
-        call: ([make, , args], budget) => {
+        call: ([make, , args]) => {
           if (!(make instanceof GlobalReference) || !make.global.call || !Array.isArray(args))
             throw new Error('a tensor of a class of its own');
-          return make.global.call(args as unknown[], budget);
+          return make.global.call(args as unknown[]);
         },
       },
     ],
     ['torch Size', { call: ([sizes]) => sizes }],
-    ['torch device', { call: ([type]) => (typeof type === 'string' ? type : 'device') }],
+    ['torch device', { call: ([type]) => String(type) }],
   ]);
 }
