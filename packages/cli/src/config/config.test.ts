@@ -1,9 +1,19 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { layOver, loadConfig } from './load.js';
 import { override } from './override.js';
+
+/** Lists of ten of the list before. */
+const billion = Array.from({ length: 10 }, (_, i) =>
+  i === 0
+    ? 'a0: &a0 [x]'
+    : `a${i}: &a${i} [${Array(10)
+        .fill(`*a${i - 1}`)
+        .join(', ')}]`,
+).join('\n');
 
 let folder: string;
 const write = (name: string, text: string) => {
@@ -49,6 +59,39 @@ describe('loadConfig', () => {
     await expect(loadConfig(path())).rejects.toThrow(message);
   });
 
+  it('reads each base once, however many configs extend it', async () => {
+    for (let i = 0; i < 40; i++) write(`e${i}.yaml`, `extends: [e${i + 1}.yaml, e${i + 1}.yaml]\nk${i}: ${i}\n`);
+    const { input } = await loadConfig((write('e40.yaml', 'name: last\n'), join(folder, 'e0.yaml')));
+    expect(input).toMatchObject({ name: 'last', k0: 0, k39: 39 });
+  });
+
+  it.each([
+    [
+      'chains that are too long',
+      () => {
+        for (let i = 0; i < 200; i++) write(`c${i}.yaml`, `extends: c${i + 1}.yaml\n`);
+        return join(folder, 'c0.yaml');
+      },
+      'more than 100 configs extend each other',
+    ],
+    [
+      'values too deep in each other',
+      () => write('d.json', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`),
+      'within each other',
+    ],
+    ['values that YAML multiplies', () => write('m.yaml', billion), 'does not parse'],
+    [
+      'a key that JavaScript takes for the prototype',
+      () => write('p.json', '{"a":{"__proto__":{"x":1}}}'),
+      '__proto__',
+    ],
+    ['a folder', () => folder + '/', 'is a folder'],
+    ['a pipe', () => (spawnSync('mkfifo', [join(folder, 'f.yaml')]), join(folder, 'f.yaml')), 'is a pipe'],
+    ['a base that is none', () => write('n.yaml', 'extends: [1]\n'), 'extends in'],
+  ])('refuses %s', async (_, path, message) => {
+    await expect(loadConfig(path())).rejects.toThrow(message);
+  });
+
   it('refuses configs that extend each other', async () => {
     write('x.yaml', 'extends: y.yaml\n');
     await expect(loadConfig(write('y.yaml', 'extends: x.yaml\n'))).rejects.toThrow('in a circle');
@@ -77,5 +120,7 @@ describe('override', () => {
 
   it('refuses an assignment without a value', () => {
     expect(() => override({}, ['seed'])).toThrow('--set seed has no value');
+    expect(() => override({}, ['objective.__proto__.x=1'])).toThrow('__proto__ is no key of a config');
+    expect(override({}, ['constructor.name=1'])).toEqual({ constructor: { name: 1 } });
   });
 });

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, readIfThere } from '@bulwark/core';
 import { createJiti } from 'jiti';
 import { parse as parseYaml } from 'yaml';
 
@@ -19,18 +18,49 @@ export const importUserModule = (path: string): Promise<Json> =>
 
 const formats = '.yaml, .yml, .json, .ts, .js, .mjs';
 
-async function read(path: string): Promise<Json> {
-  if (!existsSync(path))
-    throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, {
-      cure: '`bulwark init` writes a starter config',
+/** A config is written by hand; one of 500 MB is something else. */
+const largestConfig = 16 * 2 ** 20;
+const deepest = 100;
+
+function readText(path: string): string {
+  let content: Buffer | undefined;
+  try {
+    content = readIfThere(path, largestConfig);
+  } catch (cause) {
+    throw new BulwarkError('CONFIG_PARSE', `${path} cannot be read: ${(cause as Error).message}`, {
+      cure: 'check the file and its permissions',
+      cause,
     });
+  }
+  if (content) return content.toString('utf8');
+  throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, {
+    cure: '`bulwark init` writes a starter config',
+  });
+}
+
+/** Values within values, as far as anybody writes them; keys that JavaScript would take for something else are refused. */
+function checkForm(value: unknown, depth = 0): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > deepest) throw new Error(`more than ${deepest} values within each other`);
+  if (Object.hasOwn(value, '__proto__')) throw new Error('a key called __proto__');
+  for (const part of Object.values(value)) checkForm(part, depth + 1);
+}
+
+async function read(path: string): Promise<Json> {
+  const text = readText(path);
   try {
     switch (extname(path)) {
       case '.yaml':
-      case '.yml':
-        return parseYaml(readFileSync(path, 'utf8')) as Json;
-      case '.json':
-        return JSON.parse(readFileSync(path, 'utf8')) as Json;
+      case '.yml': {
+        const value: unknown = parseYaml(text);
+        checkForm(value);
+        return value as Json;
+      }
+      case '.json': {
+        const value: unknown = JSON.parse(text);
+        checkForm(value);
+        return value as Json;
+      }
       case '.ts':
       case '.js':
       case '.mjs': {
@@ -60,7 +90,7 @@ const samePlugin = (over: Json, below: Json) =>
 export function layOver(base: Json, over: Json): Json {
   const result: Json = { ...base };
   for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
+    const below = Object.hasOwn(result, key) ? result[key] : undefined;
     if (value === null) delete result[key];
     else if (isSection(value) && isSection(below) && samePlugin(value, below)) result[key] = layOver(below, value);
     else result[key] = value;
@@ -68,7 +98,16 @@ export function layOver(base: Json, over: Json): Json {
   return result;
 }
 
-async function readChain(path: string, seen: readonly string[]): Promise<Json> {
+const longestChain = 100;
+
+/** A config with its bases; each file is read once, however many configs extend it. */
+async function readChain(path: string, seen: readonly string[], known: Map<string, Json>): Promise<Json> {
+  const before = known.get(path);
+  if (before) return before;
+  if (seen.length > longestChain)
+    throw new BulwarkError('CONFIG_EXTENDS', `more than ${longestChain} configs extend each other, down to ${path}`, {
+      cure: 'write them as fewer files',
+    });
   if (seen.includes(path))
     throw new BulwarkError('CONFIG_EXTENDS', `configs extend each other in a circle: ${[...seen, path].join(' -> ')}`, {
       cure: 'remove one extends',
@@ -85,12 +124,15 @@ async function readChain(path: string, seen: readonly string[]): Promise<Json> {
       cure: 'name one file, or a list of files of which the later lie over the earlier',
     });
   let below: Json = {};
-  for (const name of bases) below = layOver(below, await readChain(resolve(dirname(path), name), [...seen, path]));
-  return layOver(below, rest);
+  for (const name of bases)
+    below = layOver(below, await readChain(resolve(dirname(path), name), [...seen, path], known));
+  const whole = layOver(below, rest);
+  known.set(path, whole);
+  return whole;
 }
 
 /** Reads a config file in YAML, JSON, TypeScript or JavaScript, with its bases. */
 export async function loadConfig(path: string): Promise<LoadedConfig> {
   const absolute = resolve(path);
-  return { input: await readChain(absolute, []), baseFolder: dirname(absolute) };
+  return { input: await readChain(absolute, [], new Map()), baseFolder: dirname(absolute) };
 }

@@ -10,6 +10,8 @@ export function override(config: Record<string, unknown>, assignments: readonly 
     const at = assignment.indexOf('=');
     if (at < 1)
       throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
+    if (assignment.slice(0, at).split('.').includes('__proto__'))
+      throw new BulwarkError('USAGE', `--set ${assignment}: __proto__ is no key of a config`, { cure: 'leave it out' });
     return setAt(current, assignment.slice(0, at).split('.'), valueOf(assignment, at + 1)) as Record<string, unknown>;
   }, config);
 }
@@ -32,6 +34,6 @@ export function setAt(value: unknown, [key, ...rest]: readonly string[], replace
   // `objective: trades` is short for `objective: { use: trades }`
   const section = typeof value === 'string' ? { use: value } : (value ?? {});
   const copy = (Array.isArray(section) ? [...section] : { ...(section as object) }) as Record<string, unknown>;
-  copy[key] = setAt(copy[key], rest, replacement);
+  copy[key] = setAt(Object.hasOwn(copy, key) ? copy[key] : undefined, rest, replacement);
   return copy;
 }

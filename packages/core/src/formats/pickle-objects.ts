@@ -1,10 +1,18 @@
-/** What a pickle may do with a name: calling it gives a value, and `BUILD` sets the state of the result. Both only make data. */
+import type { Budget } from '../files/index.js';
+
+/**
+ * What a pickle may do with a name: calling it gives a value, and `BUILD` sets the state of the result. Both only make data, and ask the budget
+ * before they copy any: a pickle can call a name thousands of times on one large value.
+ */
 export interface PickleGlobal {
   /** What calling the name gives. */
-  readonly call?: (args: readonly unknown[]) => unknown;
+  readonly call?: (args: readonly unknown[], budget: Budget) => unknown;
   /** Sets the state of the result. */
-  readonly build?: (value: unknown, state: unknown) => unknown;
+  readonly build?: (value: unknown, state: unknown, budget: Budget) => unknown;
 }
+
+/** Memory of the objects that a pickle makes of a byte or two, roughly. */
+export const objectBytes = { list: 64, dictionary: 256, name: 256, foreign: 512, entry: 64 } as const;
 
 /** A name on the stack: it can be called if it is in a table, and is nothing else. */
 export class GlobalReference {
@@ -54,7 +62,9 @@ export function foreignGlobal(path: string): PickleGlobal {
   return { call: (args) => new ForeignObject(className, args) };
 }
 
-function pairsOf(items: unknown): Map<unknown, unknown> {
+function pairsOf(items: unknown, budget: Budget): Map<unknown, unknown> {
+  const size = items instanceof Map ? items.size : Array.isArray(items) ? items.length : 0;
+  budget.allocate(objectBytes.dictionary + size * objectBytes.entry, 'its dictionaries');
   if (items instanceof Map) return new Map(items);
   const pairs = (items ?? []) as unknown[];
   if (!Array.isArray(pairs) || !pairs.every((pair) => Array.isArray(pair) && pair.length === 2))
@@ -69,9 +79,9 @@ const reconstructor: PickleGlobal = { call: ([type]) => new ForeignObject(classO
 
 /** The table of names that are plain containers. */
 export const containers: ReadonlyMap<string, PickleGlobal> = new Map<string, PickleGlobal>([
-  ['collections OrderedDict', { call: ([items]) => pairsOf(items), build: keepsItself }],
-  ['collections Counter', { call: ([items]) => pairsOf(items) }],
-  ['collections defaultdict', { call: ([, items]) => pairsOf(items), build: keepsItself }],
+  ['collections OrderedDict', { call: ([items], budget) => pairsOf(items, budget), build: keepsItself }],
+  ['collections Counter', { call: ([items], budget) => pairsOf(items, budget) }],
+  ['collections defaultdict', { call: ([, items], budget) => pairsOf(items, budget), build: keepsItself }],
   ['builtins set', set],
   ['builtins frozenset', set],
   ['__builtin__ set', set],
@@ -81,11 +91,12 @@ export const containers: ReadonlyMap<string, PickleGlobal> = new Map<string, Pic
 ]);
 
 /** Calls a value as `REDUCE` does: a name by its table, anything else to something inert. */
-export function callValue(callee: unknown, args: readonly unknown[]): unknown {
+export function callValue(callee: unknown, args: readonly unknown[], budget: Budget): unknown {
+  budget.allocate(objectBytes.foreign, 'its objects');
   if (callee instanceof ForeignObject) return new ForeignObject(callee.className, args);
   if (!(callee instanceof GlobalReference)) throw new Error('a value that is not a name cannot be called');
   if (!callee.global.call) throw new Error(`${callee.name} cannot be called`);
-  return inertOnError(callee.name, () => callee.global.call!(args));
+  return inertOnError(callee.name, () => callee.global.call!(args, budget));
 }
 
 /** What a known name cannot make of an unusual form is inert, too: it must not spoil what else the file holds. */

@@ -1,4 +1,5 @@
 import { BulwarkError } from '../errors.js';
+import { createBudget, type Budget } from '../files/index.js';
 import {
   callValue,
   containers,
@@ -6,6 +7,7 @@ import {
   foreignGlobal,
   GlobalReference,
   inertOnError,
+  objectBytes,
   type PickleGlobal,
 } from './pickle-objects.js';
 import { PickleReader } from './pickle-reader.js';
@@ -24,6 +26,8 @@ export interface PickleOptions {
   readonly persistent?: (id: PickleValue) => PickleValue;
   /** For messages. */
   readonly where?: string;
+  /** What reading may cost; default: what a file of this size may take. */
+  readonly budget?: Budget;
 }
 
 const mark = Symbol('mark');
@@ -47,7 +51,8 @@ export function readPickleAt(
   try {
     const reader = new PickleReader(bytes);
     reader.position = start;
-    return { value: unpickle(reader, options), end: reader.position };
+    const budget = options.budget ?? createBudget({ bytes: bytes.length, refuse: (why) => tooLarge(where, why) });
+    return { value: unpickle(reader, options, budget), end: reader.position };
   } catch (error) {
     if (error instanceof BulwarkError) throw error;
     throw new BulwarkError('WEIGHTS_INVALID', `${where} cannot be read: ${(error as Error).message}`, {
@@ -57,7 +62,19 @@ export function readPickleAt(
   }
 }
 
-function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: PickleOptions): PickleValue {
+const tooLarge = (where: string, why: string) =>
+  new BulwarkError('WEIGHTS_INVALID', `${where} is refused: ${why}`, {
+    cure: 'get the file from a source that you trust',
+  });
+
+/** Memory of an operation and what it leaves on the stack. */
+const operationBytes = 16;
+
+function unpickle(
+  reader: PickleReader,
+  { globals = noGlobals, persistent }: PickleOptions,
+  budget: Budget,
+): PickleValue {
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   /** What `BUILD` may change: results of a global's call, by identity. */
@@ -90,18 +107,28 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
     return value instanceof ForeignObject ? value.entries : top(isMap, 'dictionary');
   };
   const setItems = (flat: readonly unknown[], map: Map<unknown, unknown>) => {
+    budget.allocate((flat.length * objectBytes.entry) / 2, 'its dictionaries');
     if (flat.length % 2 !== 0) throw new Error('a key without a value');
     for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1]);
     return map;
   };
+  const list = (items: unknown[]) => {
+    budget.allocate(objectBytes.list + 8 * items.length, 'its lists');
+    stack.push(items);
+  };
+  const map = (flat: readonly unknown[]) => {
+    budget.allocate(objectBytes.dictionary, 'its dictionaries');
+    stack.push(setItems(flat, new Map()));
+  };
   const find = (module: unknown, name: unknown): GlobalReference => {
+    budget.allocate(objectBytes.name, 'its names');
     if (typeof module !== 'string' || typeof name !== 'string') throw new Error('a name that is not text');
     const path = `${module} ${name}`;
     return new GlobalReference(path, globals.get(path) ?? containers.get(path) ?? foreignGlobal(path));
   };
   const call = (callee: unknown, args: unknown) => {
     if (!isArray(args)) throw new Error('arguments that are not a tuple');
-    const value = callValue(callee, args);
+    const value = callValue(callee, args, budget);
     if (typeof value === 'object' && value !== null && callee instanceof GlobalReference) made.set(value, callee);
     stack.push(value);
   };
@@ -115,7 +142,7 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
     }
     const maker = typeof value === 'object' && value !== null ? made.get(value) : undefined;
     if (!maker?.global.build) throw new Error('an object with a state that is not a plain container');
-    stack.push(inertOnError(maker.name, () => maker.global.build!(value, state)));
+    stack.push(inertOnError(maker.name, () => maker.global.build!(value, state, budget)));
   };
   const put = (key: number) => {
     if (stack.length === 0) throw new Error('nothing to remember');
@@ -129,9 +156,14 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
     if (!persistent) throw new Error('an external reference');
     stack.push(persistent(id));
   };
-  const tuple = (length: number) => stack.push(Array.from({ length }, pop).reverse());
+  const joined = (args: readonly unknown[], named: unknown) => {
+    budget.allocate(8 * args.length, 'its arguments');
+    return [...args, named];
+  };
+  const tuple = (length: number) => list(Array.from({ length }, pop).reverse());
 
   for (;;) {
+    budget.allocate(operationBytes, 'its operations');
     const opcode = reader.byte();
     switch (String.fromCharCode(opcode)) {
       case '\x80': // PROTO
@@ -226,12 +258,12 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
       case ')':
       case ']':
       case '\x8f': // EMPTY_SET
-        stack.push([]);
+        list([]);
         break;
       case 't':
       case 'l':
       case '\x91': // FROZENSET
-        stack.push(popToMark());
+        list(popToMark());
         break;
       case '\x85':
         tuple(1);
@@ -250,10 +282,10 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
         append(popToMark());
         break;
       case '}':
-        stack.push(new Map());
+        map([]);
         break;
       case 'd':
-        stack.push(setItems(popToMark(), new Map()));
+        map(popToMark());
         break;
       case 's': {
         const value = pop();
@@ -281,7 +313,7 @@ function unpickle(reader: PickleReader, { globals = noGlobals, persistent }: Pic
       case '\x92': {
         const named = pop();
         const args = pop();
-        call(pop(), isArray(args) ? [...args, named] : args);
+        call(pop(), isArray(args) ? joined(args, named) : args);
         break;
       }
       case 'o': {

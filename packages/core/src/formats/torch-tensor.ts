@@ -89,7 +89,12 @@ function tensorBuilder(budget: number): (args: readonly unknown[]) => TorchTenso
     const offset = from as number;
     const count = elementCount(shape);
     const last = offset + shape.reduce((at, n, axis) => at + (n - 1) * strides[axis]!, 0);
-    if (count > storage.count || (count > 0 && last >= storage.count) || offset > storage.count)
+    if (
+      !Number.isSafeInteger(count) ||
+      count > storage.count ||
+      (count > 0 && last >= storage.count) ||
+      offset > storage.count
+    )
       throw new Error(`a tensor [${shape.join(', ')}] that is larger than its storage of ${storage.count}`);
     const contiguous = shape.every((n, axis) => n === 1 || strides[axis] === elementCount(shape.slice(axis + 1)));
     if (contiguous) return new TorchTensor(storage.dtype, shape, () => storage.values.subarray(offset, offset + count));
@@ -113,14 +118,14 @@ export function torchGlobals(budget: number): Map<string, PickleGlobal> {
     [
       'torch._tensor _rebuild_from_type_v2',
       {
-        call: ([make, , args]) => {
+        call: ([make, , args], budget) => {
           if (!(make instanceof GlobalReference) || !make.global.call || !Array.isArray(args))
             throw new Error('a tensor of a class of its own');
-          return make.global.call(args as unknown[]);
+          return make.global.call(args as unknown[], budget);
         },
       },
     ],
     ['torch Size', { call: ([sizes]) => sizes }],
-    ['torch device', { call: ([type]) => String(type) }],
+    ['torch device', { call: ([type]) => (typeof type === 'string' ? type : 'device') }],
   ]);
 }

@@ -142,8 +142,12 @@ export function openZip(bytes: Uint8Array): ZipArchive {
         );
       if (offset + local.size > bytes.length || view.getUint32(offset, true) !== local.signature)
         throw damaged(`${name} is not where the list says`);
-      const from = offset + local.size + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+      const nameLength = view.getUint16(offset + 26, true);
+      const from = offset + local.size + nameLength + view.getUint16(offset + 28, true);
       if (from + packed > bytes.length) throw damaged(`${name} is cut off`);
+      const own = Buffer.from(bytes.subarray(offset + local.size, offset + local.size + nameLength)).toString('utf8');
+      if (own !== name)
+        throw damaged(`what the list calls ${JSON.stringify(name)} calls itself ${JSON.stringify(own)}`);
       const content = unpack(entry, bytes.subarray(from, from + packed));
       if (content.length !== size || crc32(content) !== entry.checksum) throw damaged(`${name} fails its checksum`);
       return content;

@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib';
+import { BulwarkError, createBudget, type Budget } from '@bulwark/core';
 import { corrupt, needBytes } from '../corrupt.js';
 import { plainBytes } from './files.js';
 
@@ -53,13 +54,18 @@ function readElement(bytes: Uint8Array, at: number, file: string): Element {
   return { type: word, offset: at + 8, data: bytes.subarray(at + 8, at + 8 + size), next: at + 8 + size + padding };
 }
 
-function readMatrix(bytes: Uint8Array, file: string): { name: string; array: MatArray } | undefined {
+/** The array of an element, if it is one of numbers that somebody wants: others are not copied. */
+function readMatrix(
+  bytes: Uint8Array,
+  options: { file: string; wanted: (name: string) => boolean },
+): { name: string; array: MatArray } | undefined {
+  const { file, wanted } = options;
   const flags = readElement(bytes, 0, file);
   if (flags.data.length < 8) throw corrupt({ file, offset: flags.offset }, 'the array flags are too short');
   const dimensions = readElement(bytes, flags.next, file);
   const label = readElement(bytes, dimensions.next, file);
   const name = new TextDecoder('latin1').decode(label.data);
-  if (!numericClasses.has(flags.data[0]!)) return undefined;
+  if (!numericClasses.has(flags.data[0]!) || !wanted(name)) return undefined;
   const shape = [...new Int32Array(copyOf(dimensions.data.subarray(0, dimensions.data.length & ~3)))];
   const values = readElement(bytes, label.next, file);
   const kind = storage[values.type];
@@ -93,6 +99,8 @@ export function readMat5<Name extends string>(
     throw corrupt({ file, offset: 126 }, 'not a little-endian MATLAB level 5 file');
   if (low !== 0 || high !== 1)
     throw corrupt({ file, offset: 124 }, `MATLAB file version ${high}.${low}; expected 1.0 (level 5)`);
+  const budget = createBudget({ bytes: bytes.length, refuse: (why) => corrupt({ file }, why) });
+  const wanted = (name: string) => (names as readonly string[]).includes(name);
   const arrays = new Map<string, MatArray>();
   for (let at = 128; at < bytes.length;) {
     let element = readElement(bytes, at, file);
@@ -100,27 +108,29 @@ export function readMat5<Name extends string>(
     let place = file;
     if (element.type === miCompressed) {
       place = `${file} (element at byte ${at}, decompressed)`;
-      element = readElement(inflate(element, file), 0, place);
+      element = readElement(inflate(element, { file, budget }), 0, place);
     }
     if (element.type === miMatrix) {
-      const matrix = readMatrix(element.data, place);
+      const matrix = readMatrix(element.data, { file: place, wanted });
       if (matrix) arrays.set(matrix.name, matrix.array);
     }
     at = next;
   }
   const missing = names.find((name) => !arrays.has(name));
-  if (missing !== undefined)
-    throw corrupt(
-      { file, offset: bytes.length },
-      `the file ends without array ${missing}; it has ${[...arrays.keys()].join(', ') || 'none'}`,
-    );
+  if (missing !== undefined) throw corrupt({ file, offset: bytes.length }, `the file has no array ${missing}`);
   return Object.fromEntries(names.map((name) => [name, arrays.get(name)!])) as Record<Name, MatArray>;
 }
 
-function inflate(element: Element, file: string): Uint8Array {
+/** What is passed over has to be unpacked, too, to know what it is; it is charged all the same. */
+function inflate(element: Element, { file, budget }: { file: string; budget: Budget }): Uint8Array {
   try {
-    return plainBytes(inflateSync(element.data));
+    const bytes = plainBytes(inflateSync(element.data, { maxOutputLength: Math.max(1, budget.bytesLeft) }));
+    budget.allocate(bytes.length, 'its elements');
+    return bytes;
   } catch (cause) {
+    if (cause instanceof BulwarkError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      budget.allocate(Infinity, 'a compressed element');
     throw corrupt({ file, offset: element.offset }, `a compressed element is damaged: ${(cause as Error).message}`, {
       cause,
     });

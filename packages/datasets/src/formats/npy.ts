@@ -125,7 +125,8 @@ function halfToFloat(bits: number): number {
 function sizeOf(type: string): number | undefined {
   if (Object.hasOwn(types, type)) return types[type as keyof typeof types].BYTES_PER_ELEMENT;
   if (type === 'f2') return 2;
-  const [, kind, length] = /^([US])(\d{1,6})$/.exec(type) ?? [];
+  // text of no letters would let a few bytes hold any number of values
+  const [, kind, length] = /^([US])([1-9]\d{0,5})$/.exec(type) ?? [];
   return kind === undefined ? undefined : Number(length) * (kind === 'U' ? 4 : 1);
 }
 

@@ -6,8 +6,11 @@ import type { NpyArray } from './npy.js';
 export type PickledDict = ReadonlyMap<string, unknown>;
 
 /** Keys as text: Python 2 wrote `'data'`, Python 3 reads and writes it back as `b'data'`. */
-const keyText = (key: unknown): string =>
-  key instanceof Uint8Array ? Buffer.from(key).toString('latin1') : String(key);
+function keyText(key: unknown): string {
+  if (key instanceof Uint8Array) return Buffer.from(key).toString('latin1');
+  // other values are no names, and their text may be exponentially long
+  return typeof key === 'string' || typeof key === 'number' || typeof key === 'bigint' ? `${key}` : `(${typeof key})`;
+}
 
 const dictionaryNeeded = 'a data pickle holds a dictionary of numpy arrays and numbers';
 

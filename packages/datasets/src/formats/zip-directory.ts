@@ -99,8 +99,14 @@ export function readZipDirectory(source: ByteSource): ZipEntry[] {
     const place = { file: `${file}:${entry.name}`, offset: local };
     const header = viewOf(source.read(local, 30));
     if (header.getUint32(0, true) !== localSignature) throw corrupt(place, 'the entry has no header here');
-    const lengths = header.getUint16(26, true) + header.getUint16(28, true);
-    return { ...entry, start: local + 30 + lengths };
+    const nameLength = header.getUint16(26, true);
+    const own = new TextDecoder().decode(source.read(local + 30, nameLength));
+    if (own !== entry.name)
+      throw corrupt(
+        place,
+        `the archive's directory calls it ${JSON.stringify(entry.name)}, itself ${JSON.stringify(own)}`,
+      );
+    return { ...entry, start: local + 30 + nameLength + header.getUint16(28, true) };
   });
   let reached = 0;
   for (const { name, start: begin, packed } of entries.toSorted((a, b) => a.start - b.start)) {

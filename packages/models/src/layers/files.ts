@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, readRegularFile, writeAtomically } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { buildingWithin, checkTopology, manifestSchema } from './check.js';
 
 /** Shards of this size are what TensorFlow.js writes, because browsers cache them well. */
 const shardSize = 4 * 2 ** 20;
@@ -23,12 +24,13 @@ export async function writeLayersModel(
   folder: string,
   metadata: Readonly<Record<string, unknown>> = {},
 ): Promise<string[]> {
-  mkdirSync(folder, { recursive: true });
   const written: string[] = [];
   const write = (name: string, content: string | Uint8Array) => {
-    writeFileSync(join(folder, name), content);
+    writeAtomically(join(folder, name), content);
     written.push(name);
   };
+  // the description comes last: what is stopped halfway is no model, rather than an old one with new weights
+  rmSync(join(folder, 'model.json'), { force: true });
   await model.save({
     save: async ({ modelTopology, weightSpecs = [], weightData }) => {
       const bytes = joined(weightData);
@@ -50,22 +52,25 @@ export async function writeLayersModel(
   return written;
 }
 
-interface ModelJson {
-  readonly modelTopology?: object;
-  readonly weightsManifest?: readonly { paths: readonly string[]; weights: tf.io.WeightsManifestEntry[] }[];
+interface Described {
+  readonly topology: object;
+  readonly specs: tf.io.WeightsManifestEntry[];
+  /** Numbers that the weights have in all. */
+  readonly count: number;
+  readonly data: Uint8Array;
 }
 
-function readManifest(path: string): { topology: object; specs: tf.io.WeightsManifestEntry[]; data: Uint8Array } {
+function readManifest(path: string): Described {
   const read = (file: string) => {
     try {
-      return readFileSync(file);
+      return readRegularFile(file);
     } catch (cause) {
       throw invalid(`cannot read ${file}: ${(cause as Error).message}`, 'check that all files of the model are there');
     }
   };
-  let json: ModelJson;
+  let json: unknown;
   try {
-    json = JSON.parse(read(path).toString('utf8')) as ModelJson;
+    json = JSON.parse(read(path).toString('utf8'));
   } catch (cause) {
     if (cause instanceof BulwarkError) throw cause;
     throw invalid(
@@ -73,27 +78,34 @@ function readManifest(path: string): { topology: object; specs: tf.io.WeightsMan
       'pass the model.json of a layers model',
     );
   }
-  const { modelTopology, weightsManifest } = json;
+  const { modelTopology, weightsManifest } = (json ?? {}) as Record<string, unknown>;
   if (typeof modelTopology !== 'object' || modelTopology === null || !Array.isArray(weightsManifest))
     throw invalid(
       `${path} has no modelTopology and weightsManifest`,
       'pass the model.json of a layers model, not of a graph model',
     );
-  const paths = weightsManifest.flatMap((group) => group.paths as string[]);
+  const { data: groups, error } = manifestSchema.safeParse(weightsManifest);
+  if (error) {
+    const { path: at, message } = error.issues[0]!;
+    throw invalid(`${path}: weightsManifest.${at.join('.')}: ${message}`, 'get the model again');
+  }
+  checkTopology(modelTopology, path);
+  const paths = groups.flatMap((group) => group.paths);
   for (const shard of paths)
     // a shard lies beside its model.json: anything else would let a model read other files
-    if (typeof shard !== 'string' || basename(shard) !== shard)
+    if (basename(shard) !== shard || shard === '..' || shard === '.')
       throw invalid(`${path}: ${JSON.stringify(shard)} is not the name of a file beside it`, 'get the model again');
   const data = Buffer.concat(paths.map((shard) => read(join(dirname(path), shard))));
-  const specs = weightsManifest.flatMap((group) => group.weights as tf.io.WeightsManifestEntry[]);
-  const sizes: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1 };
-  const needed = specs.reduce((sum, { shape, dtype, quantization }) => {
-    const size = quantization ? { uint8: 1, uint16: 2, float16: 2 }[quantization.dtype] : sizes[dtype];
-    return sum + (size ?? NaN) * shape.reduce((count, n) => count * n, 1);
-  }, 0);
+  const specs = groups.flatMap((group) => group.weights) as tf.io.WeightsManifestEntry[];
+  const sizes: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
+  const counts = specs.map(({ shape }) => shape.reduce((count, n) => count * n, 1));
+  const needed = specs.reduce(
+    (sum, { dtype, quantization }, i) => sum + sizes[quantization?.dtype ?? dtype]! * counts[i]!,
+    0,
+  );
   if (needed !== data.length)
     throw invalid(`${path} describes ${needed} bytes of weights, its files hold ${data.length}`, 'get the model again');
-  return { topology: modelTopology, specs, data };
+  return { topology: modelTopology, specs, count: counts.reduce((sum, count) => sum + count, 0), data };
 }
 
 /**
@@ -101,13 +113,16 @@ function readManifest(path: string): { topology: object; specs: tf.io.WeightsMan
  * @throws BulwarkError WEIGHTS_INVALID, MODEL_INVALID
  */
 export async function readLayersModel(path: string): Promise<tfl.LayersModel> {
-  const { topology, specs, data } = readManifest(path);
+  const { topology, specs, count, data } = readManifest(path);
   const weightData = Uint8Array.from(data).buffer;
   try {
-    return await tfl.loadLayersModel({
-      load: () => Promise.resolve({ modelTopology: topology, weightSpecs: specs, weightData }),
-    });
+    return await buildingWithin(count, path, () =>
+      tfl.loadLayersModel({
+        load: () => Promise.resolve({ modelTopology: topology, weightSpecs: specs, weightData }),
+      }),
+    );
   } catch (cause) {
+    if (cause instanceof BulwarkError) throw cause;
     throw new BulwarkError('MODEL_INVALID', `${path} cannot be built: ${(cause as Error).message.slice(0, 300)}`, {
       cure: 'use stock layers only; custom layers cannot be read from a file',
       cause,

@@ -64,7 +64,7 @@ describe('images', () => {
     const head = whole.subarray(0, scan);
     const one = whole.subarray(scan, scan + 2 + whole[scan + 3]!);
     const many = Buffer.concat([head, ...Array.from({ length: 300 }, () => one)]);
-    expect(() => decode(new Uint8Array(many))).toThrow(/more than 200 scans/);
+    expect(() => decode(new Uint8Array(many))).toThrow(/scans of \d+ pixels/);
   });
 
   it('refuse every truncation', () => {

@@ -4,8 +4,9 @@ import { checkSize, type Rgba } from './pixels.js';
 
 export const isJpeg = (bytes: Uint8Array): boolean => bytes[0] === 0xff && bytes[1] === 0xd8;
 
-/** Encoders write about ten scans of a progressive image; every one costs a pass over all pixels. */
-const mostScans = 200;
+/** Encoders write about ten scans of a progressive image; every one costs a pass over all pixels, or a few lines of it. */
+const freeScans = 20;
+const mostScannedPixels = 2 ** 28;
 
 interface Frame {
   readonly width: number;
@@ -44,8 +45,9 @@ function readFrame(bytes: Uint8Array, file: string): Frame {
       const word = (offset: number) => bytes[at + offset]! * 256 + bytes[at + offset + 1]!;
       frame = { height: word(5), width: word(7), components: bytes[at + 9]! };
     }
-    if (marker === startOfScan && ++scans > mostScans)
-      throw corrupt({ file, offset: at }, `more than ${mostScans} scans; no encoder writes so many`);
+    const pixels = frame ? frame.width * frame.height : 0;
+    if (marker === startOfScan && ++scans > freeScans && scans * Math.max(pixels, 2 ** 16) > mostScannedPixels)
+      throw corrupt({ file, offset: at }, `${scans} scans of ${pixels} pixels; no encoder writes so many`);
     at += 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
   }
   if (!frame) throw corrupt({ file }, 'a JPEG image without a frame header');

@@ -1,5 +1,6 @@
 import { PNG } from 'pngjs';
-import { needBytes } from '../../corrupt.js';
+import { inflateSync } from 'node:zlib';
+import { corrupt, needBytes } from '../../corrupt.js';
 import { plainBytes } from '../files.js';
 import type { ImageShape } from '@bulwark/core';
 import { checkSize, type Rgba } from './pixels.js';
@@ -29,10 +30,33 @@ function withoutTransparency(bytes: Uint8Array): Uint8Array {
   return bytes;
 }
 
+const interlaceMethod = 28;
+const imageData = 0x49444154; // IDAT
+const passes = 7;
+
+/** The library unpacks the rows of an interlaced image without a limit; others it stops where the image is full. */
+function checkInterlaced(bytes: Uint8Array, file: string): void {
+  if (bytes[interlaceMethod] !== 1) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  const parts: Uint8Array[] = [];
+  for (let at = signatureLength; at + 12 <= bytes.length; at += 12 + view.getUint32(at))
+    if (view.getUint32(at + 4) === imageData) parts.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
+  // at most 8 bytes a pixel; every row of every pass has a byte more, and may be rounded up to one
+  const most = 8 * width * height + passes * 2 * (height + 8);
+  try {
+    inflateSync(Buffer.concat(parts), { maxOutputLength: most });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw corrupt({ file }, `its data unpack to more than an image of ${width}x${height} has`, { cause });
+  }
+}
+
 export function decodePng(bytes: Uint8Array, file: string): Rgba {
   needBytes(bytes, { from: 0, count: 24 }, { file });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   checkSize(view.getUint32(16), view.getUint32(20), { file, offset: 16 });
+  checkInterlaced(bytes, file);
   const opaque = withoutTransparency(bytes);
   return PNG.sync.read(Buffer.from(opaque.buffer, opaque.byteOffset, opaque.byteLength));
 }
