@@ -93,4 +93,6 @@ export default tseslint.config(
   },
   { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
+  // engines are tested with the networks of models
+  { files: ['packages/engine-*/src/**/*.test.ts'], rules: { 'import-x/no-restricted-paths': 'off' } },
 );
