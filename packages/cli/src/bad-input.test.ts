@@ -64,7 +64,7 @@ describe('bad input', () => {
     [
       'a plugin file that is missing',
       ['train', 'good.yaml', '--set', 'plugins=[./nowhere.ts]'],
-      'plugins: ./nowhere.ts cannot be loaded',
+      'plugins: "./nowhere.ts" cannot be found from',
       1,
     ],
     ['a run folder that exists', ['train', 'good.yaml', '--out', 'taken'], 'holds a run already', 1],

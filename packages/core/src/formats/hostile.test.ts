@@ -3,7 +3,8 @@ import { numpyGlobals } from './numpy-pickle.js';
 import { readPickle } from './pickle.js';
 
 /** Operations of pickles, by hand. */
-const bytes = (...parts: readonly (string | number | Uint8Array)[]) =>
+type Part = string | number | Uint8Array;
+const bytes = (...parts: readonly Part[]) =>
   new Uint8Array(
     Buffer.concat(
       parts.map((part) =>
@@ -17,7 +18,7 @@ const bytes = (...parts: readonly (string | number | Uint8Array)[]) =>
   );
 const uint32 = (value: number) => Uint8Array.from([0, 8, 16, 24], (shift) => value >>> shift);
 const many = (count: number, part: Uint8Array) => new Uint8Array(Buffer.alloc(Math.ceil(count) * part.length, part));
-const read = (...parts: Parameters<typeof bytes>) => readPickle(bytes('\x80\x02', ...parts), { globals: numpyGlobals });
+const read = (...parts: readonly Part[]) => readPickle(bytes('\x80\x02', ...parts), { globals: numpyGlobals });
 /** Puts a value into the memo under a number, and takes it off the stack. */
 const remember = (key: number) => bytes('q', key, '0');
 /** A list of two references to the list before it, again and again: 2^levels values in all. */

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { BulwarkError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../formats/index.js';
 import { faultyFiles, Killed, type FaultyFiles, type FileFault } from '../testing/faulty-files.js';
-import { snapshotVersion, type CheckpointKind, type Snapshot } from '../trainer/index.js';
+import type { CheckpointKind, Snapshot } from '../trainer/index.js';
 
 const base = fs.mkdtempSync(join(tmpdir(), 'bulwark-set-'));
 let files: FaultyFiles;
 let room: typeof import('./checkpoint-set.js') &
   typeof import('./run-folder.js') &
-  typeof import('./checkpoint-file.js');
+  typeof import('./checkpoint-file.js') &
+  typeof import('../formats/index.js') &
+  typeof import('../trainer/index.js');
 
 beforeAll(async () => {
   files = faultyFiles(fs, base);
@@ -21,6 +22,12 @@ beforeAll(async () => {
     ...(await import('./checkpoint-set.js')),
     ...(await import('./run-folder.js')),
     ...(await import('./checkpoint-file.js')),
+    // here, and not above: what they import must find the faulty files, too
+    ...(await import('../formats/index.js')),
+    ...(await import('../trainer/index.js')),
+    // here, and not above: what they import must find the faulty files, too
+    ...(await import('../formats/index.js')),
+    ...(await import('../trainer/index.js')),
   };
 });
 
@@ -34,7 +41,7 @@ type Position = Pick<Snapshot['state'], 'epoch' | 'step' | 'best'>;
 function snapshotAt({ epoch, step, best }: Position): Snapshot {
   const steps = epoch * stepsPerEpoch + step;
   const state = {
-    ...{ version: snapshotVersion, seed: 1, fingerprint: 'f', epoch, step, steps, history: [] },
+    ...{ version: room.snapshotVersion, seed: 1, fingerprint: 'f', epoch, step, steps, history: [] },
     ...{ epochSums: { examples: 0, sums: {} }, learningRateScale: 1, rollbacks: 0, ...(best && { best }) },
   };
   const data = Float32Array.from({ length: 64 }, (_, i) => steps + i / 64);
@@ -258,10 +265,10 @@ describe('the checkpoints of a run', () => {
 
 /** The file as it was written before checkpoints named their companions. */
 function withoutCompanions(bytes: Uint8Array): Uint8Array {
-  const { tensors, metadata } = readSafetensors(bytes);
+  const { tensors, metadata } = room.readSafetensors(bytes);
   const { state } = metadata as { state: string };
   const hash = createHash('sha256').update(state);
   for (const [name, { shape, data }] of tensors)
     hash.update(`\n${name}:${shape.join()}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return writeSafetensors(tensors, { bulwark: 'checkpoint', state, sha256: hash.digest('hex') });
+  return room.writeSafetensors(tensors, { bulwark: 'checkpoint', state, sha256: hash.digest('hex') });
 }

@@ -74,8 +74,8 @@ describe.each(names)('%s', (name) => {
       const { parameters } = pass.pullback(dLogits);
       pass.dispose();
       const norm = new Map([...parameters].map(([key, of]) => [key, tf.norm(of).dataSync()[0]!]));
-      return [Array.from(tf.sum(tf.abs(rows), 1).dataSync()), norm, value.dataSync()[0]!] as const;
-    });
+      return [Array.from(tf.sum(tf.abs(rows), 1).dataSync()), norm, value.dataSync()[0]!] as unknown as tf.Tensor[];
+    }) as unknown as [number[], Map<string, number>, number];
     const { l1 } = golden.input_gradient_eval.digest;
     expect(largest(digests, l1) / Math.max(...l1)).toBeLessThan(1e-3 * loose);
     expect(Math.abs(loss - golden.train_loss_mean_ce)).toBeLessThan(1e-4 * loose);
