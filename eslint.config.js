@@ -25,7 +25,7 @@ const floorZones = floors.flatMap((rooms, level) =>
   ),
 );
 /** Packages that import core and nothing else of Bulwark. */
-const leaves = ['objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-webgpu'];
+const leaves = ['objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-torch', 'engine-webgpu'];
 const packageZones = [
   ...leaves.concat('cli').map((from) => ({
     target: './packages/core',

@@ -1,6 +1,7 @@
 import { corePlugins, createRegistry, type Plugin, type PluginRegistry } from '@bulwark/core';
 import { dataPlugins } from '@bulwark/datasets';
 import { tensorflow } from '@bulwark/engine-tensorflow';
+import { torch } from '@bulwark/engine-torch';
 import { webgpu } from '@bulwark/engine-webgpu';
 import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
@@ -15,5 +16,5 @@ export const builtinRegistry = (): PluginRegistry =>
     ...modelPlugins,
     ...dataPlugins,
     ...([local, slurmLauncher] as readonly Plugin[]),
-    ...([tensorflow, webgpu] as readonly Plugin[]),
+    ...([torch, tensorflow, webgpu] as readonly Plugin[]),
   ]);

@@ -84,7 +84,7 @@ describe('bulwark bench', () => {
     expect(report).not.toContain('AutoAttack'); // was not measured
   });
   it.each([
-    ['engine', ['--engine', 'cuda'], '--engine has "cuda"; known: tensorflow, webgpu, wasm, cpu'],
+    ['engine', ['--engine', 'cuda'], '--engine has "cuda"; known: torch, tensorflow, webgpu, wasm, cpu'],
     ['part', ['--parts', 'speed,everything'], '--parts has "everything"'],
     ['model', ['--models', 'resnet'], '--models has "resnet"; known: small-cnn, resnet18'],
   ])('refuses an unknown %s', (_what, args, message) => {
@@ -133,7 +133,7 @@ describe('bulwark doctor', () => {
       node: string;
     };
     expect(node).toBe(process.version);
-    expect(engines.map(({ engine }) => engine)).toEqual(['tensorflow', 'webgpu', 'wasm', 'cpu']);
+    expect(engines.map(({ engine }) => engine)).toEqual(['torch', 'tensorflow', 'webgpu', 'wasm', 'cpu']);
     const of = Object.fromEntries(engines.map((one) => [one.engine, one]));
     expect(of['tensorflow']).toMatchObject({ works: false, cure: expect.stringContaining('bulwark engine install') });
     expect(of['wasm']).toMatchObject({ works: true, speed: { matmulGflops: expect.any(Number) } });

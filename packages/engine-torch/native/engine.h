@@ -1,0 +1,42 @@
+#pragma once
+// The state of one JavaScript environment: Node's main thread has one, each worker thread another.
+
+#include <ATen/core/Tensor.h>
+#include <node_api.h>
+
+#include <memory>
+
+#include "slots.h"
+
+namespace bulwark {
+
+class Program;
+class Pass;
+
+/** A tensor that JavaScript holds. `content` is a number that no other content ever had: who keeps something computed of it compares that. */
+struct Stored {
+  at::Tensor tensor;
+  uint64_t content;
+};
+
+struct Engine {
+  at::Device device{at::kCPU};
+  Slots<Stored> tensors;
+  Slots<std::shared_ptr<Program>> programs;
+  Slots<std::unique_ptr<Pass>> passes;
+  /** Copies between host and device of more than one number. */
+  double uploads = 0, downloads = 0;
+
+  Engine();
+  ~Engine();
+  Handle add(at::Tensor tensor) { return tensors.add({std::move(tensor), ++contents_}); }
+  /** Says that a tensor was written in place. */
+  void written(Handle handle) { tensors.at(handle).content = ++contents_; }
+
+  static Engine& of(napi_env env);
+
+ private:
+  uint64_t contents_ = 0;
+};
+
+}  // namespace bulwark

@@ -1,0 +1,114 @@
+#include "pass.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/zeros.h>
+
+namespace bulwark {
+
+namespace {
+
+/** Gradients of one output as they come, of one reader after the other; two stay apart, for who can use them so. */
+class Incoming {
+ public:
+  void add(at::Tensor gradient) {
+    if (!first.defined())
+      first = std::move(gradient);
+    else if (!second.defined())
+      second = std::move(gradient);
+    else
+      first = at::add(first, gradient);
+  }
+  at::Tensor first, second;
+};
+
+/** Whether the way back has to reach each node: what comes before it is asked for, or its own weights. */
+std::vector<bool> reachedNodes(const Graph& graph, const Mode& mode) {
+  std::vector<bool> reached(graph.size(), false);
+  for (size_t id = 0; id < graph.size(); id++) {
+    const Node& node = graph[id];
+    const auto before = [&](int from) { return from >= 0 && reached[static_cast<size_t>(from)]; };
+    const bool own = node.op == Op::input ? mode.images : mode.parameters && !node.weights.empty();
+    reached[id] = own || before(node.input) || before(node.other);
+  }
+  return reached;
+}
+
+}  // namespace
+
+Batch::Batch(Program& program, const Mode& mode, const at::Tensor& images)
+    : program_(program), mode_(mode), shape_(images.sizes().vec()), options_(images.options()) {
+  const auto& steps = program.steps(mode);
+  std::vector<at::Tensor> outputs(program.graph.size());
+  residuals_.resize(steps.size());
+  types_.resize(program.graph.size(), at::kFloat);
+  for (size_t at = 0; at < steps.size(); at++) {
+    const Step& step = steps[at];
+    const Node& node = program.graph[static_cast<size_t>(step.node)];
+    const auto output = [&](int id) { return id < 0 ? at::Tensor() : outputs[static_cast<size_t>(id)]; };
+    const int other = step.add >= 0 ? step.add : node.other;
+    const at::Tensor x = node.op == Op::input ? images : output(node.input);
+    Residuals& kept = residuals_[at];
+    at::Tensor y = stepForward({program.graph, step, program.weights, mode_}, x, output(other), kept);
+    if (node.op == Op::norm && mode.ofBatch) statistics.push_back({step.node, kept.mean, kept.variance});
+    types_[static_cast<size_t>(step.output)] = y.scalar_type();
+    outputs[static_cast<size_t>(step.output)] = std::move(y);
+    for (int id : step.done) outputs[static_cast<size_t>(id)].reset();
+  }
+  logits = outputs.back();
+  if (!mode.gradients()) residuals_.clear();
+}
+
+at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients) {
+  const auto& steps = program_.steps(mode_);
+  const auto reached = reachedNodes(program_.graph, mode_);
+  std::vector<Incoming> incoming(program_.graph.size());
+  incoming[static_cast<size_t>(steps.back().output)].add(dLogits);
+  const auto give = [&](int id, const at::Tensor& gradient) {
+    if (id >= 0 && gradient.defined() && reached[static_cast<size_t>(id)])
+      incoming[static_cast<size_t>(id)].add(gradient.to(types_[static_cast<size_t>(id)]));
+  };
+  for (size_t at = steps.size(); at-- > 0;) {
+    const Step& step = steps[at];
+    const Node& node = program_.graph[static_cast<size_t>(step.node)];
+    if (node.op == Op::input) continue;
+    Incoming dy;
+    std::swap(dy, incoming[static_cast<size_t>(step.output)]);
+    if (dy.first.defined()) {
+      const StepContext context{program_.graph, step, program_.weights, mode_};
+      StepGradients found = stepBackward(context, dy.first, dy.second, residuals_[at], reached[static_cast<size_t>(node.input)]);
+      dy = {};
+      give(node.input, found.input);
+      give(step.add >= 0 ? step.add : node.other, found.other);
+      for (auto& [place, gradient] : found.weights) {
+        at::Tensor& sum = gradients[place];
+        sum = sum.defined() ? at::add(sum, gradient) : gradient;
+      }
+    }
+    if (!keep) residuals_[at] = {};
+  }
+  if (!mode_.images) return {};
+  const Incoming& images = incoming[0];
+  if (!images.first.defined()) return at::zeros(shape_, options_);
+  return images.second.defined() ? at::add(images.first, images.second) : images.first;
+}
+
+Pass::Pass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images)
+    : mode(mode), program_(std::move(program)) {
+  for (const at::Tensor& each : images) batches.emplace_back(*program_, mode, each);
+}
+
+Pass::PulledBack Pass::pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) {
+  if (dLogits.size() != batches.size()) throw std::invalid_argument("there is one gradient for each batch");
+  PulledBack found;
+  found.images.resize(batches.size());
+  // the last batch first, as a tape would go
+  for (size_t at = batches.size(); at-- > 0;) {
+    if (dLogits[at])
+      found.images[at] = batches[at].pullBack(*dLogits[at], keep, found.weights);
+    else if (mode.images)
+      found.images[at] = at::zeros(batches[at].shape(), batches[at].logits.options());
+  }
+  return found;
+}
+
+}  // namespace bulwark

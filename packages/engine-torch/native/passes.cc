@@ -1,0 +1,86 @@
+// Passes for JavaScript: a network is prepared once, a pass is one call there and one back.
+
+#include "pass.h"
+
+#include "call.h"
+
+namespace bulwark {
+
+namespace {
+
+/** prepare(nodes) -> program */
+napi_value prepare(Call& call) { return call.result(call.engine.programs.add(std::make_shared<Program>(readGraph(call, 0)))); }
+
+/** unprepare(program): forgets it; passes that are under way go on. */
+napi_value unprepare(Call& call) {
+  call.engine.programs.take(call.handle(0));
+  return call.none();
+}
+
+/** forget(program): frees what was made of weights. */
+napi_value forget(Call& call) {
+  call.engine.programs.at(call.handle(0))->weights.clear();
+  return call.none();
+}
+
+/**
+ * pass(program, images, weights, [statistics of the batch?, gradients in images?, in weights?, bfloat16?])
+ * -> [pass, logits of each batch, [node, mean, variance, ...] of each batch]
+ */
+napi_value pass(Call& call) {
+  std::shared_ptr<Program> program = call.engine.programs.at(call.handle(0));
+  const auto images = call.tensors(1);
+  program->weights.bind(call.engine, call.handles(2));
+  const auto flags = call.integers(3);
+  // weights that one batch learns from change after it
+  const bool repeated = flags.at(2) == 0 || images.size() > 1;
+  const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat, repeated};
+  auto pass = std::make_unique<Pass>(program, mode, images);
+  std::vector<napi_value> logits, statistics;
+  for (const Batch& batch : pass->batches) {
+    logits.push_back(call.result(batch.logits));
+    std::vector<napi_value> found;
+    for (const auto& [node, mean, variance] : batch.statistics) {
+      found.push_back(call.result(static_cast<double>(node)));
+      found.push_back(call.result(mean));
+      found.push_back(call.result(variance));
+    }
+    statistics.push_back(call.result(found));
+  }
+  const napi_value handle = call.result(call.engine.passes.add(std::move(pass)));
+  return call.result({handle, call.result(logits), call.result(statistics)});
+}
+
+/** pullback(pass, gradient in the logits of each batch or null, keep?) -> [gradients in images, [place, gradient, ...] in weights] */
+napi_value pullback(Call& call) {
+  Pass& pass = *call.engine.passes.at(call.handle(0));
+  std::vector<std::optional<at::Tensor>> dLogits;
+  for (napi_value each : call.elements(call.value(1))) {
+    const bool none = call.typeOf(each) == napi_null;
+    dLogits.push_back(none ? std::nullopt : std::optional<at::Tensor>(call.tensorAt(each)));
+  }
+  auto found = pass.pullBack(dLogits, call.flag(2));
+  std::vector<napi_value> images, weights;
+  if (pass.mode.images)
+    for (at::Tensor& each : found.images) images.push_back(call.result(std::move(each)));
+  for (auto& [place, gradient] : found.weights) {
+    weights.push_back(call.result(static_cast<double>(place)));
+    weights.push_back(call.result(std::move(gradient)));
+  }
+  return call.result({call.result(images), call.result(weights)});
+}
+
+/** discard(pass): frees what it keeps. */
+napi_value discard(Call& call) {
+  call.engine.passes.take(call.handle(0));
+  return call.none();
+}
+
+}  // namespace
+
+void providePasses(napi_env env, napi_value exports) {
+  provide(env, exports,
+          {{"prepare", prepare}, {"unprepare", unprepare}, {"forget", forget}, {"pass", pass}, {"pullback", pullback}, {"discard", discard}});
+}
+
+}  // namespace bulwark

@@ -1,0 +1,112 @@
+// What the engine computes on and how.
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+#include "call.h"
+#include "cuda.h"
+
+namespace bulwark {
+
+namespace {
+
+/** useDevice(name): `cpu`, `cuda`, `cuda:1`, `mps`; throws what the driver says if it cannot be used. */
+napi_value useDevice(Call& call) {
+  at::Device device(call.text(0));
+  if (!device.is_cpu()) {
+    at::globalContext().lazyInitDevice(device.type());
+    c10::impl::VirtualGuardImpl guard(device.type());
+    const auto count = guard.deviceCount();
+    if (!device.has_index()) device.set_index(0);
+    if (device.index() >= count)
+      throw std::invalid_argument(device.str() + " is not there: this machine has " + std::to_string(count) + " such devices");
+    guard.setDevice(device);
+  }
+  call.engine.device = device;
+  return call.none();
+}
+
+/** useThreads(n) */
+napi_value useThreads(Call& call) {
+  at::set_num_threads(static_cast<int>(call.integer(0)));
+  return call.none();
+}
+
+/** usePrecision(TF32 allowed?): PyTorch's own default has convolutions in TF32. */
+napi_value useTf32(Call& call) {
+  at::globalContext().setAllowTF32CuDNN(call.flag(0));
+  at::globalContext().setAllowTF32CuBLAS(call.flag(0));
+  return call.none();
+}
+
+/** useDeterministic(flag): else cuDNN measures its algorithms for each shape, and takes the fastest. */
+napi_value useDeterministic(Call& call) {
+  auto& context = at::globalContext();
+  const bool deterministic = call.flag(0);
+  context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
+  context.setDeterministicCuDNN(deterministic);
+  context.setBenchmarkCuDNN(!deterministic);
+  return call.none();
+}
+
+/** synchronize(): waits for the device. */
+napi_value synchronize(Call& call) {
+  const at::Device device = call.engine.device;
+  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+  return call.none();
+}
+
+/** Whether this processor multiplies in bfloat16; others would convert before each product, which is slower than float32. */
+bool multipliesBfloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+/** facts() -> [torch's version, processor's instructions, threads, CUDA?, CUDA graphs?, MPS?, bfloat16 on the processor?] */
+napi_value facts(Call& call) {
+  auto& context = at::globalContext();
+  const auto flag = [&](bool set) { return call.result(set ? 1.0 : 0.0); };
+  return call.result({call.result(std::string_view(TORCH_VERSION)), call.result(std::string_view(at::get_cpu_capability())),
+                      call.result(static_cast<double>(at::get_num_threads())), flag(context.hasCUDA()), flag(cuda::hasGraphs()),
+                      flag(context.hasMPS()), flag(multipliesBfloat16())});
+}
+
+/** counts() -> [live tensors, passes, uploads, downloads] */
+napi_value counts(Call& call) {
+  const Engine& engine = call.engine;
+  return call.resultNumbers({static_cast<double>(engine.tensors.live()), static_cast<double>(engine.passes.live()), engine.uploads, engine.downloads});
+}
+
+/** deviceMemory() -> [bytes in use, their peak since the last call, bytes free, bytes in all]; empty where it is not known. */
+napi_value deviceMemory(Call& call) { return call.resultNumbers(cuda::memory(call.engine.device)); }
+
+/** deviceName() -> the GPU's name, or nothing. */
+napi_value deviceName(Call& call) { return call.result(std::string_view(cuda::name(call.engine.device))); }
+
+}  // namespace
+
+void provideSettings(napi_env env, napi_value exports) {
+  provide(env, exports,
+          {{"useDevice", useDevice},
+           {"useThreads", useThreads},
+           {"useTf32", useTf32},
+           {"useDeterministic", useDeterministic},
+           {"synchronize", synchronize},
+           {"facts", facts},
+           {"counts", counts},
+           {"deviceMemory", deviceMemory},
+           {"deviceName", deviceName}});
+}
+
+}  // namespace bulwark

@@ -1,0 +1,77 @@
+#include "weights.h"
+
+#include "winograd.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/neg.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/sub.h>
+
+namespace bulwark {
+
+void Weights::bind(Engine& engine, std::vector<Handle> handles) {
+  engine_ = &engine;
+  handles_ = std::move(handles);
+  for (Handle handle : handles_) engine.tensors.at(handle);  // refuses what was freed
+}
+
+const at::Tensor& Weights::at(int place) const {
+  return engine_->tensors.at(handles_.at(static_cast<size_t>(place))).tensor;
+}
+
+std::vector<uint64_t> Weights::contentsOf(const Step& step) const {
+  std::vector<uint64_t> contents;
+  for (int id : {step.node, step.norm})
+    if (id >= 0)
+      for (int place : graph_[id].weights)
+        if (place >= 0) contents.push_back(engine_->tensors.at(handles_.at(static_cast<size_t>(place))).content);
+  return contents;
+}
+
+Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
+  Made& made = made_[{step.node, step.norm, type}];
+  auto contents = contentsOf(step);
+  if (made.contents != contents) {
+    if (made.filter.transformed.defined()) made.spare = std::move(made.filter.transformed);
+    made.filter = make(step, type);
+    made.contents = std::move(contents);
+  }
+  return made;
+}
+
+const Filter& Weights::filter(const Step& step, at::ScalarType type) { return current(step, type).filter; }
+
+const Filter& Weights::transformed(const Step& step, bool make) {
+  Made& made = current(step, at::kFloat);
+  if (!made.filter.transformed.defined() && make) {
+    // a pass that is under way may still read it
+    const bool free = made.spare.defined() && made.spare.use_count() == 1;
+    made.filter.transformed = winograd::transformFilter(made.filter.filter, free ? made.spare : at::Tensor());
+    made.spare.reset();
+  }
+  return made.filter;
+}
+
+Filter Weights::make(const Step& step, at::ScalarType type) {
+  const Node& node = graph_[step.node];
+  at::Tensor& stored = engine_->tensors.at(handles_.at(static_cast<size_t>(node.weights.at(0)))).tensor;
+  at::Tensor filter = stored.permute({3, 2, 0, 1});
+  if (!filter.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    // for good: same shape and values for JavaScript, and no copy after the next update either, which keeps the order
+    filter = filter.contiguous(at::MemoryFormat::ChannelsLast);
+    stored = filter.permute({2, 3, 1, 0});
+  }
+  at::Tensor bias = node.weights.at(1) < 0 ? at::Tensor() : at(node.weights[1]);
+  if (step.norm >= 0) {
+    // s (w x + b - mean) + shift, s = scale / sqrt(variance + epsilon)
+    const Node& norm = graph_[step.norm];
+    const at::Tensor scale = at::mul(at(norm.weights.at(0)), at::rsqrt(at::add(at(norm.weights.at(3)), norm.epsilon)));
+    const at::Tensor& mean = at(norm.weights.at(2));
+    bias = at::add(at::mul(bias.defined() ? at::sub(bias, mean) : at::neg(mean), scale), at(norm.weights.at(1)));
+    filter = at::mul(filter, scale.view({-1, 1, 1, 1}));
+  }
+  return {filter.to(type), bias.defined() ? bias.to(type) : bias, {}};
+}
+
+}  // namespace bulwark

@@ -1,0 +1,61 @@
+#pragma once
+// The weights of a network as its passes read them: filters in PyTorch's order, in the type that is computed in, with norms multiplied in.
+// They are made when first read and kept until the content of what they are made of changes.
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine.h"
+#include "graph.h"
+
+namespace bulwark {
+
+struct Filter {
+  /** OIHW, in channels_last memory. */
+  at::Tensor filter;
+  /** [channels], or undefined. */
+  at::Tensor bias;
+  /** The filter for minimal filtering, where that was asked for. */
+  at::Tensor transformed;
+};
+
+class Weights {
+ public:
+  explicit Weights(const Graph& graph) : graph_(graph) {}
+
+  /** Reads from these tensors of JavaScript's from now on. */
+  void bind(Engine& engine, std::vector<Handle> handles);
+
+  /** A weight as it is. */
+  const at::Tensor& at(int place) const;
+  /** A convolution's filter and bias, with the norm that follows it multiplied in where one is named. */
+  const Filter& filter(const Step& step, at::ScalarType type);
+  /** The same, ready for minimal filtering: made if it is not there, and `make`. */
+  const Filter& transformed(const Step& step, bool make);
+
+  /** Forgets what was made of weights. */
+  void clear() { made_.clear(); }
+
+ private:
+  struct Made {
+    std::vector<uint64_t> contents;
+    Filter filter;
+    /** A transformed filter of earlier content, whose memory the next one takes. */
+    at::Tensor spare;
+  };
+  const Graph& graph_;
+  Engine* engine_ = nullptr;
+  std::vector<Handle> handles_;
+  std::map<std::tuple<int, int, at::ScalarType>, Made> made_;
+
+  Made& current(const Step& step, at::ScalarType type);
+  std::vector<uint64_t> contentsOf(const Step& step) const;
+  Filter make(const Step& step, at::ScalarType type);
+};
+
+}  // namespace bulwark

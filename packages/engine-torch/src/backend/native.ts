@@ -1,0 +1,71 @@
+/** A native tensor, held by the addon for whoever asked for it, who frees it. */
+export type Handle = number & { readonly __handle: unique symbol };
+
+/** A network in the addon. */
+export type ProgramHandle = number & { readonly __program: unique symbol };
+/** A pass in the addon, which keeps what its way back needs. */
+export type PassHandle = number & { readonly __pass: unique symbol };
+
+/** What PyTorch's operators take, in the order of their schemas; `undefined` stands for a default. */
+export type Argument =
+  Handle | number | boolean | string | null | undefined | readonly (Handle | number | boolean | null)[];
+
+/** Types of elements, as the addon numbers them. */
+export const dtypeCodes = { float32: 0, int32: 1, bool: 2 } as const;
+export type NativeDtype = keyof typeof dtypeCodes;
+export type Values = Float32Array | Int32Array | Uint8Array;
+
+/** Strides (2), zeros above, below, left and right (4), dilations (2), groups. */
+export type Geometry = readonly [number, number, number, number, number, number, number, number, number];
+
+/** The addon (`native/*.cc`). Each function throws an error that names itself and the tensors that it was given. */
+export interface Native {
+  write(shape: readonly number[], values: Values, dtype: number): Handle;
+  read(tensor: Handle): Values;
+  readAsync(tensor: Handle): Promise<Values>;
+  full(shape: readonly number[], value: number, dtype: number, onHost?: boolean): Handle;
+  /** The code of its type, and its shape. */
+  describe(tensor: Handle): [number, ...number[]];
+  dispose(tensors: readonly Handle[]): void;
+  /** Another handle of the same tensor. */
+  alias(tensor: Handle): Handle;
+  /** An operator of PyTorch's, `aten::add`, by name and overload. */
+  operator(name: string, overload?: string): (...given: readonly Argument[]) => unknown;
+
+  conv2d(x: Handle, filter: Handle, bias: Handle | null, geometry: Geometry, relu?: boolean): Handle;
+  conv2dInputGradient(dy: Handle, filter: Handle, inputShape: readonly number[], geometry: Geometry): Handle;
+  conv2dFilterGradient(x: Handle, dy: Handle, filterShape: readonly number[], geometry: Geometry): Handle;
+
+  /** A network, ready for passes: nodes as `passes/program.ts` writes them. */
+  prepare(nodes: readonly (readonly (string | number | readonly number[])[])[]): ProgramHandle;
+  unprepare(program: ProgramHandle): void;
+  /** Frees what was made of weights, until a pass wants it again. */
+  forget(program: ProgramHandle): void;
+  /**
+   * @param flags 1 for: statistics of the batch; gradients in images, in weights; bfloat16
+   * @returns the pass; logits of each batch; node, mean and biased variance of each norm with statistics of the batch, in a row, of each batch
+   */
+  pass(
+    program: ProgramHandle,
+    images: readonly Handle[],
+    weights: readonly Handle[],
+    flags: readonly number[],
+  ): [PassHandle, Handle[], number[][]];
+  /** @returns gradients in the images, if they were asked for; place and gradient of each weight, in a row */
+  pullback(pass: PassHandle, dLogits: readonly (Handle | null)[], keep: boolean): [Handle[], number[]];
+  /** Frees what a pass keeps. */
+  discard(pass: PassHandle): void;
+
+  useDevice(name: string): void;
+  useThreads(threads: number): void;
+  useTf32(allowed: boolean): void;
+  useDeterministic(deterministic: boolean): void;
+  synchronize(): void;
+  /** torch's version, the processor's instructions in use, threads; 1 for: CUDA, CUDA graphs, MPS, bfloat16 on the processor. */
+  facts(): [string, string, number, number, number, number, number];
+  /** Live tensors, passes, copies to and from the device of more than one number. */
+  counts(): [number, number, number, number];
+  /** Bytes in use, their peak since the last call, bytes free, bytes in all; empty where they are not known. */
+  deviceMemory(): number[];
+  deviceName(): string;
+}

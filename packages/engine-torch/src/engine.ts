@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { defineEngine, type InstalledPart } from '@bulwark/core/engine';
+import { builds, usableBuilds, type TorchBuild } from './install/cache.js';
+
+const partOf = ({ torch, source, cuda, folder, bytes }: TorchBuild): InstalledPart => ({
+  description: `PyTorch ${torch} (${cuda}), ${source}`,
+  folder,
+  bytes,
+});
+
+/** PyTorch's kernels: processors, NVIDIA GPUs, and Apple's where PyTorch has them. */
+export const torch = defineEngine({
+  name: 'torch',
+  summary: "PyTorch's own kernels, whole passes in one call: processors and NVIDIA GPUs.",
+  rank: 50,
+  options: {
+    device: z
+      .string()
+      .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'expected auto, cpu, cuda, cuda:<number> or mps')
+      .default('auto')
+      .describe('cpu, cuda, cuda:1, mps; auto takes the first GPU that works, else the processor'),
+    threads: z
+      .union([z.literal('auto'), z.number().int().min(1)])
+      .default('auto')
+      .describe('threads of one op on the processor; auto: BULWARK_THREADS, else one per core'),
+    tf32: z
+      .boolean()
+      .default(false)
+      .describe('on NVIDIA GPUs: products in TF32, faster and with 10 bits of mantissa in place of 23'),
+    deterministic: z
+      .boolean()
+      .default(false)
+      .describe('the same bits from the same run on the same machine; refuses ops that cannot'),
+  },
+  async probe() {
+    const { found, reasons } = usableBuilds();
+    const refusals = reasons.map((reason) => ({ candidate: 'torch', reason }));
+    if (found.length > 0) return { available: true, refusals };
+    return { available: false, refusals, cure: 'run `bulwark engine install torch`, or use engine: auto' };
+  },
+  start: async (options) => (await import('./session.js')).startTorch(options),
+  installer: {
+    options: {
+      python: z.string().optional().describe('a Python that has torch (default: the active environment, else PATH)'),
+      pip: z.boolean().default(false).describe("fetch torch with pip into Bulwark's own cache"),
+      cuda: z.boolean().optional().describe('with --pip: the build with CUDA (default: if nvidia-smi sees a GPU)'),
+      force: z.boolean().default(false).describe('install again although a working one is there'),
+    },
+    async install(options, { progress }) {
+      const { installTorch } = await import('./install/install.js');
+      return partOf(await installTorch(options, progress));
+    },
+    installed: () => usableBuilds().found.map(partOf),
+    async remove() {
+      const removed = usableBuilds().found.map(partOf);
+      await builds.clear();
+      return removed;
+    },
+  },
+});

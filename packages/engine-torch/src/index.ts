@@ -1,0 +1,5 @@
+/**
+ * The torch engine: PyTorch's kernels behind TensorFlow.js.
+ * @module @bulwark/engine-torch
+ */
+export { torch } from './engine.js';

@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { BulwarkError } from '@bulwark/core';
+import { nodeApiLevel, nodeHeaders, run } from '@bulwark/core/install';
+import { addonFile } from './cache.js';
+import { wholeSource } from './sources.js';
+import { hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
+
+/** Folders where CUDA's headers may be: those of pip's packages beside PyTorch, then an installation's own. */
+function cudaHeaders({ folder }: Torch): string | undefined {
+  const site = dirname(folder);
+  const { CUDA_HOME, CUDA_PATH, CONDA_PREFIX } = process.env;
+  const places = [
+    join(site, 'nvidia', 'cu13', 'include'),
+    join(site, 'nvidia', 'cuda_runtime', 'include'),
+    ...[CUDA_HOME, CUDA_PATH, '/usr/local/cuda'].flatMap((root) => (root ? [join(root, 'include')] : [])),
+    ...(CONDA_PREFIX ? [join(CONDA_PREFIX, 'targets', 'x86_64-linux', 'include'), join(CONDA_PREFIX, 'include')] : []),
+  ];
+  return places.find((place) => existsSync(join(place, 'cuda_runtime_api.h')));
+}
+
+/** Where the addon looks for the libraries: a path relative to itself when both move together. */
+function searchPath(libraries: string, build: string): string {
+  if (!libraries.startsWith(build)) return libraries;
+  // not path.join, which would resolve the dots against the placeholder
+  return `${process.platform === 'darwin' ? '@loader_path' : '$ORIGIN'}/${relative(build, libraries)}`;
+}
+
+/** How the addon is compiled and linked. */
+interface Plan {
+  readonly compile: readonly string[];
+  readonly link: readonly string[];
+  /** What it will be able to do with CUDA, in words. */
+  readonly cuda: string;
+}
+
+function planFor(torch: Torch, { build, headers }: { build: string; headers: string }): Plan {
+  const mac = process.platform === 'darwin';
+  const hasCuda = existsSync(libraryFile(torch, 'torch_cuda'));
+  const cuda = hasCuda ? cudaHeaders(torch) : undefined;
+  const openMp = openMpRuntime(torch);
+  const includes = [headers, ...(cuda ? [cuda] : [])].flatMap((folder) => ['-I', folder]);
+  const theirs = ['include', join('include', 'torch', 'csrc', 'api', 'include')];
+  return {
+    compile: [
+      ...['-std=c++20', '-O3', '-fPIC', '-fvisibility=hidden', `-DNAPI_VERSION=${nodeApiLevel}`],
+      ...(mac ? [] : ['-fopenmp', `-D_GLIBCXX_USE_CXX11_ABI=${hasNewStrings(torch) ? 1 : 0}`]),
+      ...(cuda ? ['-DBULWARK_CUDA'] : []),
+      ...includes,
+      ...theirs.flatMap((folder) => ['-isystem', join(torch.folder, folder)]),
+    ],
+    link: [
+      ...(mac ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared', '-Wl,--no-as-needed']),
+      ...['torch', 'torch_cpu', 'c10', ...(hasCuda ? ['torch_cuda', 'c10_cuda'] : [])].map((name) =>
+        libraryFile(torch, name),
+      ),
+      // the library's own, else the compiler's
+      ...(openMp ? [openMp] : mac ? [] : ['-fopenmp']),
+      // libtorch_cuda finds NVIDIA's libraries by a path of its own when it is loaded
+      ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
+      `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
+    ],
+    cuda: !hasCuda ? 'no CUDA' : cuda ? `CUDA ${torch.cuda ?? ''}`.trim() : 'CUDA without graphs (no CUDA headers)',
+  };
+}
+
+/**
+ * Compiles the addon against a PyTorch into a build's folder.
+ * @returns what it can do with CUDA, in words
+ * @throws BulwarkError ENGINE_INSTALL
+ */
+export async function compileAddon(compiler: string, torch: Torch, build: string): Promise<string> {
+  const plan = planFor(torch, { build, headers: await nodeHeaders(build) });
+  const source = join(build, 'addon.cc');
+  const object = join(build, 'addon.o');
+  await writeFile(source, wholeSource());
+  const steps = [
+    [...plan.compile, '-c', source, '-o', object],
+    [object, ...plan.link, '-o', addonFile({ folder: build })],
+  ];
+  for (const step of steps) {
+    const result = await run(compiler, step, { timeoutMs: 15 * 60_000 });
+    if (result.code !== 0)
+      throw new BulwarkError(
+        'ENGINE_INSTALL',
+        `${compiler} could not build the addon against PyTorch ${torch.version} in ${torch.folder}:\n${result.tail}`,
+        { cure: 'a C++20 compiler is needed (g++ 11, clang 14 or newer); set CXX to choose one' },
+      );
+  }
+  await Promise.all([source, object].map((file) => rm(file)));
+  return plan.cuda;
+}
