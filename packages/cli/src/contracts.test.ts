@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { useEngine, type Plugin, type PluginKind } from '@bulwark/core';
+import { enginesOf, useEngine, type Plugin, type PluginKind } from '@bulwark/core';
 import { contractOf, definitionContract, fixtureNetwork, type ContractOptionsOf } from '@bulwark/core/testing';
 import { encodePng, writeIdx, writeNpz } from '@bulwark/datasets';
 import { toLayersModel, writeLayersModel } from '@bulwark/models';
@@ -124,6 +124,7 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
   engine: {
     wasm: { options: { threads: 2 }, refused: [{ threads: 0 }, { threads: 'many' }] },
     cpu: { refused: [{ threads: 2 }] },
+    torch: { options: { threads: 2 }, refused: [{ device: 'tpu' }, { threads: 0 }, { tf32: 'maybe' }] },
     tensorflow: { refused: [{ device: 'tpu' }] },
     webgpu: { refused: [{ power: 'much' }] },
   },
@@ -145,7 +146,8 @@ const putZeros = (name: string, size: number) => {
 };
 
 beforeAll(async () => {
-  await useEngine('wasm');
+  // BULWARK_ENGINE chooses: all contracts hold on all engines
+  await useEngine('auto', { engines: enginesOf(builtinRegistry()) });
   await writeLayersModel(toLayersModel(fixtureNetwork()), join(folder, 'layers'));
   const pixels = (count: number, size: number) => Uint8Array.from({ length: count * size }, (_, i) => (7 * i) % 256);
   for (const split of ['train', 't10k']) {
