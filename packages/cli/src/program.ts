@@ -12,6 +12,7 @@ import { evaluateCommand } from './commands/evaluate.js';
 import { exportCommand } from './commands/export.js';
 import { initCommand } from './commands/init.js';
 import { jobCommand } from './commands/job.js';
+import { modelsCommand } from './commands/models.js';
 import { pluginsCommand } from './commands/plugins.js';
 import { pseudoLabelCommand } from './commands/pseudo-label.js';
 import { reportCommand } from './commands/report.js';
@@ -45,6 +46,7 @@ export function program(): Command {
     reproduceCommand(),
     analyzeCommand(),
     pluginsCommand(),
+    modelsCommand(),
     schemaCommand(),
     engineCommand(),
     doctorCommand(),

@@ -25,4 +25,14 @@ export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from
 export { readWeightsFile, type WeightsFile } from './weights/read.js';
 export { encodeWeights, exportedFacts, saveWeights } from './weights/save.js';
 export { stateDictEntries, type Entry, type Layout } from './weights/layout.js';
+export { zooGoldenGraph, type ZooArchitecture } from './zoo/golden-graph.js';
+export {
+  findZooEntry,
+  whyNotInZoo,
+  zooArchitecture,
+  zooEntries,
+  zooFile,
+  zooPath,
+  type ZooEntry,
+} from './zoo/table.js';
 export { toStateDict } from './weights/state-dict.js';

@@ -6,6 +6,7 @@ import {
   createNetwork,
   defineModel,
   integer,
+  number,
   type InputNormalisation,
   type Network,
   type NetworkGraph,
@@ -13,10 +14,15 @@ import {
   type PluginServices,
 } from '@bulwark/core';
 import { z } from 'zod';
+import { activationNames } from './architectures/activations.js';
+import { bottleneckResnet } from './architectures/bottleneck-resnet.js';
+import { dmPreActResnet } from './architectures/dm-preact-resnet.js';
+import { dmWideResnet } from './architectures/dm-wide-resnet.js';
 import { mlp } from './architectures/mlp.js';
 import { commonOptions, type Size, type WeightsOption } from './architectures/options.js';
 import { preActResnet } from './architectures/preact-resnet.js';
 import { resnet } from './architectures/resnet.js';
+import { robustWideResnet } from './architectures/robust-wide-resnet.js';
 import { smallCnn } from './architectures/small-cnn.js';
 import { vgg } from './architectures/vgg.js';
 import { wideResnet } from './architectures/wide-resnet.js';
@@ -118,8 +124,92 @@ const wideResnetPlugin = defineModel({
     ...commonOptions,
     depth: integer({ min: 10, max: 1000 }).default(34).describe('layers: 6 m + 4'),
     width: width(10, 'widening factor'),
+    perImage: z.boolean().default(false).describe('standardise every image by itself (MMA)'),
+    variant: z
+      .enum(['plain', 'ps-silu', 'cosine'])
+      .default('plain')
+      .describe('ps-silu: that activation, with shared parameters; cosine: cosines as logits (hypersphere embedding)'),
   },
   create: (options, services) => build({ name: 'wide-resnet' }, options, services, wideResnet),
+});
+
+const channels = (...four: [number, number, number, number]) =>
+  z
+    .array(integer({ min: 1, max: 65536 }))
+    .length(4)
+    .default(four)
+    .describe('channels of the stem and of the three stages');
+const stageBlocks = (...three: [number, number, number]) =>
+  z
+    .array(integer({ min: 1, max: 200 }))
+    .length(3)
+    .default(three)
+    .describe('blocks of each stage; (depth - 4) / 6 of a Wide ResNet');
+const activation = (name: (typeof activationNames)[number]) =>
+  z.enum(activationNames).default(name).describe('activation');
+/** A schema knows lists of three and four numbers as lists. */
+type Four = readonly [number, number, number, number];
+type Three = readonly [number, number, number];
+
+const dmWideResnetPlugin = defineModel({
+  name: 'dm-wide-resnet',
+  summary:
+    'Wide ResNet as in most robust models since 2020: SiLU, padding of TensorFlow; the default is 28-10. Also RaWRN and MeanSparse.',
+  cite: 'Gowal et al., 2020; arXiv:2010.03593',
+  options: {
+    ...commonOptions,
+    channels: channels(16, 160, 320, 640),
+    blocks: stageBlocks(4, 4, 4),
+    activation: activation('silu'),
+    squeeze: number({ above: 0, max: 1 })
+      .optional()
+      .describe('squeeze and excitation with this share of the channels (RaWRN: 0.25); the default is none'),
+    momentum: number({ above: 0, max: 1 })
+      .default(0.1)
+      .describe('share of a new batch in running statistics (RaWRN: 0.01)'),
+    sparse: z.boolean().default(false).describe('MeanSparse after every BatchNorm and addition'),
+  },
+  create: (options, services) =>
+    build({ name: 'dm-wide-resnet' }, options, services, (all) =>
+      dmWideResnet({ ...all, channels: all.channels as unknown as Four, blocks: all.blocks as unknown as Three }),
+    ),
+});
+
+const dmPreActResnetPlugin = defineModel({
+  name: 'dm-preact-resnet18',
+  summary: 'Pre-activation ResNet-18 as in Rebuffi, Gowal and Rade: SiLU, 3x3 shortcuts, padding of TensorFlow.',
+  cite: 'Gowal et al., 2021; arXiv:2110.09468',
+  options: { ...commonOptions, width: width(64, 'channels of the first stage'), activation: activation('silu') },
+  create: (options, services) => build({ name: 'dm-preact-resnet18' }, options, services, dmPreActResnet),
+});
+
+const robustWideResnetPlugin = defineModel({
+  name: 'robust-wide-resnet',
+  summary: 'Wide ResNet of free depths and widths: RobustWRN (the default) and WRN-A4.',
+  cite: 'Huang et al., 2021; arXiv:2110.03825',
+  options: {
+    ...commonOptions,
+    channels: channels(16, 320, 640, 512),
+    blocks: stageBlocks(5, 5, 5),
+    activation: activation('relu'),
+    version: z.literal([2021, 2022]).default(2021).describe('names and shortcuts of RobustWRN (2021) or WRN-A4 (2022)'),
+  },
+  create: (options, services) =>
+    build({ name: 'robust-wide-resnet' }, options, services, (all) =>
+      robustWideResnet({ ...all, channels: all.channels as unknown as Four, blocks: all.blocks as unknown as Three }),
+    ),
+});
+
+const resnet50Plugin = defineModel({
+  name: 'resnet50',
+  summary: 'ResNet-50 for small images: bottleneck blocks.',
+  cite: 'He et al., 2016; arXiv:1512.03385',
+  options: {
+    ...commonOptions,
+    width: width(64, 'channels within the first stage'),
+    blocks: blocks.default([3, 4, 6, 3]),
+  },
+  create: (options, services) => build({ name: 'resnet50' }, options, services, bottleneckResnet),
 });
 
 const wideResnetPreset = (depth: number, factor: number) => {
@@ -173,6 +263,10 @@ export const modelPlugins: Plugin[] = [
   resnet18Plugin,
   preActResnet18Plugin,
   wideResnetPlugin,
+  dmWideResnetPlugin,
+  dmPreActResnetPlugin,
+  robustWideResnetPlugin,
+  resnet50Plugin,
   wideResnetPreset(34, 5),
   wideResnetPreset(34, 10),
   wideResnetPreset(28, 10),

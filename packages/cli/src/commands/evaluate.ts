@@ -23,6 +23,7 @@ import {
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
 import { parseAttacks } from '../evaluate/attack-specs.js';
+import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
 import { evaluationReport } from '../evaluate/report.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
@@ -192,6 +193,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       const merged = parts !== undefined && (await merge(file, parts, { model, data: set, threat }));
       const result = merged || (await measure());
       for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
+      if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
       output.line(`\nwritten to ${file}`);
       output.result({ file, ...result });
     } finally {
@@ -225,6 +227,7 @@ export function evaluateCommand(): Command {
     )
     .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')
     .option('--config <file>', 'config with model, data and threat of a weights file')
+    .option('--zoo <id>', 'a published model of RobustBench that a weights file holds; `bulwark models` lists them')
     .option('--from <place>', 'where in a weights file the network is, if several fit: state_dict_ema, ...')
     .option('--model <name>', 'model of a weights file, without a config')
     .option('--data <name>', 'data set for a weights file, without a config')

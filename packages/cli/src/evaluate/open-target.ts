@@ -23,6 +23,7 @@ import { importUserModule, loadConfig } from '../config/load.js';
 import { parseSpec } from './attack-specs.js';
 import { pluginPolicy, type PluginFlags } from '../trust/policy.js';
 import { completeFromFacts, needWhole } from './facts-of-file.js';
+import { zooConfig } from './zoo.js';
 
 /** What to evaluate, as given on the command line. */
 export interface TargetFlags extends PluginFlags {
@@ -33,6 +34,8 @@ export interface TargetFlags extends PluginFlags {
   readonly norm?: string;
   readonly epsilon?: string;
   readonly engine?: string;
+  /** Name of the published model that a weights file holds. */
+  readonly zoo?: string;
   /** Where in a weights file the network is. */
   readonly from?: string;
 }
@@ -76,8 +79,13 @@ const numberOrText = (text: string): number | string => (Number.isNaN(Number(tex
 const named = (text: string | undefined) => (text === undefined ? undefined : parseSpec(text));
 
 /** A config of flags alone: what does not matter to an evaluation takes any valid value. */
-function bareConfig({ model, data }: TargetFlags): Json {
-  return { model: named(model), data: named(data), objective: { use: 'natural' }, epochs: 1 };
+function bareConfig({ model, data, zoo }: TargetFlags): Json {
+  const published = zoo === undefined ? {} : zooConfig(zoo);
+  const given = {
+    ...(model !== undefined && { model: named(model) }),
+    ...(data !== undefined && { data: named(data) }),
+  };
+  return { ...published, ...given, objective: { use: 'natural' }, epochs: 1 };
 }
 
 /** Refuses flags that would be ignored. @throws BulwarkError USAGE */
@@ -97,7 +105,7 @@ async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
 }
 
 async function openRun(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
-  refuseFlags(flags, ['config', 'model', 'data', 'from'], {
+  refuseFlags(flags, ['config', 'model', 'data', 'from', 'zoo'], {
     because: `${path} is a run, which has its own config, model and data`,
     cure: 'leave them out, or give a weights file instead of the run',
   });
@@ -130,10 +138,12 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
     cure: 'leave it out, or give the run folder',
   });
   if (flags.config !== undefined)
-    refuseFlags(flags, ['model', 'data'], {
+    refuseFlags(flags, ['model', 'data', 'zoo'], {
       because: `--config names them already`,
       cure: 'give either --config, or --model and --data',
     });
+  if (flags.zoo !== undefined)
+    refuseFlags(flags, ['model'], { because: '--zoo names the model already', cure: 'give one of them' });
   const file = readWeightsFile(path);
   const { input, baseFolder } = flags.config
     ? await loadConfig(flags.config)

@@ -52,7 +52,9 @@ const config = (model: object) => ({
   epochs: 1,
 });
 
-const sized = modelPlugins.map(({ name }) => name).filter((name) => name !== 'layers-model' && name !== 'wide-resnet');
+/** Tried in small sizes below: theirs of default are as large as those of others, or larger. */
+const small = ['layers-model', 'wide-resnet', 'dm-wide-resnet', 'robust-wide-resnet', 'resnet50'];
+const sized = modelPlugins.map(({ name }) => name).filter((name) => !small.includes(name));
 const models: [string, object][] = [
   ...sized.filter((name) => name !== 'vgg').map((use): [string, object] => [use, { use }]),
   ...[11, 13, 16, 19].map((depth): [string, object] => [`vgg${depth}`, { use: 'vgg', depth }]),
@@ -60,6 +62,11 @@ const models: [string, object][] = [
     'wide-resnet of 16 layers, with normalisation',
     { use: 'wide-resnet', depth: 16, width: 2, normalize: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } },
   ],
+  ['wide-resnet with PSSiLU', { use: 'wide-resnet', depth: 10, width: 1, variant: 'ps-silu' }],
+  ['wide-resnet with cosines', { use: 'wide-resnet', depth: 10, width: 1, variant: 'cosine', perImage: true }],
+  ['RaWRN, small', { use: 'dm-wide-resnet', channels: [8, 8, 12, 16], blocks: [1, 1, 1], squeeze: 0.25 }],
+  ['WRN-A4, small', { use: 'robust-wide-resnet', channels: [8, 8, 12, 16], blocks: [1, 1, 1], version: 2022 }],
+  ['ResNet-50, small', { use: 'resnet50', width: 4 }],
 ];
 
 describe('an ST step at real input size', () => {

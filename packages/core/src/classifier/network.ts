@@ -51,6 +51,11 @@ export function createNetwork(
     return made;
   };
 
+  const momenta = new Map(
+    graph.nodes.flatMap((node) =>
+      node.op === 'batch-norm' && node.momentum !== undefined ? [[node.name, node.momentum] as const] : [],
+    ),
+  );
   return {
     name: options.name,
     ...(options.architecture && { architecture: options.architecture }),
@@ -75,7 +80,7 @@ export function createNetwork(
       }
       return outputs.at(-1) as tf.Tensor2D;
     },
-    applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
+    applyStatistics: (batch) => updateRunningStatistics(statistics, batch, momenta),
     dispose() {
       for (const { executor } of prepared.values()) executor.dispose();
       prepared.clear();

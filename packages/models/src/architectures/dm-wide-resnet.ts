@@ -18,6 +18,8 @@ export interface DmWideResNetOptions extends Size {
   readonly normalize?: InputNormalisation;
   /** Squeeze and excitation with this share of a block's channels (RaWRN). */
   readonly squeeze?: number;
+  /** Share of a new batch in running statistics (RaWRN: 0.01). */
+  readonly momentum?: number;
   /** MeanSparse after every BatchNorm and addition. */
   readonly sparse?: boolean;
 }
@@ -30,7 +32,7 @@ function roundEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-interface BlockOptions extends Pick<DmWideResNetOptions, 'activation' | 'squeeze' | 'sparse'> {
+interface BlockOptions extends Pick<DmWideResNetOptions, 'activation' | 'squeeze' | 'sparse' | 'momentum'> {
   readonly name: string;
   readonly filters: number;
   readonly stride: number;
@@ -38,10 +40,10 @@ interface BlockOptions extends Pick<DmWideResNetOptions, 'activation' | 'squeeze
 
 /** The activated input is also the shortcut's where the number of channels changes; elsewhere the raw input is added. */
 function block(build: GraphBuilder, x: NodeId, options: BlockOptions): NodeId {
-  const { name, filters, stride, activation, squeeze, sparse } = options;
+  const { name, filters, stride, activation, squeeze, sparse, momentum } = options;
   const sparsed = (i: number, y: NodeId) => (sparse ? build.meanSparse(`${name}.meansparse_${i}`, y) : y);
   const norm = (i: number, y: NodeId) =>
-    activate(build, activation, sparsed(i, build.batchNorm(`${name}.batchnorm_${i}`, y)));
+    activate(build, activation, sparsed(i, build.batchNorm(`${name}.batchnorm_${i}`, y, { momentum })));
   const a = norm(0, x);
   const changes = build.channels(x) !== filters;
   const shortcut = changes ? build.conv(`${name}.shortcut`, a, { filters, kernel: 1, stride, padding: 0 }) : x;
@@ -68,7 +70,7 @@ export function dmWideResnet(options: DmWideResNetOptions): NetworkGraph {
           filters,
           stride: i === 0 && stage > 0 ? 2 : 1,
         });
-    x = build.batchNorm('batchnorm', x);
+    x = build.batchNorm('batchnorm', x, { momentum: options.momentum });
     if (sparse) x = build.meanSparse('meansparse_end', x);
     return build.linear('logits', build.globalAveragePool(activate(build, activation, x)), { units: options.classes });
   });

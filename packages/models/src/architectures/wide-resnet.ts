@@ -15,6 +15,9 @@ export interface WideResNetOptions extends Size {
   /** The factor k on the 16, 32, 64 channels of the three stages. */
   readonly width: number;
   readonly normalize?: InputNormalisation;
+  /** Standardises every image by itself. */
+  readonly perImage?: boolean;
+  readonly variant?: 'plain' | 'ps-silu' | 'cosine';
 }
 
 const init = 'normal-fan-out';
@@ -77,12 +80,18 @@ export function wideResnetVariant(options: WideResNetVariant): NetworkGraph {
  * Wide ResNet (Zagoruyko and Komodakis, 2016; arXiv:1605.07146) as in TRADES, without dropout. TRADES' unused `sub_block1` is
  * not allocated; checkpoints that have it can be read.
  */
-export function wideResnet({ depth, width, ...options }: WideResNetOptions): NetworkGraph {
+export function wideResnet({ depth, width, variant, ...options }: WideResNetOptions): NetworkGraph {
   const blocks = (depth - 4) / 6;
   if (!Number.isInteger(blocks) || blocks < 1)
     throw new BulwarkError('CONFIG_INVALID', `model.depth ${depth}: a Wide ResNet has 6 m + 4 layers`, {
       cure: 'use 10, 16, 22, 28, 34, 40, ...',
     });
   const channels = [16, 16 * width, 32 * width, 64 * width] as const;
-  return wideResnetVariant({ ...options, channels, blocks });
+  return wideResnetVariant({
+    ...options,
+    channels,
+    blocks,
+    psSilu: variant === 'ps-silu',
+    cosine: variant === 'cosine',
+  });
 }

@@ -24,6 +24,7 @@ export interface ZooArchitecture {
   readonly stemWidth?: number;
   readonly stageWidth?: readonly [number, number, number];
   readonly seRatio?: number;
+  readonly bnMomentumTorch?: number;
 }
 
 /** The graph of a narrow instance of a zoo network. @throws BulwarkError MODEL_INVALID */
@@ -51,6 +52,7 @@ export function zooGoldenGraph(given: ZooArchitecture, classes: number): Network
         blocks: stages,
         activation,
         squeeze: given.seRatio!,
+        momentum: given.bnMomentumTorch,
       });
     case 'DMPreActResNet':
       return dmPreActResnet({ ...size, width, activation });

@@ -14,6 +14,8 @@ export interface BatchNormNode {
   readonly op: 'batch-norm';
   readonly name: string;
   readonly input: NodeId;
+  /** Share of the new batch in running statistics; absent: 0.1. */
+  readonly momentum?: number;
 }
 
 /** PyTorch's default: added to the variance. */
@@ -32,9 +34,9 @@ const variablesOf = (name: string, { value }: LayerContext) => {
 };
 
 /** BatchNorm over channels, epsilon 1e-5 (Ioffe and Szegedy, 2015, Algorithm 1; arXiv:1502.03167). */
-export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId]>({
+export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId, options?: { momentum?: number }]>({
   op: 'batch-norm',
-  node: (name, from) => ({ name, input: from }),
+  node: (name, from, { momentum } = {}) => ({ name, input: from, ...(momentum !== undefined && { momentum }) }),
   shape: (_node, [shape]) => shape!,
   variables: ({ name }, input) => {
     const spec = (part: string, trainable: boolean, constant: number): VariableSpec => ({
@@ -84,10 +86,10 @@ export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId
     const deviation = sqrt(add(meanOf(square(centred), axes), batchNormEpsilon));
     return add(mul(div(centred, deviation), gamma), beta);
   },
-  stockLayers: ({ name }, value) => [
+  stockLayers: ({ name, momentum = 0.1 }, value) => [
     {
       // Keras counts momentum the other way round
-      layer: layers.batchNormalization({ name: stockName(name), epsilon: batchNormEpsilon, momentum: 0.9 }),
+      layer: layers.batchNormalization({ name: stockName(name), epsilon: batchNormEpsilon, momentum: 1 - momentum }),
       weights: () => ['weight', 'bias', 'running_mean', 'running_var'].map((part) => value(`${name}.${part}`)),
     },
   ],
