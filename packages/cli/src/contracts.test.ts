@@ -96,7 +96,7 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     'wide-resnet': { options: { depth: 10, width: 1 } },
     'dm-wide-resnet': { options: { channels: [4, 4, 6, 8], blocks: [1, 1, 1], squeeze: 0.5 } },
     'dm-preact-resnet18': { options: { width: 2 } },
-    'robust-wide-resnet': { options: { channels: [4, 4, 6, 8], blocks: [1, 1, 1] } },
+    'robust-wide-resnet': { options: { channels: [4, 4, 6, 8], blocks: [1, 1, 1], activation: 'silu' } },
     resnet50: { options: { width: 2, blocks: [1, 1] } },
     vgg: { options: { depth: 11, width: 4 }, imageShape: [32, 32, 1], refused: [{ depth: 12 }] },
     'layers-model': { options: { path: 'layers/model.json' } },

@@ -1,4 +1,12 @@
-import { whyNotInZoo, zooArchitecture, zooEntries, zooFile, zooPath, type ZooEntry } from '@bulwark/models';
+import {
+  findZooEntry,
+  whyNotInZoo,
+  zooArchitecture,
+  zooEntries,
+  zooFile,
+  zooPath,
+  type ZooEntry,
+} from '@bulwark/models';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { createOutput, type Output } from '../terminal/output.js';
@@ -68,6 +76,7 @@ export function modelsCommand(): Command {
           (flags.dataset === undefined || entry.dataset === flags.dataset) &&
           (flags.threat === undefined || entry.threat === flags.threat),
       );
+      if (entries.length === 0 && id !== undefined) findZooEntry(id); // says what is near
       const [only] = entries;
       if (id !== undefined && only && entries.length === 1) describe(only, output);
       else list(entries, output);

@@ -58,9 +58,11 @@ export function findZooEntry(name: string): ZooEntry {
   const entries = zooEntries();
   const found = entries.find((entry) => zooPath(entry) === name || entry.id === name);
   if (found) return found;
-  const near = nearest(name.split('/').at(-1)!, [...new Set(entries.map(({ id }) => id))]);
+  const ids = [...new Set(entries.map(({ id }) => id))];
+  const near = nearest(name.split('/').at(-1)!, ids);
+  const longer = near ? [near] : ids.filter((id) => id.toLowerCase().includes(name.toLowerCase())).slice(0, 6);
   throw new BulwarkError('USAGE', `no published model is called ${name}`, {
-    cure: near ? `did you mean ${near}?` : 'run `bulwark models` to see all',
+    cure: longer.length > 0 ? `did you mean ${longer.join(' or ')}?` : 'run `bulwark models` to see all',
   });
 }
 

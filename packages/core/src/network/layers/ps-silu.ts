@@ -22,7 +22,8 @@ export const psSilu = defineLayer<PsSiluNode, [name: string, input: NodeId]>({
   node: (name, from) => ({ name, input: from }),
   shape: (_node, [shape]) => shape!,
   variables: ({ name }) => [
-    { name: `${name}.beta`, shape: [1], trainable: true, start: { constant: 0 } },
+    // as the official code: at 0 itself the derivative of |beta| is 0, and beta would stay there for ever
+    { name: `${name}.beta`, shape: [1], trainable: true, start: { constant: 1e-8 } },
     { name: `${name}.alpha`, shape: [1], trainable: true, start: { constant: 1 } },
   ],
   forward: (node, [x], context) => {
