@@ -1,19 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { runCommand } from './testing.js';
 
-const main = resolve('packages/cli/dist/main.js');
 let folder: string;
 
 /** Runs the built command as a user does. */
-const bulwark = (...args: string[]) =>
-  spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
+const bulwark = (...args: string[]) => runCommand(args, { cwd: folder });
 
 const config = (change = '') => `
 name: tiny
@@ -26,7 +20,6 @@ epochs: 1
 ${change}`;
 
 beforeAll(() => {
-  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
   folder = mkdtempSync(join(tmpdir(), 'bulwark-cli-'));
   writeFileSync(join(folder, 'good.yaml'), config());
   writeFileSync(join(folder, 'broken.yaml'), 'name: [');

@@ -1,18 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { runCommand } from './testing.js';
 
-const main = resolve('packages/cli/dist/main.js');
 let folder: string;
 
-const bulwark = (...args: string[]) =>
-  spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
+const bulwark = (...args: string[]) => runCommand(args, { cwd: folder });
 
 const lastLoss = (run: string) => {
   const lines = readFileSync(join(folder, run, 'metrics.jsonl'), 'utf8')
@@ -54,7 +48,6 @@ ${rest}
 `;
 
 beforeAll(() => {
-  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
   folder = mkdtempSync(join(tmpdir(), 'bulwark-project-'));
   mkdirSync(join(folder, 'node_modules'));
   for (const name of ['@bulwark', '@tensorflow'])

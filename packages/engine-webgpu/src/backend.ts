@@ -1,5 +1,6 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { BackendValues, DataType, KernelBackend } from '@tensorflow/tfjs-core';
+import { BulwarkError } from '@bulwark/core';
 import type { Faults } from './faults.js';
 import type { Device, GpuBuffer } from './gpu.js';
 import type { Ticks } from './ticks.js';
@@ -26,6 +27,9 @@ export interface WebgpuBackend extends KernelBackend {
 const readable = 0x1 | 0x8;
 const forReading = 0x1;
 
+/** Seconds for which the GPU may compute what was asked of it before a value can be read; a step takes less than one. */
+const PATIENCE = 600;
+
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
 /**
@@ -42,9 +46,14 @@ export function readSynchronously(backend: WebgpuBackend, { ticks, faults }: { t
       backend.submitQueue();
       const mapping = ticks.during(() => staging.mapAsync(forReading));
       mapping.catch(() => undefined); // told by `mapState` and the faults
+      const until = performance.now() + PATIENCE * 1000;
       for (let turn = 0; staging.mapState === 'pending'; turn++) {
         if (!ticks.run()) throw new Error('webgpu: Dawn does not say when the GPU is done');
         faults.check();
+        if (performance.now() > until)
+          throw new BulwarkError('ENGINE_UNAVAILABLE', `webgpu: the GPU did not answer for ${PATIENCE} s`, {
+            cure: 'use a smaller data.batchSize, or another engine (engine: wasm); look into the log of its driver',
+          });
         if (turn > 50) Atomics.wait(nap, 0, 0, 0.1); // a long computation: leave the processor to others
       }
       faults.check();

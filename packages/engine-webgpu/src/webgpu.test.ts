@@ -34,17 +34,21 @@ async function on(engine: 'webgpu' | 'cpu', compute: () => tf.Tensor[]): Promise
   }
 }
 
-async function expectSame(compute: () => tf.Tensor[], within: number): Promise<void> {
+/** Compares with the cpu. `relative` differences count by the largest number there, as float32 sums are as exact as their largest term allows. */
+async function expectSame(
+  compute: () => tf.Tensor[],
+  within: number,
+  { relative }: { relative: boolean } = { relative: false },
+): Promise<void> {
   const expected = await on('cpu', compute);
   const found = await on('webgpu', compute);
-  expected.forEach((values, which) =>
-    values.forEach((value, at) => expect(Math.abs(found[which]![at]! - value)).toBeLessThanOrEqual(within)),
-  );
+  expect(found.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
+  expected.forEach((values, which) => {
+    const scale = relative ? 1 + values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) : 1;
+    const worst = values.reduce((most, value, at) => Math.max(most, Math.abs(found[which]![at]! - value)), 0);
+    expect(worst / scale).toBeLessThanOrEqual(within);
+  });
 }
-
-/** In [-1, 1], since float32 sums are as exact as their largest term allows. */
-const scaled = (tensors: tf.Tensor[]): tf.Tensor[] =>
-  tensors.map((tensor) => tf.div(tensor, tf.add(1, tf.max(tf.abs(tensor)))));
 
 describe('webgpu', () => {
   whenFound('reads tensors synchronously, and asynchronously the same', async () => {
@@ -71,20 +75,24 @@ describe('webgpu', () => {
     { size: [3, 17, 16, 3], filter: [3, 3, 3, 33], stride: 1, padding: 1 },
   ])('has convolution $filter at $size, stride $stride, padding $padding as the cpu has it', async (sizes) => {
     const { size, filter, ...options } = sizes;
-    await expectSame(() => {
-      const inputs = [wave(size, 0.7), wave(filter, 0.3), wave(filter.slice(3), 0.9)];
-      const through = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => conv2d(x as tf.Tensor4D, w as tf.Tensor4D, options);
-      const fused =
-        (relu: boolean) =>
-        (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
-          conv2dBias(x as tf.Tensor4D, { filter: w as tf.Tensor4D, bias: bias as tf.Tensor1D }, { ...options, relu });
-      return scaled([
-        through(inputs[0]!, inputs[1]!),
-        ...tf.grads((x, w) => tf.square(through(x!, w!)))(inputs.slice(0, 2)),
-        ...[false, true].map((relu) => fused(relu)(inputs[0]!, inputs[1]!, inputs[2]!)),
-        ...tf.grads((x, w, bias) => tf.square(fused(true)(x!, w!, bias!)))(inputs),
-      ]);
-    }, 2e-6);
+    await expectSame(
+      () => {
+        const inputs = [wave(size, 0.7), wave(filter, 0.3), wave(filter.slice(3), 0.9)];
+        const through = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => conv2d(x as tf.Tensor4D, w as tf.Tensor4D, options);
+        const fused =
+          (relu: boolean) =>
+          (x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+            conv2dBias(x as tf.Tensor4D, { filter: w as tf.Tensor4D, bias: bias as tf.Tensor1D }, { ...options, relu });
+        return [
+          through(inputs[0]!, inputs[1]!),
+          ...tf.grads((x, w) => tf.square(through(x!, w!)))(inputs.slice(0, 2)),
+          ...[false, true].map((relu) => fused(relu)(inputs[0]!, inputs[1]!, inputs[2]!)),
+          ...tf.grads((x, w, bias) => tf.square(fused(true)(x!, w!, bias!)))(inputs),
+        ];
+      },
+      2e-6,
+      { relative: true },
+    );
   });
 
   whenFound.each([
@@ -129,26 +137,33 @@ describe('webgpu', () => {
     { shape: [5, 30, 31, 2] },
   ])('has BatchNorm of $shape with its gradients, training and not, as the cpu has it', async ({ shape }) => {
     const channels = shape.at(-1)!;
-    await expectSame(() => {
-      const inputs = [tf.add(wave(shape, 0.9), 3), wave([channels], 0.2), wave([channels], 0.5)];
-      const [mean, variance] = [wave([channels], 0.7), tf.square(wave([channels], 0.4))] as [tf.Tensor1D, tf.Tensor1D];
-      const norms = [
-        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) => batchNormTrain(x, gamma, beta, 1e-5).y,
-        (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) =>
-          batchNormEval(x, { gamma, beta, mean, variance, epsilon: 0.1 }),
-      ].map((norm) => norm as unknown as (...given: tf.Tensor[]) => tf.Tensor);
-      const statistics = batchNormTrain(
-        inputs[0] as tf.Tensor4D,
-        inputs[1] as tf.Tensor1D,
-        inputs[2] as tf.Tensor1D,
-        0,
-      );
-      return scaled([
-        statistics.mean,
-        statistics.variance,
-        ...norms.flatMap((norm) => [norm(...inputs), ...tf.grads((...given) => tf.square(norm(...given)))(inputs)]),
-      ]);
-    }, 2e-6);
+    await expectSame(
+      () => {
+        const inputs = [tf.add(wave(shape, 0.9), 3), wave([channels], 0.2), wave([channels], 0.5)];
+        const [mean, variance] = [wave([channels], 0.7), tf.square(wave([channels], 0.4))] as [
+          tf.Tensor1D,
+          tf.Tensor1D,
+        ];
+        const norms = [
+          (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) => batchNormTrain(x, gamma, beta, 1e-5).y,
+          (x: tf.Tensor4D, gamma: tf.Tensor1D, beta: tf.Tensor1D) =>
+            batchNormEval(x, { gamma, beta, mean, variance, epsilon: 0.1 }),
+        ].map((norm) => norm as unknown as (...given: tf.Tensor[]) => tf.Tensor);
+        const statistics = batchNormTrain(
+          inputs[0] as tf.Tensor4D,
+          inputs[1] as tf.Tensor1D,
+          inputs[2] as tf.Tensor1D,
+          0,
+        );
+        return [
+          statistics.mean,
+          statistics.variance,
+          ...norms.flatMap((norm) => [norm(...inputs), ...tf.grads((...given) => tf.square(norm(...given)))(inputs)]),
+        ];
+      },
+      2e-6,
+      { relative: true },
+    );
   });
 
   whenFound('has ReLU and pooling with their gradients as the cpu has them', async () => {

@@ -1,28 +1,18 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { runCommand } from '../testing.js';
 import type { EngineBench } from './bench-engine.js';
 import { peakBytes, resetPeak } from './memory.js';
 import { benchReport, digits, spread } from './report.js';
 import { mapSample, sampleOf, sampleSeconds } from './sample.js';
 
-const main = resolve('packages/cli/dist/main.js');
-
 /** Runs the built command where there is no native engine. */
 function bulwark(...args: string[]) {
   const env = { ...process.env, NO_COLOR: '1', BULWARK_CACHE: join(tmpdir(), 'bulwark-no-cache') };
-  return spawnSync(process.execPath, [main, ...args], {
-    cwd: mkdtempSync(join(tmpdir(), 'bulwark-bench-')),
-    encoding: 'utf8',
-    env,
-  });
+  return runCommand(args, { cwd: mkdtempSync(join(tmpdir(), 'bulwark-bench-')), env, seconds: 300 });
 }
-
-beforeAll(() => {
-  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
-});
 
 describe('samples', () => {
   it('have the median and the extremes', () => {

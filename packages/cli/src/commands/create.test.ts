@@ -1,24 +1,21 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { starters } from '../create/sources.js';
+import { main, runNode } from '../testing.js';
 
-const main = resolve('packages/cli/dist/main.js');
 const modules = resolve('node_modules');
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-create-'));
 
 const run = (cwd: string, file: string, ...args: string[]) =>
-  spawnSync(process.execPath, [file, ...args], {
+  runNode([file, ...args], {
     cwd,
-    encoding: 'utf8',
     // jest marks its children; a nested node:test would then only report to it
     env: { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined },
   });
 
 beforeAll(() => {
-  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
   // as after `npm install`: everything that the packages name, without a network
   symlinkSync(modules, join(folder, 'node_modules'));
 });

@@ -1,8 +1,11 @@
+import { useEngine } from '@bulwark/core';
 import { demoMethods, type DemoMethod } from './configs.js';
 import { runDemoMethod, type DemoMessage } from './run-method.js';
 
 /** Entry of a demo process: `worker.js <method> <seed> <folder>`. */
 const [method, seed, folder] = process.argv.slice(2) as [DemoMethod, string, string];
+// the cores are divided anew when other runs begin and end
+process.on('message', ({ threads }: { threads: number }) => void useEngine({ use: 'wasm', threads }));
 const tell = (message: DemoMessage) => void process.send!(message);
 
 if (!demoMethods.includes(method)) throw new Error(`unknown method ${method}`);

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { evaluate, saveEvaluation, startRun } from '@bulwark/core';
 import { program } from '../program.js';
 import { builtinRegistry } from '../registry.js';
+import { withPatience } from '../testing.js';
 import { temporaryFolder } from '../train/testing.js';
 import { accuracyRows } from './accuracy.js';
 import { readRun, readRuns } from './read-run.js';
@@ -84,6 +85,7 @@ async function inBrowser(file: string) {
   ];
   const { stdout, stderr } = await promisify(execFile)(chromium!, [...flags, '--dump-dom', `file://${copy}`], {
     maxBuffer: 64 * 2 ** 20,
+    timeout: withPatience(50) * 1000,
   });
   const found = /data-probe="([^"]*)"/.exec(stdout)?.[1]?.replaceAll('&quot;', '"');
   return {

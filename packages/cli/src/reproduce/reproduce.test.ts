@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { estimate } from '../compare/student-t.js';
 import { builtinRegistry } from '../registry.js';
+import { runNode } from '../testing.js';
 import { temporaryFolder } from '../train/testing.js';
 import { pairRows, welch, type CollectedRow } from './collect.js';
 import { jobsOf, planRows } from './plan.js';
@@ -142,9 +142,9 @@ it('marks what disagrees', async () => {
 describe('bulwark reproduce', () => {
   const bulwark = fileURLToPath(new URL('../../bin/bulwark.js', import.meta.url));
   const run = (...arguments_: string[]) =>
-    spawnSync(process.execPath, [bulwark, 'reproduce', ...arguments_], {
-      encoding: 'utf8',
+    runNode([bulwark, 'reproduce', ...arguments_], {
       env: { ...process.env, BULWARK_ENGINE: 'wasm' },
+      seconds: 300,
     });
   const json = (result: ReturnType<typeof run>) => {
     expect(result.stderr).toBe('');

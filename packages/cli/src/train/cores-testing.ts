@@ -1,15 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engine } from '@bulwark/core';
+import { main, runNode } from '../testing.js';
 import { temporaryFolder } from './testing.js';
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const reportCores = fileURLToPath(new URL('../../fixtures/report-cores.cjs', import.meta.url));
 
 /** Seconds in which a process starts and trains one step, many times what it takes. */
-const limit = 60;
+const limit = 40;
 
 /** Numbers of cores: no machine has fewer than the first, and few have more than the last. */
 export const reportedCores = [1, 2, 4, 16, 64];
@@ -37,16 +36,13 @@ export function trainOneStep({ name: engine, options }: Engine, cores: number): 
     }),
   );
   const { BULWARK_THREADS: _threads, BULWARK_ENGINE: _engine, ...inherited } = process.env;
-  const began = performance.now();
-  const child = spawnSync(process.execPath, ['-r', reportCores, main, 'train', config, '--out', join(folder, 'run')], {
-    encoding: 'utf8',
+  const child = runNode(['-r', reportCores, main, 'train', config, '--out', join(folder, 'run')], {
     env: { ...inherited, REPORTED_CORES: String(cores), NO_COLOR: '1' },
-    timeout: limit * 1000,
-    killSignal: 'SIGKILL',
+    seconds: limit,
   });
-  const seconds = Math.round((performance.now() - began) / 1000);
-  const told = `${engine} with ${cores} cores reported, after ${seconds} s of at most ${limit} s:\n${child.stdout}${child.stderr}`;
-  if (child.signal) throw new Error(`the process hangs and was ended, ${told}`);
-  if (child.status !== 0) throw new Error(`exit code ${child.status}, ${told}`);
+  if (child.status !== 0)
+    throw new Error(
+      `exit code ${child.status}, ${engine} with ${cores} cores reported:\n${child.stdout}${child.stderr}`,
+    );
   return readFileSync(join(folder, 'run', 'metrics.jsonl'), 'utf8');
 }

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { main, withPatience } from '../testing.js';
 import { temporaryFolder } from './testing.js';
-
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** A run far too long to finish, interrupted by `signals` one after the other when the text beside them was printed. */
 function interrupted(signals: readonly (readonly [string, NodeJS.Signals])[]) {
@@ -27,7 +25,11 @@ function interrupted(signals: readonly (readonly [string, NodeJS.Signals])[]) {
     }),
   );
   const run = join(folder, 'run');
-  const child = spawn(process.execPath, [main, 'train', config, '--out', run], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, 'train', config, '--out', run], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: withPatience(50) * 1000,
+    killSignal: 'SIGKILL',
+  });
   const waiting = [...signals];
   let [out, errors] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {

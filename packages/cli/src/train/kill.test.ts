@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { createRandom } from '@bulwark/core';
+import { main, withPatience } from '../testing.js';
 import { temporaryFolder } from './testing.js';
-
-/** The built command: only a process of its own can be killed. `npm test` builds it first. */
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 const kills = 50;
 /** Runs at the same time, each killed again and again. */
@@ -39,7 +36,10 @@ const config = {
 
 /** Trains in a process that is killed `after` milliseconds, counted from its start or from its first line about the run. */
 function trainUntilKilled(args: readonly string[], life?: { from: 'start' | 'training'; after: number }) {
-  const child = spawn(process.execPath, [main, 'train', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, 'train', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: withPatience(300) * 1000,
+  });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   let timer: NodeJS.Timeout | undefined;
   const kill = () => void child.kill('SIGKILL');

@@ -1,13 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { parseSeeds } from './seeds.js';
+import { main, runCommand, runNode } from '../testing.js';
 import { temporaryFolder } from './testing.js';
 
-const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const bulwark = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+const bulwark = (...args: string[]) => runCommand(args);
 
 describe('several seeds', () => {
   it('are written as ranges and lists', () => {
@@ -81,13 +79,7 @@ describe('several seeds', () => {
       }),
     );
     const runs = join(folder, 'runs');
-    const stopped = spawnSync(
-      process.execPath,
-      ['-e', script, main, 'train', config, '--seeds', '5,6', '--out', runs],
-      {
-        encoding: 'utf8',
-      },
-    );
+    const stopped = runNode(['-e', script, main, 'train', config, '--seeds', '5,6', '--out', runs]);
     expect(stopped.status).toBe(130);
     expect(stopped.stderr).toContain('the same command goes on where this one stopped');
     const compared = bulwark('compare', runs);

@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { checkRunFolder, digestOf, openRunFolder, type FrozenConfig } from '@bulwark/core';
+import { runCommand } from '../testing.js';
 import { pluginPolicy, rememberPlugins, runServices } from './policy.js';
 import { trustStore } from './store.js';
 
-const main = resolve('packages/cli/dist/main.js');
 const base = mkdtempSync(join(tmpdir(), 'bulwark-trust-'));
 const marker = join(base, 'was-run');
 const project = join(base, 'project');
@@ -66,7 +65,6 @@ const open = (run: string, flags = {}) =>
   );
 
 beforeAll(() => {
-  if (!existsSync(main)) throw new Error('run `npm run build` first: this test runs the built command');
   mkdirSync(join(project, 'node_modules'), { recursive: true });
   symlinkSync(resolve('node_modules/@bulwark'), join(project, 'node_modules/@bulwark'));
 });
@@ -188,13 +186,7 @@ describe('every command that opens a run', () => {
   });
 });
 
-function bulwark(...args: string[]) {
-  return spawnSync(process.execPath, [main, ...args], {
-    cwd: base,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
-}
+const bulwark = (...args: string[]) => runCommand(args, { cwd: base });
 
 /** A run with checkpoints, whose config asks for the plugin. */
 function trainedRun(): string {

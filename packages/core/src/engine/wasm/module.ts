@@ -44,6 +44,8 @@ export interface KernelModule {
   readonly threads: number;
   /** Runs a kernel with the parameters of its job, in the order of the job's fields; floats as `floatBits`. */
   share(kernel: SharedKernel, parameters: readonly number[], division: Division): void;
+  /** Ends its helper threads. */
+  stop(): void;
 }
 
 export type SimdFlavour = 'plain' | 'relaxed';
@@ -84,6 +86,7 @@ export function instantiate(backend: WasmBackend, flavour: SimdFlavour, threads 
   return {
     kernels,
     threads: team.threads,
+    stop: team.stop,
     share: (kernel, parameters, { units, work }) => {
       // the memory may grow between calls: a view lives for one write
       new Int32Array(memory.buffer, job, parameters.length).set(parameters);
@@ -103,8 +106,10 @@ export function kernelsOn(backend: WasmBackend, threads = defaultThreads()): Ker
   return made;
 }
 
-/** Uses `module` on `backend` from now on (tests compare flavours and numbers of threads). */
+/** Uses `module` on `backend` from now on, and the one before no more. */
 export function useModule(backend: WasmBackend, module: KernelModule): void {
+  const before = modules.get(backend);
+  if (before !== module) before?.stop();
   modules.set(backend, module);
 }
 

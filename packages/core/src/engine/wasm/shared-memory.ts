@@ -48,17 +48,17 @@ export async function startBackend(threads: number): Promise<boolean> {
 }
 
 /**
- * Threads to use: `BULWARK_THREADS` if set, else one per available core, at most 16.
+ * Threads to use: `BULWARK_THREADS` if set (of which at most 64 are used; other engines use more), else one per core, at most 16.
  * @throws BulwarkError ENGINE_THREADS for a number that cannot be
  */
 export function defaultThreads(): number {
   const asked = process.env['BULWARK_THREADS'];
   if (!asked) return Math.min(availableParallelism(), 16);
   const threads = Number(asked);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
+  if (Number.isInteger(threads) && threads >= 1) return Math.min(threads, MAX_THREADS);
   throw new BulwarkError(
     'ENGINE_THREADS',
-    `BULWARK_THREADS is ${JSON.stringify(asked)}; allowed: whole numbers from 1 to ${MAX_THREADS}`,
+    `BULWARK_THREADS is ${JSON.stringify(asked)}; allowed: whole numbers from 1 on`,
     { cure: 'correct or unset the environment variable BULWARK_THREADS' },
   );
 }

@@ -146,11 +146,11 @@ describe('a helper thread', () => {
 });
 
 describe('BULWARK_THREADS', () => {
-  it.each(['0', '-1', '2.5', 'many', '65'])('refuses %s', (value) => {
+  it.each(['0', '-1', '2.5', 'many'])('refuses %s', (value) => {
     const saved = process.env['BULWARK_THREADS'];
     process.env['BULWARK_THREADS'] = value;
     try {
-      expect(defaultThreads).toThrow(`BULWARK_THREADS is "${value}"; allowed: whole numbers from 1 to 64`);
+      expect(defaultThreads).toThrow(`BULWARK_THREADS is "${value}"; allowed: whole numbers from 1 on`);
     } finally {
       if (saved === undefined) delete process.env['BULWARK_THREADS'];
       else process.env['BULWARK_THREADS'] = saved;

@@ -21,6 +21,8 @@ export interface Team {
    * @throws BulwarkError ENGINE_THREADS if a helper fails or does not come to an end
    */
   run(job: Job): void;
+  /** Ends the helpers, which sleep. */
+  stop(): void;
 }
 
 /** Work below which waking other threads costs more than it saves. */
@@ -44,9 +46,12 @@ export function startTeam(options: {
   const { module, memory, kernels, patience = 60 } = options;
   const threads = Math.min(options.threads, MAX_THREADS);
   const control = new Int32Array(new SharedArrayBuffer(64));
-  for (let thread = 1; thread < threads; thread++) {
-    new Worker(helperSource, { eval: true, workerData: { module, memory, control, thread }, execArgv: [] }).unref();
-  }
+  const helpers = Array.from({ length: threads - 1 }, (_, index) => {
+    const workerData = { module, memory, control, thread: index + 1 };
+    const helper = new Worker(helperSource, { eval: true, workerData, execArgv: [] });
+    helper.unref();
+    return helper;
+  });
   let jobs = 0;
   let budget: number = SPINS.least;
   let fault: BulwarkError | undefined;
@@ -77,6 +82,7 @@ export function startTeam(options: {
   };
   return {
     threads,
+    stop: () => helpers.forEach((helper) => void helper.terminate()),
     run: (job) => {
       if (fault) throw fault;
       if (threads < 2 || job.units < 2 || job.work < WORTH_SHARING) {
