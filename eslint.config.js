@@ -27,17 +27,25 @@ const floorZones = floors.flatMap((rooms, level) =>
 /** Packages that import core and nothing else of Bulwark. */
 const leaves = ['objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-torch', 'engine-webgpu'];
 const packageZones = [
-  ...leaves.concat('cli').map((from) => ({
+  ...leaves.concat('inference', 'cli').map((from) => ({
     target: './packages/core',
     from: `./packages/${from}`,
   })),
   ...leaves.flatMap((target) =>
     leaves
-      .concat('cli')
+      .concat('inference', 'cli')
       .filter((from) => from !== target)
       .map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
   ),
-].map((zone) => ({ ...zone, message: 'these packages import only core; core imports none of them' }));
+  // what a service installs
+  ...['objectives', 'cli', 'engine-tensorflow', 'engine-torch', 'engine-webgpu'].map((from) => ({
+    target: './packages/inference',
+    from: `./packages/${from}`,
+  })),
+].map((zone) => ({
+  ...zone,
+  message: 'leaves import only core, inference also models and datasets; core imports none',
+}));
 /** The trainer knows the hook contracts, but no attack, no evaluation, no concrete plugin. */
 const trainerZones = ['attacks', 'analysis', 'evaluation', 'plugins'].map((from) => ({
   target: room('trainer'),
@@ -93,6 +101,6 @@ export default tseslint.config(
   },
   { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
-  // engines are tested with the networks of models
-  { files: ['packages/engine-*/src/**/*.test.ts'], rules: { 'import-x/no-restricted-paths': 'off' } },
+  // engines are tested with the networks of models, inference with runs
+  { files: ['packages/{engine-*,inference}/src/**/*.test.ts'], rules: { 'import-x/no-restricted-paths': 'off' } },
 );

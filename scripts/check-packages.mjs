@@ -7,7 +7,17 @@ import { join, resolve } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-const names = ['core', 'objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-torch', 'engine-webgpu', 'cli'];
+const names = [
+  'core',
+  'objectives',
+  'models',
+  'datasets',
+  'inference',
+  'engine-tensorflow',
+  'engine-torch',
+  'engine-webgpu',
+  'cli',
+];
 const home = mkdtempSync(join(tmpdir(), 'bulwark-packages-'));
 const project = join(home, 'project');
 const problems = [];

@@ -5,6 +5,10 @@
 export { starterConfig } from './commands/init.js';
 export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
+export { loadModel, type LoadedModel, type Prediction } from '@bulwark/inference';
+export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
+export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
+export { train, type TrainedRun, type TrainOptions } from './programs/train.js';
 export { program } from './program.js';
 export { checkSweep, loadSweep, type Sweep } from './sweep/sweep-file.js';
 export { builtinRegistry } from './registry.js';

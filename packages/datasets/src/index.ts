@@ -54,7 +54,7 @@ export { fetchDataSet, type Fetched, type FetchOptions } from './fetch/fetch.js'
 export { type OnProgress, type Progress } from './fetch/transfer.js';
 export { dataFolder, dataRoot } from './folder.js';
 export { readIdx, writeIdx, type IdxArray } from './formats/idx.js';
-export { encodePng } from './formats/image/index.js';
+export { decodeImage, encodePng } from './formats/image/index.js';
 export { readMat5, type MatArray } from './formats/mat5.js';
 export { readNpy, writeNpy, type NpyArray, type NpyValues } from './formats/npy.js';
 export { readNpz, writeNpz } from './formats/npz.js';

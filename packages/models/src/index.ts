@@ -20,6 +20,7 @@ export { vgg, vggDepths, type VggDepth } from './architectures/vgg.js';
 export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.js';
 export { readLayersModel, writeLayersModel } from './layers/files.js';
 export { toLayersModel } from './layers/to-layers.js';
+export { openModel, type OpenedModel, type OpenOptions } from './open/open-model.js';
 export { modelPlugins } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile, type WeightsFile } from './weights/read.js';

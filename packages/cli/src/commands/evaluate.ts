@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
   BulwarkError,
-  checkSpec,
   countOf,
   evaluate,
   loadEvaluation,
@@ -11,20 +10,17 @@ import {
   probeTrust,
   saveEvaluation,
   shardPositions,
-  spread,
   subset,
   threatOf,
   tierNames,
   tiers,
-  type Attack,
   type EvaluationResult,
-  type PluginSpec,
   type TierName,
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
-import { parseAttacks } from '../evaluate/attack-specs.js';
 import { publishedLines } from '../evaluate/zoo.js';
-import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
+import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
+import { attacksOf, parseImages, planEvaluation, positions } from '../evaluate/plan.js';
 import { evaluationReport } from '../evaluate/report.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
 import { shardFile, shardJobs } from '../evaluate/shards.js';
@@ -58,45 +54,6 @@ interface Flags extends TargetFlags, LaunchFlags {
   readonly probes: boolean;
   readonly json?: boolean;
 }
-
-/** How many test images, and whether from the start or spread over the set. */
-interface Images {
-  readonly count: number;
-  readonly fromStart: boolean;
-}
-
-/** `all`, `500` or `first:500`. */
-function imagesFlag(text: string | undefined): Images | undefined {
-  if (text === undefined || text === 'all') return text && { count: Infinity, fromStart: true };
-  const fromStart = text.startsWith('first:');
-  return { count: numberFlag('images', text.replace(/^first:/, ''), { min: 1, integer: true }), fromStart };
-}
-
-/** Positions of the chosen images in the test set. */
-function positions(total: number, images: Images | undefined): number[] {
-  const count = Math.min(images?.count ?? total, total);
-  return images?.fromStart ? spread(count, count) : spread(total, count);
-}
-
-/** Attacks, images and tier of the result: from --attacks, else from --tier. */
-function plan(flags: Flags): { tier: TierName | 'custom'; specs: readonly PluginSpec[]; images?: Images } {
-  const images = imagesFlag(flags.images);
-  if (flags.attacks) {
-    if (flags.tier)
-      throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { cure: 'give one of them' });
-    return { tier: 'custom', specs: parseAttacks(flags.attacks), images };
-  }
-  const tier = flags.tier ?? 'quick';
-  return { tier, specs: tiers[tier].attacks, images: images ?? tierImages(tier) };
-}
-
-const tierImages = (tier: TierName): Images | undefined => {
-  const { images } = tiers[tier];
-  return images === undefined ? undefined : { count: images, fromStart: false };
-};
-
-const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
-  specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));
 
 /** The results of all shards as one, written to `file`. @throws BulwarkError USAGE where one is missing or does not fit */
 async function merge(
@@ -141,7 +98,7 @@ async function measureShards(
 
 async function run(path: string, flags: Flags): Promise<void> {
   const output = createOutput(flags);
-  const { tier, specs, images } = plan(flags);
+  const { tier, specs, images } = planEvaluation({ ...flags, images: parseImages(flags.images) });
   const batchSize = numberFlag('batch', flags.batch, { min: 1, integer: true });
   const seed = numberFlag('seed', flags.seed, { min: 0, integer: true });
   const warn = (text: string) => output.warn(text);

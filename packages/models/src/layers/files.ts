@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BulwarkError, readRegularFile, writeAtomically } from '@bulwark/core';
+import { BulwarkError, factsFromMetadata, readRegularFile, writeAtomically, type ModelFacts } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { buildingWithin, checkTopology, manifestSchema } from './check.js';
@@ -128,4 +128,16 @@ export async function readLayersModel(path: string): Promise<tfl.LayersModel> {
       cause,
     });
   }
+}
+
+/**
+ * What an export of ours says of its network in `model.json`; undefined if another tool wrote it.
+ * @throws BulwarkError WEIGHTS_INVALID if the facts are damaged
+ */
+export function readLayersFacts(path: string): ModelFacts | undefined {
+  const { userDefinedMetadata } = JSON.parse(readRegularFile(path).toString('utf8')) as {
+    userDefinedMetadata?: unknown;
+  };
+  if (typeof userDefinedMetadata !== 'object' || userDefinedMetadata === null) return undefined;
+  return factsFromMetadata(userDefinedMetadata as Record<string, unknown>, path);
 }

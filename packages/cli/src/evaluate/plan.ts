@@ -1,0 +1,56 @@
+import { BulwarkError, checkSpec, spread, tiers, type Attack, type PluginSpec, type TierName } from '@bulwark/core';
+import { numberFlag } from '../terminal/number-flag.js';
+import { parseAttacks } from './attack-specs.js';
+import type { Target } from './open-target.js';
+
+/** How many test images, and whether from the start or spread over the set. */
+export interface Images {
+  readonly count: number;
+  readonly fromStart: boolean;
+}
+
+/** Attacks, images and tier of an evaluation. */
+export interface EvaluationPlan {
+  readonly tier: TierName | 'custom';
+  readonly specs: readonly PluginSpec[];
+  readonly images: Images | undefined;
+}
+
+/** `all`, `500` or `first:500`. @throws BulwarkError USAGE */
+export function parseImages(text: string | undefined): Images | undefined {
+  if (text === undefined || text === 'all') return text && { count: Infinity, fromStart: true };
+  const fromStart = text.startsWith('first:');
+  return { count: numberFlag('images', text.replace(/^first:/, ''), { min: 1, integer: true }), fromStart };
+}
+
+/** Positions of the chosen images in the test set. */
+export function positions(total: number, images: Images | undefined): number[] {
+  const count = Math.min(images?.count ?? total, total);
+  return images?.fromStart ? spread(count, count) : spread(total, count);
+}
+
+const tierImages = (tier: TierName): Images | undefined => {
+  const { images } = tiers[tier];
+  return images === undefined ? undefined : { count: images, fromStart: false };
+};
+
+/** From attacks, else from a tier, else `quick`. @throws BulwarkError USAGE */
+export function planEvaluation(given: {
+  readonly attacks?: readonly (string | PluginSpec)[];
+  readonly tier?: TierName;
+  readonly images?: Images;
+}): EvaluationPlan {
+  const { attacks, images } = given;
+  if (attacks) {
+    if (given.tier)
+      throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { cure: 'give one of them' });
+    const specs = attacks.flatMap((attack) => (typeof attack === 'string' ? parseAttacks([attack]) : [attack]));
+    return { tier: 'custom', specs, images };
+  }
+  const tier = given.tier ?? 'quick';
+  return { tier, specs: tiers[tier].attacks, images: images ?? tierImages(tier) };
+}
+
+/** The attacks of a plan, made for the target. @throws BulwarkError PLUGIN_UNKNOWN, CONFIG_INVALID */
+export const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
+  specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));

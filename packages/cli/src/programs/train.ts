@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { resumeRun, startRun, type EpochMetrics, type RunConfigInput, type RunSummary } from '@bulwark/core';
+import { importUserModule, loadConfig } from '../config/load.js';
+import { builtinRegistry } from '../registry.js';
+import { runServices } from '../trust/policy.js';
+
+/** How to train. */
+export interface TrainOptions {
+  /** Run folder; default `runs/<name>`. */
+  readonly folder?: string;
+  /** Goes on where the run in the folder stopped, if there is one; default false: a run that is there is an error. */
+  readonly resume?: boolean;
+  /** Folder of relative paths in the config; default: that of the config's file, else the working folder. */
+  readonly baseFolder?: string;
+  /** Is called after each epoch. */
+  readonly onEpoch?: (metrics: EpochMetrics) => void;
+  /** Aborting it saves the state and ends the training. */
+  readonly signal?: AbortSignal;
+  /** Is told what the user should know; default: nobody. */
+  readonly warn?: (message: string) => void;
+}
+
+/** What a training came to. */
+export interface TrainedRun {
+  /** The run folder, for `evaluate`, `loadRun` and `loadModel`. */
+  readonly folder: string;
+  readonly reason: 'finished' | 'interrupted';
+  readonly metrics: readonly EpochMetrics[];
+  /** Of a finished run: best and last checkpoint. */
+  readonly summary?: RunSummary;
+}
+
+/**
+ * Trains a model, as `bulwark train` does; everything is freed afterwards, and the run folder holds the model.
+ * @param config a config, or the path of its file
+ * @throws BulwarkError CONFIG_INVALID, RUN_EXISTS and whatever else training can meet
+ */
+export async function train(config: RunConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
+  const { onEpoch, signal, resume = false, warn = () => {} } = options;
+  const loaded = typeof config === 'string' ? await loadConfig(config) : { input: config, baseFolder: '.' };
+  const { name } = loaded.input as { name?: string };
+  const path = resolve(options.folder ?? join('runs', name ?? 'run'));
+  const run =
+    resume && existsSync(join(path, 'config.json'))
+      ? await resumeRun(path, runServices(path, {}, warn))
+      : await startRun(loaded.input, {
+          registry: builtinRegistry(),
+          importModule: importUserModule,
+          baseFolder: resolve(options.baseFolder ?? loaded.baseFolder),
+          folder: (named) => (options.folder === undefined ? resolve('runs', named) : path),
+          warn,
+        });
+  try {
+    if (onEpoch) run.bus.on('epoch:end', ({ metrics }) => onEpoch(metrics));
+    const { reason, history, summary } = await run.train(signal);
+    return { folder: run.folder.path, reason, metrics: history, ...(summary && { summary }) };
+  } finally {
+    run.dispose();
+  }
+}
