@@ -29,7 +29,7 @@ const antiRobust: Regularizer = {
   needs: ['natural', 'adversarial'],
   penalty({ logits, batch }) {
     const weight = tf.sub(1, trueClassProbability(logits('adversarial'), batch.labels));
-    return tf.mul(weight, kl(logits('adversarial'), logits('natural'))) as tf.Tensor1D;
+    return tf.mul(weight, kl(logits('natural'), logits('adversarial'))) as tf.Tensor1D;
   },
 };
 

@@ -39,5 +39,5 @@ export function attackLoss(
   }
   const natural = logitsOf(context.model, images);
   const kl = discrepancy('kl');
-  return { loss: (logits) => kl(logits, natural), dispose: () => natural.dispose() };
+  return { loss: (logits) => kl(natural, logits), dispose: () => natural.dispose() };
 }

@@ -6,6 +6,7 @@ import { logSoftmax, softmaxCrossEntropy } from '../ops/index.js';
  * zeros, so that every loss built on it is 0 there.
  */
 export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
+  if (classes === 1) return tf.tidy(() => tf.expandDims(tf.cast(tf.equal(labels, 0), 'float32'), 1) as tf.Tensor2D);
   // as int32 first: asked for float32, the wasm kernel writes the bits of integers
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
 }

@@ -8,11 +8,11 @@ export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squ
 export type DiscrepancyName = (typeof discrepancyNames)[number];
 
 /**
- * How far apart two outputs are, per example.
- * `a`: logits of x' (the adversarial side), `b`: logits of x'' (natural or collaborative side); both `[batch, classes]`.
- * Returns `[batch]` float32, at least 0 up to rounding.
+ * How far apart two outputs are, per example, from their logits `[batch, classes]`: `kl(p, q)` is `KL(p || q)`. In TRADES p is the
+ * natural output and q the adversarial one; papers that write KL(f(x'), f(x)) for the same thing name the arguments the other way
+ * round. Returns `[batch]` float32, at least 0 up to rounding.
  */
-export type Discrepancy = (a: tf.Tensor2D, b: tf.Tensor2D) => tf.Tensor1D;
+export type Discrepancy = (p: tf.Tensor2D, q: tf.Tensor2D) => tf.Tensor1D;
 
 /** `D(p||q) = sum_c p_c (log p_c - log q_c)` from log-probabilities: finite for every finite logit. */
 function divergence(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor1D {
@@ -25,36 +25,35 @@ function logMean(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
   return tf.add(upper, tf.log(tf.mul(0.5, tf.add(tf.exp(tf.sub(logP, upper)), tf.exp(tf.sub(logQ, upper))))));
 }
 
-/** Paper's KL(f(x'), f(x'')), which is `D(p(x'') || p(x'))`: the argument order of the authors' code. */
-const kl: Discrepancy = (a, b) => divergence(logSoftmax(b), logSoftmax(a));
+const kl: Discrepancy = (p, q) => divergence(logSoftmax(p), logSoftmax(q));
 
 const half = (x: tf.Tensor1D): tf.Tensor1D => tf.mul(0.5, x);
 
-const symmetricKl: Discrepancy = (a, b) => {
-  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
-  return half(tf.add(divergence(logQ, logP), divergence(logP, logQ)));
+const symmetricKl: Discrepancy = (p, q) => {
+  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
+  return half(tf.add(divergence(logP, logQ), divergence(logQ, logP)));
 };
 
 /** The target of each KL term is a constant: what the authors' ST code computes, inside the loop and outside. */
-const symmetricKlDetached: Discrepancy = (a, b) => {
-  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
-  return half(tf.add(divergence(stopGradient(logQ), logP), divergence(stopGradient(logP), logQ)));
+const symmetricKlDetached: Discrepancy = (p, q) => {
+  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
+  return half(tf.add(divergence(stopGradient(logP), logQ), divergence(stopGradient(logQ), logP)));
 };
 
-const js: Discrepancy = (a, b) => {
-  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+const js: Discrepancy = (p, q) => {
+  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
   const logM = logMean(logP, logQ);
   return half(tf.add(divergence(logP, logM), divergence(logQ, logM)));
 };
 
-const jsReversed: Discrepancy = (a, b) => {
-  const [logP, logQ] = [logSoftmax(a), logSoftmax(b)];
+const jsReversed: Discrepancy = (p, q) => {
+  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
   const logM = logMean(logP, logQ);
   return half(tf.add(divergence(logM, logP), divergence(logM, logQ)));
 };
 
-const squaredL2: Discrepancy = (a, b) =>
-  tf.sum(tf.square(tf.sub(tf.exp(logSoftmax(a)), tf.exp(logSoftmax(b)))), 1) as tf.Tensor1D;
+const squaredL2: Discrepancy = (p, q) =>
+  tf.sum(tf.square(tf.sub(tf.exp(logSoftmax(p)), tf.exp(logSoftmax(q)))), 1) as tf.Tensor1D;
 
 const full: Record<DiscrepancyName, Discrepancy> = {
   kl,

@@ -18,7 +18,7 @@ export const onDiscrepancyToNatural =
   (discrepancy: Discrepancy): Goal =>
   (batch, logitsAt) => {
     const natural = logitsAt(batch.images);
-    return (logits) => discrepancy(logits, natural);
+    return (logits) => discrepancy(natural, logits);
   };
 
 /** The authors' confidence of GAIR-RST: beyond it an example is left alone. */

@@ -52,7 +52,7 @@ function gradientsAtTriplet(
   const sides = chooseSides(triplet, batch.labels);
   const { value, dLogits } = logitGradients(triplet, (...at) => {
     const points = at as unknown as Triplet<tf.Tensor2D>;
-    return options.discrepancy(pick(sides.upper, points), pick(sides.lower, points));
+    return options.discrepancy(pick(sides.lower, points), pick(sides.upper, points));
   });
   context.observe?.({
     step,

@@ -9,10 +9,10 @@ import {
 } from '@bulwark/core';
 import { z } from 'zod';
 
-/** The discrepancy from one point's output to another's: with KL, `D(p(from) || p(to))`, which papers write KL(f(to), f(from)). */
+/** The discrepancy from one point's output to another's: with KL, `KL(p(from) || p(to))`. */
 export const between = (from: Role, to: Role, measure: Discrepancy): Regularizer => ({
   needs: [from, to],
-  penalty: ({ logits }) => measure(logits(to), logits(from)),
+  penalty: ({ logits }) => measure(logits(from), logits(to)),
 });
 
 const summaries: Record<DiscrepancyName, string> = {

@@ -17,7 +17,7 @@ export const squeezed = (measure: Discrepancy): Regularizer => ({
   penalty({ logits, batch }) {
     const triplet = [logits('natural'), logits('collaborative'), logits('adversarial')] as const;
     const sides = chooseSides(triplet, batch.labels);
-    return measure(pick(sides.upper, triplet), pick(sides.lower, triplet));
+    return measure(pick(sides.lower, triplet), pick(sides.upper, triplet));
   },
 });
 

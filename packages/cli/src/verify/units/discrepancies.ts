@@ -4,8 +4,9 @@ import { numbersOf, toTensor, type Golden } from '../golden.js';
 import { refuseUnknown, shiftedTolerance, unitTolerance, type UnitRunner } from './unit.js';
 
 const known: Record<string, Discrepancy> = {
-  kl: discrepancy('kl'),
-  klReversed: (a, b) => discrepancy('kl')(b, a),
+  // the files name the adversarial side first
+  kl: (a, b) => discrepancy('kl')(b, a),
+  klReversed: discrepancy('kl'),
   symkl: discrepancy('symmetric-kl'),
   symklDetached: discrepancy('symmetric-kl', { detachTarget: true }),
   l2: discrepancy('squared-l2'),
