@@ -20,7 +20,7 @@ export const logitPairing = defineObjective({
         weight: 1,
         over: 'labelled',
         needs: ['adversarial'],
-        values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.labels),
+        values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
       },
       {
         name: 'pairing',

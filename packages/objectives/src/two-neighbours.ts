@@ -1,7 +1,9 @@
 import {
+  BulwarkError,
   defineObjective,
   plugin,
   renamed,
+  weightOf,
   type Objective,
   type OuterPass,
   type Role,
@@ -32,16 +34,25 @@ function doubled(passes: readonly OuterPass[], produces: readonly Role[]): Outer
  */
 export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Objective {
   const { produces } = base.inner;
+  const [joined] = base.passes.filter(({ role }) => /[+@]/.test(role));
+  if (joined || base.afterStep || base.secondOrder?.length)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `two-neighbours: ${base.name ?? 'this objective'} cannot be doubled: ${joined ? `its pass ${joined.role} is not of one point` : 'it is more than terms at single points'}`,
+      { cure: 'choose an objective such as at, trades or mart' },
+    );
   const second = atSecond(produces);
   const twin = (role: Role) => (produces.includes(role) ? secondOf(role) : role);
   const atNeighbours = base.terms.filter((term) => term.needs.some((role) => produces.includes(role)));
 
+  const halfOf = (term: Term): Term['weight'] =>
+    typeof term.weight === 'number' ? term.weight / 2 : (views) => tf.div(weightOf(term, views), 2) as tf.Scalar;
   const halves = (term: Term): Term[] => [
-    { ...term, name: `${term.name}-1`, weight: term.weight / 2 },
+    { ...term, name: `${term.name}-1`, weight: halfOf(term) },
     {
       ...term,
       name: `${term.name}-2`,
-      weight: term.weight / 2,
+      weight: halfOf(term),
       needs: term.needs.map(twin),
       values: (views) => term.values(second(views)),
     },
@@ -49,7 +60,7 @@ export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Obj
   const worst = (over: Term['over']): Term[] => {
     const terms = atNeighbours.filter((term) => term.over === over);
     if (terms.length === 0) return [];
-    const sum = (views: Views) => tf.addN(terms.map(({ weight, values }) => tf.mul(weight, values(views))));
+    const sum = (views: Views) => tf.addN(terms.map((term) => tf.mul(weightOf(term, views), term.values(views))));
     return [
       {
         name: atNeighbours.every((term) => term.over === over) ? 'worst' : `worst-${over}`,

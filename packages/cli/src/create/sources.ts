@@ -48,7 +48,7 @@ export const __export__ = defineObjective({
         weight: 1,
         over: 'labelled',
         needs: ['adversarial'],
-        values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.targets ?? batch.labels),
+        values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
       },
       {
         name: 'pairing',

@@ -1,17 +1,29 @@
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
 export { permutationSampler, type Augmentation, type DataSource, type RawBatch, type Sampler } from './data-source.js';
-export type { CraftContext, Crafted, CraftObservation, InnerOptimizer, Role } from './inner-optimizer.js';
+export {
+  progressOf,
+  type CraftContext,
+  type Crafted,
+  type CraftObservation,
+  type InnerOptimizer,
+  type Role,
+} from './inner-optimizer.js';
 export type { LaunchedJob, LaunchJob, Launcher } from './launcher.js';
 export {
   checkObjective,
   passes,
+  pointsOfPass,
+  rolesOfPass,
+  termNames,
+  weightOf,
   type HookState,
   type Objective,
   type OuterPass,
   type PassText,
+  type SecondOrderTerm,
   type Term,
 } from './objective.js';
 export type { Optimizer, Progress, Schedule } from './optimizer.js';
 export type { Classification, Regularizer } from './terms.js';
-export { renamed, type Views } from './views.js';
+export { renamed, type StepFindings, type Views } from './views.js';
 export type { PerturbContext, Reduction, WeightPerturber } from './weight-perturber.js';

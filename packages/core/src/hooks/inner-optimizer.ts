@@ -17,6 +17,10 @@ export interface CraftContext {
   readonly epoch: number;
   /** Number of epochs of the run. */
   readonly epochs: number;
+  /** Share of the run that is done, in [0, 1); default `epoch / epochs`. */
+  readonly progress?: number;
+  /** Position of this batch's first example in the batch of the step, where that is worked through in parts; default 0. */
+  readonly offset?: number;
   /** Sees every update of an attack before it is made; for `verify` and for tests. Steers nothing. */
   readonly observe?: (observation: CraftObservation) => void;
 }
@@ -33,11 +37,15 @@ export interface CraftObservation {
   readonly choice?: { readonly upper: tf.Tensor1D; readonly lower: tf.Tensor1D };
 }
 
+/** Share of the run that is done, in [0, 1). */
+export const progressOf = ({ epoch, epochs, progress }: Pick<CraftContext, 'epoch' | 'epochs' | 'progress'>): number =>
+  progress ?? epoch / epochs;
+
 /** The neighbours of one batch, with whatever per-example facts the attack found out on the way. */
 export interface Crafted {
   /** Points by role, each `[batch, h, w, c]` float32 in [0, 1]; never contains `natural`. */
   readonly points: Readonly<Record<string, tf.Tensor4D>>;
-  /** Per-example facts that terms may use (GAIRAT's kappa, example weights), each `[batch]`, constants. */
+  /** Findings per example that terms may use (GAIRAT's kappa, a teacher's logits), each `[batch, ...]`, constants. */
   readonly facts?: Readonly<Record<string, tf.Tensor>>;
 }
 

@@ -1,12 +1,15 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
+import type { Classifier } from '../classifier/index.js';
+import type { Batch } from '../batch.js';
 import type { InnerOptimizer, Role } from './inner-optimizer.js';
-import type { Views } from './views.js';
+import type { StepFindings, Views } from './views.js';
 
 /** One named part of the loss. The loss is the mean over examples of the sum of `weight * values`. */
 export interface Term {
   readonly name: string;
-  readonly weight: number;
+  /** A number, or for weights that change along the run a function of it. */
+  readonly weight: number | ((views: Views) => number | tf.Scalar);
   /** Roles whose logits it reads. */
   readonly needs: readonly Role[];
   /**
@@ -19,9 +22,31 @@ export interface Term {
 }
 
 /**
+ * A term that is made of a gradient with respect to images (GradAlign), and so is differentiated twice. Its passes go through
+ * `model.taped`, which is slow and keeps every activation.
+ */
+export interface SecondOrderTerm {
+  readonly name: string;
+  readonly weight: number;
+  /**
+   * Value per example `[batch]` float32, on the tape.
+   * @param given.logits of points `[batch, h, w, c]`, with batch statistics, `[batch, classes]`
+   * @param given.point a point of the inner optimizer, or the image itself (`natural`)
+   */
+  values(given: {
+    readonly batch: Batch;
+    readonly y: tf.Tensor2D;
+    logits(images: tf.Tensor4D): tf.Tensor2D;
+    point(role: Role): tf.Tensor4D;
+    fact(name: string): tf.Tensor;
+  }): tf.Tensor1D;
+}
+
+/**
  * One outer pass: a forward pass with batch statistics. Its order is the order in which running statistics are updated;
  * `updatesStatistics: false` is a pass that leaves them alone. A role may occur twice: it is computed once, and its statistics are
- * applied twice.
+ * applied twice. `a+b` is one pass of several points, which BatchNorm normalises together; `helper@natural` is a pass of the
+ * companion `helper`.
  */
 export interface OuterPass {
   readonly role: Role;
@@ -39,6 +64,21 @@ export interface Objective {
   readonly passesBefore?: readonly Role[];
   /** Passes in `train` mode after the update, at the new weights (Rice et al.'s clean pass). */
   readonly passesAfter?: readonly Role[];
+  /** Terms that are differentiated twice. */
+  readonly secondOrder?: readonly SecondOrderTerm[];
+  /** How often each batch is worked through in a row, with an update each time (Free-AT); default 1. */
+  readonly replays?: number;
+  /** Points at which `afterStep` wants to know the gradient of the loss. */
+  readonly imageGradients?: readonly Role[];
+  /**
+   * Models that are trained along, by name: the same gradients, optimizer and checkpoints. The logits of one are those of the role
+   * `<name>@<role>`. The objective disposes them.
+   */
+  readonly companions?: ReadonlyMap<string, Classifier>;
+  /** After the update of every step: what a method learns from step to step. Off the tape. */
+  afterStep?(findings: StepFindings): void;
+  /** After every epoch (from 0), before its validation. */
+  afterEpoch?(at: { readonly epoch: number; readonly epochs: number; readonly model: Classifier }): void;
   /** What the method carries from step to step, if anything, so that checkpoints hold it. */
   readonly state?: HookState;
   /** Frees what the method owns (a helper model, for example) when its run ends. */
@@ -53,7 +93,28 @@ export interface HookState {
   restore(saved: { tensors: ReadonlyMap<string, tf.Tensor>; values: unknown }): void;
 }
 
-/** A pass written as `role` or `role:batch` (no update of running statistics). */
+/** The companion and the points that a pass names: `helper@natural` is the companion `helper` at `natural`, `a+b` two points at once. */
+export function pointsOfPass(pass: Role): { readonly companion?: string; readonly points: readonly Role[] } {
+  const at = pass.indexOf('@');
+  const points = pass.slice(at + 1).split('+');
+  return at < 0 ? { points } : { companion: pass.slice(0, at), points };
+}
+
+/** The roles whose logits a pass gives: `a` and `b` for `a+b`, `helper@natural` for itself. */
+export function rolesOfPass(pass: Role): readonly Role[] {
+  const { companion, points } = pointsOfPass(pass);
+  return companion === undefined ? points : points.map((point) => `${companion}@${point}`);
+}
+
+/** The weight of a term at one place of the run. */
+export const weightOf = ({ weight }: Pick<Term, 'weight'>, views: Views): number | tf.Scalar =>
+  typeof weight === 'function' ? weight(views) : weight;
+
+/** Names of all terms, in the order in which their values are reported. */
+export const termNames = ({ terms, secondOrder = [] }: Pick<Objective, 'terms' | 'secondOrder'>): readonly string[] =>
+  [...terms, ...secondOrder].map(({ name }) => name);
+
+/** A pass written as `role`, `role:batch` (no update of running statistics), `a+b` or `companion@role`. */
 export type PassText = string;
 
 /** Reads passes such as `['natural', 'adversarial', 'natural']` or `['collaborative:batch', 'natural']`. */
@@ -71,7 +132,7 @@ export function passes(texts: readonly PassText[]): OuterPass[] {
  */
 export function checkObjective(objective: Objective, name: string): Objective {
   const made = ['natural', ...objective.inner.produces];
-  const passed = objective.passes.map(({ role }) => role);
+  const passed = objective.passes.flatMap(({ role }) => rolesOfPass(role));
   const require = (role: Role, where: string, known: readonly Role[], cure: string) => {
     if (!known.includes(role))
       throw new BulwarkError(
@@ -81,7 +142,14 @@ export function checkObjective(objective: Objective, name: string): Objective {
       );
   };
   const chooseInner = 'choose an inner optimizer that makes it, or a term that does without';
-  for (const role of passed) require(role, 'an outer pass', made, chooseInner);
+  for (const { role } of objective.passes) {
+    const { companion, points } = pointsOfPass(role);
+    if (companion !== undefined && !objective.companions?.has(companion))
+      throw new BulwarkError('ROLE_MISSING', `${name}: the pass ${role} is of a companion that there is not`, {
+        cure: `companions: ${[...(objective.companions?.keys() ?? [])].join(', ') || 'none'}`,
+      });
+    for (const point of points) require(point, 'an outer pass', made, chooseInner);
+  }
   for (const term of objective.terms)
     for (const role of term.needs) {
       require(role, `the ${term.name} term`, made, chooseInner);

@@ -47,7 +47,7 @@ const sound: Objective = {
       weight: 1,
       over: 'labelled',
       needs: ['adversarial'],
-      values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.labels),
+      values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
     },
   ],
 };
@@ -85,8 +85,8 @@ describe('the kit catches an objective', () => {
   });
 
   it('whose gradient is wrong', async () => {
-    const values: Objective['terms'][number]['values'] = ({ logits, batch }) => {
-      const loss = crossEntropy(logits('adversarial'), batch.labels);
+    const values: Objective['terms'][number]['values'] = ({ logits, y }) => {
+      const loss = crossEntropy(logits('adversarial'), y);
       return tf.add(loss, stopGradient(loss)) as tf.Tensor1D;
     };
     const found = await broken(term({ values }));
@@ -94,6 +94,16 @@ describe('the kit catches an objective', () => {
     expect(Object.keys(found)).toEqual(['has terms whose gradient is what finite differences give']);
     const admitted = await broken(term({ values }), { detached: ['classification'] });
     expect(admitted).toEqual({});
+  });
+
+  it('that reads labels where targets may be mixed, as the README once did', async () => {
+    const values: Objective['terms'][number]['values'] = ({ logits, batch }) =>
+      crossEntropy(logits('adversarial'), batch.labels);
+    expect(await broken(term({ values }))).toEqual({
+      'has classification terms that read mixed and smoothed targets': expect.stringContaining(
+        'the same for mixed targets as for plain labels: read `y` of the views, not batch.labels',
+      ),
+    });
   });
 
   it('that returns a mean instead of a value per example', async () => {

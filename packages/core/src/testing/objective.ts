@@ -16,7 +16,15 @@ import { contracts, numbers, promise, promiseEqual, promiseNoLeak, scratch, type
 import { craftChecks, valuesOf, withCrafted } from './craft.js';
 import { craftContext, engineOf, fixtureBatch, fixtureNetwork, makePlugin, type ContractOptions } from './fixture.js';
 import { definitionContract } from './plugin-contract.js';
-import { checkedValues, promiseGradient, promiseZeroWithoutLabel, type PerExample } from './terms.js';
+import {
+  checkedValues,
+  promiseGradient,
+  promiseReadsTargets,
+  promiseZeroWithoutLabel,
+  withTargets,
+  type PerExample,
+  type TargetForm,
+} from './terms.js';
 
 /** What an objective is tried with. */
 export interface ObjectiveContractOptions extends ContractOptions {
@@ -43,10 +51,15 @@ export interface Session {
 export function session(
   objective: Objective,
   options: ContractOptions,
-  parts: { labels?: readonly number[]; weightPerturber?: WeightPerturber } = {},
+  parts: {
+    labels?: readonly number[];
+    targets?: TargetForm;
+    accumulate?: number;
+    weightPerturber?: WeightPerturber;
+  } = {},
 ): Session {
   const model = fixtureNetwork();
-  const batch = fixtureBatch(parts.labels);
+  const batch = withTargets(fixtureBatch(parts.labels), parts.targets);
   const optimizer = createSgd({ learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: false });
   const holders = { model, optimizer, objective };
   let done = 0;
@@ -54,6 +67,8 @@ export function session(
     model,
     steps: (count) =>
       Array.from({ length: count }, () => {
+        // the first step is an epoch, all others are the second
+        if (done === 1) objective.afterEpoch?.({ epoch: 0, epochs: 2, model });
         const context = craftContext(model, options, {
           random: createRandom(7, `attack/${done}`),
           epoch: Math.min(1, done),
@@ -62,6 +77,7 @@ export function session(
         const outcome = trainStep(batch, {
           ...holders,
           weightPerturber: parts.weightPerturber,
+          accumulate: parts.accumulate,
           learningRate: 0.1,
           context,
         });
@@ -110,8 +126,8 @@ export function objectiveContract(plugin: Plugin<'objective'>, options: Objectiv
   const unlabelled = [0, -1, 2, -1, 4, 0];
   const finite = (losses: number[][]) =>
     promise(losses.flat().every(Number.isFinite), () => `a step gives loss and terms ${losses.map(String).join('; ')}`);
-  const train = (count: number, labels?: readonly number[], given: ContractOptions = options) => {
-    const run = session(make(), given, { labels });
+  const train = (count: number, parts: Parameters<typeof session>[2] = {}) => {
+    const run = session(make(), options, parts);
     const losses = run.steps(count);
     const weights = valuesOf(run.model.parameters);
     run.end();
@@ -148,9 +164,24 @@ export function objectiveContract(plugin: Plugin<'objective'>, options: Objectiv
     },
   };
 
+  const targets = {
+    'has classification terms that read mixed and smoothed targets'() {
+      eachTerm(
+        make(),
+        options,
+        (term, facts) => term.over === 'labelled' && promiseReadsTargets(named(term), { facts }),
+        [0, 1, 2, 3, 4, 1],
+      );
+    },
+  };
+
   const steps = {
     'trains on a batch of one, on one class only, and on examples without a label'() {
-      for (const labels of [[1], [2, 2, 2, 2], unlabelled]) finite(train(1, labels).losses);
+      for (const labels of [[1], [2, 2, 2, 2], unlabelled]) finite(train(1, { labels }).losses);
+    },
+    'trains on mixed and smoothed targets, also with examples without a label, and in parts'() {
+      for (const targets of ['mixed', 'smoothed'] as const) finite(train(2, { targets, labels: unlabelled }).losses);
+      finite(train(3, { targets: 'mixed', accumulate: 2 }).losses);
     },
     'moves the weights in a step'() {
       const run = session(make(), options);
@@ -220,6 +251,6 @@ export function objectiveContract(plugin: Plugin<'objective'>, options: Objectiv
 
   return [
     ...definitionContract(plugin as unknown as Plugin, options),
-    ...contracts(engineOf(options), { ...craftChecks(() => make().inner, options), ...terms, ...steps }),
+    ...contracts(engineOf(options), { ...craftChecks(() => make().inner, options), ...terms, ...targets, ...steps }),
   ];
 }

@@ -2,7 +2,13 @@ import type { Plugin } from '../plugins/index.js';
 import { contracts, promise, promiseEqual, promiseNoLeak, type Contract } from './contract.js';
 import { engineOf, makePlugin, type ContractOptions } from './fixture.js';
 import { definitionContract } from './plugin-contract.js';
-import { checkedValues, promiseGradient, promiseZeroWithoutLabel, type PerExample } from './terms.js';
+import {
+  checkedValues,
+  promiseGradient,
+  promiseReadsTargets,
+  promiseZeroWithoutLabel,
+  type PerExample,
+} from './terms.js';
 
 /** What a regularizer or a classification term is tried with. */
 export interface TermContractOptions extends ContractOptions {
@@ -31,6 +37,9 @@ function termContract(
       'takes examples without a label'() {
         if (plugin.kind === 'classification') promiseZeroWithoutLabel(make());
         else checkedValues(make(), { labels: [0, -1, 2, -1, 4, 0] });
+      },
+      'reads mixed and smoothed targets'() {
+        if (plugin.kind === 'classification') promiseReadsTargets(make());
       },
       'gives the same numbers every time'() {
         promiseEqual(checkedValues(make()), checkedValues(make()), 'values of the second call');

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import type { Role, Views } from '../hooks/index.js';
+import { oneHotLabels } from '../loss/index.js';
 import { createRandom } from '../random.js';
 import { ContractBroken, numbers, promise, promiseTensor, scratch } from './contract.js';
 import { classes, fixtureBatch } from './fixture.js';
@@ -28,6 +29,10 @@ function strictViews(
   return {
     batch: given.batch,
     classes,
+    y: given.batch.targets ?? oneHotLabels(given.batch.labels, classes),
+    epoch: 0,
+    epochs: 2,
+    progress: 0,
     logits(role) {
       promise(
         term.needs.includes(role),
@@ -44,11 +49,29 @@ function strictViews(
   };
 }
 
+/** What an augmentation, or label smoothing, may make of labels. */
+export type TargetForm = 'mixed' | 'smoothed';
+
+/** The batch with target rows beside its labels, which stay what they are: 0.6 of each label and 0.4 of another, or 0.9 and 0.1 / classes. */
+export function withTargets(batch: Batch, form: TargetForm | undefined): Batch {
+  if (!form) return batch;
+  const targets = tf.tidy(() => {
+    const own = oneHotLabels(batch.labels, classes);
+    const others = form === 'mixed' ? tf.reverse(own, 0) : tf.fill(own.shape, 1 / classes);
+    const share = form === 'mixed' ? 0.6 : 0.9;
+    const labelled = tf.expandDims(tf.cast(tf.greaterEqual(batch.labels, 0), 'float32'), 1);
+    return tf.mul(labelled, tf.add(tf.mul(share, own), tf.mul(1 - share, others))) as tf.Tensor2D;
+  });
+  return { ...batch, targets };
+}
+
 /** What a term is tried on. */
 export interface TermSetting {
   readonly labels?: readonly number[];
   /** Facts of the inner optimizer; the caller keeps them. */
   readonly facts?: Readonly<Record<string, tf.Tensor>>;
+  /** What an augmentation may make of the labels: rows mixed with those of other examples, or spread over the classes. */
+  readonly targets?: TargetForm;
   /** Same logits for every role. */
   readonly equalLogits?: boolean;
   /** Factor on the logits. */
@@ -66,7 +89,7 @@ function onLogits<T>(
   }) => T,
 ): T {
   return scratch(() => {
-    const batch = fixtureBatch(setting.labels);
+    const batch = withTargets(fixtureBatch(setting.labels), setting.targets);
     const roles = [...new Set(term.needs)];
     const logits = new Map(
       roles.map((role) => [
@@ -126,6 +149,20 @@ export function promiseGradient(term: PerExample, setting: TermSetting = {}): vo
       }
     }
   });
+}
+
+/** A classification term sees what an augmentation made of the labels: with other target rows and the same labels it is another number. */
+export function promiseReadsTargets(term: PerExample, setting: TermSetting = {}): void {
+  const labels = [0, 1, 2, 3, 4, 1];
+  const plain = checkedValues(term, { ...setting, labels });
+  for (const targets of ['mixed', 'smoothed'] as const) {
+    const found = checkedValues(term, { ...setting, labels, targets });
+    promise(
+      found.some((value, i) => Math.abs(value - plain[i]!) > 1e-4),
+      () =>
+        `${term.what} is the same for ${targets} targets as for plain labels: read \`y\` of the views, not batch.labels`,
+    );
+  }
 }
 
 /** Zero exactly where there is no label. */

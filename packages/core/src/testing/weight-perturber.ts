@@ -36,7 +36,14 @@ function contextOf(model: Network, epoch: number, factor = 1): PerturbContext {
     gradients: ({ offsets, reduction } = {}) =>
       atPerturbedWeights(model, offsets, () => {
         const batch = fixtureBatch();
-        const result = lossGradients({ model, objective: plain, batch, crafted: { points: {} }, reduction });
+        const result = lossGradients({
+          model,
+          objective: plain,
+          batch,
+          crafted: { points: {} },
+          place: { epoch: 0, epochs: 1 },
+          reduction,
+        });
         result.values.dispose();
         result.statistics.forEach(disposeStatistics);
         result.logits.forEach((logits) => logits.dispose());

@@ -3,7 +3,7 @@ import type { Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import type { BatchStatistics, Gradients } from '../network/index.js';
 import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
-import { labelledScaleOf, lossGradients } from './gradients.js';
+import { labelledScaleOf, lossGradients, type Place } from './gradients.js';
 
 /** A part of a batch with its neighbours. */
 export interface Part {
@@ -20,6 +20,8 @@ export interface BatchGradients {
   readonly statistics: readonly ReadonlyMap<Role, BatchStatistics>[];
   /** Logits `[batch, classes]` of each outer pass. */
   readonly logits: ReadonlyMap<Role, tf.Tensor2D>;
+  /** Gradients of the loss with respect to the points that the objective asks for, `[batch, h, w, c]`. */
+  readonly images: ReadonlyMap<Role, tf.Tensor4D>;
 }
 
 /**
@@ -64,6 +66,7 @@ export function batchGradients(options: {
   model: Classifier;
   objective: Objective;
   parts: readonly Part[];
+  place: Place;
   reduction?: Reduction;
 }): BatchGradients {
   const { parts, ...rest } = options;
@@ -80,6 +83,7 @@ export function batchGradients(options: {
   const gradients = new Map<string, tf.Tensor>();
   const statistics: ReadonlyMap<Role, BatchStatistics>[] = [];
   const logits = new Map<Role, tf.Tensor2D[]>();
+  const images = new Map<Role, tf.Tensor4D[]>();
   for (const part of parts) {
     const weight = part.batch.labels.shape[0] / count;
     const loss = lossGradients({ ...rest, ...part, labelledScale });
@@ -87,6 +91,7 @@ export function batchGradients(options: {
     for (const [name, gradient] of loss.gradients) gradients.set(name, plus(gradients.get(name), gradient, weight));
     statistics.push(loss.statistics);
     for (const [role, z] of loss.logits) logits.set(role, [...(logits.get(role) ?? []), z]);
+    for (const [role, g] of loss.images) images.set(role, [...(images.get(role) ?? []), plus(undefined, g, weight)]);
   }
   labelledScale.dispose();
   return {
@@ -94,6 +99,7 @@ export function batchGradients(options: {
     gradients,
     statistics,
     logits: new Map([...logits].map(([role, pieces]) => [role, joined(pieces)])),
+    images: new Map([...images].map(([role, pieces]) => [role, joined(pieces)])),
   };
 }
 

@@ -1,18 +1,38 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import { keepStatistics, logitGradients, type Classifier } from '../classifier/index.js';
-import type { BatchStatistics, Gradients } from '../network/index.js';
-import type { Crafted, Objective, Reduction, Role, Term, Views } from '../hooks/index.js';
+import {
+  pointsOfPass,
+  progressOf,
+  rolesOfPass,
+  weightOf,
+  type CraftContext,
+  type Crafted,
+  type Objective,
+  type Reduction,
+  type Role,
+  type Term,
+  type Views,
+} from '../hooks/index.js';
+import { oneHotLabels } from '../loss/index.js';
+import type { BatchStatistics, Gradients, Pass } from '../network/index.js';
+import { secondOrderGradients } from './second-order.js';
+
+/** Where in the run a batch is worked on. */
+export type Place = Pick<CraftContext, 'epoch' | 'epochs' | 'progress'>;
 
 /** The loss of one batch at the current weights, with everything that its passes produced. All tensors are the caller's. */
 export interface LossGradients {
   /** The scalar that was differentiated, then each term's mean by name (without its weight), as one tensor `[1 + terms]`. */
   readonly values: tf.Tensor1D;
+  /** By parameter name; those of a companion are called `<companion>@<name>`. */
   readonly gradients: Gradients;
   /** Batch statistics of each outer pass. */
   readonly statistics: ReadonlyMap<Role, BatchStatistics>;
-  /** Logits `[batch, classes]` of each outer pass. */
+  /** Logits `[batch, classes]` of each role that was passed. */
   readonly logits: ReadonlyMap<Role, tf.Tensor2D>;
+  /** Gradients of the loss with respect to the points that the objective asks for, `[batch, h, w, c]`. */
+  readonly images: ReadonlyMap<Role, tf.Tensor4D>;
 }
 
 const mean: Reduction = (perExample) => tf.mean(perExample) as tf.Scalar;
@@ -35,6 +55,76 @@ export function labelledScaleOf(batches: readonly Batch[]): tf.Scalar {
   });
 }
 
+/** What terms and `afterStep` see of one batch. */
+export function viewsOf(given: {
+  batch: Batch;
+  classes: number;
+  place: Place;
+  facts: Crafted['facts'];
+  logits: ReadonlyMap<Role, tf.Tensor2D>;
+}): Views {
+  const { batch, classes, place, facts, logits } = given;
+  return {
+    batch,
+    classes,
+    y: batch.targets ?? oneHotLabels(batch.labels, classes),
+    epoch: place.epoch,
+    epochs: place.epochs,
+    progress: progressOf(place),
+    fact: (name) => facts![name]!,
+    logits: (role) => logits.get(role)!,
+  };
+}
+
+/** The outer passes of one model, made together. */
+interface ModelPasses {
+  readonly companion: string;
+  readonly roles: readonly Role[];
+  readonly pass: Pass;
+}
+
+/** Makes each outer pass once: those of the model, then those of each companion. */
+function makePasses(
+  model: Classifier,
+  objective: Objective,
+  pointOf: (role: Role) => tf.Tensor4D,
+): { made: readonly ModelPasses[]; free: () => void } {
+  const roles = [...new Set(objective.passes.map(({ role }) => role))];
+  const joined: tf.Tensor[] = [];
+  const made = ['', ...(objective.companions?.keys() ?? [])].map((companion): ModelPasses => {
+    const own = roles.filter((role) => (pointsOfPass(role).companion ?? '') === companion);
+    const images = own.map((role) => {
+      const { points } = pointsOfPass(role);
+      if (points.length === 1) return pointOf(points[0]!);
+      const together = tf.concat(points.map(pointOf)) as tf.Tensor4D;
+      joined.push(together);
+      return together;
+    });
+    const wrt = companion === '' && objective.imageGradients?.length ? 'all' : 'parameters';
+    const network = companion === '' ? model : objective.companions!.get(companion)!;
+    return { companion, roles: own, pass: network.pass(images, { mode: 'batch', wrt }) };
+  });
+  return {
+    made,
+    free() {
+      made.forEach(({ pass }) => pass.dispose());
+      tf.dispose(joined);
+    },
+  };
+}
+
+/** The logits of each role: a pass of several points is taken apart. On the tape, if there is one. */
+function logitsByRole(made: readonly ModelPasses[], logits: readonly tf.Tensor2D[]): Map<Role, tf.Tensor2D> {
+  const passes = made.flatMap(({ roles }) => roles);
+  return new Map(
+    passes.flatMap((pass, at) => {
+      const roles = rolesOfPass(pass);
+      const pieces = roles.length === 1 ? [logits[at]!] : tf.split(logits[at]!, roles.length);
+      return roles.map((role, i) => [role, pieces[i] as tf.Tensor2D] as const);
+    }),
+  );
+}
+
 /**
  * Differentiates the objective at the current weights: one forward pass with batch statistics per role, one backward pass. Nothing
  * is written to the model; `statistics` are applied by whoever decides that this pass counts.
@@ -44,41 +134,52 @@ export function lossGradients(options: {
   objective: Objective;
   batch: Batch;
   crafted: Crafted;
+  place: Place;
   reduction?: Reduction;
   /** `labelledScaleOf` what `batch` is a part of; default: of the batch. */
   labelledScale?: tf.Scalar;
 }): LossGradients {
-  const { model, objective, batch, crafted, reduction = mean } = options;
+  const { model, objective, batch, crafted, place, reduction = mean } = options;
   const labelledScale = options.labelledScale ?? labelledScaleOf([batch]);
-  const roles = [...new Set(objective.passes.map(({ role }) => role))];
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
-  const pass = model.pass(roles.map(pointOf), { mode: 'batch', wrt: 'parameters' });
+  const { made, free } = makePasses(model, objective, pointOf);
+  const logits = made.flatMap(({ pass }) => pass.logits);
 
   let values: tf.Tensor1D | undefined;
-  const loss = (...logits: tf.Tensor2D[]) => {
-    const views: Views = {
-      batch,
-      classes: model.classes,
-      fact: (name) => crafted.facts![name]!,
-      logits: (role) => logits[roles.indexOf(role)]!,
-    };
-    const terms = objective.terms.map((term) => ({ weight: term.weight, values: scaled(term, views, labelledScale) }));
+  const loss = (...z: tf.Tensor2D[]) => {
+    const byRole = logitsByRole(made, z);
+    const views = viewsOf({ batch, classes: model.classes, place, facts: crafted.facts, logits: byRole });
+    const terms = objective.terms.map((term) => ({
+      weight: weightOf(term, views),
+      values: scaled(term, views, labelledScale),
+    }));
     const total = reduction(tf.addN(terms.map(({ weight, values: v }) => tf.mul(weight, v))) as tf.Tensor1D);
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
   };
-  const { value, dLogits } = logitGradients(pass.logits, loss);
+  const { value, dLogits } = logitGradients(logits, loss);
   value.dispose();
   if (!options.labelledScale) labelledScale.dispose();
-  const { parameters } = pass.pullback(dLogits);
+
+  const gradients = new Map<string, tf.Tensor>();
+  const images = new Map<Role, tf.Tensor4D>();
+  let from = 0;
+  for (const { companion, roles, pass } of made) {
+    const pulled = pass.pullback(dLogits.slice(from, (from += roles.length)));
+    for (const [name, gradient] of pulled.parameters)
+      gradients.set(companion === '' ? name : `${companion}@${name}`, gradient);
+    pulled.images.forEach((gradient, at) => {
+      if (objective.imageGradients?.includes(roles[at]!)) images.set(roles[at]!, gradient);
+      else gradient.dispose();
+    });
+  }
   tf.dispose(dLogits.filter((gradient) => gradient !== null));
 
-  const kept = {
-    values: values!,
-    gradients: parameters,
-    statistics: new Map(roles.map((role, at) => [role, keepStatistics(pass.statistics[at]!)])),
-    logits: new Map(roles.map((role, at) => [role, tf.keep(pass.logits[at]!.clone())])),
-  };
-  pass.dispose();
-  return kept;
+  const statistics = made.flatMap(({ roles, pass }) =>
+    roles.map((role, at) => [role, keepStatistics(pass.statistics[at]!)] as const),
+  );
+  const kept = tf.tidy(() => [...logitsByRole(made, logits)].map(([role, z]) => [role, tf.keep(z.clone())] as const));
+  free();
+  const found = { values: values!, gradients, statistics: new Map(statistics), logits: new Map(kept), images };
+  return objective.secondOrder?.length ? secondOrderGradients(found, { model, objective, batch, crafted }) : found;
 }

@@ -8,7 +8,7 @@ export {
   type TrainerBus,
   type TrainerEvents,
 } from './events.js';
-export { lossGradients, type LossGradients } from './gradients.js';
+export { lossGradients, type LossGradients, type Place } from './gradients.js';
 export type { GuardOptions } from './guard.js';
 export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import type { Objective } from '../hooks/index.js';
+import { termNames, type Objective } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
+import { trainedParameters } from './companions.js';
 import type { EpochSums } from './snapshot.js';
 import type { StepOutcome } from './step.js';
 
@@ -40,10 +41,11 @@ export async function readNumbers(
   outcome: StepOutcome,
   of: { batch: Batch; objective: Objective; model: Classifier },
 ): Promise<StepNumbers> {
-  const { batch, objective, model } = of;
+  const { batch, objective } = of;
+  const parameters = trainedParameters(of);
   const { names, all } = tf.tidy(() => {
     const { names, values } = diagnostics(outcome, batch);
-    const weights = [...model.parameters.values()].map((parameter) => tf.sum(parameter));
+    const weights = [...parameters.values()].map((parameter) => tf.sum(parameter));
     const means = values.map((value) => tf.mean(value));
     return { names, all: tf.concat([outcome.loss.values, tf.stack([...means, ...weights])]) };
   });
@@ -55,9 +57,9 @@ export async function readNumbers(
   };
   return {
     loss: numbers.shift()!,
-    terms: take(objective.terms.map(({ name }) => name)),
+    terms: take(termNames(objective)),
     train: take(names),
-    weights: take([...model.parameters.keys()]),
+    weights: take([...parameters.keys()]),
   };
 }
 

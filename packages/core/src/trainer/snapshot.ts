@@ -4,6 +4,7 @@ import { factsOf, type Classifier } from '../classifier/index.js';
 import { factDifferences, type ModelFacts } from '../formats/index.js';
 import type { Objective, Optimizer } from '../hooks/index.js';
 import type { WeightAverage } from './averaging.js';
+import { trainedParameters, trainedStatistics } from './companions.js';
 import type { CheckpointKind, EpochMetrics } from './events.js';
 
 /** Version of what a checkpoint holds; `migrations` lead from older ones to this. */
@@ -78,10 +79,10 @@ interface Holders {
 }
 
 function named(holders: Holders): Map<string, tf.Tensor> {
-  const { model, optimizer, objective, average } = holders;
+  const { optimizer, objective, average } = holders;
   const groups: [string, ReadonlyMap<string, tf.Tensor>][] = [
-    ['model', model.parameters],
-    ['statistics', model.statistics],
+    ['model', trainedParameters(holders)],
+    ['statistics', trainedStatistics(holders)],
     ['optimizer', optimizer.slots()],
     ['objective', objective.state?.save().tensors ?? new Map()],
     ['average', average?.state.save().tensors ?? new Map()],
@@ -119,13 +120,17 @@ export function restoreModel(snapshot: Snapshot, model: Classifier): void {
     );
   }
   const averaged = [...snapshot.tensors.keys()].some((name) => name.startsWith('average/'));
-  restoreTensors(snapshot, model, averaged ? 'average/' : '');
+  restoreTensors(snapshot, { model, objective: {} }, averaged ? 'average/' : '');
 }
 
-function restoreTensors(snapshot: Snapshot, model: Classifier, prefix: string): void {
+function restoreTensors(
+  snapshot: Snapshot,
+  into: { model: Classifier; objective: Pick<Objective, 'companions'> },
+  prefix: string,
+): void {
   const targets = [
-    ...[...model.parameters].map(([name, variable]) => [`${prefix}model/${name}`, variable] as const),
-    ...[...model.statistics].map(([name, variable]) => [`${prefix}statistics/${name}`, variable] as const),
+    ...[...trainedParameters(into)].map(([name, variable]) => [`${prefix}model/${name}`, variable] as const),
+    ...[...trainedStatistics(into)].map(([name, variable]) => [`${prefix}statistics/${name}`, variable] as const),
   ];
   for (const [name, variable] of targets) {
     const found = snapshot.tensors.get(name);
@@ -144,7 +149,7 @@ function restoreTensors(snapshot: Snapshot, model: Classifier, prefix: string): 
 
 /** Puts everything back; the inverse of `takeSnapshot`. */
 export function restoreSnapshot(snapshot: Snapshot, holders: Holders): void {
-  restoreTensors(snapshot, holders.model, '');
+  restoreTensors(snapshot, holders, '');
   const group = (prefix: string) =>
     new Map(
       [...snapshot.tensors]

@@ -2,8 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, type Batch } from '../batch.js';
 import { disposeStatistics, logitsOf, withComputeDtype, type Classifier } from '../classifier/index.js';
 import type { ComputeDtype, Gradients } from '../network/index.js';
-import type { CraftContext, Crafted, Objective, Optimizer, Role, WeightPerturber } from '../hooks/index.js';
+import {
+  termNames,
+  type CraftContext,
+  type Crafted,
+  type Objective,
+  type Optimizer,
+  type Role,
+  type WeightPerturber,
+} from '../hooks/index.js';
 import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
+import { applyPassStatistics, trainedParameters } from './companions.js';
+import { viewsOf } from './gradients.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
 
 /** Everything one step works with. */
@@ -34,11 +44,26 @@ export function trainStep(batch: Batch, setup: StepSetup): StepOutcome {
   const { model, objective, optimizer, learningRate, accumulate = 1 } = setup;
   const parts = accumulate > 1 ? splitBatch(batch, accumulate) : [batch];
   const { loss, crafted, gradients } = stepGradients(parts, setup);
-  optimizer.apply(model.parameters, gradients, learningRate);
+  optimizer.apply(trainedParameters(setup), gradients, learningRate);
   disposeGradients(gradients);
   forwardInTrainMode(model, parts, objective.passesAfter);
+  tellObjective(batch, setup, { loss, crafted });
   if (accumulate > 1) parts.forEach(disposeBatch);
   return { loss, crafted };
+}
+
+/** Shows the objective what the step found. */
+function tellObjective(batch: Batch, { model, objective, context }: StepSetup, { loss, crafted }: StepOutcome): void {
+  if (!objective.afterStep) return;
+  const names = termNames(objective);
+  tf.tidy(() => {
+    const given = { batch, classes: model.classes, place: context, facts: crafted.facts, logits: loss.logits };
+    objective.afterStep!({
+      ...viewsOf(given),
+      term: (name) => tf.reshape(tf.slice(loss.values, 1 + names.indexOf(name), 1), []) as tf.Scalar,
+      imageGradient: (role) => loss.images.get(role)!,
+    });
+  });
 }
 
 /** The step without its update: gradients with weight decay (the caller's), running statistics updated, weights as before. */
@@ -46,16 +71,21 @@ export function stepGradients(batches: readonly Batch[], setup: StepSetup): Step
   const { model, objective, optimizer, craftDtype } = setup;
   const context = craftDtype ? { ...setup.context, model: withComputeDtype(model, craftDtype) } : setup.context;
   forwardInTrainMode(model, batches, objective.passesBefore);
-  const parts = batches.map((batch) => ({ batch, crafted: objective.inner.craft(batch, context) })); // 1 craft, off the tape
+  let offset = 0;
+  const parts = batches.map((batch) => {
+    const crafted = objective.inner.craft(batch, { ...context, offset }); // 1 craft, off the tape
+    offset += batch.labels.size;
+    return { batch, crafted };
+  });
   const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
-    const result = batchGradients({ model, objective, parts }); // 3 passes and loss
-    return { loss: result, gradients: optimizer.decayed(result.gradients, model.parameters) };
+    const result = batchGradients({ model, objective, parts, place: context }); // 3 passes and loss
+    return { loss: result, gradients: optimizer.decayed(result.gradients, trainedParameters(setup)) };
   }); // 4 weights restored from copies
   disposeGradients(offsets);
   for (const statistics of loss.statistics)
     for (const { role, updatesStatistics } of objective.passes)
-      if (updatesStatistics) model.applyStatistics(statistics.get(role)!);
+      if (updatesStatistics) applyPassStatistics(setup, role, statistics.get(role)!);
   return { loss, crafted: joinedCrafted(parts.map(({ crafted }) => crafted)), gradients };
 }
 
@@ -66,11 +96,19 @@ function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | und
     epoch: context.epoch,
     gradients: ({ offsets, reduction } = {}) =>
       atPerturbedWeights(model, offsets, () => {
-        const result = batchGradients({ model, objective, parts, reduction });
+        const result = batchGradients({ model, objective, parts, place: context, reduction });
         disposeLoss(result, { keepGradients: true });
-        return result.gradients;
+        return ofModel(model, result.gradients);
       }),
   });
+}
+
+/** Without the gradients of companions, whose weights are not perturbed. */
+function ofModel(model: Classifier, gradients: Gradients): Gradients {
+  const [own, others] = [new Map<string, tf.Tensor>(), new Map<string, tf.Tensor>()];
+  for (const [name, gradient] of gradients) (model.parameters.has(name) ? own : others).set(name, gradient);
+  disposeGradients(others);
+  return own;
 }
 
 function forwardInTrainMode(model: Classifier, parts: readonly Batch[], roles: readonly Role[] = []): void {
@@ -81,6 +119,7 @@ function disposeLoss(loss: BatchGradients, options: { keepGradients?: boolean } 
   loss.values.dispose();
   for (const statistics of loss.statistics) statistics.forEach(disposeStatistics);
   loss.logits.forEach((logits) => logits.dispose());
+  loss.images.forEach((gradient) => gradient.dispose());
   if (!options.keepGradients) disposeGradients(loss.gradients);
 }
 

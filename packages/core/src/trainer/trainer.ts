@@ -89,7 +89,8 @@ export async function train(
   const { signal, resumeFrom } = control;
   const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
-  const stepsPerEpoch = sampler.batchesPerEpoch;
+  const replays = objective.replays ?? 1;
+  const stepsPerEpoch = sampler.batchesPerEpoch * replays;
   const pipeline = createPipeline({
     set: data.train,
     classes: model.classes,
@@ -124,7 +125,8 @@ export async function train(
     const { epoch, step } = state;
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
-    const context = { model, threat: parts.threat, random, epoch, epochs };
+    const progress = (epoch + step / stepsPerEpoch) / epochs;
+    const context = { model, threat: parts.threat, random, epoch, epochs, progress };
     const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate, craftDtype });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model });
@@ -167,6 +169,7 @@ export async function train(
     const { examples } = state.epochSums;
     const learningRate = learningRateAt(0);
     const epoch = state.epoch + 1;
+    objective.afterEpoch?.({ epoch: state.epoch, epochs, model });
     average?.afterEpoch(model, { epoch, batches: trainingImages });
     const due = parts.validate && (epoch % options.validateEvery === 0 || epoch === epochs);
     const validation = due ? await withAverage(model, average, () => parts.validate!(state.epoch, signal)) : undefined;
@@ -193,8 +196,13 @@ export async function train(
     const { epoch } = state;
     const began = performance.now();
     const batches = sampler.epoch(createRandom(seed, `shuffling/${epoch}`));
-    const prepare = (step: number) =>
-      step < stepsPerEpoch ? pipeline.prepare(batches[step]!, { epoch, step }) : undefined;
+    let known: { at: number; raw: RawBatch } | undefined;
+    const prepare = (step: number) => {
+      if (step >= stepsPerEpoch) return undefined;
+      const at = Math.floor(step / replays);
+      if (known?.at !== at) known = { at, raw: pipeline.prepare(batches[at]!, { epoch, step: at }) };
+      return known.raw;
+    };
     let raw = prepare(state.step);
     while (raw) {
       raw = await runStep(raw, () => prepare(state.step + 1));

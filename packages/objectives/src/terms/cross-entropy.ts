@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** Cross-entropy at one point; 0 where there is no label. */
 export const crossEntropyAt = (role: Role): Classification => ({
   needs: [role],
-  loss: ({ logits, batch }) => crossEntropy(logits(role), batch.targets ?? batch.labels),
+  loss: ({ logits, y }) => crossEntropy(logits(role), y),
 });
 
 export const crossEntropyPlugin = defineClassification({

@@ -28,7 +28,7 @@ const atClass = (values: tf.Tensor2D, index: tf.Tensor1D) =>
  */
 export const boostedCrossEntropyAt = (role: Role): Classification => ({
   needs: [role],
-  loss({ logits, batch, classes }) {
+  loss({ logits, batch, y, classes }) {
     if (classes < 2)
       throw new BulwarkError(
         'MODEL_INVALID',
@@ -39,7 +39,7 @@ export const boostedCrossEntropyAt = (role: Role): Classification => ({
     const wrong = atClass(tf.exp(logSoftmax(z)), strongestWrongClass(z, batch.labels));
     const push = tf.neg(tf.log(tf.add(tf.sub(aboveOne, wrong), tiny)));
     const labelled = tf.cast(tf.greaterEqual(batch.labels, 0), 'float32');
-    return tf.add(crossEntropy(z, batch.targets ?? batch.labels), tf.mul(labelled, push)) as tf.Tensor1D;
+    return tf.add(crossEntropy(z, y), tf.mul(labelled, push)) as tf.Tensor1D;
   },
 });
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { discrepancy, discrepancyNames, useEngine, type Views } from '@bulwark/core';
+import { discrepancy, discrepancyNames, oneHotLabels, useEngine, type Views } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { between } from './between.js';
 import { crossEntropyAt } from './cross-entropy.js';
@@ -13,9 +13,15 @@ type Logits = Record<string, number[][]>;
 
 function viewsOf(logits: Logits, labels: number[]): Views {
   const tensors = new Map(Object.entries(logits).map(([role, z]) => [role, tf.tensor2d(z)]));
+  const batch = { images: tf.zeros<tf.Rank.R4>([labels.length, 1, 1, 1]), labels: tf.tensor1d(labels, 'int32') };
+  const classes = Object.values(logits)[0]![0]!.length;
   return {
-    batch: { images: tf.zeros([labels.length, 1, 1, 1]), labels: tf.tensor1d(labels, 'int32') },
-    classes: Object.values(logits)[0]![0]!.length,
+    batch,
+    classes,
+    y: oneHotLabels(batch.labels, classes),
+    epoch: 0,
+    epochs: 1,
+    progress: 0,
     logits: (role) => tensors.get(role)!,
     fact: () => tf.scalar(0),
   };

@@ -71,7 +71,7 @@ function storedLogits(logits: Logits) {
 function evaluate(objective: Objective, logits: Logits, labels: tf.Tensor1D) {
   const { model, points } = storedLogits(logits);
   const batch = { images: points['natural']!, labels };
-  const result = lossGradients({ model, objective, batch, crafted: { points } });
+  const result = lossGradients({ model, objective, batch, crafted: { points }, place: { epoch: 0, epochs: 1 } });
   const [loss, ...terms] = [...result.values.dataSync()];
   const gradients = new Map([...result.gradients].map(([role, gradient]) => [role, [...gradient.dataSync()]]));
   tf.dispose([result.values, ...result.gradients.values(), ...result.logits.values()]);

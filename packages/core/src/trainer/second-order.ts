@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { Classifier } from '../classifier/index.js';
+import type { Crafted, Objective } from '../hooks/index.js';
+import { oneHotLabels } from '../loss/index.js';
+import type { LossGradients } from './gradients.js';
+
+/**
+ * Adds the terms that are differentiated twice: their weighted means to the loss, their gradients to those of the parameters. What
+ * `first` holds of both is given up.
+ */
+export function secondOrderGradients(
+  first: LossGradients,
+  of: { model: Classifier; objective: Objective; batch: Batch; crafted: Crafted },
+): LossGradients {
+  const { model, objective, batch, crafted } = of;
+  const terms = objective.secondOrder!;
+  let values!: tf.Tensor1D;
+  const { value, grads } = tf.variableGrads(() => {
+    const given = {
+      batch,
+      y: batch.targets ?? oneHotLabels(batch.labels, model.classes),
+      logits: (images: tf.Tensor4D) => model.taped(images, 'batch'),
+      point: (role: string) => (role === 'natural' ? batch.images : crafted.points[role]!),
+      fact: (name: string) => crafted.facts![name]!,
+    };
+    const means = terms.map((term) => tf.mean(term.values(given)));
+    const total = tf.addN(means.map((mean, i) => tf.mul(terms[i]!.weight, mean)));
+    values = tf.keep(tf.stack([total, ...means]) as tf.Tensor1D);
+    return total as tf.Scalar;
+  }, [...model.parameters.values()]);
+  value.dispose();
+  const names = new Map([...model.parameters].map(([name, variable]) => [variable.name, name]));
+  const gradients = new Map(first.gradients);
+  for (const [variable, gradient] of Object.entries(grads)) {
+    const name = names.get(variable)!;
+    const before = gradients.get(name);
+    gradients.set(name, before ? tf.add(before, gradient) : gradient);
+    if (before) tf.dispose([before, gradient]);
+  }
+  const all = tf.tidy(() => {
+    const [total, extra] = [tf.slice(first.values, 0, 1), tf.slice(values, 0, 1)];
+    return tf.concat([tf.add(total, extra), tf.slice(first.values, 1), tf.slice(values, 1)]) as tf.Tensor1D;
+  });
+  tf.dispose([first.values, values]);
+  return { ...first, values: all, gradients };
+}
