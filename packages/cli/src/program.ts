@@ -23,6 +23,7 @@ import { trainCommand } from './commands/train.js';
 import { trustCommand } from './commands/trust.js';
 import { verifyCommand } from './commands/verify.js';
 import { watchCommand } from './commands/watch.js';
+import { checkFlags } from './terminal/flag-rules.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -58,6 +59,7 @@ export function program(): Command {
     verifyCommand(),
   ];
   for (const command of commands) root.addCommand(command.exitOverride());
+  root.hook('preAction', (_, command) => checkFlags(command));
   const give = async (words: readonly string[]) => void (await program().parseAsync(['node', 'bulwark', ...words]));
   root.addCommand(jobCommand(give).exitOverride(), { hidden: true });
   return root.exitOverride().showHelpAfterError('(add --help for usage)');

@@ -14,6 +14,7 @@ import {
   type BenchSettings,
 } from '../bench/settings.js';
 import { parseEngines, pluginsOption, registryWith, type GivenEngine } from '../engines/given.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 
@@ -105,7 +106,13 @@ async function bench(flags: Flags): Promise<void> {
 
 /** `bulwark bench`: what training and attacking cost on this machine, per engine. */
 export function benchCommand(): Command {
-  return new Command('bench')
+  const command = new Command('bench');
+  const attacksLeftOut = (parts: unknown) => typeof parts === 'string' && !parts.includes('attacks');
+  addFlagRules(command, {
+    flags: ['images', 'share'],
+    idle: ({ parts }) => (attacksLeftOut(parts) ? `--parts ${String(parts)} leaves out the attacks` : undefined),
+  });
+  return command
     .description('measure training steps, gradients, attacks and the data pipeline on this machine')
     .option('--engine <names>', 'comma-separated, options after colons: wasm:threads=1,wasm (default: those that work)')
     .option(...pluginsOption)

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { caption, formats, render, title, type Format } from '../compare/formats.js';
 import { compareRuns } from '../compare/group.js';
 import { readRuns } from '../compare/read-runs.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { createOutput } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -24,7 +25,9 @@ Examples:
 
 /** `bulwark compare <runs...>`. */
 export function compareCommand(): Command {
-  return new Command('compare')
+  const command = new Command('compare');
+  addFlagRules(command, { flags: ['json'], excludes: ['format'] });
+  return command
     .description('compare finished runs: mean and 95% confidence interval over seeds')
     .argument('<runs...>', 'run folders, or folders that hold them (as train --seeds makes them)')
     .addOption(new Option('--checkpoint <which>', 'which weights').choices(['best', 'last']).default('best'))

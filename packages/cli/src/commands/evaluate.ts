@@ -34,6 +34,7 @@ import {
   type LaunchFlags,
 } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { numberFlag } from '../terminal/number-flag.js';
 import { createOutput } from '../terminal/output.js';
@@ -203,5 +204,11 @@ export function evaluateCommand(): Command {
     .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
-  return addLaunchFlags(command).action((path: string, flags: Flags) => run(path, flags));
+  addFlagRules(
+    command,
+    { flags: ['shard'], excludes: ['shards', 'merge'] },
+    { flags: ['merge'], excludes: ['shards'] },
+    { flags: ['fresh'], excludes: ['shards', 'merge'] },
+  );
+  return addLaunchFlags(command, 'shards').action((path: string, flags: Flags) => run(path, flags));
 }

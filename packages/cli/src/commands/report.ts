@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { Command } from 'commander';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { createOutput } from '../terminal/output.js';
 import { pluginsOption, type PluginFlags } from '../trust/policy.js';
 
@@ -20,7 +21,12 @@ Examples:
 
 /** `bulwark report <run | runs...>`: one HTML file. */
 export function reportCommand(): Command {
-  return new Command('report')
+  const command = new Command('report');
+  addFlagRules(command, {
+    flags: ['engine', 'plugins'],
+    idle: ({ images }) => (Number(images) === 0 ? '--images 0 opens no model' : undefined),
+  });
+  return command
     .description('write what runs came to as one HTML file that needs no network')
     .argument('<runs...>', 'run folders, or folders of run folders; finished or not')
     .option('--out <file>', 'file to write (default: report.html in the run folder; here for several runs)')

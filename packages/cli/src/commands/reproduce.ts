@@ -12,6 +12,7 @@ import { inAll, priceRow } from '../reproduce/price.js';
 import { captions, markdown, pairLines, tableLines } from '../reproduce/render.js';
 import { isFinished, jobOf } from '../reproduce/run-job.js';
 import { loadTable, scaleOf, type Scale, type Table } from '../reproduce/table-file.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
 import { parseShard } from '../terminal/shard.js';
@@ -177,6 +178,7 @@ export function reproduceCommand(): Command {
     .option('--markdown <file>', 'also write the table as Markdown')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
+  addFlagRules(command, { flags: ['collect'], excludes: ['dry-run'] }, { flags: ['markdown'], excludes: ['dry-run'] });
   return addLaunchFlags(command).action(async (name: string, flags: Flags) => {
     const output = createOutput(flags);
     const given = await planned(name, flags, output);

@@ -6,7 +6,8 @@ import { override } from '../config/override.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { observe, parseLogs } from '../logs/observe.js';
 import { builtinRegistry } from '../registry.js';
-import { createOutput, type Output } from '../terminal/output.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
+import { createOutput, duration, type Output } from '../terminal/output.js';
 import { addLaunchFlags, chooseLauncher, retriesOf, type LaunchFlags } from '../launch/index.js';
 import { follow } from '../train/follow.js';
 import { previewLines } from '../train/preview-lines.js';
@@ -55,7 +56,8 @@ export function trainCommand(): Command {
     .addOption(new Option('--base-folder <folder>', 'folder that relative paths in the config refer to').hideHelp())
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
-  return addLaunchFlags(command).action(async (configPath: string | undefined, flags: TrainFlags) => {
+  addFlagRules(command, { flags: ['base-folder'], excludes: ['resume'] });
+  return addLaunchFlags(command, 'seeds').action(async (configPath: string | undefined, flags: TrainFlags) => {
     const output = createOutput(flags);
     const logs = flags.log === undefined ? [] : parseLogs(flags.log);
     const logged = (run: RunHandle) => {
@@ -85,6 +87,10 @@ export function trainCommand(): Command {
     if (flags.dryRun) {
       const preview = await previewRun(config, services);
       for (const line of previewLines(preview)) output.line(line);
+      if (flags.seeds !== undefined) {
+        const { length } = parseSeeds(flags.seeds);
+        output.line(`that is one seed; all ${length}, one after the other: ${duration(length * preview.secondsInAll)}`);
+      }
       return output.result(preview);
     }
     if (flags.seeds === undefined) {

@@ -155,6 +155,13 @@ describe('flags that do not apply are refused, not ignored', () => {
     ['--model and --config of a run', 'run', { model: 'mlp', config: 'x.yaml' }, /--config, --model: .* is a run/],
     ['--checkpoint of a weights file', 'file', { checkpoint: 'best' }, /only runs have several checkpoints/],
     ['--model beside --config', 'file', { config: 'x.yaml', model: 'mlp' }, /--config names them already/],
+    [
+      '--norm of a run without its radius',
+      'run',
+      { norm: 'linf' },
+      /--norm linf without --epsilon: .*0\.25 is one in l2/,
+    ],
+    ['--norm of a weights file, too', 'file', { norm: 'l1' }, /--norm l1 without --epsilon: .*0\.25 is one in l2/],
   ] as const)('%s', async (_, kind, flags, message) => {
     const path = kind === 'run' ? runFolder('small-cnn') : file('small-cnn');
     await expect(open(path, flags)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringMatching(message) });

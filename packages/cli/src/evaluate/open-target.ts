@@ -20,6 +20,7 @@ import {
 } from '@bulwark/core';
 import { loadWeights, readWeightsFile } from '@bulwark/models';
 import { importUserModule, loadConfig } from '../config/load.js';
+import { refuseFlags } from '../terminal/flag-rules.js';
 import { parseSpec } from './attack-specs.js';
 import { pluginPolicy, type PluginFlags } from '../trust/policy.js';
 import { completeFromFacts, needWhole } from './facts-of-file.js';
@@ -88,14 +89,15 @@ function bareConfig({ model, data, zoo }: TargetFlags): Json {
   return { ...published, ...given, objective: { use: 'natural' }, epochs: 1 };
 }
 
-/** Refuses flags that would be ignored. @throws BulwarkError USAGE */
-function refuseFlags(
-  flags: TargetFlags,
-  names: readonly (keyof TargetFlags)[],
-  why: { because: string; cure: string },
-) {
-  const given = names.filter((name) => flags[name] !== undefined).map((name) => `--${name}`);
-  if (given.length > 0) throw new BulwarkError('USAGE', `${given.join(', ')}: ${why.because}`, { cure: why.cure });
+/** A radius is of its norm: 8/255 in linf means something else in l2. @throws BulwarkError USAGE */
+function checkNorm({ norm, epsilon }: TargetFlags, threat: { norm?: unknown; epsilon?: unknown } | undefined): void {
+  const before = threat?.norm ?? 'linf';
+  if (norm === undefined || epsilon !== undefined || threat?.epsilon === undefined || norm === before) return;
+  throw new BulwarkError(
+    'USAGE',
+    `--norm ${norm} without --epsilon: the radius ${String(threat.epsilon)} is one in ${String(before)}`,
+    { cure: `give the radius in ${norm}, too: --epsilon <radius>` },
+  );
 }
 
 async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
@@ -116,6 +118,7 @@ async function openRun(path: string, flags: TargetFlags, opening: Opening): Prom
     throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { cure: 'give best or last' });
   const snapshot = folder.checkpoints.load(kind);
   const { config, baseFolder } = folder.frozen;
+  checkNorm(flags, config.threat);
   const checked = await checkRunFolder(folder, services, withFlags(config as unknown as Json, flags));
   const target = await compose(checked, baseFolder, opening);
   restoreModel(snapshot, target.model);
@@ -152,6 +155,7 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
   const registry = opening.registry.child();
   const importModule = importUserModule;
   await loadPlugins(flags.plugins ?? [], { registry, importModule, baseFolder: process.cwd() });
+  checkNorm(flags, (input['threat'] ?? file.facts?.threat) as Json | undefined);
   const completed = completeFromFacts(withFlags(input, flags), file, { registry, path });
   if (!flags.config) needWhole(completed.input);
   for (const note of completed.notes) warn(note);

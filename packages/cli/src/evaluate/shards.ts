@@ -8,7 +8,8 @@ export const shardFile = (file: string, { index, count }: Shard): string =>
   file.replace(/(\.json)?$/, `.shard-${index}-of-${count}.json`);
 
 /** Flags of `evaluate` that say what is measured, by their names in the program. */
-const measuring = 'attacks tier checkpoint config model data norm epsilon images batch seed engine plugins'.split(' ');
+const measuring =
+  'attacks tier checkpoint config zoo from model data norm epsilon images batch seed engine plugins'.split(' ');
 
 /** The parts of an evaluation as jobs, each the same command with its `--shard`. */
 export function shardJobs(

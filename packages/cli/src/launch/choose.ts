@@ -10,6 +10,7 @@ import {
 } from '@bulwark/core';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { importUserModule, loadConfig } from '../config/load.js';
+import { addFlagRules } from '../terminal/flag-rules.js';
 import { numberFlag } from '../terminal/number-flag.js';
 
 /** Flags of all commands that launch jobs. */
@@ -20,9 +21,12 @@ export interface LaunchFlags {
   readonly wait: boolean;
 }
 
-/** Adds the flags that say where jobs run. */
-export const addLaunchFlags = (command: Command): Command =>
-  command
+const launchFlags = ['launcher', 'jobs', 'retries', 'no-wait'];
+
+/** Adds the flags that say where jobs run; `only` names the flag without which the command has no jobs. */
+export function addLaunchFlags(command: Command, only?: string): Command {
+  if (only !== undefined) addFlagRules(command, { flags: launchFlags, needs: [only] });
+  return command
     .option(
       '--launcher <spec>',
       'where jobs run: local, slurm, a plugin, with options as slurm:partition=gpu, or a file of them',
@@ -30,6 +34,7 @@ export const addLaunchFlags = (command: Command): Command =>
     .option('--jobs <n>', 'jobs at the same time on this machine; short for --launcher local:jobs=<n>')
     .option('--retries <n>', 'how often a job that was killed is started again', '1')
     .option('--no-wait', 'with a queue: hand the jobs over and come back');
+}
 
 /** @throws BulwarkError USAGE */
 export const retriesOf = ({ retries }: Pick<LaunchFlags, 'retries'>): number =>
