@@ -102,5 +102,8 @@ export default tseslint.config(
   { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
   // engines are tested with the networks of models, inference with runs
-  { files: ['packages/{engine-*,inference}/src/**/*.test.ts'], rules: { 'import-x/no-restricted-paths': 'off' } },
+  {
+    files: ['packages/{engine-*,inference}/{src/**/*.test.ts,test/**}'],
+    rules: { 'import-x/no-restricted-paths': 'off' },
+  },
 );

@@ -13,15 +13,16 @@
 
 #include "call.h"
 #include "cuda.h"
+#include "meta.h"
 
 namespace bulwark {
 
 namespace {
 
-/** useDevice(name): `cpu`, `cuda`, `cuda:1`, `mps`; throws what the driver says if it cannot be used. */
+/** useDevice(name): `cpu`, `cuda`, `cuda:1`, `mps`, `meta`; throws what the driver says if it cannot be used. */
 napi_value useDevice(Call& call) {
   at::Device device(call.text(0));
-  if (!device.is_cpu()) {
+  if (!device.is_cpu() && !device.is_meta()) {
     at::globalContext().lazyInitDevice(device.type());
     c10::impl::VirtualGuardImpl guard(device.type());
     const auto count = guard.deviceCount();
@@ -30,6 +31,7 @@ napi_value useDevice(Call& call) {
       throw std::invalid_argument(device.str() + " is not there: this machine has " + std::to_string(count) + " such devices");
     guard.setDevice(device);
   }
+  if (device.is_meta()) registerShapes();
   call.engine.device = device;
   return call.none();
 }
@@ -60,7 +62,7 @@ napi_value useDeterministic(Call& call) {
 /** synchronize(): waits for the device. */
 napi_value synchronize(Call& call) {
   const at::Device device = call.engine.device;
-  if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
+  if (!device.is_cpu() && !device.is_meta()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
   return call.none();
 }
 

@@ -47,6 +47,12 @@ class Slots {
     return value;
   }
 
+  template <typename Visit>
+  void each(Visit visit) {
+    for (Slot& slot : slots_)
+      if (slot.value) visit(*slot.value);
+  }
+
   size_t live() const { return slots_.size() - free_.size(); }
 
  private:

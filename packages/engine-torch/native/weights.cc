@@ -8,6 +8,8 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sub.h>
 
+#include <algorithm>
+
 namespace bulwark {
 
 void Weights::bind(Engine& engine, std::vector<Handle> handles) {
@@ -20,20 +22,39 @@ const at::Tensor& Weights::at(int place) const {
   return engine_->tensors.at(handles_.at(static_cast<size_t>(place))).tensor;
 }
 
-std::vector<uint64_t> Weights::contentsOf(const Step& step) const {
-  std::vector<uint64_t> contents;
-  for (int id : {step.node, step.norm})
+std::vector<Handle> Weights::handlesOf(int node, int norm) const {
+  std::vector<Handle> handles;
+  for (int id : {node, norm})
     if (id >= 0)
       for (int place : graph_[id].weights)
-        if (place >= 0) contents.push_back(engine_->tensors.at(handles_.at(static_cast<size_t>(place))).content);
+        if (place >= 0) handles.push_back(handles_.at(static_cast<size_t>(place)));
+  return handles;
+}
+
+std::vector<uint64_t> Weights::contentsOf(const Step& step) const {
+  std::vector<uint64_t> contents;
+  for (Handle handle : handlesOf(step.node, step.norm)) contents.push_back(engine_->tensors.at(handle).content);
   return contents;
+}
+
+void Weights::Made::release() {
+  if (filter.transformed.defined()) spare = std::move(filter.transformed);
+  filter = {};
+  contents.clear();
+}
+
+void Weights::release(const std::unordered_set<Handle>& written) {
+  for (auto& [of, made] : made_) {
+    const auto handles = handlesOf(std::get<0>(of), std::get<1>(of));
+    if (std::any_of(handles.begin(), handles.end(), [&](Handle handle) { return written.count(handle) > 0; })) made.release();
+  }
 }
 
 Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
   Made& made = made_[{step.node, step.norm, type}];
   auto contents = contentsOf(step);
   if (made.contents != contents) {
-    if (made.filter.transformed.defined()) made.spare = std::move(made.filter.transformed);
+    made.release();
     made.filter = make(step, type);
     made.contents = std::move(contents);
   }

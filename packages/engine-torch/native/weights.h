@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "engine.h"
@@ -38,6 +39,9 @@ class Weights {
   /** The same, ready for minimal filtering: made if it is not there, and `make`. */
   const Filter& transformed(const Step& step, bool make);
 
+  /** Lets go of tensors that are about to be written; what was made of them will be made again. */
+  void release(const std::unordered_set<Handle>& written);
+
   /** Forgets what was made of weights. */
   void clear() { made_.clear(); }
 
@@ -47,6 +51,7 @@ class Weights {
     Filter filter;
     /** A transformed filter of earlier content, whose memory the next one takes. */
     at::Tensor spare;
+    void release();
   };
   const Graph& graph_;
   Engine* engine_ = nullptr;
@@ -54,6 +59,7 @@ class Weights {
   std::map<std::tuple<int, int, at::ScalarType>, Made> made_;
 
   Made& current(const Step& step, at::ScalarType type);
+  std::vector<Handle> handlesOf(int node, int norm) const;
   std::vector<uint64_t> contentsOf(const Step& step) const;
   Filter make(const Step& step, at::ScalarType type);
 };

@@ -5,6 +5,7 @@ import { loadAddon } from './addon.js';
 import { backendName, registerTorchBackend, type Kit, type Native } from './backend/index.js';
 import { addonFile, usableBuilds, type TorchBuild } from './install/cache.js';
 import { torchExecutor } from './passes/executor.js';
+import { torchUpdates } from './updates.js';
 
 /** Options of the engine. */
 export interface TorchOptions {
@@ -110,6 +111,7 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
         : []),
       ...(name === 'mps' ? ['nobody has tried Apple GPUs yet: compare with another engine (`bulwark verify`)'] : []),
     ],
+    updates: torchUpdates(kit),
     prepare: (request) => torchExecutor(request, { kit, dtypes: reduced ? ['float32', 'bfloat16'] : ['float32'] }),
   };
 }

@@ -2,13 +2,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import { expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers TensorFlow.js's gradients
+import { registerSession } from '@bulwark/core/engine';
 import { torch } from '../src/engine.js';
 import { nativeInUse, startTorch } from '../src/session.js';
 
 const probe = await torch.probe();
 const reasons = (probe.refusals ?? []).map(({ candidate, reason }) => `${candidate}: ${reason}`).join('; ');
 if (!probe.available) console.warn(`the torch engine is not installed, its tests are skipped (${reasons})`);
-else await startTorch({ device: 'cpu', threads: 2, tf32: false, deterministic: false });
+else registerSession(await startTorch({ device: 'cpu', threads: 2, tf32: false, deterministic: false }));
 
 /** Whether the engine is here. */
 export const available = probe.available;

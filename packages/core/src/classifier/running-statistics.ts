@@ -1,4 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
+import { currentUpdates } from '../engine/updates.js';
 import type { BatchStatistics } from '../network/index.js';
 
 /** PyTorch's momentum: the share of the new batch. */
@@ -14,13 +15,14 @@ export function updateRunningStatistics(
   batch: BatchStatistics,
   momenta: ReadonlyMap<string, number> = new Map(),
 ): void {
-  tf.tidy(() => {
-    for (const [layer, { mean, variance, bessel }] of batch) {
-      const share = momenta.get(layer) ?? statisticsMomentum;
-      const move = (variable: tf.Variable, value: tf.Tensor) =>
-        variable.assign(tf.add(tf.mul(variable, 1 - share), tf.mul(value, share)));
-      move(variables.get(`${layer}.running_mean`)!, mean);
-      move(variables.get(`${layer}.running_var`)!, bessel === 1 ? variance : tf.mul(variance, bessel));
-    }
-  });
+  const lists = { variables: [] as tf.Variable[], values: [] as tf.Tensor[] };
+  const shares = { keep: [] as number[], add: [] as number[] };
+  for (const [layer, { mean, variance, bessel }] of batch) {
+    const share = momenta.get(layer) ?? statisticsMomentum;
+    lists.variables.push(variables.get(`${layer}.running_mean`)!, variables.get(`${layer}.running_var`)!);
+    lists.values.push(mean, variance);
+    shares.keep.push(1 - share, 1 - share);
+    shares.add.push(share, share * bessel);
+  }
+  currentUpdates().blend(lists, shares);
 }

@@ -1,3 +1,4 @@
+import type { Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 import type { ComputeDtype, Executor, NetworkGraph, ParameterStore } from '../network/index.js';
 
@@ -7,6 +8,34 @@ export interface PrepareRequest {
   readonly store: ParameterStore;
   /** Runs any pass op by op: for the passes that an engine does not care to run whole. */
   readonly eager: Executor;
+}
+
+/**
+ * Arithmetic on many variables at once, float32, as an optimizer and averages need it. Lists go together place by place, in equal shapes.
+ * Variables are written; whoever holds a copy of one (`clone`) keeps what it was.
+ */
+export interface Updates {
+  /** `a + factor * b`, as new tensors. */
+  plusScaled(a: readonly Tensor[], b: readonly Tensor[], factor: number): Tensor[];
+  /**
+   * One update of SGD as PyTorch makes it: `v = momentum * v + g`, `w -= rate * v`, or `w -= rate * (g + momentum * v)` with Nesterov's
+   * momentum; without velocity `w -= rate * g`.
+   */
+  sgd(
+    lists: {
+      readonly parameters: readonly Variable[];
+      readonly gradients: readonly Tensor[];
+      readonly velocity?: readonly Variable[];
+    },
+    options: { readonly rate: number; readonly momentum: number; readonly nesterov: boolean },
+  ): void;
+  /** `variable += share * (target - variable)`. */
+  approach(variables: readonly Variable[], targets: readonly Tensor[], share: number): void;
+  /** `variable = keep * variable + add * value`, with two factors for each. */
+  blend(
+    lists: { readonly variables: readonly Variable[]; readonly values: readonly Tensor[] },
+    shares: { readonly keep: readonly number[]; readonly add: readonly number[] },
+  ): void;
 }
 
 /** An engine that was started and is TensorFlow.js's current backend. */
@@ -33,6 +62,8 @@ export interface EngineSession {
    * op to `eager`. Without it, or where it throws, passes run op by op.
    */
   prepare?(request: PrepareRequest): Executor;
+  /** Updates variables in place, all in one call. Without it that goes op by op. */
+  readonly updates?: Updates;
   /** Frees what the engine holds beyond its tensors. */
   close?(): Promise<void>;
 }

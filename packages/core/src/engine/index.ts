@@ -14,9 +14,11 @@ export type {
   InstalledPart,
   PrepareRequest,
   Refusal,
+  Updates,
 } from './engine.js';
 export { byRank, useEngine } from './select.js';
 export { unavailable } from './unavailable.js';
+export { currentUpdates } from './updates.js';
 export type { EngineChoice, UseEngineOptions } from './select.js';
 export { wrongNumbers } from './numerics/index.js';
 export { diagnoseEngine, measureSpeed, type EngineDiagnosis, type EngineSpeed } from './doctor/index.js';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../classifier/index.js';
+import { currentUpdates } from '../engine/updates.js';
 import type { HookState } from '../hooks/index.js';
 
 /**
@@ -32,11 +33,15 @@ function createHolder() {
   return {
     held,
     clear,
-    /** Moves the held value by `share` of its distance to `value`; holds a copy of `value` if there is none yet. */
-    move(name: string, value: tf.Tensor, share: number) {
-      const known = held.get(name);
-      if (known) tf.tidy(() => known.assign(tf.add(known, tf.mul(tf.sub(value, known), share))));
-      else held.set(name, tf.variable(value, false));
+    /** Moves held values by `share` of their distance to `values`; holds copies of those of which there is none yet. */
+    move(values: ReadonlyMap<string, tf.Tensor>, share: number) {
+      const known = [...values].filter(([name]) => held.has(name));
+      for (const [name, value] of values) if (!held.has(name)) held.set(name, tf.variable(value, false));
+      currentUpdates().approach(
+        known.map(([name]) => held.get(name)!),
+        known.map(([, value]) => value),
+        share,
+      );
     },
     state<V>(values: () => V, restoreValues: (values: V) => void): HookState {
       return {
@@ -66,7 +71,7 @@ export function createEma(options: { decay: number; warmup: number }): WeightAve
     ),
     afterStep(model) {
       const decay = updates === 0 ? 0 : Math.min(options.decay, (1 + updates) / (options.warmup + updates));
-      for (const [name, variable] of variablesOf(model)) holder.move(name, variable, 1 - decay);
+      holder.move(variablesOf(model), 1 - decay);
       updates++;
     },
     afterEpoch: () => undefined,
@@ -93,18 +98,20 @@ export function createSwa(options: { from: number; every: number }): WeightAvera
       if (!due || epoch === lastEpoch) return; // an epoch whose validation was interrupted comes here twice
       count++;
       lastEpoch = epoch;
-      for (const [name, variable] of model.parameters) holder.move(`model/${name}`, variable, 1 / count);
+      const parameters = new Map([...model.parameters].map(([name, variable]) => [`model/${name}`, variable]));
+      holder.move(parameters, 1 / count);
       const restore = putIn(model, holder.held);
       let seen = 0;
       for (const images of batches()) {
         seen++;
         const pass = model.pass([images], { mode: 'batch', wrt: 'nothing' });
+        const found = new Map<string, tf.Tensor>();
         for (const [layer, { mean, variance, bessel }] of pass.statistics[0]!) {
-          holder.move(`statistics/${layer}.running_mean`, mean, 1 / seen);
-          const unbiased = tf.mul(variance, bessel);
-          holder.move(`statistics/${layer}.running_var`, unbiased, 1 / seen);
-          unbiased.dispose();
+          found.set(`statistics/${layer}.running_mean`, mean.clone());
+          found.set(`statistics/${layer}.running_var`, tf.mul(variance, bessel));
         }
+        holder.move(found, 1 / seen);
+        tf.dispose([...found.values()]);
         pass.dispose();
         images.dispose();
       }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { currentUpdates } from '../engine/updates.js';
 import type { Optimizer } from '../hooks/index.js';
 import type { Gradients } from '../network/index.js';
 
@@ -19,32 +20,33 @@ export function createSgd(options: SgdOptions): Optimizer {
   const { learningRate, momentum, weightDecay, nesterov } = options;
   const velocity = new Map<string, tf.Variable>();
 
-  const step = (name: string, gradient: tf.Tensor): tf.Tensor => {
-    if (momentum === 0) return gradient;
+  const velocityOf = (name: string, gradient: tf.Tensor): tf.Variable => {
     const known = velocity.get(name);
-    if (known) known.assign(tf.add(tf.mul(known, momentum), gradient));
-    else velocity.set(name, tf.variable(gradient, false));
-    const v = velocity.get(name)!;
-    return nesterov ? tf.add(gradient, tf.mul(v, momentum)) : v;
+    if (known) return known;
+    const started = tf.tidy(() => tf.variable(tf.zerosLike(gradient), false));
+    velocity.set(name, started);
+    return started;
   };
 
   return {
     learningRate,
     apply(parameters, gradients, rate) {
-      tf.tidy(() => {
-        for (const [name, gradient] of gradients) {
-          const parameter = parameters.get(name)!;
-          parameter.assign(tf.sub(parameter, tf.mul(step(name, gradient), rate)));
-        }
-      });
+      const names = [...gradients.keys()];
+      const lists = {
+        parameters: names.map((name) => parameters.get(name)!),
+        gradients: [...gradients.values()],
+        ...(momentum !== 0 && { velocity: names.map((name) => velocityOf(name, gradients.get(name)!)) }),
+      };
+      currentUpdates().sgd(lists, { rate, momentum, nesterov });
     },
     decayed(gradients, at): Gradients {
-      return new Map(
-        [...gradients].map(([name, gradient]) => [
-          name,
-          weightDecay === 0 ? gradient.clone() : tf.tidy(() => tf.add(gradient, tf.mul(at.get(name)!, weightDecay))),
-        ]),
-      );
+      const [names, given] = [[...gradients.keys()], [...gradients.values()]];
+      const weights = names.map((name) => at.get(name)!);
+      const found =
+        weightDecay === 0
+          ? given.map((gradient) => gradient.clone())
+          : currentUpdates().plusScaled(given, weights, weightDecay);
+      return new Map(names.map((name, i) => [name, found[i]!]));
     },
     slots: () => new Map([...velocity].map(([name, v]) => [`momentum/${name}`, v])),
     restoreSlots(slots) {

@@ -8,8 +8,8 @@ interface Entry {
   readonly dtype: DataType;
   refCount: number;
   handle?: Handle;
-  /** Every element is this number. It becomes a native tensor when a kernel first reads it, which many never do. */
-  readonly constant?: number;
+  /** Every element is this number, until it is written. It becomes a native tensor when a kernel first reads it, which many never do. */
+  constant?: number;
   /** Of types that native tensors do not have. */
   readonly values?: BackendValues;
 }
@@ -74,6 +74,18 @@ export class TorchBackend extends KernelBackend {
     if (entry.constant === undefined || !isNative(entry.dtype))
       throw new Error(`the torch engine computes nothing with tensors of type ${entry.dtype}`);
     return (entry.handle = this.native.full(entry.shape, entry.constant, dtypeCodes[entry.dtype]));
+  }
+
+  /** Whether nothing else has a tensor's data, so that they may be written. */
+  isAlone(tensor: TensorInfo): boolean {
+    return this.entries.get(tensor.dataId).refCount === 1 && this.hasShape(tensor);
+  }
+
+  /** The handle of data that are about to be written. */
+  toBeWritten(dataId: DataId): Handle {
+    const handle = this.handleOf(dataId);
+    delete this.entries.get(dataId).constant;
+    return handle;
   }
 
   /** The number that all elements of a tensor are, where that is known. */

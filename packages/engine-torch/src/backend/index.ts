@@ -5,7 +5,7 @@ import { registerKernels } from './kernels/index.js';
 import type { Native } from './native.js';
 
 export { backendName, type Kit } from './kernel.js';
-export type { Native } from './native.js';
+export type { Handle, Native } from './native.js';
 
 /** Makes the addon TensorFlow.js's backend `torch`, without making it current. Once in a process. */
 export function registerTorchBackend(native: Native): Kit {

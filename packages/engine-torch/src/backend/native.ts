@@ -56,6 +56,21 @@ export interface Native {
   /** Frees what a pass keeps. */
   discard(pass: PassHandle): void;
 
+  /** `a + factor * b` of all. */
+  plusScaled(a: readonly Handle[], b: readonly Handle[], factor: number): Handle[];
+  // in place, except what something else still reads, whose handle then gets memory of its own
+  /** @param velocity empty without momentum */
+  sgd(
+    parameters: readonly Handle[],
+    gradients: readonly Handle[],
+    velocity: readonly Handle[],
+    ...rateMomentumNesterov: readonly [rate: number, momentum: number, nesterov: boolean]
+  ): void;
+  /** `tensor += share * (target - tensor)` */
+  approach(tensors: readonly Handle[], targets: readonly Handle[], share: number): void;
+  /** `tensor = keep * tensor + add * value` */
+  blend(tensors: readonly Handle[], keep: readonly number[], values: readonly Handle[], add: readonly number[]): void;
+
   useDevice(name: string): void;
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
