@@ -12,7 +12,7 @@ import { bandChart, type Band } from '../report/chart/bands.js';
 import type { RunRecord } from '../report/read-run.js';
 import { runLooks } from '../report/sections/curves.js';
 import type { Output } from '../terminal/output.js';
-import { positive, whole, type ModelFlags } from './flags.js';
+import { pixelFlag, whole, type ModelFlags } from './flags.js';
 import { withModels, type AnalysedModel } from './models.js';
 import type { Figure } from './write-figure.js';
 
@@ -87,11 +87,14 @@ export function anglesFigure(
 }
 
 /** Where the pairs come from: Squeeze Training's own loop, or two separate searches on cross-entropy. */
-function pairsOf({ target, seed }: AnalysedModel, flags: AngleFlags) {
+function pairsOf({ target, set, seed }: AnalysedModel, flags: AngleFlags) {
   const { model, config, services, registry } = target;
   const threat = threatOf(config);
   const steps = whole('steps', flags.steps);
-  const stepSize = flags.stepSize === undefined ? threat.epsilon / 4 : positive('step-size', flags.stepSize);
+  const stepSize =
+    flags.stepSize === undefined
+      ? threat.epsilon / 4
+      : pixelFlag('step-size', flags.stepSize, { norm: threat.norm.name, shape: set.shape });
   if (flags.pair === 'cross-entropy') return searchPairs({ model, threat, steps, stepSize });
   const spec = checkSpec(registry, 'inner-optimizer', { use: 'squeeze', steps, stepSize }, ['inner']);
   const inner = services.make('inner-optimizer', spec);

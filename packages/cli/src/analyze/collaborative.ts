@@ -14,7 +14,7 @@ import { pngOf } from '../report/image-sheet.js';
 import { runLooks } from '../report/sections/curves.js';
 import type { RunRecord } from '../report/read-run.js';
 import type { Output } from '../terminal/output.js';
-import { positive, whole, type ModelFlags } from './flags.js';
+import { pixelFlag, whole, type ModelFlags } from './flags.js';
 import { imageGrid, type GridRow } from './image-grid.js';
 import { withModels, type AnalysedModel } from './models.js';
 import type { Figure } from './write-figure.js';
@@ -121,11 +121,11 @@ export async function analyseCollaborative(
   flags: CollaborativeFlags,
   output: Output,
 ): Promise<Figure> {
-  const epsilons = flags.epsilons.split(',').map((text) => positive('epsilons', text.trim()));
+  const epsilons = flags.epsilons.split(',').map((text) => pixelFlag('epsilons', text.trim(), { norm: 'linf' }));
   const settings = {
     epsilons: epsilons.toSorted((a, b) => a - b),
     steps: whole('steps', flags.steps),
-    stepSize: positive('step-size', flags.stepSize),
+    stepSize: pixelFlag('step-size', flags.stepSize, { norm: 'linf' }),
   };
   const count = whole('examples', flags.examples, 0);
   const results = await withModels(paths, { flags, output }, async (analysed) => {

@@ -1,4 +1,4 @@
-import { BulwarkError, integer, number } from '@bulwark/core';
+import { BulwarkError, integer, number, refuseBytes, type LengthScale } from '@bulwark/core';
 import { type Command } from 'commander';
 import { pluginsOption, type PluginFlags } from '../trust/policy.js';
 
@@ -25,6 +25,16 @@ export function positive(name: string, text: string): number {
   throw new BulwarkError('USAGE', `--${name} is ${text}`, {
     cure: 'give a number above 0 or a fraction such as 8/255',
   });
+}
+
+/**
+ * A length in pixel values, as in configs.
+ * @throws BulwarkError USAGE; CONFIG_INVALID for one that counts in values of 0 to 255
+ */
+export function pixelFlag(name: string, text: string, scale: LengthScale): number {
+  const value = positive(name, text);
+  refuseBytes({ name: `--${name}`, value }, scale);
+  return value;
 }
 
 /** A whole number. @throws BulwarkError USAGE */

@@ -2,7 +2,7 @@ import { createRandom, lossSurface, threatOf, type LossSurface, type NeighbourSi
 import { surfaceChart } from '../report/chart/surface.js';
 import type { RunRecord } from '../report/read-run.js';
 import type { Output } from '../terminal/output.js';
-import { positive, whole, type ModelFlags } from './flags.js';
+import { pixelFlag, positive, whole, type ModelFlags } from './flags.js';
 import { withModels } from './models.js';
 import type { Figure } from './write-figure.js';
 
@@ -55,7 +55,10 @@ export async function analyseLandscape(
     const surface = await lossSurface(set, {
       ...{ model: target.model, threat, side: flags.side, batchSize, progress, signal },
       steps: whole('steps', flags.steps),
-      stepSize: flags.stepSize === undefined ? threat.epsilon / 8 : positive('step-size', flags.stepSize),
+      stepSize:
+        flags.stepSize === undefined
+          ? threat.epsilon / 8
+          : pixelFlag('step-size', flags.stepSize, { norm: threat.norm.name, shape: set.shape }),
       radius: positive('radius', flags.radius),
       // odd, so that the image itself is a position
       resolution: resolution + 1 - (resolution % 2),

@@ -1,4 +1,4 @@
-import { defineAttack, integer, number } from '../plugins/index.js';
+import { defineAttack, integer, pixelLength } from '../plugins/index.js';
 import { fixedStepAttack } from './fixed-step.js';
 
 /**
@@ -11,7 +11,7 @@ export const cwLinf = defineAttack({
   cite: 'Carlini and Wagner, 2017, objective f6; arXiv:1608.04644; optimised by PGD as in Madry et al., 2018',
   options: {
     steps: integer({ min: 1 }).default(100).describe('Gradient steps'),
-    stepSize: number({ above: 0 })
+    stepSize: pixelLength({ above: 0 })
       .optional()
       .describe('Length of a step in the norm; default a quarter of epsilon, which is 2/255 at 8/255'),
   },

@@ -1,4 +1,4 @@
-import { defineAttack, integer, number } from '../plugins/index.js';
+import { defineAttack, integer, pixelLength } from '../plugins/index.js';
 import { fixedStepAttack } from './fixed-step.js';
 
 /** The loop from the image itself: PGD without a random start. */
@@ -8,7 +8,7 @@ export const iterativeFgsm = defineAttack({
   cite: 'Kurakin et al., 2017, section 2.2; arXiv:1607.02533',
   options: {
     steps: integer({ min: 1 }).default(10).describe('Gradient steps'),
-    stepSize: number({ above: 0 })
+    stepSize: pixelLength({ above: 0 })
       .optional()
       .describe('Length of a step in the norm; default a quarter of epsilon, which is 2/255 at 8/255'),
   },

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { defineAttack, integer, number } from '../plugins/index.js';
+import { defineAttack, integer, number, pixelLength } from '../plugins/index.js';
 import { overPixels } from '../threat/index.js';
 import { fixedStepAttack } from './fixed-step.js';
 import type { GradientLoop } from './loop.js';
@@ -36,7 +36,7 @@ export const momentumFgsm = defineAttack({
   cite: 'Dong et al., 2018, Eq. 6 and 7; arXiv:1710.06081',
   options: {
     steps: integer({ min: 1 }).default(10).describe('Gradient steps'),
-    stepSize: number({ above: 0 })
+    stepSize: pixelLength({ above: 0 })
       .optional()
       .describe("Length of a step in the norm; default epsilon / steps, as in the attack's paper"),
     decay: number({ min: 0 }).default(1).describe('Decay factor of the momentum'),

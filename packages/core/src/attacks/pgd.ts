@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineAttack, integer, number } from '../plugins/index.js';
+import { defineAttack, integer, pixelLength } from '../plugins/index.js';
 import { attackLossNames } from './attack-loss.js';
 import { fixedStepAttack } from './fixed-step.js';
 
@@ -21,7 +21,7 @@ export const pgd = defineAttack({
   cite: 'Madry et al., 2018, section 2.1; arXiv:1706.06083',
   options: {
     steps: integer({ min: 1 }).default(20).describe('Gradient steps'),
-    stepSize: number({ above: 0 })
+    stepSize: pixelLength({ above: 0 })
       .optional()
       .describe('Length of a step in the norm; default a quarter of epsilon, which is 2/255 at 8/255'),
     loss: z.enum(attackLossNames).default('ce').describe('What the attack maximises'),

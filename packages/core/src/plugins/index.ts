@@ -15,7 +15,7 @@ export {
   type PluginDefinition,
 } from './define.js';
 export { enginesOf } from './engines.js';
-export { integer, number, plugin, pluginReferences } from './option.js';
+export { integer, number, pixelLength, pixelLengths, plugin, pluginReferences } from './option.js';
 export {
   pluginKinds,
   type Plugin,

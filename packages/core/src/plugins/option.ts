@@ -28,6 +28,16 @@ export function number(bounds: { min?: number; max?: number; above?: number } = 
     .pipe(checked);
 }
 
+/** Marks options that are lengths in pixel values: the composer holds them against the threat model. */
+export const pixelLengths = z.registry<object>();
+
+/** A radius or a step in pixel values of [0, 1], as `number`. A run refuses or doubts one that is written in values of [0, 255]. */
+export function pixelLength(bounds: Parameters<typeof number>[0] = {}) {
+  const length = number(bounds);
+  length.register(pixelLengths, {});
+  return length;
+}
+
 /** An integer with inclusive bounds. */
 export function integer(bounds: { min?: number; max?: number } = {}) {
   let checked = z.number().int();

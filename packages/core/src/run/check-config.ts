@@ -3,7 +3,8 @@ import { BulwarkError } from '../errors.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { nearest } from '../plugins/index.js';
 import { runConfigSchema, type RunConfig } from './config.js';
-import { findReferences, replaceAt } from './schema-walk.js';
+import { refuseBytes, type WrittenLength } from '../threat/index.js';
+import { findLengths, findReferences, replaceAt } from './schema-walk.js';
 
 type Path = readonly (string | number)[];
 
@@ -126,8 +127,31 @@ function checkMixed(registry: PluginRegistry, section: 'data' | 'optimizer', con
 export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig {
   const config = parse(runConfigSchema, input, []);
   const mixed = { data: checkMixed(registry, 'data', config), optimizer: checkMixed(registry, 'optimizer', config) };
-  return checkReferences(registry, runConfigSchema, { ...config, ...mixed }, []) as RunConfig;
+  const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, []) as RunConfig;
+  const { norm } = checked.threat;
+  for (const length of lengthsIn(registry, runConfigSchema, checked, [])) refuseBytes(length, { norm });
+  return checked;
 }
+
+/** All lengths in pixel values of a checked section, those of plugins within included. */
+function lengthsIn(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): WrittenLength[] {
+  const own = findLengths(schema, value).map(({ path, value: length }) => ({
+    name: written([...at, ...path]),
+    value: length as number,
+  }));
+  const theirs = findReferences(schema, value).flatMap(({ kind, besides, path, value: spec }) => {
+    const { use, ...options } = spec as PluginSpec;
+    return use === besides ? [] : lengthsIn(registry, registry.find(kind, use).options, options, [...at, ...path]);
+  });
+  return [...own, ...theirs];
+}
+
+/** The lengths of one plugin's options, those of plugins within it left to them. */
+export const lengthsOf = (schema: z.ZodType, options: unknown, use: string): WrittenLength[] =>
+  findLengths(schema, options).map(({ path, value }) => ({
+    name: `${written(path)} of ${use}`,
+    value: value as number,
+  }));
 
 /** The plugin's part of a mixed section. */
 export function pluginPart(section: 'data' | 'optimizer', config: RunConfig): PluginSpec {

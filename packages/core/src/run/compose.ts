@@ -5,9 +5,9 @@ import type { Classifier } from '../classifier/index.js';
 import { checkObjective, type Attack, type DataSource } from '../hooks/index.js';
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { blankRandom, createRandom, type Random } from '../random.js';
-import { norms, type ThreatModel } from '../threat/index.js';
+import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
 import { createBus, createEma, createSwa, type TrainerParts, type WeightAverage } from '../trainer/index.js';
-import { pluginPart } from './check-config.js';
+import { lengthsOf, pluginPart } from './check-config.js';
 import type { RunConfig } from './config.js';
 
 /** The parts of a run, made from a checked config. */
@@ -46,6 +46,11 @@ function createServices(
 ): PluginServices {
   const { registry, baseFolder, facts, warn, weightsFollow = false } = options;
   const generators = new Map<string, Random>();
+  const said = new Set<string>();
+  const warnOnce = (text: string | undefined) => {
+    if (text !== undefined && !said.has(text)) warn(text);
+    if (text !== undefined) said.add(text);
+  };
   const unknown = (what: string): never => {
     throw new Error(`${what} is not known while data sources are made`);
   };
@@ -68,7 +73,12 @@ function createServices(
     make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K] {
       const { use, ...given } = spec;
       const plugin = registry.find(kind, use);
-      return plugin.create(plugin.options.parse(given), services) as PluginProducts[K];
+      const checked = plugin.options.parse(given);
+      for (const length of lengthsOf(plugin.options, checked, use)) {
+        refuseBytes(length, { norm: config.threat.norm, shape: facts?.inputShape });
+        warnOnce(doubtOfStep(length, services.threat));
+      }
+      return plugin.create(checked, services) as PluginProducts[K];
     },
   };
   return services;
@@ -128,9 +138,19 @@ export async function composeModel(
 ): Promise<{ data: DataSource; model: Classifier; services: PluginServices }> {
   const warn = options.warn ?? (() => undefined);
   const data = await makeData(config, createServices(config, { ...options, warn }));
+  checkRadius(config, data.shape, warn);
   const facts = { inputShape: data.shape, classNames: data.classNames };
   const services = createServices(config, { ...options, warn, facts });
   return { data, model: await makeModel(config, services), services };
+}
+
+/** Refuses a radius that no two images of this shape are apart, and doubts one that is written in values of 0 to 255. */
+function checkRadius({ threat }: RunConfig, shape: ImageShape, warn: (message: string) => void): void {
+  const radius = { name: 'threat.epsilon', value: threat.epsilon };
+  const scale = { norm: threat.norm, shape };
+  refuseBytes(radius, scale);
+  const doubt = doubtOfRadius(radius, scale);
+  if (doubt !== undefined) warn(doubt);
 }
 
 /** The model; one whose plugin does not say what it was made with gets the config's section as its architecture. */

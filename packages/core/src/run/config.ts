@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { integer, number, plugin } from '../plugins/index.js';
+import { integer, number, pixelLength, plugin } from '../plugins/index.js';
 import { normNames } from '../threat/index.js';
 
 /** Top level of a run's config. Sections that name a plugin carry that plugin's options beside `use`. */
@@ -41,7 +41,7 @@ export const runConfigSchema = z.strictObject({
   threat: z
     .strictObject({
       norm: z.enum(normNames).default('linf').describe('norm of the perturbation'),
-      epsilon: number({ min: 0 }).describe('radius of the ball, in pixel values of [0, 1]'),
+      epsilon: pixelLength({ min: 0 }).describe('radius of the ball, in pixel values of [0, 1]'),
     })
     .describe('which perturbations the adversary may make'),
   objective: plugin('objective').describe('training method, with its options'),

@@ -1,26 +1,40 @@
 import type { z } from 'zod';
-import { pluginReferences, type PluginKind } from '../plugins/index.js';
+import { pixelLengths, pluginReferences, type PluginKind } from '../plugins/index.js';
 
 type AnySchema = z.ZodType & { _zod: { def: Record<string, unknown> & { type: string } } };
+
+type Path = readonly (string | number)[];
 
 /** A reference to another plugin somewhere inside parsed options. */
 export interface FoundReference {
   readonly kind: PluginKind;
   /** A name that stands for no plugin. */
   readonly besides?: string;
-  readonly path: readonly (string | number)[];
+  readonly path: Path;
   readonly value: unknown;
 }
 
 /** All places in `value` where `schema` says that a plugin is named, with their paths. */
-export function findReferences(
-  schema: z.ZodType,
-  value: unknown,
-  path: readonly (string | number)[] = [],
-): FoundReference[] {
+export const findReferences = (schema: z.ZodType, value: unknown): FoundReference[] =>
+  findMarked((part) => pluginReferences.get(part as never), { schema, value, path: [] }).map(({ mark, ...place }) => ({
+    ...mark,
+    ...place,
+  }));
+
+/** All lengths in pixel values, likewise. */
+export const findLengths = (schema: z.ZodType, value: unknown): { path: Path; value: unknown }[] =>
+  findMarked((part) => pixelLengths.get(part as never), { schema, value, path: [] });
+
+/** All places in a value whose schema has a mark. */
+function findMarked<Mark>(
+  markOf: (schema: z.ZodType) => Mark | undefined,
+  { schema, value, path }: { schema: z.ZodType; value: unknown; path: Path },
+): { mark: Mark; path: Path; value: unknown }[] {
   if (value === undefined || value === null) return [];
-  const reference = pluginReferences.get(schema as never);
-  if (reference) return [{ ...reference, path, value }];
+  const mark = markOf(schema);
+  if (mark) return [{ mark, path, value }];
+  const within = (inner: unknown, part: unknown, at: Path) =>
+    findMarked(markOf, { schema: inner as z.ZodType, value: part, path: at });
   const { def } = (schema as AnySchema)._zod;
   switch (def.type) {
     case 'optional':
@@ -28,14 +42,14 @@ export function findReferences(
     case 'prefault':
     case 'nullable':
     case 'readonly':
-      return findReferences(def['innerType'] as z.ZodType, value, path);
+      return within(def['innerType'], value, path);
     case 'pipe':
-      return findReferences(def['out'] as z.ZodType, value, path);
+      return within(def['out'], value, path);
     case 'array':
-      return (value as unknown[]).flatMap((item, i) => findReferences(def['element'] as z.ZodType, item, [...path, i]));
+      return (value as unknown[]).flatMap((item, i) => within(def['element'], item, [...path, i]));
     case 'object':
       return Object.entries(def['shape'] as Record<string, z.ZodType>).flatMap(([key, entry]) =>
-        findReferences(entry, (value as Record<string, unknown>)[key], [...path, key]),
+        within(entry, (value as Record<string, unknown>)[key], [...path, key]),
       );
     default:
       return [];
@@ -43,7 +57,7 @@ export function findReferences(
 }
 
 /** A copy of `value` with `replacement` at `path`. */
-export function replaceAt(value: unknown, path: readonly (string | number)[], replacement: unknown): unknown {
+export function replaceAt(value: unknown, path: Path, replacement: unknown): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return replacement;
   const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string | number, unknown>;

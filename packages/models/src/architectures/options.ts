@@ -18,11 +18,13 @@ export const commonOptions = {
         .min(1)
         .describe('standard deviation of each channel'),
     })
-    .refine(({ mean }) => mean.every((value) => value <= 1), {
+    .refine(({ mean, std }) => [...mean, ...std].every((value) => value <= 1), {
       error: ({ input }) => {
         const { mean, std } = input as { mean: number[]; std: number[] };
         const scaled = (values: readonly number[]) =>
-          values.map((value) => Number((value / 255).toPrecision(5))).join(', ');
+          values
+            .map((value) => (values.some((other) => other > 1) ? Number((value / 255).toPrecision(5)) : value))
+            .join(', ');
         return `images are in [0, 1], these are numbers for [0, 255]: write { mean: [${scaled(mean)}], std: [${scaled(std)}] }`;
       },
     })

@@ -1,4 +1,4 @@
-import { integer, number } from '@bulwark/core';
+import { integer, pixelLength } from '@bulwark/core';
 import { z } from 'zod';
 
 /** Where an attack may start. */
@@ -25,7 +25,7 @@ export function innerOptions(defaults: Pick<InnerSettings, 'start' | 'mode'> & P
     steps: integer({ min: 0 })
       .default(defaults.steps ?? 10)
       .describe('updates of the point'),
-    stepSize: number({ min: 0 })
+    stepSize: pixelLength({ min: 0 })
       .default(defaults.stepSize ?? 2 / 255)
       .describe('length of one update; may be a fraction such as 2/255'),
     start: z
@@ -34,7 +34,7 @@ export function innerOptions(defaults: Pick<InnerSettings, 'start' | 'mode'> & P
       .describe(
         'gaussian is x + startScale N(0, I), uniform a random point of the ball clipped to [0, 1], none x itself',
       ),
-    startScale: number({ min: 0 })
+    startScale: pixelLength({ min: 0 })
       .default(defaults.startScale ?? 0.001)
       .describe('standard deviation of a gaussian start'),
     mode: z
