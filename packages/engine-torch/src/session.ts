@@ -103,6 +103,8 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
     ...(!reduced && { withoutDtypes: 'this processor has no instructions for bfloat16 (avx512_bf16)' }),
     ...(onProcessor && { threads: count }),
     hostMemory: onProcessor,
+    ...(tf32 && !onProcessor && { arithmetic: 'products in TF32' }),
+    repeatable: deterministic,
     remarks: [
       ...remarks,
       ...(tf32 && onProcessor ? ['tf32 has no effect on processors'] : []),

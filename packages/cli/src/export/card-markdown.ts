@@ -34,9 +34,10 @@ function evaluationLines(evaluation: CardEvaluation): string[] {
 
 function trainingLines({ training }: ModelCard): string[] {
   if (!training) return ['The weights were not trained by this installation; how is not recorded.', ''];
-  const { objective, cite, seed, engine, versions, config } = training;
+  const { objective, cite, seed, engine, arithmetic, versions, config } = training;
   return [
     `Objective \`${String(objective['use'])}\`${cite ? ` (${cite})` : ''}, ${config.epochs} epochs, seed ${seed}, engine ${engine}.`,
+    ...(arithmetic ? [`**Not float32 throughout: ${arithmetic}.**`] : []),
     `Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,

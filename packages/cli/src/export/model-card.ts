@@ -61,6 +61,8 @@ export interface ModelCard {
     readonly cite?: string;
     readonly seed: number;
     readonly engine: string;
+    /** How it rounded, where that was not float32 throughout. */
+    readonly arithmetic?: string;
     readonly versions: Readonly<Record<string, string>>;
     readonly config: RunConfig;
   };
@@ -98,10 +100,11 @@ export function modelCard(
     form: 'tfjs' | 'safetensors';
     versions?: Readonly<Record<string, string>>;
     engine?: string;
+    arithmetic?: string;
   },
 ): ModelCard {
   const { model, data, config, registry, what } = target;
-  const { facts, form, versions, engine, evaluations, files } = about;
+  const { facts, form, versions, engine, arithmetic, evaluations, files } = about;
   const graph = 'graph' in model ? (model as Network).graph : undefined;
   const { cite } = registry.find('objective', config.objective.use);
   const { objective, seed } = config;
@@ -125,7 +128,13 @@ export function modelCard(
     output: { kind: 'logits', classes: data.classNames },
     data: dataOf(data, config),
     threat: facts.threat ?? config.threat,
-    ...(versions && engine && { training: { objective, ...(cite && { cite }), seed, engine, versions, config } }),
+    ...(versions &&
+      engine && {
+        training: {
+          ...{ objective, ...(cite && { cite }), seed, engine, ...(arithmetic && { arithmetic }) },
+          ...{ versions, config },
+        },
+      }),
     weights: what,
     evaluations,
     files,

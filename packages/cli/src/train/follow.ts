@@ -5,7 +5,7 @@ import { showProgress } from '../terminal/progress.js';
 import { table } from '../terminal/table.js';
 
 /** Best and last side by side, and what training on past the best has cost. */
-function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks }: RunSummary): string[] {
+function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks, ...how }: RunSummary): string[] {
   const rows = [...(best ? [{ kind: 'best', ...best }] : []), { kind: 'last', ...last }];
   const columns = Object.keys(last.accuracy ?? {});
   const shown = rows.map(({ kind, epoch, accuracy }) => [
@@ -24,6 +24,11 @@ function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks }:
   if (gap !== undefined)
     lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
   if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
+  if (how.arithmetic !== undefined) lines.push(`computed with ${how.arithmetic}`);
+  if (how.repeatable === false)
+    lines.push(
+      `engine ${how.engine} need not give the same bits again: resumed or repeated, this run may differ a little`,
+    );
   return lines;
 }
 

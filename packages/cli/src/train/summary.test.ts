@@ -1,9 +1,23 @@
 import { tmpdir } from 'node:os';
-import { beforeAll, describe, expect, it } from '@jest/globals';
-import { previewRun, restoreModel, useEngine, validate } from '@bulwark/core';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  defineEngine,
+  openRunFolder,
+  previewRun,
+  restoreModel,
+  startRun,
+  useEngine,
+  validate,
+  type Plugin,
+} from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { cardMarkdown } from '../export/card-markdown.js';
+import type { ModelCard } from '../export/model-card.js';
+import type { Output } from '../terminal/output.js';
+import { follow } from './follow.js';
 import { previewLines } from './preview-lines.js';
-import { startTiny, testRegistry, tinyConfig } from './testing.js';
+import { startTiny, temporaryFolder, testRegistry, tinyConfig } from './testing.js';
 
 beforeAll(() => useEngine('wasm'));
 
@@ -50,6 +64,46 @@ describe('the end of a run', () => {
     await expect(startTiny({ evaluation: { attacks: ['fgsm'], selectBest: 'pgd-20' } })).rejects.toThrow(
       'evaluation.selectBest is "pgd-20"; validation measures clean, fgsm',
     );
+  });
+});
+
+describe('a run on an engine that rounds in its own way, and need not repeat itself', () => {
+  const coarse = defineEngine({
+    name: 'coarse',
+    summary: 'A test.',
+    probe: async () => ({ available: true }),
+    start: async () => ({
+      ...{ backend: 'cpu', description: 'coarse', device: 'CPU', dtypes: ['float32'], remarks: [], hostMemory: true },
+      ...{ arithmetic: 'products of 10 bits', repeatable: false },
+    }),
+  });
+  afterAll(() => useEngine('wasm'));
+
+  it('says both where it ends, where it lies, and on the card', async () => {
+    const registry = testRegistry().register(coarse as unknown as Plugin);
+    const folder = join(temporaryFolder(), 'run');
+    const config = tinyConfig({ engine: 'coarse', epochs: 1, evaluation: { attacks: [], final: 'none' } });
+    const run = await startRun(config, { registry, baseFolder: tmpdir(), folder: () => folder });
+    const lines: string[] = [];
+    const output = { line: (text: string) => void lines.push(text), result: () => undefined, warn: () => undefined };
+    await follow(run, { ...output, terminal: false, json: false } as unknown as Output);
+    expect(lines.join('\n')).toMatch(
+      /computed with products of 10 bits\nengine coarse need not give the same bits again/,
+    );
+    const { frozen, readSummary } = openRunFolder(folder);
+    expect(frozen.arithmetic).toBe('products of 10 bits');
+    expect(readSummary()).toMatchObject({ arithmetic: 'products of 10 bits', repeatable: false });
+    const markdown = cardMarkdown({
+      ...({
+        architecture: { parameters: 1 },
+        input: { shape: [] },
+        output: { classes: [] },
+        data: { notes: [] },
+      } as unknown as ModelCard),
+      ...{ usage: [], evaluations: [], files: [], threat: { norm: 'linf', epsilon: 0.1 } },
+      training: { ...frozen, objective: { use: 'at' }, seed: 1 },
+    });
+    expect(markdown).toContain('**Not float32 throughout: products of 10 bits.**');
   });
 });
 

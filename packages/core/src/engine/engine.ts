@@ -55,6 +55,10 @@ export interface EngineSession {
   readonly software?: boolean;
   /** True if tensors live in the processor's memory, so that a look at a small one costs nothing. */
   readonly hostMemory: boolean;
+  /** How it rounds where that is not float32 throughout, in words for a run's summary and its model card: `products in TF32`. */
+  readonly arithmetic?: string;
+  /** False if the same computation may give other bits the next time, on the same machine. */
+  readonly repeatable?: boolean;
   /** What works less well than it should, or is worth knowing. */
   readonly remarks: readonly string[];
   /**

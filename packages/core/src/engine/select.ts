@@ -15,6 +15,10 @@ export interface EngineChoice {
   readonly reason: string;
   /** True if it computes the passes of attacks in training in bfloat16: asked for, and possible here. */
   readonly reducedPrecision?: true;
+  /** How the engine rounds, where that is not float32 throughout. */
+  readonly arithmetic?: string;
+  /** False if the same run may give other bits the next time. */
+  readonly repeatable?: false;
   /** What works less well than it should. */
   readonly remarks?: readonly string[];
   /** Why engines that `auto` would have preferred are not in use. */
@@ -66,9 +70,13 @@ async function take(
   const { session, options } = await startEngine(engine, given);
   await requireRightNumbers(engine, session);
   const { name } = engine;
-  const remarks = session.remarks.length > 0 && { remarks: session.remarks };
+  const facts = {
+    ...(session.arithmetic !== undefined && { arithmetic: session.arithmetic }),
+    ...(session.repeatable === false && { repeatable: session.repeatable }),
+    ...(session.remarks.length > 0 && { remarks: session.remarks }),
+  };
   const choice = ({ reason, ...more }: Grounds): EngineChoice => {
-    const base = { name, options, reason, ...more, ...remarks };
+    const base = { name, options, reason, ...more, ...facts };
     if (!reducedPrecision) return base;
     if (session.dtypes.includes('bfloat16'))
       return { ...base, reason: `${reason}; attacks in training in bfloat16`, reducedPrecision: true };

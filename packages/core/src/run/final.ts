@@ -17,6 +17,10 @@ export interface RunSummary {
   readonly engine: string;
   /** True if the passes of attacks in training were computed in bfloat16. */
   readonly reducedPrecision?: true;
+  /** How the run was computed where that was not float32 throughout, in words. */
+  readonly arithmetic?: string;
+  /** False if the engine need not give the same bits again: resumed or repeated, such a run may end a little differently. */
+  readonly repeatable?: false;
   /** Why the engine ran passes of this model op by op, where it usually runs passes whole. */
   readonly opByOpBecause?: string;
   readonly epochs: number;

@@ -22,6 +22,8 @@ export interface FrozenConfig {
   readonly baseFolder: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly engine: string;
+  /** How it rounds, where that is not float32 throughout. */
+  readonly arithmetic?: string;
 }
 
 /** A run on disk: `config.json`, `metrics.jsonl`, `timings.jsonl`, `checkpoints/`, `summary.json`. */

@@ -96,6 +96,7 @@ export async function startRun(
     baseFolder,
     versions: versions(),
     engine: engine.name,
+    ...arithmeticOf(choiceFor(composed.parts.model, engine)),
   };
   const selectBest = selection(composed);
   const path = services.folder(config.name);
@@ -207,6 +208,12 @@ function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineCho
   };
 }
 
+/** How a run is computed where that is not float32 throughout. */
+function arithmeticOf({ arithmetic, reducedPrecision }: EngineChoice): { arithmetic?: string } {
+  const parts = [arithmetic, reducedPrecision && 'attacks in training in bfloat16'].filter((part) => part);
+  return parts.length > 0 ? { arithmetic: parts.join('; ') } : {};
+}
+
 function assemble(options: {
   composed: ComposedRun;
   selectBest: string | undefined;
@@ -291,6 +298,8 @@ function assemble(options: {
           seed,
           engine: engine.name,
           ...(reducedPrecision && { reducedPrecision }),
+          ...arithmeticOf(engine),
+          ...(engine.repeatable === false && { repeatable: false }),
           ...(opByOpBecause !== undefined && { opByOpBecause }),
           epochs: config.epochs,
           ...(selectBest !== undefined && { selectedBy: selectBest }),

@@ -57,6 +57,7 @@ export const frozenConfigSchema = z.strictObject({
   baseFolder: z.string(),
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
+  arithmetic: z.string().optional(),
 });
 
 const checkpoint = { epoch, validation: numbersByName.optional(), accuracy: numbersByName.optional() };

@@ -40,7 +40,8 @@ const describe = (run: RunRecord): Html => {
   const { config, frozen } = run;
   return html`<p>
     ${named(run)}: method <b>${run.method}</b> on ${config.data.use}, model ${config.model.use}, threat ${radius(run)},
-    seed ${config.seed}, engine ${frozen.engine}${run.metrics.length < config.epochs && html`, <b>not finished</b>`}
+    seed ${config.seed}, engine
+    ${frozen.engine}${frozen.arithmetic && `, ${frozen.arithmetic}`}${run.metrics.length < config.epochs && html`, <b>not finished</b>`}
   </p>`;
 };
 
