@@ -243,9 +243,9 @@ const layersModelPlugin = defineModel({
     path: z.string().describe('model.json of the model; its weight files lie beside it'),
   },
   create: async ({ path }, services) => {
-    const model = classifierOfLayers(await readLayersModel(resolve(services.baseFolder, path)), {
-      name: 'layers-model',
-    });
+    const file = resolve(services.baseFolder, path);
+    const layers = await readLayersModel(file, (text) => services.warn(text));
+    const model = classifierOfLayers(layers, { name: 'layers-model' });
     const { inputShape, classes } = size(services);
     if (model.classes === classes && model.inputShape.join() === inputShape.join()) return model;
     throw new BulwarkError(

@@ -4,6 +4,8 @@ import { BulwarkError, factsFromMetadata, readRegularFile, writeAtomically, type
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { buildingWithin, checkTopology, manifestSchema } from './check.js';
+import { isKeras3, translateNames, translateTopology } from './keras3.js';
+import { scaledTwice } from './scaled-input.js';
 
 /** Shards of this size are what TensorFlow.js writes, because browsers cache them well. */
 const shardSize = 4 * 2 ** 20;
@@ -68,9 +70,12 @@ function readManifest(path: string): Described {
       throw invalid(`cannot read ${file}: ${(cause as Error).message}`, 'check that all files of the model are there');
     }
   };
+  const bytes = read(path);
+  const other = otherForm(bytes);
+  if (other) throw invalid(`${path} is ${other}, not the model.json of a layers model`, converted);
   let json: unknown;
   try {
-    json = JSON.parse(read(path).toString('utf8'));
+    json = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     if (cause instanceof BulwarkError) throw cause;
     throw invalid(
@@ -78,7 +83,14 @@ function readManifest(path: string): Described {
       'pass the model.json of a layers model',
     );
   }
-  const { modelTopology, weightsManifest } = (json ?? {}) as Record<string, unknown>;
+  const { format, modelTopology: given, weightsManifest } = (json ?? {}) as Record<string, unknown>;
+  if (format === 'graph-model' || Array.isArray((given as { node?: unknown } | undefined)?.node))
+    throw invalid(
+      `${path} is a graph model: operations with frozen weights, which cannot be trained or read as layers`,
+      converted,
+    );
+  const modelTopology =
+    typeof given === 'object' && given !== null && isKeras3(given) ? translateTopology(given) : given;
   if (typeof modelTopology !== 'object' || modelTopology === null || !Array.isArray(weightsManifest))
     throw invalid(
       `${path} has no modelTopology and weightsManifest`,
@@ -96,7 +108,10 @@ function readManifest(path: string): Described {
     if (basename(shard) !== shard || shard === '..' || shard === '.')
       throw invalid(`${path}: ${JSON.stringify(shard)} is not the name of a file beside it`, 'get the model again');
   const data = Buffer.concat(paths.map((shard) => read(join(dirname(path), shard))));
-  const specs = groups.flatMap((group) => group.weights) as tf.io.WeightsManifestEntry[];
+  const entries = groups.flatMap((group) => group.weights) as tf.io.WeightsManifestEntry[];
+  const names = entries.map(({ name }) => name);
+  const own = modelTopology === given ? names : translateNames(names, modelTopology);
+  const specs = entries.map((entry, i) => ({ ...entry, name: own[i]! }));
   const sizes: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
   const counts = specs.map(({ shape }) => shape.reduce((count, n) => count * n, 1));
   const needed = specs.reduce(
@@ -108,12 +123,28 @@ function readManifest(path: string): Described {
   return { topology: modelTopology, specs, count: counts.reduce((sum, count) => sum + count, 0), data };
 }
 
+const converted = 'convert the Keras model itself: tensorflowjs_converter --output_format=tfjs_layers_model';
+
+/** Files of Keras and of others that people pass for a model.json. */
+function otherForm(bytes: Uint8Array): string | undefined {
+  const text = Buffer.from(bytes.subarray(0, 64)).toString('latin1');
+  if (text.startsWith('PK')) return 'a zip archive (.keras, .pt)';
+  if (text.startsWith('\x89HDF')) return 'an HDF5 file (.h5)';
+  return /^\s*<(!doctype|html|head)/i.test(text) ? 'a web page, saved in place of the file' : undefined;
+}
+
 /**
- * Reads a layers model from `model.json` and the shards beside it, as any tool of TensorFlow.js writes them.
+ * Reads a layers model from `model.json` and the shards beside it, as any tool of TensorFlow.js writes them, Keras 3's form included.
+ * @param warn hears of a model that scales images which are scaled already
  * @throws BulwarkError WEIGHTS_INVALID, MODEL_INVALID
  */
-export async function readLayersModel(path: string): Promise<tfl.LayersModel> {
+export async function readLayersModel(
+  path: string,
+  warn: (text: string) => void = () => undefined,
+): Promise<tfl.LayersModel> {
   const { topology, specs, count, data } = readManifest(path);
+  const doubt = scaledTwice(topology, path);
+  if (doubt !== undefined) warn(doubt);
   const weightData = Uint8Array.from(data).buffer;
   try {
     return await buildingWithin(count, path, () =>

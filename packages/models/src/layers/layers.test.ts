@@ -119,7 +119,7 @@ describe('the TensorFlow.js form', () => {
     expect(await attempt(() => rewrite(elsewhere))).toMatch(/WEIGHTS_INVALID .*not the name of a file beside it/);
     const foreign = { ...json, modelTopology: { model_config: { class_name: 'Strange', config: {} } } };
     expect(await attempt(() => rewrite(foreign))).toMatch(/MODEL_INVALID/);
-    expect(await attempt(() => rewrite({ format: 'graph-model' }))).toMatch(/no modelTopology/);
+    expect(await attempt(() => rewrite({ format: 'graph-model' }))).toMatch(/is a graph model/);
     expect(await attempt(() => writeFileSync(path, '{'))).toMatch(/is not JSON/);
     const cut = () => {
       rewrite(json);
