@@ -21,6 +21,7 @@ export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.
 export { readLayersModel, writeLayersModel } from './layers/files.js';
 export { toLayersModel } from './layers/to-layers.js';
 export { openModel, type OpenedModel, type OpenOptions } from './open/open-model.js';
+export { encodeOnnxModel, type ImageLayout, type OnnxOptions } from './onnx/to-onnx.js';
 export { modelPlugins } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile, type WeightsFile } from './weights/read.js';

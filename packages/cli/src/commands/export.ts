@@ -1,30 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  BulwarkError,
-  factsToMetadata,
-  fingerprintModel,
-  loadEvaluation,
-  openRunFolder,
-  writeAtomically,
-  type Classifier,
-  type LayersClassifier,
-  type ModelContext,
-  type Network,
-} from '@bulwark/core';
-import { encodeWeights, exportedFacts, toLayersModel, writeLayersModel } from '@bulwark/models';
+import { BulwarkError, fingerprintModel, loadEvaluation, openRunFolder, writeAtomically } from '@bulwark/core';
+import { exportedFacts, type ImageLayout } from '@bulwark/models';
 import { Command, Option } from 'commander';
 import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';
 import { cardMarkdown } from '../export/card-markdown.js';
+import { hubReadme } from '../export/hub.js';
 import { cardEvaluation, modelCard, type CardEvaluation } from '../export/model-card.js';
+import { exportForms, layouts, writeModel, type ExportForm } from '../export/write-model.js';
 import { builtinRegistry } from '../registry.js';
 import { createOutput } from '../terminal/output.js';
 import { pluginsOption } from '../trust/policy.js';
 
-const forms = ['tfjs', 'safetensors'] as const;
-
 interface Flags extends TargetFlags {
-  readonly to: (typeof forms)[number];
+  readonly to: ExportForm;
+  readonly layout: ImageLayout;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -41,23 +31,6 @@ async function evaluationsOf(target: Target): Promise<CardEvaluation[]> {
     if (result?.model.fingerprint === fingerprint) found.push(cardEvaluation(result));
   }
   return found;
-}
-
-async function writeModel(model: Classifier, to: Flags['to'], folder: string, context: ModelContext) {
-  if (to === 'safetensors') {
-    writeAtomically(join(folder, 'model.safetensors'), encodeWeights(model, context));
-    return ['model.safetensors'];
-  }
-  const about = factsToMetadata(exportedFacts(model, context));
-  if ('model' in model) return writeLayersModel((model as LayersClassifier).model, folder, about);
-  if (!('graph' in model))
-    throw new BulwarkError('MODEL_INVALID', `${model.name} is neither a graph nor a layers model`, {
-      cure: 'export it --to safetensors',
-    });
-  const layers = toLayersModel(model as Network);
-  const files = await writeLayersModel(layers, folder, about);
-  layers.dispose();
-  return files;
 }
 
 /** The card says what the model was trained for, which no flag can change. @throws BulwarkError USAGE */
@@ -80,18 +53,23 @@ async function run(path: string, flags: Flags): Promise<void> {
     const folder = resolve(flags.out ?? join(frozen ? path : join(path, '..'), 'export', flags.to));
     mkdirSync(folder, { recursive: true });
     const context = { ...target.context, fingerprint: await fingerprintModel(model) };
-    const files = await writeModel(model, flags.to, folder, context);
+    const files = await writeModel(model, {
+      ...{ form: flags.to, folder, context, layout: flags.layout },
+      warn: (text) => output.warn(text),
+    });
     const card = modelCard(target, {
       facts: exportedFacts(model, context),
       form: flags.to,
+      layout: flags.layout,
       evaluations: await evaluationsOf(target),
       files,
       ...frozen,
     });
     writeAtomically(join(folder, 'model-card.json'), `${JSON.stringify(card, null, 2)}\n`);
-    writeAtomically(join(folder, 'MODEL_CARD.md'), cardMarkdown(card));
+    const text = flags.to === 'hub' ? { 'README.md': hubReadme(card) } : { 'MODEL_CARD.md': cardMarkdown(card) };
+    for (const [name, content] of Object.entries(text)) writeAtomically(join(folder, name), content);
     output.line(`${model.name}, ${what}`);
-    output.line(`${folder}: ${[...files, 'MODEL_CARD.md', 'model-card.json'].join(', ')}`);
+    output.line(`${folder}: ${[...files, ...Object.keys(text), 'model-card.json'].join(', ')}`);
     if (card.evaluations.length === 0)
       output.warn('these weights have no evaluation, and the card says so: run `bulwark evaluate`, then export again');
     output.result({ folder, files, card });
@@ -104,20 +82,28 @@ const examples = `
 Examples:
   bulwark export runs/st-awp --to tfjs
   bulwark export runs/st-awp --to safetensors --checkpoint last --out shared/st-awp
+  bulwark export runs/st-awp --to onnx --layout nhwc
+  bulwark export runs/st-awp --to hub --out st-awp
   bulwark export model.pt --model resnet18 --data cifar10 --epsilon 8/255 --to tfjs
 
 In a browser, without Bulwark: const model = await tf.loadLayersModel('model.json'); model.predict(images)
 In PyTorch: net.load_state_dict(safetensors.torch.load_file('model.safetensors'))`;
 
-/** `bulwark export <run | weights> --to tfjs | safetensors`. */
+/** `bulwark export <run | weights> --to tfjs | safetensors | onnx | hub`. */
 export function exportCommand(): Command {
   return new Command('export')
-    .description('write a trained model for browsers or for PyTorch, with a model card')
+    .description('write a trained model for browsers, PyTorch, ONNX Runtime or a model hub, with a model card')
     .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
     .addOption(
-      new Option('--to <form>', 'tfjs: a stock Layers model; safetensors: PyTorch names and layout')
-        .choices([...forms])
+      new Option(
+        '--to <form>',
+        'tfjs: a stock Layers model; safetensors: PyTorch names and layout; onnx: one file for ONNX Runtime; hub: a folder that a model hub takes',
+      )
+        .choices([...exportForms])
         .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--layout <order>', 'of images that an ONNX model takes').choices([...layouts]).default(layouts[0]),
     )
     .option('--out <folder>', 'where to write (default: export/<form> in the run folder)')
     .option('--checkpoint <kind>', 'best or last checkpoint of a run (default: best if there is one)')

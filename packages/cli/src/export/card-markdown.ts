@@ -56,6 +56,12 @@ function normalisationText({ normalize }: ModelCard['input']): string {
   return ` The network begins with (x - mean) / std, mean ${list(normalize.mean)}, std ${list(normalize.std)}.`;
 }
 
+function imagesText({ shape: [height, width, channels], layout }: ModelCard['input']): string {
+  const first = layout === 'NCHW';
+  const sizes = first ? [channels, height, width] : [height, width, channels];
+  return `[batch, ${sizes.join(', ')}], float32 in [0, 1] (pixel / 255), channels ${first ? 'first' : 'last'}`;
+}
+
 const usageLines = ({ framework, text, code }: ModelCard['usage'][number]): string[] => [
   `**${framework}.** ${text}`,
   '',
@@ -71,7 +77,7 @@ export function cardMarkdown(card: ModelCard): string {
     '',
     `${architecture.parameters.toLocaleString('en-US')} parameters${cost ? `, ${cost.toLocaleString('en-US')} multiply-accumulates per image` : ''}. Weights: ${weights}.`,
     '',
-    `- Input: images [batch, ${input.shape.join(', ')}], float32 in [0, 1] (pixel / 255), channels last.${normalisationText(input)}`,
+    `- Input: images ${imagesText(input)}.${normalisationText(input)}`,
     `- Output: logits of ${output.classes.length} classes, no softmax: ${output.classes.join(', ')}.`,
     `- Files: ${files.map((file) => `\`${file}\``).join(', ')}.`,
     '',

@@ -1,10 +1,16 @@
 import type { ArchitectureSpec, ModelFacts } from '@bulwark/core';
+import type { ImageLayout } from '@bulwark/models';
+import { onnxRuntime } from './onnx-usage.js';
+import { onnxInput, type ExportForm } from './write-model.js';
+import type { Usage } from './usage.js';
 
-/** One way to use the exported files: what to know, and the lines of code. */
-export interface Usage {
-  readonly framework: string;
-  readonly text: string;
-  readonly code?: string;
+export type { Usage };
+
+/** What was exported, and how. */
+export interface ExportedForm {
+  readonly form: ExportForm;
+  readonly layout: ImageLayout;
+  readonly files: readonly string[];
 }
 
 const list = (values: readonly number[]) => `[${values.map((value) => Number(value.toPrecision(9))).join(', ')}]`;
@@ -34,22 +40,24 @@ function pyTorch(facts: ModelFacts): Usage {
   };
 }
 
-/** For each framework that reads the exported form, what to do with images before the model sees them. */
-export function howToUse(facts: ModelFacts, form: 'tfjs' | 'safetensors'): Usage[] {
-  if (form === 'tfjs')
-    return [
-      {
-        framework: 'TensorFlow.js',
-        text: `Images are float32 in [0, 1]. Normalise nothing: ${facts.normalize ? 'the model does' : 'the model needs none'}.`,
-        code: "const model = await tf.loadLayersModel('model.json');\nconst logits = model.predict(images);",
-      },
-    ];
+const bulwark = (facts: ModelFacts): Usage => ({
+  framework: 'Bulwark',
+  text: `Normalise nothing${facts.normalize ? ': the model does, by the numbers in the file' : ''}. The file says the rest: architecture, options, classes, threat model.`,
+  code: "const model = await loadModel('model.safetensors'); // @bulwark/inference\nawait model.predict(images);\n// or, in a shell: bulwark evaluate model.safetensors",
+});
+
+const tensorflowJs = (facts: ModelFacts): Usage => ({
+  framework: 'TensorFlow.js',
+  text: `Images are float32 in [0, 1]. Normalise nothing: ${facts.normalize ? 'the model does' : 'the model needs none'}.`,
+  code: "const model = await tf.loadLayersModel('model.json');\nconst logits = model.predict(images);",
+});
+
+/** For each framework that reads an exported file, what to do with images before the model sees them. */
+export function howToUse(facts: ModelFacts, { form, layout, files }: ExportedForm): Usage[] {
+  const onnx = files.find((file) => file.endsWith('.onnx'));
   return [
-    {
-      framework: 'Bulwark',
-      text: `Normalise nothing${facts.normalize ? ': the model does, by the numbers in the file' : ''}. The file says the rest: architecture, options, classes, threat model.`,
-      code: 'bulwark evaluate model.safetensors',
-    },
-    pyTorch(facts),
+    ...(files.includes('model.json') ? [tensorflowJs(facts)] : []),
+    ...(files.includes('model.safetensors') ? [bulwark(facts), pyTorch(facts)] : []),
+    ...(onnx === undefined ? [] : onnxRuntime(facts, { file: onnx, layout, input: onnxInput(form) })),
   ];
 }

@@ -9,7 +9,9 @@ import {
   type RunConfig,
 } from '@bulwark/core';
 import type { Target } from '../evaluate/open-target.js';
+import type { ImageLayout } from '@bulwark/models';
 import { howToUse, type Usage } from './how-to-use.js';
+import type { ExportForm } from './write-model.js';
 
 /** An evaluation as a card states it. */
 export interface CardEvaluation {
@@ -40,7 +42,7 @@ export interface ModelCard {
   readonly input: {
     readonly shape: readonly number[];
     readonly range: readonly [0, 1];
-    readonly layout: 'NHWC';
+    readonly layout: 'NHWC' | 'NCHW';
     /** What the network does to its input; null: nothing; absent: not known. */
     readonly normalize?: ModelFacts['normalize'];
   };
@@ -97,14 +99,16 @@ export function modelCard(
   target: Target,
   about: Pick<ModelCard, 'evaluations' | 'files'> & {
     facts: ModelFacts;
-    form: 'tfjs' | 'safetensors';
+    form: ExportForm;
+    /** Of an ONNX model's images. */
+    layout?: ImageLayout;
     versions?: Readonly<Record<string, string>>;
     engine?: string;
     arithmetic?: string;
   },
 ): ModelCard {
   const { model, data, config, registry, what } = target;
-  const { facts, form, versions, engine, arithmetic, evaluations, files } = about;
+  const { facts, form, layout = 'nchw', versions, engine, arithmetic, evaluations, files } = about;
   const graph = 'graph' in model ? (model as Network).graph : undefined;
   const { cite } = registry.find('objective', config.objective.use);
   const { objective, seed } = config;
@@ -121,10 +125,10 @@ export function modelCard(
     input: {
       shape: model.inputShape,
       range: [0, 1],
-      layout: 'NHWC',
+      layout: form === 'onnx' && layout === 'nchw' ? 'NCHW' : 'NHWC',
       ...(facts.normalize !== undefined && { normalize: facts.normalize }),
     },
-    usage: howToUse(facts, form),
+    usage: howToUse(facts, { form, layout, files }),
     output: { kind: 'logits', classes: data.classNames },
     data: dataOf(data, config),
     threat: facts.threat ?? config.threat,

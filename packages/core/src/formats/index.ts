@@ -11,6 +11,15 @@ export {
 export { numpyGlobals, PickledArray, PickledDtype } from './numpy-pickle.js';
 export { ForeignObject, type PickleGlobal } from './pickle-objects.js';
 export { readPickle, type PickleOptions, type PickleValue } from './pickle.js';
+export {
+  encodeOnnx,
+  onnxOpset,
+  type OnnxAttribute,
+  type OnnxDescription,
+  type OnnxGraph,
+  type OnnxPort,
+  type OnnxValue,
+} from './onnx.js';
 export * as protobuf from './protobuf.js';
 export { isSafetensors, readSafetensors, writeSafetensors, type Safetensors } from './safetensors.js';
 export type { StoredTensor, StoredType, StoredValues } from './stored-tensor.js';

@@ -12,6 +12,7 @@ export {
   type Layer,
   type LayerContext,
   type NodeId,
+  type OnnxContext,
   type Shape,
   type Start,
   type StockLayer,

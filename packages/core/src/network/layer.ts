@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
+import type { OnnxGraph, OnnxValue } from '../formats/index.js';
 import type { LayerStatistics } from './pass.js';
 
 /** Reference to a node of a network graph: its position in `nodes`. */
@@ -72,6 +73,14 @@ export interface StockLayer {
   readonly weights?: () => Tensor[];
 }
 
+/** What a layer becomes operators of ONNX with: images are `[batch, channels, height, width]` there, features `[batch, features]`. */
+export interface OnnxContext extends OnnxGraph, Pick<LayerContext, 'value'> {
+  /** Of the inputs, without the batch, channels last: `[h, w, c]` or `[features]`. */
+  readonly shapes: readonly Shape[];
+  /** Adds the values of a tensor as a constant, with its axes in another order where one is given. */
+  tensor(name: string, values: Tensor, order?: readonly number[]): OnnxValue;
+}
+
 /** A name for tools to which PyTorch's dots are separators. */
 export const stockName = (name: string): string => name.replaceAll('.', '_');
 
@@ -98,6 +107,8 @@ export interface Layer<N extends BaseNode, Arguments extends unknown[]> {
   stock?(node: N, inputs: readonly Tensor[], context: LayerContext): Tensor;
   /** The layers of TensorFlow.js Layers that it becomes, one after the other, for other programs. */
   stockLayers(node: N, value: (name: string) => Tensor): readonly StockLayer[];
+  /** The operators of ONNX that it becomes in evaluation mode. @returns the value of its output */
+  onnx(node: N, inputs: readonly OnnxValue[], graph: OnnxContext): OnnxValue;
 }
 
 /** A layer whose kind of node does not matter. */

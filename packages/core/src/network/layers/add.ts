@@ -23,4 +23,5 @@ export const add = defineLayer<AddNode, [input: NodeId, other: NodeId]>({
   forward: (_node, [a, b]) => ({ y: plus(a!, b!) }),
   backward: (_node, dy) => ({ inputs: [dy, dy] }),
   stockLayers: () => [{ layer: layers.add() }],
+  onnx: (_node, inputs, { op }) => op('Add', inputs),
 });

@@ -93,4 +93,9 @@ export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId
       weights: () => ['weight', 'bias', 'running_mean', 'running_var'].map((part) => value(`${name}.${part}`)),
     },
   ],
+  onnx: ({ name }, [x], { op, tensor, value }) => {
+    const parts = ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `${name}.${part}`);
+    const inputs = [x!, ...parts.map((part) => tensor(part, value(part)))];
+    return op('BatchNormalization', inputs, { epsilon: { float: batchNormEpsilon } });
+  },
 });

@@ -107,4 +107,10 @@ export const conv = defineLayer<
     const weights = () => [value(`${name}.weight`), ...(bias ? [value(`${name}.bias`)] : [])];
     return [...(padding > 0 ? [padded] : []), { layer, weights }];
   },
+  onnx: ({ name, kernel, stride, padding, bias }, [x], { op, tensor, value }) => {
+    const filter = tensor(`${name}.weight`, value(`${name}.weight`), [3, 2, 0, 1]);
+    const inputs = [x!, filter, ...(bias ? [tensor(`${name}.bias`, value(`${name}.bias`))] : [])];
+    const pads = [padding, padding, padding, padding];
+    return op('Conv', inputs, { kernel_shape: [kernel, kernel], strides: [stride, stride], pads });
+  },
 });

@@ -50,4 +50,9 @@ export const cosine = defineLayer<CosineNode, [name: string, input: NodeId, opti
   stockLayers: ({ name }) => {
     throw notStock(`cosines ${name}`);
   },
+  onnx: (node, [x], { op, tensor, value }) => {
+    const unit = op('Div', [x!, op('ReduceL2', [x!], { axes: [1], keepdims: 1 })]);
+    const context = { value, mode: 'eval', wrtParameters: false } as const;
+    return op('MatMul', [unit, tensor(`${node.name}.directions`, directions(node, context))]);
+  },
 });

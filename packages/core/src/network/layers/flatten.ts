@@ -16,4 +16,9 @@ export const flatten = defineLayer<FlattenNode, [input: NodeId]>({
   forward: (_node, [x]) => ({ y: reshape(x!, [x!.shape[0]!, -1]) }),
   backward: (_node, dy, { shapes }) => ({ inputs: [reshape(dy, [...shapes[0]!])] }),
   stockLayers: () => [{ layer: layers.flatten() }],
+  onnx: (_node, [x], { op, shapes }) => {
+    // our rows have the channels last
+    const rows = shapes[0]!.length === 3 ? op('Transpose', [x!], { perm: [0, 2, 3, 1] }) : x!;
+    return op('Flatten', [rows], { axis: 1 });
+  },
 });

@@ -21,4 +21,5 @@ export const globalAveragePool = defineLayer<GlobalAveragePoolNode, [input: Node
   },
   stock: (_node, [x]) => mean(x!, [1, 2]),
   stockLayers: () => [{ layer: layers.globalAveragePooling2d({}) }],
+  onnx: (_node, inputs, { op }) => op('Flatten', [op('GlobalAveragePool', inputs)], { axis: 1 }),
 });

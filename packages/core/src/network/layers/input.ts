@@ -14,4 +14,5 @@ export const input = defineLayer<InputNode, [shape: ImageShape]>({
   forward: (_node, [images]) => ({ y: images! }),
   backward: () => ({}),
   stockLayers: () => [],
+  onnx: (_node, [images]) => images!,
 });

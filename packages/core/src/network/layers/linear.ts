@@ -46,4 +46,6 @@ export const linear = defineLayer<
       weights: () => [value(`${name}.weight`), value(`${name}.bias`)],
     },
   ],
+  onnx: ({ name }, [x], { op, tensor, value }) =>
+    op('Gemm', [x!, ...['weight', 'bias'].map((part) => tensor(`${name}.${part}`, value(`${name}.${part}`)))]),
 });

@@ -47,4 +47,5 @@ export const maxPool = defineLayer<MaxPoolNode, [input: NodeId, size: number]>({
     return reshape(sum(mul(squares, chosen), [1, 3]), [batch, rows, columns, channels]);
   },
   stockLayers: ({ size }) => [{ layer: layers.maxPooling2d({ poolSize: size, strides: size, padding: 'valid' }) }],
+  onnx: ({ size }, inputs, { op }) => op('MaxPool', inputs, { kernel_shape: [size, size], strides: [size, size] }),
 });

@@ -1,4 +1,4 @@
-import { abs, cast, greaterEqual, mul, sqrt, sub, where } from '@tensorflow/tfjs-core';
+import { abs, cast, greaterEqual, mul, reshape, sqrt, sub, where } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { defineLayer, type LayerContext, type NodeId, type VariableSpec } from '../layer.js';
 import { notStock } from './squeeze-excitation.js';
@@ -9,10 +9,15 @@ export interface MeanSparseNode {
   readonly input: NodeId;
 }
 
-/** Is a value outside of the band around its channel's mean? */
-function outside({ name }: MeanSparseNode, x: Tensor, { value }: LayerContext): { is: Tensor; mean: Tensor } {
+/** The mean of each channel, and the distance from it below which values become it. */
+function bandOf({ name }: MeanSparseNode, { value }: Pick<LayerContext, 'value'>): { mean: Tensor; band: Tensor } {
   const mean = value(`${name}.running_mean`);
-  const band = mul(value(`${name}.threshold`), sqrt(value(`${name}.running_var`)));
+  return { mean, band: mul(value(`${name}.threshold`), sqrt(value(`${name}.running_var`))) };
+}
+
+/** Is a value outside of the band around its channel's mean? */
+function outside(node: MeanSparseNode, x: Tensor, context: LayerContext): { is: Tensor; mean: Tensor } {
+  const { mean, band } = bandOf(node, context);
   return { is: greaterEqual(abs(sub(x, mean)), band), mean };
 }
 
@@ -43,5 +48,16 @@ export const meanSparse = defineLayer<MeanSparseNode, [name: string, input: Node
   }),
   stockLayers: ({ name }) => {
     throw notStock(`MeanSparse ${name}`);
+  },
+  onnx: (node, [x], { op, tensor, value, shapes }) => {
+    const { mean, band } = bandOf(node, { value });
+    // one number per channel, before height and width
+    const ofChannels = (part: string, values: Tensor) => {
+      const channels = reshape(values, [values.size, ...shapes[0]!.slice(1).map(() => 1)]);
+      return tensor(`${node.name}.${part}`, channels);
+    };
+    const [centre, width] = [ofChannels('mean', mean), ofChannels('band', band)];
+    const distance = op('Abs', [op('Sub', [x!, centre])]);
+    return op('Where', [op('GreaterOrEqual', [distance, width]), x!, centre]);
   },
 });

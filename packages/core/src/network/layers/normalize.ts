@@ -38,4 +38,9 @@ export const normalize = defineLayer<
       weights: () => [row(std.map((deviation) => 1 / deviation)), row(mean), row(mean.map(() => 1))],
     },
   ],
+  onnx: ({ mean, std }, [x], { op, constant }) => {
+    const channels = (name: string, values: readonly number[]) =>
+      constant(`normalize.${name}`, Float32Array.from(values), [values.length, 1, 1]);
+    return op('Div', [op('Sub', [x!, channels('mean', mean)]), channels('std', std)]);
+  },
 });

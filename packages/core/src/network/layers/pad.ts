@@ -39,4 +39,8 @@ export const pad = defineLayer<PadNode, [input: NodeId, sides: Partial<Sides>]>(
     },
   ],
   backward: ({ top, left }, dy, { shapes }) => ({ inputs: [slice(dy, [0, top, left, 0], [...shapes[0]!])] }),
+  onnx: ({ top, bottom, left, right }, [x], { op, constant }) => {
+    const sides = [0, 0, top, left, 0, 0, bottom, right];
+    return op('Pad', [x!, constant(`pads.${sides.join('.')}`, BigInt64Array.from(sides, BigInt))]);
+  },
 });

@@ -50,4 +50,11 @@ export const psSilu = defineLayer<PsSiluNode, [name: string, input: NodeId]>({
   stockLayers: ({ name }) => {
     throw notStock(`PSSiLU ${name}`);
   },
+  onnx: ({ name }, [x], { op, constant, value }) => {
+    const [alpha, beta] = ['alpha', 'beta'].map((part) => Math.abs(value(`${name}.${part}`).dataSync()[0]!));
+    const number = (part: string, of: number) => constant(`${name}.${part}`, Float32Array.of(of));
+    const gate = op('Sigmoid', [op('Mul', [x!, number('alpha', alpha!)])]);
+    const shifted = op('Mul', [x!, op('Sub', [gate, number('shift', beta!)])]);
+    return op('Div', [shifted, number('rest', 1 - beta!)]);
+  },
 });

@@ -21,4 +21,5 @@ export const relu = defineLayer<ReluNode, [input: NodeId]>({
   backward: (_node, dy, { residuals }) => ({ inputs: [reluGrad({ dy, y: residuals[0]! }, {})] }),
   stock: (_node, [x]) => stockRelu(x!),
   stockLayers: () => [{ layer: layers.reLU() }],
+  onnx: (_node, inputs, { op }) => op('Relu', inputs),
 });

@@ -36,4 +36,5 @@ export const silu = defineLayer<SiluNode, [input: NodeId]>({
   },
   stock: (_node, [x]) => mul(x!, differentiableSigmoid(x!)),
   stockLayers: () => [{ layer: layers.activation({ activation: 'swish' }) }],
+  onnx: (_node, [x], { op }) => op('Mul', [x!, op('Sigmoid', [x!])]),
 });

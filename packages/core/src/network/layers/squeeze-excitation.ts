@@ -77,6 +77,16 @@ export const squeezeExcitation = defineLayer<
   stockLayers: ({ name }) => {
     throw notStock(`squeeze and excitation ${name}`);
   },
+  onnx: ({ name }, [x], { op, tensor, value }) => {
+    const layer = (part: string, input: string) =>
+      op('Conv', [
+        input,
+        tensor(`${name}.${part}.weight`, value(`${name}.${part}.weight`), [3, 2, 0, 1]),
+        tensor(`${name}.${part}.bias`, value(`${name}.${part}.bias`)),
+      ]);
+    const hidden = op('Relu', [layer('fc1', op('GlobalAveragePool', [x!]))]);
+    return op('Mul', [x!, op('Sigmoid', [layer('fc2', hidden)])]);
+  },
 });
 
 /** What an export to stock layers gets of a layer that they do not have. */

@@ -39,4 +39,12 @@ export const standardize = defineLayer<StandardizeNode, [input: NodeId]>({
   stockLayers: () => {
     throw notStock('standardisation of each image');
   },
+  onnx: (_node, [x], { op, constant, shapes }) => {
+    const count = shapes[0]!.reduce((size, n) => size * n, 1);
+    const number = (name: string, of: number) => constant(`standardize.${name}`, Float32Array.of(of));
+    const mean = (of: string) => op('ReduceMean', [of], { axes, keepdims: 1 });
+    const centred = op('Sub', [x!, mean(x!)]);
+    const variance = op('Mul', [mean(op('Mul', [centred, centred])), number('bessel', count / (count - 1))]);
+    return op('Div', [centred, op('Max', [op('Sqrt', [variance]), number('least', 1 / Math.sqrt(count))])]);
+  },
 });
