@@ -1,14 +1,13 @@
 import { corePlugins, createRegistry, type Plugin, type PluginRegistry } from '@bulwark/core';
 import { dataPlugins } from '@bulwark/datasets';
-import { tensorflow } from '@bulwark/engine-tensorflow';
 import { torch } from '@bulwark/engine-torch';
-import { webgpu } from '@bulwark/engine-webgpu';
 import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
+import { packagedEngines } from './engines/absent.js';
 import { local } from './launch/local.js';
 import { slurmLauncher } from './launch/slurm/launcher.js';
 
-/** Every plugin that comes with Bulwark. */
+/** Every plugin that comes with Bulwark, and stand-ins for engines whose packages are not installed. */
 export const builtinRegistry = (): PluginRegistry =>
   createRegistry([
     ...corePlugins,
@@ -16,5 +15,5 @@ export const builtinRegistry = (): PluginRegistry =>
     ...modelPlugins,
     ...dataPlugins,
     ...([local, slurmLauncher] as readonly Plugin[]),
-    ...([torch, tensorflow, webgpu] as readonly Plugin[]),
+    ...([torch, ...packagedEngines] as readonly Plugin[]),
   ]);

@@ -107,7 +107,7 @@ async function doctor(flags: Flags): Promise<void> {
   for (const note of engines.flatMap(notes)) output.line(note);
   output.line(auto ? `\nengine: auto takes ${auto.name}` : '\nno engine works');
   const faster = installs(examined, auto);
-  if (faster.length > 0) output.line(`faster engines: ${faster.join(', ')}`);
+  if (faster.length > 0) output.line(`perhaps faster: ${faster.join(', ')}`);
   output.result({ ...about, engines, auto: auto?.name ?? null });
   if (!auto || engines.some((one) => one.works && one.wrong)) process.exitCode = 1;
 }

@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { BulwarkError, enginesOf, nearest, type Engine, type InstalledPart } from '@bulwark/core';
 import { Command } from 'commander';
+import { packageOf } from '../engines/absent.js';
 import { addInstallFlags, installOptions } from '../engines/install-flags.js';
 import { builtinRegistry } from '../registry.js';
+import { bulwarkCommand } from '../terminal/child.js';
 import { createOutput, duration, paint } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -20,7 +23,7 @@ function withEngines(command: Command, make: (engine: Engine) => Command): Comma
   });
 }
 
-const nothingToDo = ({ name }: Engine): string => `${name} needs nothing but its package: nothing was done`;
+const nothingToDo = ({ name }: Engine): string => `${name} is there and needs nothing else: nothing was done`;
 
 const row = (engine: Engine, { description, bytes, folder }: InstalledPart): string[] => [
   engine.name,
@@ -29,8 +32,42 @@ const row = (engine: Engine, { description, bytes, folder }: InstalledPart): str
   folder,
 ];
 
+const installed = 'BULWARK_PACKAGE_INSTALLED';
+
+/** Runs this command again, once, in a process that finds the package, with the options that only its engine knows. */
+function again({ name }: Engine): void {
+  const [program, ...before] = bulwarkCommand();
+  const env = { ...process.env, [installed]: name };
+  const { status } = spawnSync(program!, [...before, ...process.argv.slice(2)], { stdio: 'inherit', env });
+  process.exitCode = status ?? 1;
+}
+
+/** `bulwark engine install <engine>` for an engine whose package is not there. */
+function installPackaged(engine: Engine): Command {
+  return new Command(engine.name)
+    .description(engine.summary)
+    .option('--json', 'print as JSON')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (flags: { json?: boolean }) => {
+      const output = createOutput(flags);
+      const progress = (line: string) => output.line(line);
+      if (process.env[installed] === engine.name)
+        throw new BulwarkError(
+          'ENGINE_INSTALL',
+          `npm says that it installed the package of ${engine.name}, but it is not found`,
+          {
+            cure: `see where with \`npm ls @bulwark/engine-${engine.name}\``,
+          },
+        );
+      await engine.installer!.install({}, { progress });
+      again(engine);
+    });
+}
+
 /** `bulwark engine install <engine>`, with the engine's own options. */
 function installOne(engine: Engine): Command {
+  if (packageOf(engine)) return installPackaged(engine);
   const command = new Command(engine.name)
     .description(engine.summary)
     .option('--json', 'print as JSON')
@@ -51,7 +88,7 @@ function installOne(engine: Engine): Command {
 
 function installCommand(): Command {
   const command = new Command('install')
-    .description('get what an engine needs and npm does not bring: native libraries')
+    .description('get an engine: its package, and what npm does not bring, native libraries')
     .addHelpText('after', '\nOptions of an engine:\n  bulwark engine install <engine> --help');
   return withEngines(command, installOne);
 }

@@ -145,7 +145,7 @@ describe('useEngine with auto', () => {
     ];
     const { name, reason, refusals } = await useEngine('auto', { engines });
     expect(name).toBe('wasm');
-    expect(reason).toMatch(/; faster engines: bulwark engine install cuda$/);
+    expect(reason).toMatch(/; perhaps faster: bulwark engine install cuda$/);
     expect(refusals).toEqual([
       { candidate: 'libcuda', reason: 'not there' },
       { candidate: 'broken', reason: 'its driver is too old' },

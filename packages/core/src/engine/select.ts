@@ -36,6 +36,17 @@ export interface UseEngineOptions {
 /** Why an engine was taken, and what came before. */
 type Grounds = Pick<EngineChoice, 'reason' | 'refusals'>;
 
+/** Refuses an engine that gave its backend to another copy of TensorFlow.js. @throws BulwarkError ENGINE_UNAVAILABLE */
+function requireOurs({ name }: Engine, { backend }: EngineSession): void {
+  if (tf.findBackendFactory(backend) || tf.findBackend(backend)) return;
+  const reason = `there is no backend ${backend} in TensorFlow.js: does its package have another copy of @tensorflow/tfjs-core?`;
+  throw unavailable(
+    name,
+    [{ candidate: name, reason }],
+    'run `npm ls @tensorflow/tfjs-core`, which must show one version',
+  );
+}
+
 /**
  * Starts an engine, makes it current and, the first time on a machine, compares its numbers with plain JavaScript's.
  * @param given options as in a config
@@ -55,6 +66,7 @@ export async function startEngine(
   const probe = await engine.probe();
   if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.cure);
   const session = await engine.create(parsed.data);
+  requireOurs(engine, session);
   if (tf.getBackend() !== session.backend) await tf.setBackend(session.backend);
   await tf.ready();
   registerSession(session);
@@ -106,7 +118,7 @@ async function takeBest(engines: readonly Engine[], reducedPrecision: boolean): 
       const { session, choice } = await take(engine, {}, reducedPrecision);
       const { description, device } = session;
       if (!session.software) {
-        const faster = installs.length > 0 ? `; faster engines: ${installs.join(', ')}` : '';
+        const faster = installs.length > 0 ? `; perhaps faster: ${installs.join(', ')}` : '';
         return choice({ reason: `${description} on ${device}${faster}`, refusals });
       }
       refusals.push({ candidate: engine.name, reason: `${device} computes on the CPU` });

@@ -44,7 +44,7 @@ function section(plugin: Plugin, own: Schema = {}): Schema {
     description: plugin.summary,
     properties: { use: { const: plugin.name }, ...ownProperties, ...options.properties },
     required: ['use', ...(options.required ?? [])],
-    additionalProperties: false,
+    additionalProperties: options['additionalProperties'] ?? false,
   };
 }
 
