@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Batch } from '../batch.js';
+import { unlabelled, type Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { termNames, type Objective } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
@@ -11,8 +11,13 @@ import type { StepOutcome } from './step.js';
 export interface StepNumbers {
   readonly loss: number;
   readonly terms: Record<string, number>;
-  /** Per role: `<role>.crossEntropy`, `<role>.accuracy`, and `<role>.collaborative`, the share of points that are easier than the image. */
+  /**
+   * Per role: `<role>.crossEntropy`, `<role>.accuracy`, and `<role>.collaborative`, the share of points that are easier than the image.
+   * Means over the examples with a label; nothing, where none has one.
+   */
   readonly train: Record<string, number>;
+  /** Examples with a label. */
+  readonly labelled: number;
   /** Sum of each parameter after the update: finite only if all of its weights are. */
   readonly weights: Record<string, number>;
 }
@@ -20,11 +25,16 @@ export interface StepNumbers {
 type EpochMeans = Omit<StepNumbers, 'weights'>;
 
 /** Diagnostics of the outer passes, from logits that exist anyway, as one tensor. */
-function diagnostics(outcome: StepOutcome, batch: Batch): { names: string[]; values: tf.Tensor1D[] } {
+function diagnostics(
+  outcome: StepOutcome,
+  batch: Batch,
+): { names: string[]; values: tf.Tensor[]; labelled: tf.Tensor } {
   const names: string[] = [];
   const values: tf.Tensor1D[] = [];
   const natural = outcome.loss.logits.get('natural');
   const naturalLoss = natural && crossEntropy(natural, batch.labels);
+  // an example without a label is neither right nor wrong
+  const hasLabel = tf.cast(tf.greater(batch.labels, unlabelled), 'float32') as tf.Tensor1D;
   for (const [role, logits] of outcome.loss.logits) {
     const loss = crossEntropy(logits, batch.labels);
     names.push(`${role}.crossEntropy`, `${role}.accuracy`);
@@ -33,7 +43,7 @@ function diagnostics(outcome: StepOutcome, batch: Batch): { names: string[]; val
     names.push(`${role}.collaborative`);
     values.push(tf.cast(tf.less(loss, naturalLoss), 'float32') as tf.Tensor1D);
   }
-  return { names, values };
+  return { names, values: values.map((value) => tf.mul(value, hasLabel)), labelled: tf.sum(hasLabel) };
 }
 
 /** Reads a step's numbers from the engine, with one transfer. */
@@ -44,10 +54,10 @@ export async function readNumbers(
   const { batch, objective } = of;
   const parameters = trainedParameters(of);
   const { names, all } = tf.tidy(() => {
-    const { names, values } = diagnostics(outcome, batch);
+    const { names, values, labelled } = diagnostics(outcome, batch);
     const weights = [...parameters.values()].map((parameter) => tf.sum(parameter));
     const means = values.map((value) => tf.mean(value));
-    return { names, all: tf.concat([outcome.loss.values, tf.stack([...means, ...weights])]) };
+    return { names, all: tf.concat([outcome.loss.values, tf.stack([...means, labelled, ...weights])]) };
   });
   const numbers = [...(await all.data())];
   all.dispose();
@@ -55,31 +65,45 @@ export async function readNumbers(
     const values = numbers.splice(0, keys.length);
     return Object.fromEntries(keys.map((key, i) => [key, values[i]!]));
   };
+  const [loss, terms, overAll] = [numbers.shift()!, take(termNames(objective)), take(names)];
+  const [examples, labelled] = [batch.labels.size, numbers.shift()!];
+  const overLabelled = Object.entries(overAll).map(([name, value]) => [name, value * (examples / labelled)]);
   return {
-    loss: numbers.shift()!,
-    terms: take(termNames(objective)),
-    train: take(names),
+    loss,
+    terms,
+    train: labelled === 0 ? {} : (Object.fromEntries(overLabelled) as Record<string, number>),
+    labelled,
     weights: take([...parameters.keys()]),
   };
 }
 
+/** How many of the examples have no label; not there while all have one. */
+const withoutLabel = 'unlabelled';
+
 export function addToSums(sums: EpochSums, numbers: EpochMeans, examples: number): void {
-  const entries = { loss: numbers.loss, ...prefixed('terms', numbers.terms), ...prefixed('train', numbers.train) };
-  for (const [name, value] of Object.entries(entries)) sums.sums[name] = (sums.sums[name] ?? 0) + value * examples;
+  const add = (name: string, value: number) => void (sums.sums[name] = (sums.sums[name] ?? 0) + value);
+  const overAll = { loss: numbers.loss, ...prefixed('terms', numbers.terms) };
+  for (const [name, value] of Object.entries(overAll)) add(name, value * examples);
+  for (const [name, value] of Object.entries(prefixed('train', numbers.train))) add(name, value * numbers.labelled);
   sums.examples += examples;
+  if (numbers.labelled < examples) add(withoutLabel, examples - numbers.labelled);
 }
 
 const prefixed = (prefix: string, values: Record<string, number>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}:${name}`, value]));
 
 /** Means over the epoch, rounded to 9 significant digits so that files stay readable. */
-export function epochMeans({ examples, sums }: EpochSums): EpochMeans {
-  const mean = (value: number) => Number((value / examples).toPrecision(9));
-  const part = (prefix: string) =>
+export function epochMeans({ examples, sums }: EpochSums): Omit<EpochMeans, 'labelled'> {
+  const mean = (value: number, count = examples) => Number((value / count).toPrecision(9));
+  const part = (prefix: string, count?: number) =>
     Object.fromEntries(
       Object.entries(sums)
         .filter(([name]) => name.startsWith(`${prefix}:`))
-        .map(([name, value]) => [name.slice(prefix.length + 1), mean(value)]),
+        .map(([name, value]) => [name.slice(prefix.length + 1), mean(value, count)]),
     );
-  return { loss: mean(sums['loss'] ?? 0), terms: part('terms'), train: part('train') };
+  return {
+    loss: mean(sums['loss'] ?? 0),
+    terms: part('terms'),
+    train: part('train', examples - (sums[withoutLabel] ?? 0)),
+  };
 }
