@@ -9,6 +9,7 @@ export {
   readIfThere,
   readingLimits,
   readRegularFile,
+  textOf,
   tryLockFile,
   writeAtomically,
   type Budget,

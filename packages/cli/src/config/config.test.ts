@@ -34,6 +34,42 @@ describe('loadConfig', () => {
     expect(ts.input).toEqual(yaml.input);
   });
 
+  it.each<[string, (text: string) => Buffer]>([
+    ['UTF-8', (text) => Buffer.from(text)],
+    ['UTF-8 with a byte-order mark', (text) => Buffer.from(`\ufeff${text}`)],
+    ['UTF-16 as Windows saves it', (text) => Buffer.from(`\ufeff${text}`, 'utf16le')],
+    ['UTF-16 without a mark', (text) => Buffer.from(text, 'utf16le')],
+    ['UTF-16, big-endian', (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16()],
+    ['UTF-16, big-endian, without a mark', (text) => Buffer.from(text, 'utf16le').swap16()],
+  ])('reads YAML and JSON in %s', async (_, encode) => {
+    for (const [name, text] of [
+      ['a.yaml', 'name: größer\r\nthreat: { epsilon: 8/255 }\r\n'],
+      ['A.YML', 'name: größer\nthreat: { epsilon: 8/255 }\n'],
+      ['a.json', '{ "name": "größer", "threat": { "epsilon": "8/255" } }'],
+    ] as const) {
+      writeFileSync(join(folder, name), encode(text));
+      const { input } = await loadConfig(join(folder, name));
+      expect(input).toEqual({ name: 'größer', threat: { epsilon: '8/255' } });
+    }
+  });
+
+  it('refuses text in another encoding', async () => {
+    writeFileSync(join(folder, 'latin.yaml'), Buffer.from('name: größer\n', 'latin1'));
+    await expect(loadConfig(join(folder, 'latin.yaml'))).rejects.toThrow('neither UTF-8 nor UTF-16');
+  });
+
+  it('lays merge keys of YAML under what stands beside them', async () => {
+    const text = `
+base: &base { use: st, beta: 6, inner: { steps: 10 } }
+other: &other { beta: 7, extra: 1 }
+objective: { <<: *base, beta: 8 }
+both: { <<: [*base, *other] }
+`;
+    const { input } = await loadConfig(write('merge.yaml', text));
+    expect(input['objective']).toEqual({ use: 'st', beta: 8, inner: { steps: 10 } });
+    expect(input['both']).toEqual({ use: 'st', beta: 6, inner: { steps: 10 }, extra: 1 });
+  });
+
   it('lays a config over its base, through several files', async () => {
     write('base.yaml', 'epochs: 3\nobjective: { use: trades, beta: 6 }\n');
     write('middle.yaml', 'extends: base.yaml\nobjective: { beta: 4 }\n');

@@ -1,5 +1,5 @@
 import { dirname, extname, resolve } from 'node:path';
-import { BulwarkError, readIfThere } from '@bulwark/core';
+import { BulwarkError, readIfThere, textOf } from '@bulwark/core';
 import { createJiti } from 'jiti';
 import { parse as parseYaml } from 'yaml';
 
@@ -22,7 +22,7 @@ const formats = '.yaml, .yml, .json, .ts, .js, .mjs';
 const largestConfig = 16 * 2 ** 20;
 const deepest = 100;
 
-function readText(path: string): string {
+function readContent(path: string): Buffer {
   let content: Buffer | undefined;
   try {
     content = readIfThere(path, largestConfig);
@@ -32,7 +32,7 @@ function readText(path: string): string {
       cause,
     });
   }
-  if (content) return content.toString('utf8');
+  if (content) return content;
   throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, {
     cure: '`bulwark init` writes a starter config',
   });
@@ -46,18 +46,21 @@ function checkForm(value: unknown, depth = 0): void {
   for (const part of Object.values(value)) checkForm(part, depth + 1);
 }
 
+/** Merge keys (`<<: *base`) are no part of YAML 1.2, but of most people's YAML. */
+export const yamlForm = { merge: true } as const;
+
 async function read(path: string): Promise<Json> {
-  const text = readText(path);
+  const content = readContent(path);
   try {
-    switch (extname(path)) {
+    switch (extname(path).toLowerCase()) {
       case '.yaml':
       case '.yml': {
-        const value: unknown = parseYaml(text);
+        const value: unknown = parseYaml(textOf(content), yamlForm);
         checkForm(value);
         return value as Json;
       }
       case '.json': {
-        const value: unknown = JSON.parse(text);
+        const value: unknown = JSON.parse(textOf(content));
         checkForm(value);
         return value as Json;
       }

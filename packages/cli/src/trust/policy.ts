@@ -5,12 +5,13 @@ import {
   locatePlugin,
   pluginCode,
   readIfThere,
+  textOf,
   type LocatedPlugin,
   type PluginPolicy,
   type RunServices,
 } from '@bulwark/core';
 import { parse as parseYaml } from 'yaml';
-import { importUserModule } from '../config/load.js';
+import { importUserModule, yamlForm } from '../config/load.js';
 import { builtinRegistry } from '../registry.js';
 import { trustStore } from './store.js';
 
@@ -34,10 +35,10 @@ const within = (path: string, folder: string) => path === folder || path.startsW
 function pluginsOfProject(run: string): string[] {
   const files = projectConfigs.map((name) => resolve(name));
   return files.flatMap((file) => {
-    const text = readIfThere(file)?.toString('utf8');
-    if (text === undefined || within(realpathSync(file), realpathSync(run))) return [];
+    const content = readIfThere(file);
+    if (content === undefined || within(realpathSync(file), realpathSync(run))) return [];
     try {
-      const { plugins } = (parseYaml(text) ?? {}) as { plugins?: unknown };
+      const { plugins } = (parseYaml(textOf(content), yamlForm) ?? {}) as { plugins?: unknown };
       const named = Array.isArray(plugins) ? plugins.filter((name) => typeof name === 'string') : [];
       return named.map((name) => locatePlugin(name, dirname(file)).file);
     } catch {

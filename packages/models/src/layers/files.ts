@@ -1,6 +1,13 @@
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { BulwarkError, factsFromMetadata, readRegularFile, writeAtomically, type ModelFacts } from '@bulwark/core';
+import {
+  BulwarkError,
+  factsFromMetadata,
+  readRegularFile,
+  textOf,
+  writeAtomically,
+  type ModelFacts,
+} from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { buildingWithin, checkTopology, manifestSchema } from './check.js';
@@ -75,7 +82,7 @@ function readManifest(path: string): Described {
   if (other) throw invalid(`${path} is ${other}, not the model.json of a layers model`, converted);
   let json: unknown;
   try {
-    json = JSON.parse(bytes.toString('utf8'));
+    json = JSON.parse(textOf(bytes));
   } catch (cause) {
     if (cause instanceof BulwarkError) throw cause;
     throw invalid(

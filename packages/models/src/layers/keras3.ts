@@ -6,8 +6,12 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Was this description written by Keras 3, whose form TensorFlow.js does not know? */
-export const isKeras3 = (topology: object): boolean =>
-  /^3\./.test(String((topology as Json)['keras_version'] ?? '')) || JSON.stringify(topology).includes('"batch_shape":');
+export function isKeras3(topology: object): boolean {
+  const { keras_version: version, model_config: model = topology } = topology as Json;
+  const layers = (isObject(model) && isObject(model['config']) ? model['config']['layers'] : undefined) ?? [];
+  const hasForm = (layer: unknown) => isObject(layer) && isObject(layer['config']) && 'batch_shape' in layer['config'];
+  return /^3\./.test(String(version ?? '')) || (Array.isArray(layers) && layers.some(hasForm));
+}
 
 /** `{ class_name: '__keras_tensor__', config: { keras_history: [name, node, tensor] } }` as `[name, node, tensor, {}]`. */
 function linkOf(value: unknown): unknown {
@@ -48,11 +52,14 @@ function configOf(className: unknown, config: Json): Json {
 /** A single input or output stands without the list around it. */
 const listOf = (ends: unknown): unknown => (Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends);
 
-function layerOf(layer: unknown): unknown {
-  if (!isObject(layer) || !isObject(layer['config'])) return layer;
+/** Models lie in models, but not without end: what is deeper is left for the check to refuse. */
+const deepest = 64;
+
+function layerOf(layer: unknown, depth = 0): unknown {
+  if (depth > deepest || !isObject(layer) || !isObject(layer['config'])) return layer;
   const { class_name: className, config, inbound_nodes: nodes } = layer as Json & { config: Json };
   const inner = configOf(className, config);
-  if (Array.isArray(inner['layers'])) inner['layers'] = inner['layers'].map(layerOf);
+  if (Array.isArray(inner['layers'])) inner['layers'] = inner['layers'].map((each) => layerOf(each, depth + 1));
   for (const ends of ['input_layers', 'output_layers']) if (ends in inner) inner[ends] = listOf(inner[ends]);
   const name = layer['name'] ?? inner['name'];
   return {

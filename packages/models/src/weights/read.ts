@@ -9,6 +9,7 @@ import {
   readRegularFile,
   readSafetensors,
   readTorchCheckpoint,
+  textOf,
   type InputNormalisation,
   type ModelFacts,
   type StoredTensor,
@@ -93,7 +94,7 @@ function fromShards(index: object, path: string): WeightsFile {
 function fromJson(bytes: Uint8Array, where: string, path: string | undefined): WeightsFile {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes));
+    json = JSON.parse(textOf(bytes));
   } catch (cause) {
     throw invalid(`${where} is not JSON: ${(cause as Error).message.slice(0, 200)}`, 'get the file again');
   }
