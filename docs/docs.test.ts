@@ -128,6 +128,14 @@ describe('YAML in the documentation', () => {
   );
 });
 
+it.each(pages.filter((page) => !page.endsWith('README.md')))(
+  '%s has a title for the sidebar, in capitals and small letters',
+  (page) => {
+    const [, title] = /^---\ntitle: "?([^"\n]+)"?\n/.exec(textOf(page)) ?? [];
+    expect(title).toMatch(/^[A-Z][^`]+$/);
+  },
+);
+
 describe('commands in the documentation', () => {
   const commands = blocksIn('sh', pages).flatMap(({ code, name }) =>
     code

@@ -179,7 +179,10 @@ export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('attack a trained model and report its robust accuracy')
     .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
-    .option('--attacks <specs...>', 'attacks with options: pgd:steps=50, autoattack, ...; worst case over all')
+    .option(
+      '--attacks <specs...>',
+      'attacks, each with its options after colons: pgd:steps=50:restarts=2 autoattack; worst case over all',
+    )
     .addOption(
       new Option('--tier <name>', 'how much effort instead of --attacks (default: quick)').choices([...tierNames]),
     )

@@ -38,17 +38,29 @@ const typeOf = (schema: JsonSchema): string => {
     : (schema.type ?? 'any');
 };
 
-function rows(schema: JsonSchema, prefix = ''): OptionRow[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, entry]) => {
-    const nested = entry.properties ? rows(entry, `${prefix}${name}.`) : [];
-    const required = schema.required?.includes(name) && entry.default === undefined;
-    const row = {
-      name: `${prefix}${name}`,
-      type: typeOf(entry),
-      default: entry.default === undefined ? (required ? 'required' : '-') : JSON.stringify(entry.default),
-      description: entry.description ?? '',
-    };
-    return nested.length > 0 ? nested : [row];
+/** What stands for the default of an option without one; within a section that may be left out, an option is required with it. */
+function withoutDefault(required: boolean, optionalSection: string | undefined): string {
+  if (!required) return '-';
+  return optionalSection === undefined ? 'required' : `required with ${optionalSection}`;
+}
+
+/** The sections around options: their names with a dot, the innermost that may be left out, and what it is then. */
+interface Within {
+  readonly prefix: string;
+  readonly optional?: string | undefined;
+  readonly defaults?: unknown;
+}
+
+function rows(schema: JsonSchema, { prefix, optional, defaults }: Within = { prefix: '' }): OptionRow[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, entry]) => {
+    const name = `${prefix}${key}`;
+    const value = (defaults as Record<string, unknown> | undefined)?.[key] ?? entry.default;
+    const required = schema.required?.includes(key) === true && value === undefined;
+    const within = { prefix: `${name}.`, optional: required ? optional : name, defaults: value };
+    const nested = entry.properties ? rows(entry, within) : [];
+    if (nested.length > 0) return nested;
+    const shown = value === undefined ? withoutDefault(required, optional) : JSON.stringify(value);
+    return [{ name, type: typeOf(entry), default: shown, description: entry.description ?? '' }];
   });
 }
 

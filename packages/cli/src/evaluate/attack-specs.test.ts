@@ -20,6 +20,14 @@ describe('attacks on the command line', () => {
   it('refuses an option without a value', () => {
     expect(() => parseAttacks(['pgd:steps'])).toThrow(/not name:option=value/);
   });
+  it.each(['pgd steps=50', 'pgd(steps=50)', '{ use: pgd }', 'steps=50', 'pgd@50'])(
+    'says how options are written: %s',
+    (text) => {
+      expect(() => parseAttacks([text])).toThrow(
+        expect.objectContaining({ code: 'USAGE', cure: expect.stringMatching(/^write pgd:steps=50/) }),
+      );
+    },
+  );
 });
 
 it('a plugin on the command line may have nested options', () => {

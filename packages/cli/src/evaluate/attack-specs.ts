@@ -7,6 +7,19 @@ const value = (text: string): unknown => {
   return text.includes('+') ? text.split('+') : text;
 };
 
+/** What people write instead: `pgd steps=50`, `pgd(steps=50)`, `{ use: pgd }`. */
+function notAnAttack(text: string): BulwarkError {
+  const [, name = 'pgd', option = 'steps=50'] =
+    /^\W*(?:use\W+)?([a-z][\w-]*(?![\w=]))?[^\w=]*(\w+=[^\s)}]+)?/i.exec(text) ?? [];
+  return new BulwarkError(
+    'USAGE',
+    `--attacks: ${JSON.stringify(text)} is not the name of an attack, with its options after colons`,
+    {
+      cure: `write ${name}:${option}; several attacks with blanks between them`,
+    },
+  );
+}
+
 /**
  * Attacks as written on the command line: a name, then options after colons; lists with `+`.
  * `pgd:steps=50:stepSize=1/255`, `autoattack:version=custom:attacks=apgd-ce+square`. A comma begins the next attack.
@@ -18,6 +31,7 @@ export function parseAttacks(texts: readonly string[]): PluginSpec[] {
     .filter(Boolean)
     .map((text) => {
       const [use, ...options] = text.split(':');
+      if (!/^[a-z][\w-]*$/i.test(use!)) throw notAnAttack(text);
       const entries = options.map((option) => {
         const [key, ...rest] = option.split('=');
         if (!use || !key || rest.length === 0)

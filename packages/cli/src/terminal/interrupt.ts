@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { BulwarkError } from '@bulwark/core';
+import logUpdate from 'log-update';
 import type { Output } from './output.js';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
@@ -50,8 +51,12 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
   const handler = (signal: NodeJS.Signals) => {
     stoppedBy = signal;
     signals.forEach((name) => process.removeAllListeners(name));
-    if (process.stdout.isTTY) process.stdout.write(showCursor);
-    output.line('\nfinishing the step and saving; press Ctrl-C again to stop at once');
+    if (process.stdout.isTTY) {
+      // what is shown live would stay above the next line
+      logUpdate.clear();
+      process.stdout.write(showCursor);
+    }
+    output.line('finishing the step and saving; press Ctrl-C again to stop at once');
     controller.abort();
   };
   signals.forEach((name) => process.on(name, handler));

@@ -50,6 +50,7 @@ describe('an interrupted run', () => {
     const { run, errors, end } = await interrupted([['epoch ', signal]]);
     expect(end).toBe(code);
     expect(errors).toContain(`go on with: bulwark train --resume ${run}`);
+    expect(errors).not.toMatch(/\berror\b/);
     expect(existsSync(join(run, 'checkpoints/last.safetensors'))).toBe(true);
     expect(existsSync(join(run, 'run.lock'))).toBe(false);
   });
