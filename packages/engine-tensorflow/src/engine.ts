@@ -26,7 +26,8 @@ export const tensorflow = defineEngine({
   },
   async probe() {
     const { found, refusals } = candidates();
-    if (found.length > 0) return { available: true, refusals };
+    if (found.length > 0)
+      return { available: true, refusals, version: found.map(({ folder, label }) => `${label} ${folder}`).join(', ') };
     return { available: false, refusals, cure: 'run `bulwark engine install tensorflow`, or use engine: auto' };
   },
   start: async (options) => (await import('./session.js')).startTensorflow(options),

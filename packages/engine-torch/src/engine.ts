@@ -1,12 +1,16 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { defineEngine, type InstalledPart } from '@bulwark/core/engine';
-import { builds, usableBuilds, type TorchBuild } from './install/cache.js';
+import { builds, usableBuilds, withoutCuda, type TorchBuild } from './install/cache.js';
 
 const partOf = ({ torch, source, cuda, folder, bytes }: TorchBuild): InstalledPart => ({
   description: `PyTorch ${torch} (${cuda}), ${source}`,
   folder,
   bytes,
 });
+
+/** Where NVIDIA's driver shows on Linux and in WSL, which is cheaper to see than to load CUDA. */
+const hasNvidiaDriver = (): boolean => ['/dev/nvidiactl', '/dev/dxg'].some((place) => existsSync(place));
 
 /** PyTorch's kernels: processors, NVIDIA GPUs, and Apple's where PyTorch has them. */
 export const torch = defineEngine({
@@ -35,7 +39,12 @@ export const torch = defineEngine({
   async probe() {
     const { found, reasons } = usableBuilds();
     const refusals = reasons.map((reason) => ({ candidate: 'torch', reason }));
-    if (found.length > 0) return { available: true, refusals };
+    const [first] = found;
+    if (first)
+      return {
+        ...{ available: true, refusals, version: `${first.torch} ${first.sources}` },
+        gpu: first.cuda !== withoutCuda && hasNvidiaDriver(),
+      };
     return { available: false, refusals, cure: 'run `bulwark engine install torch`, or use engine: auto' };
   },
   start: async (options) => (await import('./session.js')).startTorch(options),

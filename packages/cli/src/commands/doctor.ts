@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import { BulwarkError, enginesOf, type Engine, type EngineDiagnosis } from '@bulwark/core';
+import { BulwarkError, enginesOf, measuredOrder, type Engine, type EngineDiagnosis } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inChild } from '../bench/child.js';
@@ -55,10 +55,20 @@ async function examine(engine: Engine, { seconds, plugins }: { seconds: number; 
   return { engine, found };
 }
 
-/** What `engine: auto` would take: the first that works, is right, and computes where it says. */
-const best = (examined: readonly Examined[]): Engine | undefined =>
-  examined.find(({ engine, found }) => engine.rank !== undefined && found.works && !found.wrong && !found.software)
-    ?.engine;
+/**
+ * What `engine: auto` takes of those that work, are right, and compute where they say: the first if that is a GPU's, else the fastest by its
+ * own measurement, else, where it has made none yet, by that of convolutions here.
+ */
+async function best(examined: readonly Examined[]): Promise<Engine | undefined> {
+  const good = examined.flatMap(({ engine, found }) =>
+    engine.rank !== undefined && found.works && !found.wrong && !found.software ? [{ engine, found }] : [],
+  );
+  if (good[0]?.found.hostMemory === false) return good[0].engine;
+  const measured = await measuredOrder(examined.map(({ engine }) => engine));
+  const speed = ({ found }: (typeof good)[number]) => found.speed.convolutionGflops;
+  const bySpeed = [...good].sort((a, b) => speed(b) - speed(a)).map(({ engine }) => engine);
+  return measured?.flatMap((name) => bySpeed.filter((engine) => engine.name === name))[0] ?? bySpeed[0];
+}
 
 /** Commands that get engines which `auto` would prefer to what it takes. */
 const installs = (examined: readonly Examined[], taken: Engine | undefined): string[] =>
@@ -101,7 +111,7 @@ async function doctor(flags: Flags): Promise<void> {
   for (const engine of enginesOf(await registryWith(flags.plugins)))
     examined.push(await examine(engine, { seconds, plugins: flags.plugins }));
   const engines = examined.map(({ found }) => found);
-  const auto = best(examined);
+  const auto = await best(examined);
   const head = ['engine', 'device', 'threads', 'numbers', 'matmul GFLOP/s', 'convolution GFLOP/s'];
   output.line(`\n${table(head, engines.map(row))}\n`);
   for (const note of engines.flatMap(notes)) output.line(note);

@@ -80,7 +80,14 @@ export interface Refusal {
 
 /** What a cheap look at the machine found: whether it is worth a try to start the engine. */
 export type EngineProbe =
-  | { readonly available: true; readonly refusals?: readonly Refusal[] }
+  | {
+      readonly available: true;
+      readonly refusals?: readonly Refusal[];
+      /** What is there, in words: what was measured of the engine holds until this changes. */
+      readonly version?: string;
+      /** False if it can only compute on the processor, so that it need not be started to know that. */
+      readonly gpu?: boolean;
+    }
   | { readonly available: false; readonly refusals: readonly Refusal[]; readonly cure?: string };
 
 /** Something that an engine's installer put on this machine. */
@@ -110,7 +117,10 @@ export interface EngineDefinition<Shape extends z.ZodRawShape, InstallShape exte
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
-  /** Place in the order of `auto`: larger is tried first; undefined: `auto` never takes it. */
+  /**
+   * `auto` takes the engine of the largest rank that works if that computes on a GPU, else the one that it measures as the fastest;
+   * undefined: it never takes this one.
+   */
   readonly rank?: number;
   /** A Zod shape; each entry carries `.describe(...)` and its default. */
   readonly options?: Shape;

@@ -16,6 +16,7 @@ export type {
   Refusal,
   Updates,
 } from './engine.js';
+export { measuredOrder } from './auto/index.js';
 export { byRank, useEngine } from './select.js';
 export { unavailable } from './unavailable.js';
 export { currentUpdates } from './updates.js';

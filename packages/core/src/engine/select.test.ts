@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -6,11 +6,12 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
+import { measureOrder } from './auto/index.js';
 import { coreEngines } from './core-engines.js';
 import { currentSession } from './current.js';
 import { defineEngine } from './define.js';
 import type { Engine, EngineSession } from './engine.js';
-import { useEngine } from './select.js';
+import { byRank, useEngine } from './select.js';
 
 const saved = { engine: process.env['BULWARK_ENGINE'], cache: process.env['BULWARK_CACHE'] };
 let cache: string;
@@ -121,11 +122,42 @@ describe('useEngine with a name', () => {
 });
 
 describe('useEngine with auto', () => {
-  it('goes by rank, and never takes an engine without one', async () => {
-    const engines = [engine('none', undefined), engine('low', 1), engine('high', 9), engine('middle', 5)];
+  const gpu = { hostMemory: false, device: 'GPU' };
+
+  it('goes by rank where that leads to a GPU, and never takes an engine without one', async () => {
+    const engines = [engine('none', undefined, gpu), engine('low', 1, gpu), engine('high', 9, gpu), engine('mid', 5)];
     const choice = await useEngine('auto', { engines });
     expect(choice.name).toBe('high');
-    expect(choice.reason).toBe('high 1.0 on CPU');
+    expect(choice.reason).toBe('high 1.0 on GPU');
+  });
+
+  it('takes the only engine without measuring it', async () => {
+    const choice = await useEngine('auto', { engines: [engine('only', 1), engine('none', undefined)] });
+    expect(choice.reason).toBe('only 1.0 on CPU');
+    expect(existsSync(join(cache, 'fastest'))).toBe(false);
+  });
+
+  it('takes what was measured as the fastest of the others, whatever their ranks, and the next where that fails', async () => {
+    let works = true;
+    const fragile = defineEngine({
+      ...engine('fragile', 3),
+      options: {},
+      installer: undefined,
+      start: () => (works ? engine('fragile', 3).create({}) : Promise.reject(new Error('gone'))),
+    });
+    const engines = [engine('high', 9), fragile, engine('low', 1), engine('card', 2, gpu)];
+    const candidates = byRank(engines).map((each) => ({ engine: each, probe: { available: true } as const }));
+    const time = async () => [{ name: 'fragile', milliseconds: 10 }, { name: 'card', milliseconds: 12.34 }, { name: 'low' }, { name: 'high' }]; // prettier-ignore
+    await measureOrder(candidates, (each) => each.create({ level: 1 }), time);
+    const first = await useEngine('auto', { engines });
+    expect(first.name).toBe('fragile');
+    expect(first.reason).toMatch(
+      /the fastest here \(milliseconds of a pass: fragile 10, card 12, low behind, high behind\)$/,
+    );
+    works = false;
+    const second = await useEngine('auto', { engines });
+    expect(second.name).toBe('card');
+    expect(second.refusals).toEqual([{ candidate: 'fragile', reason: 'gone' }]);
   });
 
   it('passes over what is missing, does not start or only seems to be a GPU, and says why', async () => {
@@ -148,8 +180,8 @@ describe('useEngine with auto', () => {
     expect(reason).toMatch(/; perhaps faster: bulwark engine install cuda$/);
     expect(refusals).toEqual([
       { candidate: 'libcuda', reason: 'not there' },
-      { candidate: 'broken', reason: 'its driver is too old' },
       { candidate: 'libother', reason: 'not there' },
+      { candidate: 'broken', reason: 'its driver is too old' },
       { candidate: 'soft', reason: 'SwiftShader computes on the CPU' },
     ]);
   });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
+import { knownOrder, measureOrder, type Candidate, type Place } from './auto/index.js';
 import { coreEngines } from './core-engines.js';
 import { registerSession } from './current.js';
 import type { Engine, EngineRequest, EngineSession, Refusal } from './engine.js';
@@ -98,34 +99,66 @@ async function take(
   return { session, choice };
 }
 
-/** Engines that `auto` takes, the first first. */
+/** Engines that `auto` may take, in the order of their ranks. */
 export const byRank = (engines: readonly Engine[]): Engine[] =>
   engines.filter(({ rank }) => rank !== undefined).sort((a, b) => b.rank! - a.rank!);
 
+/** Starts an engine to see what it is. A GPU adapter that computes on the processor is refused: others do that better. */
+async function startToSee(engine: Engine): Promise<EngineSession> {
+  const { session } = await startEngine(engine);
+  if (!session.software) return session;
+  await session.close?.();
+  throw new Error(`${session.device} computes on the CPU`);
+}
+
+const timesOf = (places: readonly Place[]): string =>
+  places
+    .map(({ name, milliseconds }) => `${name} ${milliseconds === undefined ? 'behind' : milliseconds.toPrecision(2)}`)
+    .join(', ');
+
 async function takeBest(engines: readonly Engine[], reducedPrecision: boolean): Promise<EngineChoice> {
   const refusals: Refusal[] = [];
-  /** Commands that get an engine which would have been faster. */
+  /** Commands that get an engine which might have been faster. */
   const installs: string[] = [];
+  let left: Candidate[] = [];
   for (const engine of byRank(engines)) {
     const probe = await engine.probe();
-    if (!probe.available) {
-      refusals.push(...probe.refusals);
-      if (engine.installer) installs.push(`bulwark engine install ${engine.name}`);
-      continue;
-    }
     refusals.push(...(probe.refusals ?? []));
+    if (probe.available) left.push({ engine, probe });
+    else if (engine.installer) installs.push(`bulwark engine install ${engine.name}`);
+  }
+  const attempt = async (engine: Engine, why = ''): Promise<EngineChoice | undefined> => {
     try {
       const { session, choice } = await take(engine, {}, reducedPrecision);
       const { description, device } = session;
-      if (!session.software) {
-        const faster = installs.length > 0 ? `; perhaps faster: ${installs.join(', ')}` : '';
-        return choice({ reason: `${description} on ${device}${faster}`, refusals });
-      }
-      refusals.push({ candidate: engine.name, reason: `${device} computes on the CPU` });
-      await session.close?.();
+      const faster = installs.length > 0 ? `; perhaps faster: ${installs.join(', ')}` : '';
+      return choice({ reason: `${description} on ${device}${why}${faster}`, refusals });
     } catch (error) {
       refusals.push(refusalOf(engine.name, error));
+      return undefined;
     }
+  };
+
+  // a GPU of the engine that is made for it goes before all else
+  for (; left.length > 0 && left[0]!.probe.gpu !== false; left = left.slice(1)) {
+    const { engine } = left[0]!;
+    try {
+      if ((await startToSee(engine)).hostMemory) break;
+    } catch (error) {
+      refusals.push(refusalOf(engine.name, error));
+      continue;
+    }
+    const choice = await attempt(engine);
+    if (choice) return choice;
+  }
+  const order = left.length > 1 ? (knownOrder(left) ?? (await measureOrder(left, startToSee))) : undefined;
+  refusals.push(...(order?.refusals ?? []));
+  const refused = new Set(order?.refusals.map(({ candidate }) => candidate));
+  const places = order?.places.filter(({ name }) => !refused.has(name));
+  for (const name of places?.map((place) => place.name) ?? left.map(({ engine }) => engine.name)) {
+    const why = places && `, the fastest here (milliseconds of a pass: ${timesOf(places)})`;
+    const choice = await attempt(left.find(({ engine }) => engine.name === name)!.engine, why);
+    if (choice) return choice;
   }
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',
@@ -148,8 +181,9 @@ function preference(engines: readonly Engine[]): Engine | undefined {
 }
 
 /**
- * Loads an engine and makes it current. `auto` takes the best that works, by rank, and no GPU adapter that computes on the processor;
- * the environment variable `BULWARK_ENGINE` replaces `auto` and nothing else.
+ * Loads an engine and makes it current. `auto` takes the engine of the highest rank that works, if that computes on a GPU, else the one
+ * that is measured as the fastest; the measurement is kept in Bulwark's cache. It takes no GPU adapter that computes on the processor. The
+ * environment variable `BULWARK_ENGINE` replaces `auto` and nothing else.
  * @param request a name, or a name with options, as in a config: `'auto'`, `'wasm'`, `{ use: 'wasm', threads: 2 }`
  * @throws BulwarkError ENGINE_UNAVAILABLE with the reason of each candidate and what to do, PLUGIN_UNKNOWN, CONFIG_INVALID,
  *   ENGINE_NUMERICS

@@ -18,6 +18,9 @@ export interface TorchBuild extends Build {
   readonly sources: string;
 }
 
+/** What builds of a PyTorch for processors say of CUDA. */
+export const withoutCuda = 'no CUDA';
+
 /** One slot for each PyTorch, platform and level of Node's C interface. Node's own version is not among them: that interface is stable. */
 export const slotName = (version: string): string =>
   `${version}-${process.platform}-${process.arch}-napi${nodeApiLevel}`;

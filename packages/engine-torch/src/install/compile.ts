@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { nodeApiLevel, nodeHeaders, run } from '@bulwark/core/install';
-import { addonFile } from './cache.js';
+import { addonFile, withoutCuda } from './cache.js';
 import { wholeSource } from './sources.js';
 import { hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
 
@@ -61,7 +61,7 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
       ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
       `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
     ],
-    cuda: !hasCuda ? 'no CUDA' : cuda ? `CUDA ${torch.cuda ?? ''}`.trim() : 'CUDA without graphs (no CUDA headers)',
+    cuda: !hasCuda ? withoutCuda : cuda ? `CUDA ${torch.cuda ?? ''}`.trim() : 'CUDA without graphs (no CUDA headers)',
   };
 }
 

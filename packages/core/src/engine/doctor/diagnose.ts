@@ -18,6 +18,8 @@ export type EngineDiagnosis =
       readonly threads?: number;
       /** True for a GPU adapter that computes on the processor. */
       readonly software?: boolean;
+      /** True if it computes on the processor. */
+      readonly hostMemory: boolean;
       /** What works less well than it should, or is worth knowing. */
       readonly remarks: readonly string[];
       /** What it computes differently from plain JavaScript, if anything. */
@@ -40,9 +42,9 @@ export async function diagnoseEngine(
   const { name, unchecked } = engine;
   try {
     const { session } = await startEngine(engine, options);
-    const { backend, description, device, threads, software, remarks } = session;
+    const { backend, description, device, threads, software, hostMemory, remarks } = session;
     const wrong = engine === cpu || unchecked ? undefined : await wrongNumbers(backend);
-    const facts = { description, device, threads, software, unchecked, remarks, wrong };
+    const facts = { description, device, threads, software, hostMemory, unchecked, remarks, wrong };
     return { engine: name, works: true, ...facts, speed: measureSpeed({ seconds }) };
   } catch (error) {
     const { message, cure } = error as BulwarkError;

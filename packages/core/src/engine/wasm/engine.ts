@@ -14,7 +14,7 @@ export const wasm = defineEngine({
       .describe('threads to use; auto: BULWARK_THREADS, else one per core, at most 16'),
   },
   async probe() {
-    if (typeof WebAssembly === 'object') return { available: true };
+    if (typeof WebAssembly === 'object') return { available: true, gpu: false };
     return { available: false, refusals: [{ candidate: 'wasm', reason: 'this JavaScript has no WebAssembly' }] };
   },
   start: async ({ threads }) => (await import('./session.js')).startWasm(threads),

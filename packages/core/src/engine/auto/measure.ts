@@ -1,0 +1,113 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { createNetwork, inputGradient, type Classifier } from '../../classifier/index.js';
+import { networkGraph } from '../../network/index.js';
+import { createRandom } from '../../random.js';
+import type { EngineSession } from '../engine.js';
+
+/** A small residual network: layers of the kinds and sizes that robust models are made of. */
+const graphOf = (side: number, channels: number) =>
+  networkGraph([side, side, 3], (g) => {
+    const [narrow, wide] = [
+      { filters: channels, kernel: 3 },
+      { filters: 2 * channels, kernel: 3 },
+    ];
+    const stem = g.relu(g.batchNorm('n0', g.conv('c0', g.input, narrow)));
+    const inner = g.relu(g.batchNorm('n1', g.conv('c1', stem, narrow)));
+    const joined = g.relu(g.add(g.batchNorm('n2', g.conv('c2', inner, narrow)), stem));
+    const small = g.relu(g.batchNorm('n3', g.conv('c3', joined, { ...wide, stride: 2 })));
+    const last = g.relu(g.add(g.batchNorm('n4', g.conv('c4', small, wide)), small));
+    return g.linear('fc', g.globalAveragePool(last), { units: 10 });
+  });
+
+/** Work of growing size. The first is for engines so slow that the next would take minutes. */
+const sizes = [
+  { side: 8, channels: 32, images: 1 },
+  { side: 32, channels: 64, images: 4 },
+  { side: 32, channels: 64, images: 16 },
+] as const;
+
+/** An engine whose time is taken. */
+export interface Runner {
+  readonly name: string;
+  readonly session: EngineSession;
+}
+
+interface Timed {
+  readonly runner: Runner;
+  readonly milliseconds: number;
+}
+
+/** An engine's place in a race. */
+export interface Place {
+  readonly name: string;
+  /** Of an attack step's passes, forward and back to the images; absent for an engine that fell behind before. */
+  readonly milliseconds?: number;
+}
+
+interface Prepared {
+  readonly runner: Runner;
+  readonly model: Classifier;
+  readonly images: tf.Tensor4D;
+  milliseconds: number;
+}
+
+async function timePass({ runner, model, images }: Prepared): Promise<number> {
+  if (tf.getBackend() !== runner.session.backend) await tf.setBackend(runner.session.backend);
+  const began = performance.now();
+  const sum = tf.tidy(() => {
+    const { gradient } = inputGradient(model, images, { loss: (logits) => tf.sum(logits, 1) as tf.Tensor1D });
+    return tf.sum(gradient);
+  });
+  await sum.data(); // a queued computation is done when its number is there
+  sum.dispose();
+  return performance.now() - began;
+}
+
+async function prepare(runner: Runner, { side, channels, images }: (typeof sizes)[number]): Promise<Prepared> {
+  await tf.setBackend(runner.session.backend);
+  const model = createNetwork(graphOf(side, channels), { name: 'auto', random: createRandom(1, 'auto') });
+  const batch = createRandom(2, 'auto').uniform<tf.Rank.R4>([images, side, side, 3]);
+  return { runner, model, images: batch, milliseconds: Infinity };
+}
+
+/** Times of one size of work, each the best of several; engines take turns, so that whatever else the machine does hits all. */
+async function timeOnce(runners: readonly Runner[], size: (typeof sizes)[number], budget: number): Promise<Timed[]> {
+  const prepared: Prepared[] = [];
+  try {
+    for (const runner of runners) prepared.push(await prepare(runner, size));
+    for (const one of prepared) await timePass(one); // compiles, transforms weights, starts threads
+    const end = performance.now() + budget;
+    do for (const one of prepared) one.milliseconds = Math.min(one.milliseconds, await timePass(one));
+    while (performance.now() < end);
+    return prepared.map(({ runner, milliseconds }) => ({ runner, milliseconds }));
+  } finally {
+    for (const { runner, model, images } of prepared) {
+      await tf.setBackend(runner.session.backend);
+      model.dispose();
+      images.dispose();
+    }
+  }
+}
+
+const isBehind = ({ milliseconds }: Timed, best: number) => milliseconds > 4 * best && milliseconds > 50;
+
+/**
+ * Times engines that were started, in about a second where they are fast: passes of growing size, without those that are far behind.
+ * @returns all of them, the fastest first
+ */
+export async function timeEngines(runners: readonly Runner[]): Promise<Place[]> {
+  let inTheRace = runners;
+  const behind: Place[] = [];
+  for (const size of sizes) {
+    const timed = (await timeOnce(inTheRace, size, size === sizes.at(-1) ? 1000 : 200)).sort(
+      (a, b) => a.milliseconds - b.milliseconds,
+    );
+    const best = timed[0]!.milliseconds;
+    const [stays, falls] = [timed.filter((one) => !isBehind(one, best)), timed.filter((one) => isBehind(one, best))];
+    behind.unshift(...falls.map(({ runner: { name } }) => ({ name })));
+    if (stays.length === 1 || best > 200 || size === sizes.at(-1))
+      return [...stays.map(({ runner: { name }, milliseconds }) => ({ name, milliseconds })), ...behind];
+    inTheRace = stays.map(({ runner }) => runner);
+  }
+  return behind;
+}
