@@ -4,6 +4,7 @@ import { BulwarkError } from '../errors.js';
 import { digestOf, isTemporary, readIfThere } from '../files/index.js';
 import type { CheckpointKind, CheckpointStore, EpochMetrics, Snapshot } from '../trainer/index.js';
 import { checkpointSet } from './checkpoint-set.js';
+import { baseFolderNow } from './base-folder.js';
 import type { RunConfig } from './config.js';
 import { inRun, writeInRun } from './run-write.js';
 import {
@@ -18,8 +19,10 @@ import {
 /** What `config.json` of a run folder holds: the composed config and what it ran with. */
 export interface FrozenConfig {
   readonly config: RunConfig;
-  /** Folder that relative paths in the config refer to. */
+  /** Folder that relative paths in the config refer to; of an opened run, where that is now. */
   readonly baseFolder: string;
+  /** The same folder as seen from the run. */
+  readonly baseFromRun?: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly engine: string;
   /** How it rounds, where that is not float32 throughout. */
@@ -118,7 +121,7 @@ export function openRunFolder(path: string, told: Told = {}): RunFolder {
   if (sha256 !== digestOf(frozen)) throw corrupt(file, 'was changed since it was written: its checksum differs');
   const { error } = frozenConfigSchema.safeParse(frozen);
   if (error) throw corrupt(file, `holds no config of a run: ${describeIssue(error)}`);
-  return runFolder(path, frozen, told.warn);
+  return runFolder(path, { ...frozen, baseFolder: baseFolderNow(path, frozen) }, told.warn);
 }
 
 function runFolder(

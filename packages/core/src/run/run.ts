@@ -5,6 +5,7 @@ import { BulwarkError } from '../errors.js';
 import { digestOf } from '../files/index.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
+import { baseFromRun } from './base-folder.js';
 import { checkConfig } from './check-config.js';
 import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
@@ -91,15 +92,16 @@ export async function startRun(
   const { config, registry } = await checkRun(input, services);
   const engine = await engineOf(config, registry);
   const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+  const path = services.folder(config.name);
   const frozen = {
     config: { ...config, engine: { use: engine.name, ...engine.options } },
     baseFolder,
+    baseFromRun: baseFromRun(path, baseFolder),
     versions: versions(),
     engine: engine.name,
     ...arithmeticOf(choiceFor(composed.parts.model, engine)),
   };
   const selectBest = selection(composed);
-  const path = services.folder(config.name);
   const lock = lockRunFolder(path);
   return releasingOnError(lock, async () =>
     assemble({ composed, selectBest, engine, lock, folder: createRunFolder(path, frozen, services) }),

@@ -55,6 +55,7 @@ export const frozenConfigSchema = z.strictObject({
     evaluation: z.looseObject({ attacks: z.array(plugin) }),
   }),
   baseFolder: z.string(),
+  baseFromRun: z.string().optional(),
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
   arithmetic: z.string().optional(),
