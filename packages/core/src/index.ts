@@ -6,6 +6,7 @@ export * from './errors.js';
 export {
   createBudget,
   digestOf,
+  placeholderOf,
   readIfThere,
   readingLimits,
   readRegularFile,

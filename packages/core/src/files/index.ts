@@ -2,5 +2,6 @@ export { createBudget, readingLimits, type Budget } from './budget.js';
 export { digestOf } from './digest.js';
 export { tryLockFile, type FileLock, type LockOwner } from './lock.js';
 export { largestFile, readIfThere, readRegularFile } from './read.js';
+export { placeholderOf } from './placeholder.js';
 export { textOf } from './text.js';
 export { cureOf, isTemporary, syncFile, syncFolder, writeAtomically, writeFailure } from './write.js';

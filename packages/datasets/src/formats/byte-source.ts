@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { basename } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { corrupt } from '../corrupt.js';
+import { checkPresence } from './files.js';
 
 /** Bytes that are read where they are needed: a file of any size, or what is in memory. */
 export interface ByteSource {
@@ -58,6 +59,9 @@ export function fileSource(path: string): ByteSource {
         throw corrupt({ file: source.file, offset: from + done }, 'the file became shorter while it was read');
     }
   };
+  const start = new Uint8Array(Math.min(512, source.size));
+  copy(start, { at: 0, from: 0, count: start.length });
+  checkPresence(path, start);
   return {
     ...source,
     copy,

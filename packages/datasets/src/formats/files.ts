@@ -1,16 +1,23 @@
 import { constants } from 'node:buffer';
 import { basename } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { BulwarkError, createBudget, readRegularFile } from '@bulwark/core';
+import { BulwarkError, createBudget, placeholderOf, readRegularFile } from '@bulwark/core';
 import { corrupt } from '../corrupt.js';
 
 /** A Buffer as what it is without Node's own `slice`, which shares memory where Uint8Array's copies. */
 export const plainBytes = (buffer: Uint8Array): Uint8Array<ArrayBuffer> =>
   new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
 
+/** Refuses a file that stands for another: a pointer of git-lfs, a page of a cloud drive. @throws BulwarkError DATA_MISSING */
+export function checkPresence(path: string, start: Uint8Array): void {
+  const found = start.length > 0 ? placeholderOf(start) : undefined;
+  if (found) throw new BulwarkError('DATA_MISSING', `${path} is ${found.is}`, { cure: found.cure });
+}
+
 /** The bytes of a file; `.gz` and `.br` are decompressed, within what reading a file of this size may take. */
 export function readBytes(path: string): Uint8Array {
   const raw = readRaw(path);
+  checkPresence(path, raw);
   if (path.endsWith('.gz')) return decompress(path, raw, gunzipSync);
   if (path.endsWith('.br')) return decompress(path, raw, brotliDecompressSync);
   return raw;

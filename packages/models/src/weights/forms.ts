@@ -1,20 +1,7 @@
+import { placeholderOf } from '@bulwark/core';
+
 /** Files that are taken for weights, by how they begin, and what to do about each. */
 const strangers: readonly { begins: RegExp; is: string; cure: string }[] = [
-  {
-    begins: /^version https:\/\/git-lfs/,
-    is: 'a pointer of git-lfs, not the file itself',
-    cure: 'run `git lfs pull` where it comes from, or download the file by its link',
-  },
-  {
-    begins: /^\s*(?:<!doctype html|<html|<\?xml[^>]*>\s*<html|<head)/i,
-    is: 'a web page, not a checkpoint',
-    cure: 'a link of a cloud drive gives a page that asks before it downloads: download the file in a browser and pass that',
-  },
-  {
-    begins: /^\s*<\?xml/i,
-    is: 'an answer of a server in XML, not a checkpoint',
-    cure: 'the link has expired or asks for a login: download the file in a browser and pass that',
-  },
   {
     begins: /^\x89HDF\r\n/,
     is: 'an HDF5 file of Keras',
@@ -30,9 +17,6 @@ const strangers: readonly { begins: RegExp; is: string; cure: string }[] = [
 
 /** What a file is instead of weights; undefined if nothing gives it away. */
 export function strangerOf(bytes: Uint8Array): { is: string; cure: string } | undefined {
-  const start = Buffer.from(bytes.subarray(0, 512))
-    .toString('latin1')
-    .replace(/^\xef\xbb\xbf/, '');
-  if (bytes.length === 0) return { is: 'empty', cure: 'get the file again' };
-  return strangers.find(({ begins }) => begins.test(start));
+  const start = Buffer.from(bytes.subarray(0, 512)).toString('latin1');
+  return placeholderOf(bytes) ?? strangers.find(({ begins }) => begins.test(start));
 }

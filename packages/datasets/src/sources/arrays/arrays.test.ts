@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,6 +157,17 @@ const forms: readonly Form[] = [
     refused: /channels come last.*transpose/,
   },
   { what: 'an npy file alone', set: () => read(put('x.npy', image)), refused: /holds one array.*images: x\.npy/ },
+  ...[
+    ['a pointer of git-lfs', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', /git-lfs, .*git lfs pull/],
+    ['a pointer of git-annex', '/annex/objects/SHA256E-s1--0.npz\n', /git-annex, .*git annex get/],
+    ['a pointer of DVC', 'outs:\n- md5: 0\n', /DVC, .*dvc pull/],
+    ["a web page (a cloud drive's)", '<!DOCTYPE html><html><head>', /a web page, .*in a browser/],
+    ["a server's answer", '<?xml version="1.0"?><Error><Code>AccessDenied', /in XML, .*expired/],
+  ].map(([what, content, refused]): Form => ({
+    what: what as string,
+    set: () => read(put('set.npz', new Uint8Array(Buffer.from(content as string)))),
+    refused: refused as RegExp,
+  })),
   {
     what: 'a shape that no computer holds',
     set: () => read(npz({ image: npy('|u1', [2 ** 40, 2 ** 40, 0], new Uint8Array(0)), label })),
@@ -218,5 +230,27 @@ describe('a set larger than memory', () => {
     expect([countOf(set), isLoaded(set)]).toEqual([5 * million, false]);
     expect(imagesAt(set, [0, 5 * million - 1])).toEqual(new Uint8Array(2 * 3072));
     expect(countOf(rangeOf(set, 4 * million))).toBe(million);
+  });
+
+  it('of 20 million images in two files, shuffled and split, needs less than 1 GB of a process', () => {
+    const files = ['a', 'b'].map((name) => ({
+      images: sparse(`${name}.npy`, [10 * million, 32, 32, 3]),
+      labels: sparse(`${name}-labels.npy`, [10 * million]),
+    }));
+    const script = `
+      import { countOf, createRandom, imagesAt, selected } from '@bulwark/core';
+      import { readArraySet } from '@bulwark/datasets';
+      const set = await readArraySet(${JSON.stringify(files)}, { classes: 10 });
+      const order = createRandom(1, 'order').permutation(countOf(set));
+      const part = selected(set, order.subarray(0, 19e6));
+      const bytes = imagesAt(part, [0, 19e6 - 1]);
+      console.log(JSON.stringify({ count: countOf(part), bytes: bytes.length, rss: process.resourceUsage().maxRSS / 1024 }));
+    `;
+    const options = { cwd: fileURLToPath(new URL('../../../', import.meta.url)), encoding: 'utf8' } as const;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], options);
+    expect(stderr).toBe('');
+    const { count, bytes, rss } = JSON.parse(stdout) as { count: number; bytes: number; rss: number };
+    expect([count, bytes]).toEqual([19 * million, 2 * 3072]);
+    expect(rss).toBeLessThan(1000);
   });
 });
