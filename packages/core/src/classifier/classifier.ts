@@ -37,8 +37,11 @@ export interface Classifier {
    * a gradient. Slow, and keeps every activation.
    */
   taped(images: tf.Tensor4D, mode: PassRequest['mode']): tf.Tensor2D;
-  /** One update of the running statistics with those of a batch (momentum 0.1, unbiased variance, as PyTorch). */
-  applyStatistics(statistics: BatchStatistics): void;
+  /**
+   * One update of the running statistics with those of a batch (unbiased variance, as PyTorch).
+   * @param momentum the batch's share; default: that of each layer, mostly 0.1
+   */
+  applyStatistics(statistics: BatchStatistics, momentum?: number): void;
   /** Frees all variables. */
   dispose(): void;
 }

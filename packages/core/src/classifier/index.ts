@@ -1,6 +1,13 @@
 export { disposeStatistics, keepStatistics, parameterCount, type Classifier, type Mode } from './classifier.js';
 export { inputGradient, logitGradients, logitsOf, type InputGradient, type LogitFunction } from './gradients.js';
-export { countingClassifier, surrounded, withComputeDtype, type PassCounts, type Surroundings } from './wrap.js';
+export {
+  countingClassifier,
+  surrounded,
+  withComputeDtype,
+  withStatisticsMomentum,
+  type PassCounts,
+  type Surroundings,
+} from './wrap.js';
 export { factsOf, normalisationOf, type ModelContext } from './facts.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';
 export { createNetwork, type Network } from './network.js';

@@ -90,7 +90,7 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
     statistics,
     pass: (images, request) => layersPass(images, request, { run, parameters }),
     taped: run,
-    applyStatistics: (batch) => updateRunningStatistics(statistics, batch),
+    applyStatistics: (batch, momentum) => updateRunningStatistics(statistics, batch, momentum),
     dispose() {
       for (const undo of restore) undo();
       model.dispose();

@@ -80,7 +80,7 @@ export function createNetwork(
       }
       return outputs.at(-1) as tf.Tensor2D;
     },
-    applyStatistics: (batch) => updateRunningStatistics(statistics, batch, momenta),
+    applyStatistics: (batch, momentum) => updateRunningStatistics(statistics, batch, momentum ?? momenta),
     dispose() {
       for (const { executor } of prepared.values()) executor.dispose();
       prepared.clear();

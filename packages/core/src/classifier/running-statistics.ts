@@ -7,18 +7,18 @@ export const statisticsMomentum = 0.1;
 
 /**
  * `running = 0.9 running + 0.1 batch`, with the unbiased batch variance (n / (n - 1)), as PyTorch updates them.
- * `variables` holds `<layer>.running_mean` and `<layer>.running_var`, each `[channels]` float32; `momenta` has layers with another share
- * than 0.1.
+ * `variables` holds `<layer>.running_mean` and `<layer>.running_var`, each `[channels]` float32; `momenta` is the share of all
+ * layers, or has the layers with another share than 0.1.
  */
 export function updateRunningStatistics(
   variables: ReadonlyMap<string, tf.Variable>,
   batch: BatchStatistics,
-  momenta: ReadonlyMap<string, number> = new Map(),
+  momenta: ReadonlyMap<string, number> | number = new Map(),
 ): void {
   const lists = { variables: [] as tf.Variable[], values: [] as tf.Tensor[] };
   const shares = { keep: [] as number[], add: [] as number[] };
   for (const [layer, { mean, variance, bessel }] of batch) {
-    const share = momenta.get(layer) ?? statisticsMomentum;
+    const share = typeof momenta === 'number' ? momenta : (momenta.get(layer) ?? statisticsMomentum);
     lists.variables.push(variables.get(`${layer}.running_mean`)!, variables.get(`${layer}.running_var`)!);
     lists.values.push(mean, variance);
     shares.keep.push(1 - share, 1 - share);

@@ -9,6 +9,12 @@ export const withComputeDtype = (model: Classifier, computeDtype: ComputeDtype):
   pass: (images, request) => model.pass(images, { ...request, computeDtype }),
 });
 
+/** The same classifier, whose running statistics move by another share of each batch; undefined: by its own. */
+export const withStatisticsMomentum = (model: Classifier, momentum: number | undefined): Classifier =>
+  momentum === undefined
+    ? model
+    : { ...model, applyStatistics: (statistics) => model.applyStatistics(statistics, momentum) };
+
 /** How many batches went through a classifier, and back. */
 export interface PassCounts {
   forward: number;

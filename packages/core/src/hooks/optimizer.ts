@@ -3,8 +3,16 @@ import type { Gradients } from '../network/index.js';
 
 /** Updates parameters from gradients. State is keyed by parameter name. */
 export interface Optimizer {
-  /** One update in place; parameters without a gradient are skipped (no decay either). */
-  apply(parameters: ReadonlyMap<string, tf.Variable>, gradients: Gradients, learningRate: number): void;
+  /**
+   * One update in place; parameters without a gradient are skipped (no decay either).
+   * @param schedule.momentum in place of the optimizer's own, where the schedule moves it; an optimizer without momentum ignores it
+   */
+  apply(
+    parameters: ReadonlyMap<string, tf.Variable>,
+    gradients: Gradients,
+    learningRate: number,
+    schedule?: { readonly momentum?: number },
+  ): void;
   /**
    * Adds the coupled (L2) weight decay to gradients, taken at `at` (the weights that the loss was differentiated at).
    * Returns new tensors for those that change.
@@ -33,4 +41,6 @@ export interface Progress {
 export interface Schedule {
   /** Multiplies the base learning rate at this place. */
   factor(progress: Progress): number;
+  /** The momentum at this place, for schedules that move it (cyclic and one-cycle policies); undefined: the optimizer's own. */
+  momentum?(progress: Progress): number | undefined;
 }

@@ -108,7 +108,7 @@ function checkReferences(registry: PluginRegistry, schema: z.ZodType, value: unk
 }
 
 /** Options of a section that belong to the run, not to its plugin. */
-const runLevel = { data: ['batchSize', 'accumulate', 'augment'], optimizer: ['schedule'] } as const;
+const runLevel = { data: ['batchSize', 'accumulate', 'augment'], optimizer: ['schedule', 'clipNorm'] } as const;
 
 /** Checks one of the two sections that mix a plugin's options with the run's own. */
 function checkMixed(registry: PluginRegistry, section: 'data' | 'optimizer', config: RunConfig): unknown {

@@ -47,9 +47,26 @@ export const runConfigSchema = z.strictObject({
   objective: plugin('objective').describe('training method, with its options'),
   weightPerturber: plugin('weight-perturber').optional().describe('at which weights the loss is differentiated'),
   optimizer: z
-    .looseObject({ use: z.string().default('sgd'), schedule: plugin('schedule').default({ use: 'constant' }) })
+    .looseObject({
+      use: z.string().default('sgd'),
+      schedule: plugin('schedule').default({ use: 'constant' }),
+      clipNorm: number({ above: 0 })
+        .optional()
+        .describe('largest Euclidean length of all gradients together; longer ones are scaled down'),
+    })
     .prefault({})
     .describe('optimizer, with its options and learning-rate schedule'),
+  batchNorm: z
+    .strictObject({
+      momentum: number({ min: 0, max: 1 })
+        .optional()
+        .describe('share of each batch in the running statistics; default: that of the layers, mostly 0.1'),
+      first: number({ min: 0, max: 1 })
+        .optional()
+        .describe('the same in the very first step of the run; 1 forgets the initial values'),
+    })
+    .prefault({})
+    .describe('running statistics in training'),
   averaging: z
     .discriminatedUnion('use', [
       z.strictObject({
@@ -58,6 +75,13 @@ export const runConfigSchema = z.strictObject({
         warmup: integer({ min: 1 })
           .default(10)
           .describe('after t steps the decay is at most (1 + t) / (warmup + t); larger forgets the start for longer'),
+        start: number({ min: 0, max: 1 })
+          .optional()
+          .describe('share of the run before which the average is a copy of the weights; default: none'),
+        statistics: z
+          .enum(['averaged', 'copied'])
+          .default('averaged')
+          .describe("running statistics: averaged like the weights, or copied at each epoch's end"),
       }),
       z.strictObject({
         use: z.literal('swa').describe('mean of the weights at the ends of epochs'),

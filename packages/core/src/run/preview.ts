@@ -109,6 +109,7 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
         context,
         accumulate,
         craftDtype,
+        clipNorm: config.optimizer.clipNorm,
       });
       average?.afterStep(model);
       const { values } = outcome.loss;

@@ -281,6 +281,8 @@ function assemble(options: {
           batchSize: config.data.batchSize,
           accumulate: config.data.accumulate,
           craftDtype: reducedPrecision && 'bfloat16',
+          clipNorm: config.optimizer.clipNorm,
+          statisticsMomentum: config.batchNorm,
           validateEvery: evaluation.every,
           selectBest,
           checkpointSeconds: config.checkpoint.minutes * 60,

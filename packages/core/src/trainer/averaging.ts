@@ -56,25 +56,45 @@ function createHolder() {
   };
 }
 
+/** Options of `createEma`. */
+export interface EmaOptions {
+  readonly decay: number;
+  readonly warmup: number;
+  /** Steps before which the average is a copy of the weights; may be a fraction. From there t counts steps; default: from the first. */
+  readonly start?: number;
+  /** Running statistics: averaged like the weights, or copied at the end of each epoch; default `averaged`. */
+  readonly statistics?: 'averaged' | 'copied';
+}
+
 /**
- * Exponential moving average after every step, of weights and running statistics alike:
- * `average += (1 - d) (weights - average)`. The decay d grows from 0 to `decay` as (1 + t) / (warmup + t) with t updates made, so that
- * the random start is soon forgotten.
+ * Exponential moving average after every step: `average += (1 - d) (weights - average)`. The decay d grows from 0 to `decay` as
+ * (1 + t) / (warmup + t) with t updates made, so that the random start is soon forgotten. With `start`, as in Rebuffi et al. (2021;
+ * arXiv:2103.01946) and the code of Wang et al. (2023), the average follows the weights until then.
  */
-export function createEma(options: { decay: number; warmup: number }): WeightAverage {
+export function createEma({ decay, warmup, start, statistics = 'averaged' }: EmaOptions): WeightAverage {
   const holder = createHolder();
   let updates = 0;
+  const decayNow = () => {
+    if (start === undefined) return updates === 0 ? 0 : Math.min(decay, (1 + updates) / (warmup + updates));
+    const t = updates + 1 - start;
+    return t < 0 ? 0 : Math.min(decay, (1 + t) / (warmup + t));
+  };
   return {
     state: holder.state(
       () => ({ updates }),
       (values) => void (updates = values.updates),
     ),
     afterStep(model) {
-      const decay = updates === 0 ? 0 : Math.min(options.decay, (1 + updates) / (options.warmup + updates));
-      holder.move(variablesOf(model), 1 - decay);
+      // running statistics that are copied at epochs' ends are there from the first step, too
+      const moves = (name: string) => statistics === 'averaged' || name.startsWith('model/') || !holder.held.has(name);
+      const moving = [...variablesOf(model)].filter(([name]) => moves(name));
+      holder.move(new Map(moving), 1 - decayNow());
       updates++;
     },
-    afterEpoch: () => undefined,
+    afterEpoch(model) {
+      if (statistics === 'averaged') return;
+      holder.move(new Map([...model.statistics].map(([name, variable]) => [`statistics/${name}`, variable])), 1);
+    },
     dispose: holder.clear,
   };
 }

@@ -1,5 +1,5 @@
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
-export { createEma, createSwa, withAverage, type WeightAverage } from './averaging.js';
+export { createEma, createSwa, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
 export {
   createBus,
   type CheckpointKind,
@@ -12,6 +12,8 @@ export { lossGradients, type LossGradients, type Place } from './gradients.js';
 export type { GuardOptions } from './guard.js';
 export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';
+export { createAdamW, type AdamWOptions } from './adamw.js';
+export { decayGroups, type DecayGroup } from './decay.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
 export {

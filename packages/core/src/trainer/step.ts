@@ -1,6 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, type Batch } from '../batch.js';
-import { disposeStatistics, logitsOf, withComputeDtype, type Classifier } from '../classifier/index.js';
+import {
+  disposeStatistics,
+  logitsOf,
+  withComputeDtype,
+  withStatisticsMomentum,
+  type Classifier,
+} from '../classifier/index.js';
 import type { ComputeDtype, Gradients } from '../network/index.js';
 import {
   termNames,
@@ -14,6 +20,7 @@ import {
 import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { applyPassStatistics, trainedParameters } from './companions.js';
 import { viewsOf } from './gradients.js';
+import { clipGradients } from './clip.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
 
 /** Everything one step works with. */
@@ -23,6 +30,12 @@ export interface StepSetup {
   readonly weightPerturber?: WeightPerturber;
   readonly optimizer: Optimizer;
   readonly learningRate: number;
+  /** Where the schedule moves it; default: the optimizer's own. */
+  readonly momentum?: number;
+  /** Share of each batch in the running statistics; default: that of the layers. */
+  readonly statisticsMomentum?: number;
+  /** Largest Euclidean length of all gradients together, decay not included; longer ones are scaled down. Default: none. */
+  readonly clipNorm?: number;
   readonly context: CraftContext;
   /** Work through the batch in this many parts, for batches that do not fit into memory at once; default 1. */
   readonly accumulate?: number;
@@ -40,16 +53,23 @@ export interface StepOutcome {
  * One training step: craft, perturb, differentiate, restore, update. With weight perturbation, the gradient and the weight decay are
  * those at the perturbed weights; the update is applied to the restored ones.
  */
-export function trainStep(batch: Batch, setup: StepSetup): StepOutcome {
-  const { model, objective, optimizer, learningRate, accumulate = 1 } = setup;
+export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
+  const setup = withMomentum(given);
+  const { model, objective, optimizer, learningRate, momentum, accumulate = 1 } = setup;
   const parts = accumulate > 1 ? splitBatch(batch, accumulate) : [batch];
   const { loss, crafted, gradients } = stepGradients(parts, setup);
-  optimizer.apply(trainedParameters(setup), gradients, learningRate);
+  optimizer.apply(trainedParameters(setup), gradients, learningRate, { momentum });
   disposeGradients(gradients);
   forwardInTrainMode(model, parts, objective.passesAfter);
   tellObjective(batch, setup, { loss, crafted });
   if (accumulate > 1) parts.forEach(disposeBatch);
   return { loss, crafted };
+}
+
+/** The setup with a model whose running statistics move as the setup says, for attacks and outer passes alike. */
+function withMomentum({ statisticsMomentum, ...setup }: StepSetup): StepSetup {
+  const moving = (model: Classifier) => withStatisticsMomentum(model, statisticsMomentum);
+  return { ...setup, model: moving(setup.model), context: { ...setup.context, model: moving(setup.context.model) } };
 }
 
 /** Shows the objective what the step found. */
@@ -80,7 +100,9 @@ export function stepGradients(batches: readonly Batch[], setup: StepSetup): Step
   const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
     const result = batchGradients({ model, objective, parts, place: context }); // 3 passes and loss
-    return { loss: result, gradients: optimizer.decayed(result.gradients, trainedParameters(setup)) };
+    const clipped = clipGradients(result.gradients, setup.clipNorm);
+    const gradients = optimizer.decayed(clipped, trainedParameters(setup));
+    return { loss: { ...result, gradients: clipped }, gradients };
   }); // 4 weights restored from copies
   disposeGradients(offsets);
   for (const statistics of loss.statistics)

@@ -55,6 +55,10 @@ export interface TrainerOptions {
   readonly accumulate?: number;
   /** Craft in bfloat16, where the engine can. */
   readonly craftDtype?: ComputeDtype;
+  /** Largest Euclidean length of all gradients together; default: none. */
+  readonly clipNorm?: number;
+  /** Share of each batch in the running statistics, and in the very first step of the run; default: that of the layers. */
+  readonly statisticsMomentum?: { readonly momentum?: number; readonly first?: number };
   /** Validate after every n-th epoch and after the last. */
   readonly validateEvery: number;
   /** Name of the validation accuracy that chooses the best checkpoint. */
@@ -85,7 +89,7 @@ export async function train(
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
   const { model, data, objective, optimizer, schedule, average, bus } = parts;
-  const { seed, epochs, batchSize, accumulate, craftDtype, guard = stopAtOnce } = options;
+  const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, guard = stopAtOnce } = options;
   const { signal, resumeFrom } = control;
   const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
@@ -127,7 +131,12 @@ export async function train(
     const random = createRandom(seed, `attack/${epoch}/${step}`);
     const progress = (epoch + step / stepsPerEpoch) / epochs;
     const context = { model, threat: parts.threat, random, epoch, epochs, progress };
-    const outcome = trainStep(batch, { ...parts, learningRate, context, accumulate, craftDtype });
+    const momentum = schedule.momentum?.({ epoch, epochs, step, stepsPerEpoch });
+    const { statisticsMomentum: shares } = options;
+    const statisticsMomentum = (state.steps === 0 ? shares?.first : undefined) ?? shares?.momentum;
+    const outcome = trainStep(batch, {
+      ...{ ...parts, learningRate, momentum, clipNorm, statisticsMomentum, context, accumulate, craftDtype },
+    });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model });
     const examples = raw.labels.length;
