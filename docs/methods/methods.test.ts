@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { checkSpec, createRegistry, type Plugin, type PluginSpec } from '@bulwark/core';
+import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
 import { parse } from 'yaml';
 
@@ -10,7 +11,7 @@ const pages = readdirSync(folder)
   .filter((file) => file.endsWith('.md'))
   .map((file) => file.replace('.md', ''));
 const page = (name: string) => readFileSync(new URL(`${name}.md`, folder), 'utf8');
-const registry = createRegistry([...objectivePlugins]);
+const registry = createRegistry([...objectivePlugins, ...modelPlugins]);
 
 type Schema = { shape?: Record<string, Schema>; _zod: { def: { innerType?: Schema } } } & Plugin['options'];
 

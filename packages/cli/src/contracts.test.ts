@@ -11,6 +11,7 @@ import { builtinRegistry } from './registry.js';
 
 const plugins = builtinRegistry().list();
 const inner = { steps: 2 };
+const helper = { use: 'small-cnn', width: 2 };
 const noSteps = { inner: { steps: -1 } };
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-contracts-'));
 
@@ -35,6 +36,24 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     gairat: { options: { inner, burnIn: 0 }, refused: [{ burnIn: 2 }] },
     'gair-rst': { options: { inner, burnIn: 0 } },
     bat: { options: { inner, bridges: 2 }, refused: [{ bridges: 0 }] },
+    'fast-at': { updatesStatistics: true, refused: [{ init: 'last' }, { stepLength: -1 }] },
+    'n-fgsm': { updatesStatistics: true, refused: [{ clip: 0 }] },
+    'free-at': { options: { replays: 2 }, refused: [{ replays: 0 }] },
+    elle: { updatesStatistics: true, refused: [{ lambda: -1 }] },
+    'elle-a': { updatesStatistics: true, refused: [{ decayRate: 2 }] },
+    'grad-align': { updatesStatistics: true, options: { init: 'random' }, refused: [{ init: 'previous' }] },
+    score: { options: { inner, smoothing: 0.1 }, refused: [{ smoothing: 2 }] },
+    hat: { options: { helper, inner }, refused: [{ helper: 'no-such-model' }, { stretch: 0.5 }] },
+    mail: { options: { inner, burnIn: 0 }, detached: ['classification'], refused: [{ burnIn: 2 }, { base: 'st' }] },
+    arow: { options: { inner }, refused: [{ smoothing: 1.5 }, { beta: -1 }] },
+    ikl: { detached: ['soft-cross-entropy'], refused: [{ temperature: 0 }] },
+    ard: {
+      options: { teacher: helper, inner, distillWeight: 0.5 },
+      updatesStatistics: true,
+      refused: [{ temperature: 0 }],
+    },
+    rslad: { options: { teacher: helper, inner }, refused: [{ scale: 0 }] },
+    lbgat: { options: { companion: helper, inner, beta: 6 }, refused: [{ companion: 3 }] },
     compose: {
       options: { inner: { use: 'pgd', ...inner }, regularizer: 'js', classification: { use: 'boosted-cross-entropy' } },
       refused: [
@@ -117,13 +136,18 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     square: { options: { queries: 60 }, weak: true },
     autoattack: { options: { version: 'custom', attacks: ['apgd-ce', 'square'], queries: 30 } },
   },
-  optimizer: { sgd: { refused: [{ learningRate: 0 }, { momentum: 2 }] } },
+  optimizer: {
+    sgd: { options: { decay: 'no-batch-norm' }, refused: [{ learningRate: 0 }, { momentum: 2 }, { decay: 'none' }] },
+    adamw: { refused: [{ beta1: 2 }, { epsilon: 0 }] },
+  },
   schedule: {
     constant: {},
     step: { options: { milestones: [3, 6] }, refused: [{ milestones: [0] }] },
     cosine: { options: { per: 'step' } },
     piecewise: { options: { points: [{ from: 4, factor: 0.5 }] } },
-    cyclic: { refused: [{ peak: 1 }] },
+    cyclic: { options: { momentum: [0.8, 0.9] }, refused: [{ peak: 1 }, { momentum: 0.9 }] },
+    'one-cycle': { refused: [{ startDivisor: 0 }] },
+    'warm-cosine': { options: { warmup: 3 }, refused: [{ warmup: -1 }] },
   },
   engine: {
     wasm: { options: { threads: 2 }, refused: [{ threads: 0 }, { threads: 'many' }] },

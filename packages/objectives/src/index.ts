@@ -3,18 +3,32 @@
  * @module @bulwark/objectives
  */
 import type { Plugin } from '@bulwark/core';
+import { ard } from './ard.js';
+import { arow } from './arow.js';
 import { at } from './at.js';
 import { bat } from './bat.js';
 import { collaborative } from './collaborative.js';
 import { compose } from './compose.js';
+import { elle, linearityTerm } from './elle.js';
+import { elleA, onOffLambda, type LambdaRule } from './elle-a.js';
+import { fastAt } from './fast-at.js';
+import { freeAt } from './free-at.js';
 import { gairRst } from './gair-rst.js';
 import { gairat, geometryWeights, weightFunctions, type WeightFunction } from './gairat.js';
+import { gradAlign, alignmentTerm } from './grad-align.js';
+import { hat } from './hat.js';
+import { classWeights, ikl, softCrossEntropy, weightedSquares, type ClassWeights } from './ikl.js';
 import { nonePlugin } from './inner/none.js';
 import { pgdPlugin } from './inner/pgd.js';
 import { squeezePlugin } from './inner/squeeze.js';
+import { lbgat } from './lbgat.js';
+import { mail, marginWeights, probabilisticMargin } from './mail.js';
 import { mart } from './mart.js';
+import { nFgsm } from './n-fgsm.js';
 import { natural } from './natural.js';
+import { rslad, softLabelTerm } from './rslad.js';
 import { rst, stRst } from './rst.js';
+import { score } from './score.js';
 import { st } from './st.js';
 import { discrepancyPlugins } from './terms/between.js';
 import { crossEntropyPlugin } from './terms/cross-entropy.js';
@@ -39,6 +53,20 @@ export const objectivePlugins: readonly Plugin[] = [
   gairat,
   gairRst,
   bat,
+  fastAt,
+  nFgsm,
+  freeAt,
+  elle,
+  elleA,
+  gradAlign,
+  score,
+  hat,
+  mail,
+  arow,
+  ikl,
+  ard,
+  rslad,
+  lbgat,
   compose,
   awp,
   rwp,
@@ -53,7 +81,14 @@ export const objectivePlugins: readonly Plugin[] = [
 ] as unknown as Plugin[];
 
 export { noNeighbours } from './inner/none.js';
-export { onCrossEntropy, onDiscrepancyToNatural, onClampedMargin, type Goal, type LogitsAt } from './inner/goals.js';
+export {
+  onClampedMargin,
+  onCrossEntropy,
+  onDiscrepancyToNatural,
+  onDiscrepancyToTarget,
+  type Goal,
+  type LogitsAt,
+} from './inner/goals.js';
 export { pgd, pgdPoint, type PgdOptions } from './inner/pgd.js';
 export { innerOptions, innerSection, startNames, type InnerSettings, type StartName } from './inner/settings.js';
 export { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './inner/sides.js';
@@ -74,10 +109,39 @@ export { unlabelledEntropy } from './terms/entropy.js';
 export { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
 export { squeezed } from './terms/squeeze.js';
 export { relativeOffsets } from './weights/kernels.js';
+export { modelOption, secondModel } from './teachers.js';
+export { smoothed, smoothedOverOthers, smoothingOption } from './terms/smoothing.js';
+export {
+  alignmentTerm,
+  classWeights,
+  linearityTerm,
+  marginWeights,
+  onOffLambda,
+  probabilisticMargin,
+  softCrossEntropy,
+  softLabelTerm,
+  weightedSquares,
+  type ClassWeights,
+  type LambdaRule,
+};
 export { geometryWeights, weightFunctions, withTwoNeighbours, type WeightFunction };
 export {
+  ard,
+  arow,
   at,
   awp,
+  elle,
+  elleA,
+  fastAt,
+  freeAt,
+  gradAlign,
+  hat,
+  ikl,
+  lbgat,
+  mail,
+  nFgsm,
+  rslad,
+  score,
   bat,
   collaborative,
   compose,

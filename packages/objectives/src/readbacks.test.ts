@@ -18,6 +18,10 @@ const steps: { spec: PluginSpec; weightPerturber?: PluginSpec; labels?: number[]
   ...['natural', 'at', 'trades', 'mart', 'st', 'collaborative', 'gairat', 'bat'].map((use) => ({
     spec: { use, ...(use !== 'natural' && { inner }) },
   })),
+  ...['fast-at', 'n-fgsm', 'free-at', 'elle', 'elle-a', 'grad-align', 'ikl'].map((use) => ({ spec: { use } })),
+  ...['score', 'mail', 'arow'].map((use) => ({ spec: { use, inner } })),
+  { spec: { use: 'hat', inner, helper: 'small' } },
+  { spec: { use: 'lbgat', inner, companion: 'small' } },
   { spec: { use: 'st', inner, noSwapWhenNoBenign: true } },
   { spec: { use: 'rst', inner }, labels: [0, -1, 2, -1] },
   { spec: { use: 'st-rst', inner }, labels: [0, -1, 2, -1] },

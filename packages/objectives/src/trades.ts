@@ -14,6 +14,7 @@ import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { discrepancyOptions } from './terms/discrepancy-options.js';
 import { unlabelledEntropy } from './terms/entropy.js';
+import { smoothingOption } from './terms/smoothing.js';
 
 /** Options of TRADES and of its variants. */
 export interface TradesOptions {
@@ -23,6 +24,7 @@ export interface TradesOptions {
   readonly inner: InnerSettings;
   readonly passes: readonly PassText[];
   readonly entropyWeight: number;
+  readonly smoothing: number;
 }
 
 export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number }) => ({
@@ -30,6 +32,7 @@ export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number 
   ...discrepancyOptions({ discrepancy: 'kl', detachTarget: false }),
   inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: defaults.stepSize }),
   entropyWeight: number({ min: 0 }).default(0).describe('weight of the entropy at examples without a label'),
+  smoothing: smoothingOption(),
   passes: passesOption(defaults.passes),
 });
 
@@ -41,11 +44,12 @@ export function createTrades({
   inner,
   passes,
   entropyWeight,
+  smoothing,
 }: TradesOptions): Objective {
   const measure = discrepancyNamed(discrepancy, { detachTarget });
   return assemble({
     inner: pgd({ ...inner, role: 'adversarial', goal: onDiscrepancyToNatural(measure) }),
-    classification: crossEntropyAt('natural'),
+    classification: crossEntropyAt('natural', smoothing),
     regularizer: between('natural', 'adversarial', measure),
     beta,
     extra: entropyWeight > 0 ? [unlabelledEntropy(entropyWeight)] : [],

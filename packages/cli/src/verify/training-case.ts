@@ -1,4 +1,12 @@
-import { checkObjective, createRegistry, type PluginRegistry } from '@bulwark/core';
+import {
+  checkObjective,
+  createRegistry,
+  defineModel,
+  type Batch,
+  type HookState,
+  type Plugin,
+  type PluginRegistry,
+} from '@bulwark/core';
 import { objectivePlugins } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import { createComparison, exact } from './comparison.js';
@@ -6,48 +14,83 @@ import { field, isObject, numbersOf, objectField, toTensor, type Golden } from '
 import { compareStep, compareTrace } from './training/compare.js';
 import { makePlugin } from './training/make-plugin.js';
 import { readMethod } from './training/method.js';
-import { goldenNetwork } from './training/network.js';
+import { goldenNetwork, secondNetwork, type GoldenNetwork } from './training/network.js';
 import { createRecorder } from './training/record.js';
+import { stateAtStart } from './training/state.js';
 import type { CaseRunner, VerifyRow } from './types.js';
 
 const knownFields = [
   ...['schema', 'id', 'method', 'provenance', 'dtype', 'torch', 'seed', 'net', 'hyper', 'params0', 'bnState0'],
-  ...['x', 'y', 'steps', 'trace', 'margins'],
+  ...['x', 'y', 'steps', 'trace', 'margins', 'note', 'teacher', 'helper', 'delta0', 'state0', 'classWeights0'],
 ];
 
+const batchOf = (json: Golden): Batch => ({
+  images: toTensor<tf.Tensor4D>(field(json, 'x'), 'x'),
+  labels: tf.tensor1d(numbersOf(field(json, 'y'), 'y'), 'int32'),
+});
+
+/** The registry with one more model, which is the second network of the case. */
+const withSecond = (registry: PluginRegistry, second: GoldenNetwork | undefined): PluginRegistry =>
+  second
+    ? registry.child().register(
+        defineModel({
+          name: 'golden',
+          summary: 'The second network of a golden case.',
+          create: () => second.network,
+        }) as unknown as Plugin,
+      )
+    : registry;
+
 /** Runs the training steps of a case and compares everything that it records. */
-export function runTrainingCase(json: Golden, registry: PluginRegistry): VerifyRow[] {
+export function runTrainingCase(json: Golden, given: PluginRegistry): VerifyRow[] {
   const comparison = createComparison();
   for (const name of Object.keys(json))
     if (!knownFields.includes(name)) comparison.fail(name, 'a field that this version cannot check');
   const steps = field(json, 'steps') as Golden[];
   const noiseOf = (step: Golden) => (step['noise'] ?? []) as Golden[];
   const method = readMethod(String(field(json, 'method')), objectField(json, 'hyper'), noiseOf(steps[0]!)[0]);
-  const objective = checkObjective(makePlugin(registry, 'objective', method.objective), method.objective.use);
-  const weightPerturber = method.weightPerturber && makePlugin(registry, 'weight-perturber', method.weightPerturber);
   const golden = goldenNetwork(json);
-  const batch = {
-    images: toTensor<tf.Tensor4D>(field(json, 'x'), 'x'),
-    labels: tf.tensor1d(numbersOf(field(json, 'y'), 'y'), 'int32'),
+  const second = secondNetwork(json);
+  const registry = withSecond(given, second);
+  const data = {
+    inputShape: golden.network.inputShape,
+    classNames: Array.from({ length: golden.network.classes }, (_, i) => String(i)),
   };
-  const recorder = createRecorder({ model: golden.network, batch, objective, weightPerturber, method });
+  const objective = checkObjective(makePlugin(registry, 'objective', method.objective, data), method.objective.use);
+  const weightPerturber = method.weightPerturber && makePlugin(registry, 'weight-perturber', method.weightPerturber);
+  restoreState(objective.state, json);
+  let batch = batchOf(json);
+  const recorder = createRecorder({ model: golden.network, objective, weightPerturber, method });
   try {
-    const passes = objective.passes.map(({ role }) => role);
+    const passes = objective.passes.map(({ role }) => role).filter((role) => !role.includes('@'));
     if (passes.join() !== method.outerPasses.join())
       comparison.fail('outer passes', `${passes.join()} instead of ${method.outerPasses.join()}`);
     else comparison.compare({ quantity: 'outer passes' }, passes.length, method.outerPasses.length, exact);
     steps.forEach((step, index) => {
-      const recorded = recorder.step(noiseOf(step));
-      const at = { comparison, index, recorded, method, golden, labels: numbersOf(json['y'], 'y') };
+      if ('x' in step) {
+        tf.dispose([batch.images, batch.labels]);
+        batch = batchOf(step);
+      }
+      const recorded = recorder.step({ batch, noise: noiseOf(step), endsEpoch: 'classWeightsAfter' in step });
+      const labels = [...batch.labels.dataSync()];
+      const at = { comparison, index, recorded, method, golden, second, labels };
       compareStep(step, at);
       if (index === 0 && isObject(json['trace'])) compareTrace(json['trace'], at);
     });
   } finally {
     recorder.dispose();
+    objective.dispose?.();
     golden.network.dispose();
     tf.dispose([batch.images, batch.labels]);
   }
   return comparison.rows();
+}
+
+/** Puts what the case carries into its first step into the method. */
+function restoreState(state: HookState | undefined, json: Golden): void {
+  const tensors = stateAtStart(json);
+  if (tensors.size > 0) state?.restore({ tensors, values: null });
+  tf.dispose([...tensors.values()]);
 }
 
 /** Cases of training methods, `schema` = `st-training-golden/1` with `method` and `steps`. */

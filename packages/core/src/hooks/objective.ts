@@ -68,6 +68,8 @@ export interface Objective {
   readonly secondOrder?: readonly SecondOrderTerm[];
   /** How often each batch is worked through in a row, with an update each time (Free-AT); default 1. */
   readonly replays?: number;
+  /** How often the optimizer makes its update with the gradients of one step; default 1. Decay is taken at the weights of each. */
+  readonly updates?: number;
   /** Points at which `afterStep` wants to know the gradient of the loss. */
   readonly imageGradients?: readonly Role[];
   /**
@@ -150,9 +152,18 @@ export function checkObjective(objective: Objective, name: string): Objective {
       });
     for (const point of points) require(point, 'an outer pass', made, chooseInner);
   }
+  for (const companion of objective.companions?.keys() ?? [])
+    if (!objective.passes.some(({ role }) => pointsOfPass(role).companion === companion))
+      throw new BulwarkError(
+        'ROLE_MISSING',
+        `${name}: no outer pass is of the companion ${companion}, so nothing trains it`,
+        {
+          cure: `add ${companion}@natural to the outer passes`,
+        },
+      );
   for (const term of objective.terms)
     for (const role of term.needs) {
-      require(role, `the ${term.name} term`, made, chooseInner);
+      for (const point of pointsOfPass(role).points) require(point, `the ${term.name} term`, made, chooseInner);
       require(role, `the ${term.name} term`, passed, `add ${role} to the outer passes`);
     }
   return { ...objective, name };

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
+import type { ThreatModel } from '../threat/index.js';
 import type { Role } from './inner-optimizer.js';
 
 /** What a loss term sees: logits of the points of one batch, on the gradient tape. */
@@ -25,6 +26,7 @@ export interface Views {
 
 /** What a method sees after a step, off the tape; all tensors live only as long as the call. */
 export interface StepFindings extends Views {
+  readonly threat: ThreatModel;
   /** Mean of a term over the batch, without its weight. */
   term(name: string): tf.Scalar;
   /** Gradient of the loss with respect to a point, `[batch, h, w, c]`; for the roles that `imageGradients` of the objective names. */

@@ -60,6 +60,11 @@ export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
   const { loss, crafted, gradients } = stepGradients(parts, setup);
   optimizer.apply(trainedParameters(setup), gradients, learningRate, { momentum });
   disposeGradients(gradients);
+  for (let again = 1; again < (objective.updates ?? 1); again++) {
+    const decayed = optimizer.decayed(loss.gradients, trainedParameters(setup));
+    optimizer.apply(trainedParameters(setup), decayed, learningRate, { momentum });
+    disposeGradients(decayed);
+  }
   forwardInTrainMode(model, parts, objective.passesAfter);
   tellObjective(batch, setup, { loss, crafted });
   if (accumulate > 1) parts.forEach(disposeBatch);
@@ -80,6 +85,7 @@ function tellObjective(batch: Batch, { model, objective, context }: StepSetup, {
     const given = { batch, classes: model.classes, place: context, facts: crafted.facts, logits: loss.logits };
     objective.afterStep!({
       ...viewsOf(given),
+      threat: context.threat,
       term: (name) => tf.reshape(tf.slice(loss.values, 1 + names.indexOf(name), 1), []) as tf.Scalar,
       imageGradient: (role) => loss.images.get(role)!,
     });

@@ -13,6 +13,13 @@ export type Goal = (batch: Batch, logitsAt: LogitsAt) => (logits: tf.Tensor2D) =
 /** Cross-entropy with the label; 0, and so no movement, where there is no label. */
 export const onCrossEntropy: Goal = (batch) => (logits) => crossEntropy(logits, batch.targets ?? batch.labels);
 
+/** The discrepancy from a target of the batch, such as a teacher's output, whose logits `[batch, classes]` are given. */
+export const onDiscrepancyToTarget =
+  (discrepancy: Discrepancy, target: tf.Tensor2D): Goal =>
+  () =>
+  (logits) =>
+    discrepancy(target, logits);
+
 /** The discrepancy to the natural output, whose logits are computed once: the weights stand still during the attack. */
 export const onDiscrepancyToNatural =
   (discrepancy: Discrepancy): Goal =>

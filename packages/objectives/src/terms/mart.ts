@@ -13,6 +13,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { smoothed, smoothingOption } from './smoothing.js';
 
 /** Constants of the authors' code; each keeps a logarithm or a weight away from 0. */
 const aboveOne = 1.0001;
@@ -26,7 +27,7 @@ const atClass = (values: tf.Tensor2D, index: tf.Tensor1D) =>
  * Boosted cross-entropy of MART (Wang et al., 2020, section 3): `-log p_y - log(1 - max_{k != y} p_k)`, the second logarithm taken
  * of `1.0001 - p_k + 1e-12`. The class k is a constant. 0 where there is no label.
  */
-export const boostedCrossEntropyAt = (role: Role): Classification => ({
+export const boostedCrossEntropyAt = (role: Role, smoothing = 0): Classification => ({
   needs: [role],
   loss({ logits, batch, y, classes }) {
     if (classes < 2)
@@ -39,7 +40,7 @@ export const boostedCrossEntropyAt = (role: Role): Classification => ({
     const wrong = atClass(tf.exp(logSoftmax(z)), strongestWrongClass(z, batch.labels));
     const push = tf.neg(tf.log(tf.add(tf.sub(aboveOne, wrong), tiny)));
     const labelled = tf.cast(tf.greaterEqual(batch.labels, 0), 'float32');
-    return tf.add(crossEntropy(z, y), tf.mul(labelled, push)) as tf.Tensor1D;
+    return tf.add(crossEntropy(z, smoothed(y, smoothing)), tf.mul(labelled, push)) as tf.Tensor1D;
   },
 });
 
@@ -62,8 +63,8 @@ export const boostedCrossEntropyPlugin = defineClassification({
   name: 'boosted-cross-entropy',
   summary: 'Cross-entropy plus a push away from the strongest wrong class (MART).',
   cite: 'Wang et al., 2020, section 3 (ICLR 2020, OpenReview rklOg6EFwS)',
-  options: { at: z.string().default('adversarial').describe('role of the point') },
-  create: ({ at }) => boostedCrossEntropyAt(at),
+  options: { at: z.string().default('adversarial').describe('role of the point'), smoothing: smoothingOption() },
+  create: ({ at, smoothing }) => boostedCrossEntropyAt(at, smoothing),
 });
 
 export const weightedKlPlugin = defineRegularizer({

@@ -3,6 +3,7 @@ import {
   createRandom,
   createRegistry,
   createSgd,
+  defineModel,
   disposeOutcome,
   networkGraph,
   norms,
@@ -12,6 +13,7 @@ import {
   type CraftContext,
   type Network,
   type Objective,
+  type Plugin,
   type PluginKind,
   type PluginProducts,
   type PluginServices,
@@ -22,12 +24,18 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { objectivePlugins } from '../index.js';
 
-const registry = createRegistry([...objectivePlugins]);
+const small = defineModel({
+  name: 'small',
+  summary: 'The small network, as a helper, teacher or companion.',
+  create: () => smallNetwork(),
+});
+const registry = createRegistry([...objectivePlugins, small as unknown as Plugin]);
 
 /** Makes a plugin of this package with its defaults. */
 export function make<K extends PluginKind>(kind: K, { use, ...options }: PluginSpec): PluginProducts[K] {
   const plugin = registry.find(kind, use);
-  const services = { make } as unknown as PluginServices;
+  const data = { inputShape: [4, 4, 1], classNames: ['a', 'b', 'c'] };
+  const services = { make, ...data } as unknown as PluginServices;
   return plugin.create(plugin.options.parse(options), services) as PluginProducts[K];
 }
 

@@ -1,42 +1,23 @@
-import { crossEntropy, strongestWrongClass } from '@bulwark/core';
+import { crossEntropy, rolesOfPass, strongestWrongClass } from '@bulwark/core';
 import { chooseSides, sideIndex } from '@bulwark/objectives';
-import * as tf from '@tensorflow/tfjs-core';
-import { exact, ofLargest, scaled, within, type Comparison } from '../comparison.js';
-import { malformed, numbersOf, type Golden } from '../golden.js';
-import { roleOf, type Method } from './method.js';
-import type { GoldenNetwork } from './network.js';
-import type { Named, RecordedStep, Values } from './record.js';
-
-/** Tolerances for float32 of the format's README. */
-const pointTolerance = within(2e-6);
-const valueTolerance = scaled(2e-5);
-const gradientTolerance = ofLargest(1e-4);
-const stateTolerance = within(2e-5);
-
-export interface StepComparison {
-  readonly comparison: Comparison;
-  readonly index: number;
-  readonly recorded: RecordedStep;
-  readonly method: Method;
-  readonly golden: GoldenNetwork;
-  readonly labels: readonly number[];
-}
-
-const meanOf = (values: Values) => [...values].reduce((sum, value) => sum + value, 0) / values.length;
-
-function logitsOf({ recorded }: StepComparison, role: string): tf.Tensor2D {
-  const logits = recorded.logits.get(role);
-  if (!logits) throw malformed(`there are no ${role} logits`);
-  return tf.tensor2d(logits.values, logits.shape as [number, number]);
-}
-
-const fromLogits = (at: StepComparison, compute: (labels: tf.Tensor1D) => tf.Tensor): Values =>
-  tf.tidy(
-    () =>
-      compute(tf.tensor1d([...at.labels], 'int32'))
-        .dataSync()
-        .slice() as Values,
-  );
+import { exact } from '../comparison.js';
+import { numbersOf, type Golden } from '../golden.js';
+import {
+  compareNamed,
+  compareOne,
+  fromLogits,
+  gradientTolerance,
+  logitsOf,
+  meanOf,
+  pointTolerance,
+  stateTolerance,
+  valueTolerance,
+  type Compare,
+  type StepComparison,
+} from './compare-parts.js';
+import { roleOf } from './method-fields.js';
+import { methodFields } from './compare-methods.js';
+import type { Named, Values } from './record.js';
 
 /** Golden names of loss terms, without their number, by the names of an objective's terms. */
 const termNames: Record<string, string> = {
@@ -48,12 +29,22 @@ const termNames: Record<string, string> = {
   weightedKl: 'regularizer',
   entropyUnlabeled: 'entropy',
   bridge: 'bridge',
+  linErr: 'linearity',
+  alignment: 'alignment',
+  weightedBoostedCrossEntropy: 'classification',
+  weightedMse: 'squares',
+  softCrossEntropy: 'soft-cross-entropy',
+  clean: 'classification',
+  mse: 'guidance',
+  teacherCe: 'companion',
+  kl: 'regularizer',
 };
 
 /** Value of a golden loss: a term, or what the authors' code reports beside its terms. */
 function lossValue(name: string, at: StepComparison): number | undefined {
   const adversarialCe = () => meanOf(fromLogits(at, (labels) => crossEntropy(logitsOf(at, 'adversarial'), labels)));
   const { terms } = at.recorded;
+  if (terms.has(name)) return terms.get(name);
   if (name === 'advCrossEntropy' || (name === 'ce' && at.recorded.facts.has('weight'))) return adversarialCe();
   if (name === 'advMargin') return terms.get('classification')! - adversarialCe();
   const [, word = name, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(name) ?? [];
@@ -74,29 +65,6 @@ function pointOf({ recorded }: StepComparison, name: string): Values | undefined
   return recorded.points.get(role) ?? (role === 'adversarial' ? [...recorded.points.values()].at(-1) : undefined);
 }
 
-type Compare = (expected: unknown, at: StepComparison, name: string) => void;
-
-const compareNamed =
-  (
-    actual: (at: StepComparison) => Named,
-    names: (at: StepComparison) => ReadonlyMap<string, string>,
-    tolerance: typeof exact,
-  ): Compare =>
-  (expected, at, name) => {
-    for (const [golden, value] of Object.entries(expected as Golden)) {
-      const part = `steps[${at.index}].${name}.${golden}`;
-      const own = actual(at).get(names(at).get(golden) ?? '');
-      at.comparison.compare({ quantity: name, part }, own, numbersOf(value, part), tolerance);
-    }
-  };
-
-const compareOne =
-  (actual: (at: StepComparison, name: string) => Values | number | undefined, tolerance: typeof exact): Compare =>
-  (expected, at, name) => {
-    const part = `steps[${at.index}].${name}`;
-    at.comparison.compare({ quantity: name, part }, actual(at, name), numbersOf(expected, part), tolerance);
-  };
-
 const parameterNames = ({ golden }: StepComparison) => golden.parameterNames;
 const statisticNames = ({ golden }: StepComparison) => golden.statisticNames;
 const directions = ({ recorded, method }: StepComparison): Named =>
@@ -112,10 +80,18 @@ const compareLosses: Compare = (expected, at) => {
   }
 };
 
+/** Logits by their golden name: those of a teacher are a finding, or those of a companion; those of a joint pass stand together. */
+function goldenLogits(name: string, { recorded }: StepComparison): Values | undefined {
+  if (name === 'teacherNat') return recorded.logits.get('companion@natural')?.values ?? recorded.facts.get('teacher');
+  const pieces = rolesOfPass(roleOf(name)).map((role) => recorded.logits.get(role)?.values);
+  if (pieces.some((piece) => piece === undefined)) return undefined;
+  return Float32Array.from(pieces.flatMap((piece) => [...piece!]));
+}
+
 const compareLogits: Compare = (expected, at) => {
   for (const [name, value] of Object.entries(expected as Golden)) {
     const part = `steps[${at.index}].logits.${name}`;
-    const own = at.recorded.logits.get(roleOf(name))?.values;
+    const own = goldenLogits(name, at);
     at.comparison.compare({ quantity: 'logits', part }, own, numbersOf(value, part), valueTolerance);
   }
 };
@@ -144,7 +120,6 @@ const fields: Record<string, Compare> = {
     exact,
   ),
   kappa: compareOne(({ recorded }) => recorded.facts.get('kappa'), exact),
-  weights: compareOne(({ recorded }) => recorded.facts.get('weight'), valueTolerance),
   grads: compareNamed(({ recorded }) => recorded.gradients, parameterNames, gradientTolerance),
   weightDiff: compareNamed(directions, parameterNames, gradientTolerance),
   paramsAfter: compareNamed(({ recorded }) => recorded.parameters, parameterNames, stateTolerance),
@@ -153,11 +128,16 @@ const fields: Record<string, Compare> = {
   forwardLog: compareForwardLog,
 };
 
-const comparatorOf = (name: string): Compare | undefined => (/^x[A-Z]/.test(name) ? point : fields[name]);
+/** What the comparison of the step itself does not read: its inputs. */
+const inputs = ['x', 'y'];
+
+const comparatorOf = (name: string): Compare | undefined =>
+  /^x[A-Z]/.test(name) ? point : (fields[name] ?? methodFields[name]);
 
 /** Compares every field of one step; a field that nobody knows is a failure. */
 export function compareStep(step: Golden, at: StepComparison): void {
   for (const [name, expected] of Object.entries(step)) {
+    if (inputs.includes(name)) continue;
     const compare = comparatorOf(name);
     if (compare) compare(expected, at, name);
     else at.comparison.fail(name, `steps[${at.index}].${name} is a field that this version cannot check`);
@@ -171,8 +151,19 @@ export function compareTrace(trace: Golden, at: StepComparison): void {
     const quantity = `trace.${name}`;
     if (name === 'innerLoss') {
       const sum = method.innerReduction === 'sum';
-      const own = recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1));
+      // Free-AT has no attack of its own: its loss is that of the step
+      const own =
+        recorded.updates.length === 0
+          ? [recorded.total]
+          : recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1));
       comparison.compare({ quantity }, own, expected as number[], valueTolerance);
+    } else if (name === 'xStart') {
+      const [first] = recorded.updates;
+      comparison.compare({ quantity }, first?.points['adversarial'], numbersOf(expected, quantity), pointTolerance);
+    } else if (name === 'inputGrad1') {
+      // the mean of the losses is differentiated there, their sum here
+      const own = recorded.facts.get('gradient')?.map((value) => value / at.labels.length);
+      comparison.compare({ quantity }, own, numbersOf(expected, quantity), gradientTolerance);
     } else if (name === 'selection') {
       (expected as Golden[]).forEach((chosen, i) => {
         for (const which of ['upper', 'lower'] as const) {

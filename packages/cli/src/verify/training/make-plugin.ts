@@ -15,6 +15,7 @@ export function makePlugin<K extends PluginKind>(
   registry: PluginRegistry,
   kind: K,
   spec: PluginSpec,
+  data?: Pick<PluginServices, 'inputShape' | 'classNames'>,
 ): PluginProducts[K] {
   const absent = (): never => {
     throw new Error('a plugin asked for a service that golden cases do not have');
@@ -29,10 +30,10 @@ export function makePlugin<K extends PluginKind>(
       return absent();
     },
     get inputShape() {
-      return absent();
+      return data?.inputShape ?? absent();
     },
     get classNames() {
-      return absent();
+      return data?.classNames ?? absent();
     },
     baseFolder: '.',
     warn: () => undefined,

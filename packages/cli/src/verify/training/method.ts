@@ -1,5 +1,8 @@
-import type { PluginSpec, Role, SgdOptions } from '@bulwark/core';
+import type { DecayGroup, PluginSpec, Role, SgdOptions } from '@bulwark/core';
 import { fieldReader, malformed, type FieldReader, type Golden } from '../golden.js';
+import { defined, innerOf, named, passesOf, roleOf, type Reading } from './method-fields.js';
+import { methodsOfToday } from './methods-today.js';
+import { ratesOf, type Rates } from './rates.js';
 
 /** A golden case's method in the words of a config. */
 export interface Method {
@@ -12,21 +15,11 @@ export interface Method {
   readonly outerPasses: readonly Role[];
   /** How the case reduces the loss of its attack over the batch. */
   readonly innerReduction: 'sum' | 'mean';
-}
-
-/** Role of a point by its name in golden files: `adv2` is the second neighbour. */
-export function roleOf(golden: string): Role {
-  const [, name = golden, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(golden) ?? [];
-  const known: Record<string, Role> = {
-    nat: 'natural',
-    adv: 'adversarial',
-    col: 'collaborative',
-    cw: 'carlini-wagner',
-    bridge: 'bridge',
-  };
-  const role = known[name.toLowerCase()];
-  if (!role) throw malformed(`${golden} is not the name of a point`);
-  return index ? `${role}-${index}` : role;
+  /** Epoch (from 0) of a step, and how many there are. */
+  readonly epochOf: (step: number) => number;
+  readonly epochs: number;
+  /** Learning rate and momentum of each step, where they change. */
+  readonly rates?: Rates;
 }
 
 const discrepancies: Record<string, string> = {
@@ -37,20 +30,6 @@ const discrepancies: Record<string, string> = {
   l2: 'squared-l2',
 };
 
-const modes: Record<string, string> = { eval: 'eval', train: 'train', 'train-notrack': 'batch' };
-
-/** Config name of a golden value; an unknown one stays as it is, and the config check refuses it by name. */
-const named = (names: Record<string, string>, value: unknown) => names[String(value)] ?? value;
-
-const defined = (options: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-
-interface Reading {
-  readonly hyper: FieldReader;
-  readonly noise: Golden | undefined;
-  readonly outerPasses: readonly string[] | undefined;
-}
-
 const discrepancyOf = ({ hyper }: Reading) => {
   const reg = hyper.take('reg');
   return {
@@ -58,19 +37,6 @@ const discrepancyOf = ({ hyper }: Reading) => {
     detachTarget: hyper.take('detachTarget'),
   };
 };
-
-const innerOf = ({ hyper, noise }: Reading, uniform: 'uniform' | 'unclipped-uniform') => {
-  const attackBn = hyper.take('attackBn');
-  return defined({
-    steps: hyper.take('K'),
-    stepSize: hyper.take('alpha'),
-    start: noise === undefined ? 'none' : noise['dist'] === 'normal' ? 'gaussian' : uniform,
-    startScale: noise?.['dist'] === 'normal' ? noise['scale'] : undefined,
-    mode: attackBn === undefined ? undefined : named(modes, attackBn),
-  });
-};
-
-const passesOf = ({ outerPasses }: Reading) => outerPasses?.map(roleOf);
 
 /** ST's collaborative pass leaves running statistics alone, unless the case says otherwise. */
 const squeezePasses = (reading: Reading) => {
@@ -148,6 +114,7 @@ const methods: Record<string, (reading: Reading) => Record<string, unknown>> = {
     bridges: reading.hyper.take('bridges'),
     inner: innerOf(reading, 'uniform'),
   }),
+  ...methodsOfToday,
 };
 
 function objectiveOf(name: string, reading: Reading): PluginSpec {
@@ -159,7 +126,7 @@ function objectiveOf(name: string, reading: Reading): PluginSpec {
   // two neighbours make their passes from those of the base method
   const spec = defined(read(dagger ? { ...reading, outerPasses: undefined } : reading)) as PluginSpec;
   const told = reading.hyper.take('base');
-  if (told !== undefined && String(told).toUpperCase() !== base)
+  if (told !== undefined && !base.endsWith(String(told).toUpperCase()))
     throw malformed(`hyper.base is ${String(told)} in a case of ${name}`);
   if (!dagger) return spec;
   return defined({ use: 'two-neighbours', of: spec, combine: reading.hyper.take('combine') }) as PluginSpec;
@@ -175,6 +142,26 @@ function perturberOf(hyper: FieldReader): PluginSpec | undefined {
   return defined({ ...options, ...more }) as unknown as PluginSpec;
 }
 
+/** Which parameters the case decays, in the words of the optimizer. */
+function decayOf(hyper: FieldReader): Pick<SgdOptions, 'decay' | 'undecayedLearningRate'> {
+  const group = hyper.take('noDecayGroup') as Golden | undefined;
+  if (group) return { decay: 'kernels', undecayedLearningRate: Number(group['lr']) };
+  const without = hyper.take('noDecay') as string[] | undefined;
+  const decay: DecayGroup = without?.length ? 'no-batch-norm' : 'all';
+  return { decay };
+}
+
+/** The attacks whose loss a case adds up over the batch instead of averaging it. */
+const summed = /^(TRADES|RST|GAIR-RST|SCORE|HAT|MAIL-TRADES|ARD|RSLAD|LBGAT)/;
+
+/** Epochs of the steps: IKL's follow from the radius, which grows with them. */
+function epochsOf(hyper: FieldReader, epsilon: number): Pick<Method, 'epochOf' | 'epochs'> {
+  const epochs = Number(hyper.take('epochs') ?? 1);
+  const radii = hyper.take('epsPerStep');
+  if (!Array.isArray(radii)) return { epochs, epochOf: () => 0 };
+  return { epochs, epochOf: (step) => Math.round((Number(radii[step]) / epsilon) * epochs) - 1 };
+}
+
 /** Reads `method` and `hyper`. @throws BulwarkError NUMERICS_MISMATCH for a method or hyper-parameter that cannot be run */
 export function readMethod(method: string, hyperparameters: Golden, firstNoise: Golden | undefined): Method {
   const hyper = fieldReader(hyperparameters);
@@ -185,6 +172,10 @@ export function readMethod(method: string, hyperparameters: Golden, firstNoise: 
   const told = method.split('+')[1]?.toLowerCase();
   if (told !== weightPerturber?.use)
     throw malformed(`method is ${method}, hyper.wp is ${weightPerturber?.use ?? 'absent'}`);
+  const epsilon = Number(hyper.take('eps') ?? hyper.take('epsMax'));
+  hyper.take('note');
+  const rates = ratesOf(hyper);
+  const arowOnKl = name === 'ARoW' && hyperparameters['innerLoss'] === 'kl';
   const result: Method = {
     objective,
     weightPerturber,
@@ -193,12 +184,16 @@ export function readMethod(method: string, hyperparameters: Golden, firstNoise: 
       momentum: Number(hyper.take('momentum') ?? 0),
       weightDecay: Number(hyper.take('weightDecay') ?? 0),
       nesterov: Boolean(hyper.take('nesterov') ?? false),
+      ...decayOf(hyper),
     },
-    epsilon: Number(hyper.take('eps')),
+    epsilon,
     gamma: Number(hyperparameters['gamma'] ?? 0),
     outerPasses: (outerPasses ?? []).map(roleOf),
-    innerReduction: /^(TRADES|RST|GAIR-RST)/.test(name) ? 'sum' : 'mean',
+    innerReduction: summed.test(name) || arowOnKl ? 'sum' : 'mean',
+    ...epochsOf(hyper, epsilon),
+    ...(rates && { rates }),
   };
+  hyper.take('batchSize');
   const left = hyper.left();
   if (left.length > 0) throw malformed(`hyper.${left.join(', hyper.')} cannot be run with ${method}`);
   return result;

@@ -14,9 +14,9 @@ export interface GoldenNetwork {
 const patterns = {
   flatten: /^flatten\(h,w,c\)$/,
   relu: /^relu$/,
-  pool: /^globalAvgPool$/,
+  pool: /^global(?:Avg|Average)Pool$/,
   batchNorm: /^(bn\w*)$/,
-  linear: /^(\w+) (\d+)->(\d+) \+bias$/,
+  linear: /^(\w+)(?: (\d+)->(\d+))? \+bias$/,
   conv: /^(\w+) (\d+)x\2 (\d+)->(\d+) stride(\d+) pad(\d+)\(sym\) (nobias|\+bias)$/,
 };
 
@@ -40,7 +40,8 @@ function build(net: Golden): GoldenNetwork {
       else if (match('relu')) x = g.relu(x);
       else if (match('pool')) x = g.globalAveragePool(x);
       else if (linear) {
-        x = g.linear(linear[1]!, x, { units: Number(linear[3]) });
+        // some files leave the widths of the last layer out
+        x = g.linear(linear[1]!, x, { units: Number(linear[3] ?? field(net, 'numClasses')) });
         parameters.set(`${linear[1]}.kernel`, `${linear[1]}.weight`).set(`${linear[1]}.bias`, `${linear[1]}.bias`);
       } else if (conv) {
         const [kernel, filters, stride, padding] = [2, 4, 5, 6].map((i) => Number(conv[i]));
@@ -79,10 +80,28 @@ function assignAll(
     });
 }
 
-/** The case's network at its start: weights `params0`, running statistics `bnState0`. */
-export function goldenNetwork(json: Golden): GoldenNetwork {
-  const made = build(objectField(json, 'net'));
-  assignAll(made.network.parameters, made.parameterNames, objectField(json, 'params0'));
-  assignAll(made.network.statistics, made.statisticNames, objectField(json, 'bnState0'));
+/** A network with given weights and running statistics. */
+export function networkWith(net: Golden, values: { parameters: Golden; statistics: Golden }): GoldenNetwork {
+  const made = build(net);
+  assignAll(made.network.parameters, made.parameterNames, values.parameters);
+  assignAll(made.network.statistics, made.statisticNames, values.statistics);
   return made;
+}
+
+/** The case's network at its start: weights `params0`, running statistics `bnState0`. */
+export const goldenNetwork = (json: Golden): GoldenNetwork =>
+  networkWith(objectField(json, 'net'), {
+    parameters: objectField(json, 'params0'),
+    statistics: objectField(json, 'bnState0'),
+  });
+
+/** The second network of a case, if it has one: a helper of the same form, or a teacher of its own. */
+export function secondNetwork(json: Golden): GoldenNetwork | undefined {
+  if ('teacher' in json) return goldenNetwork(objectField(json, 'teacher'));
+  if (!('helper' in json)) return undefined;
+  const helper = objectField(json, 'helper');
+  return networkWith(objectField(json, 'net'), {
+    parameters: objectField(helper, 'params'),
+    statistics: objectField(helper, 'bnState'),
+  });
 }

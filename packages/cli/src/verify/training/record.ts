@@ -2,8 +2,10 @@ import {
   createSgd,
   disposeOutcome,
   norms,
+  termNames,
   trainStep,
   type Batch,
+  type BatchStatistics,
   type Classifier,
   type CraftObservation,
   type Objective,
@@ -45,6 +47,14 @@ export interface RecordedStep {
   /** Number of times that running statistics were updated until then. */
   readonly statisticsUpdates: number;
   readonly noiseLeft: number;
+  /** What the method carried into the step, after it, and after an epoch that ended with it. */
+  readonly stateBefore: Named;
+  readonly stateAfter: Named;
+  readonly stateNext: Named;
+  readonly learningRate: number;
+  readonly momentum: number | undefined;
+  /** Parameters, running statistics and the number of their updates of the companion. */
+  readonly companion?: { readonly parameters: Named; readonly statistics: Named; readonly updates: number };
 }
 
 const read = (tensor: tf.Tensor): Values => tensor.dataSync().slice() as Values;
@@ -59,36 +69,57 @@ const recordUpdate = ({ points, loss, choice }: CraftObservation): RecordedUpdat
 
 /** Makes the training steps of a case, one after the other, through the trainer's own step. */
 export interface StepRecorder {
-  step(noise: readonly Golden[]): RecordedStep;
+  step(given: StepInput): RecordedStep;
   dispose(): void;
+}
+
+/** What one step is made of. */
+export interface StepInput {
+  readonly batch: Batch;
+  readonly noise: readonly Golden[];
+  readonly numbers?: readonly number[];
+  /** Does an epoch end with it? */
+  readonly endsEpoch?: boolean;
+  readonly statisticsMomentum?: number;
 }
 
 export interface RecorderParts {
   readonly model: Classifier;
-  readonly batch: Batch;
   readonly objective: Objective;
   readonly weightPerturber?: WeightPerturber;
   readonly method: Method;
 }
 
 /** Wraps optimizer, perturber and model to see what passes through them; nothing of the step itself is different. */
-export function createRecorder({ model, batch, objective, weightPerturber, method }: RecorderParts): StepRecorder {
+export function createRecorder({ model, objective: given, weightPerturber, method }: RecorderParts): StepRecorder {
   const sgd = createSgd(method.sgd);
+  const { epochs } = method;
+  let made = 0;
+  let companionUpdates = 0;
+  const companion = given.companions?.get('companion');
+  const watchedCompanion = companion && {
+    ...companion,
+    applyStatistics: (statistics: BatchStatistics) => (companionUpdates++, companion.applyStatistics(statistics)),
+  };
+  const objective: Objective = watchedCompanion
+    ? { ...given, companions: new Map([['companion', watchedCompanion]]) }
+    : given;
+  const state = () => readAll(objective.state?.save().tensors ?? []);
   let seen: { offsets: Named; afterLoss: Named; statisticsUpdates: number; updatesAfterLoss: number };
 
   const watchedModel: Classifier = {
     ...model,
-    applyStatistics(statistics) {
+    applyStatistics(statistics, momentum) {
       seen.statisticsUpdates++;
-      model.applyStatistics(statistics);
+      model.applyStatistics(statistics, momentum);
     },
   };
   const watchedOptimizer: Optimizer = {
     ...sgd,
-    apply(parameters, gradients, learningRate) {
+    apply(parameters, gradients, learningRate, schedule) {
       seen.afterLoss = readAll(model.statistics);
       seen.updatesAfterLoss = seen.statisticsUpdates;
-      sgd.apply(parameters, gradients, learningRate);
+      sgd.apply(parameters, gradients, learningRate, schedule);
     },
   };
   const watchedPerturber: WeightPerturber | undefined = weightPerturber && {
@@ -101,30 +132,42 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
   };
 
   return {
-    step(noise) {
+    step({ batch, noise, numbers, endsEpoch, statisticsMomentum }) {
+      const epoch = method.epochOf(made);
+      const { learningRate, momentum } = method.rates?.(made) ?? {
+        learningRate: method.sgd.learningRate,
+        momentum: undefined,
+      };
+      made++;
+      companionUpdates = 0;
+      const stateBefore = state();
       seen = { offsets: new Map(), afterLoss: new Map(), statisticsUpdates: 0, updatesAfterLoss: 0 };
-      const { random, left } = recordedNoise(noise);
+      const { random, left } = recordedNoise(noise, numbers);
       const updates: RecordedUpdate[] = [];
       const outcome = trainStep(batch, {
         model: watchedModel,
         objective,
         weightPerturber: watchedPerturber,
         optimizer: watchedOptimizer,
-        learningRate: method.sgd.learningRate,
+        learningRate,
+        momentum,
+        statisticsMomentum,
         context: {
           model: watchedModel,
           threat: { norm: norms.linf, epsilon: method.epsilon },
           random,
-          epoch: 0,
-          epochs: 1,
+          epoch,
+          epochs,
           observe: (observation) => updates.push(recordUpdate(observation)),
         },
       });
       const { loss, crafted } = outcome;
+      const stateAfter = state();
+      if (endsEpoch) objective.afterEpoch?.({ epoch, epochs, model });
       const [total, ...terms] = read(loss.values);
       const recorded: RecordedStep = {
         total: total!,
-        terms: new Map(objective.terms.map(({ name }, i) => [name, terms[i]!])),
+        terms: new Map(termNames(objective).map((name, i) => [name, terms[i]!])),
         points: readAll(Object.entries(crafted.points)),
         facts: readAll(Object.entries(crafted.facts ?? {})),
         logits: new Map([...loss.logits].map(([role, z]) => [role, { values: read(z), shape: z.shape }])),
@@ -136,6 +179,18 @@ export function createRecorder({ model, batch, objective, weightPerturber, metho
         statistics: readAll(model.statistics),
         statisticsUpdates: seen.updatesAfterLoss,
         noiseLeft: left(),
+        stateBefore,
+        stateAfter,
+        stateNext: state(),
+        learningRate,
+        momentum: momentum ?? method.sgd.momentum,
+        ...(companion && {
+          companion: {
+            parameters: readAll(companion.parameters),
+            statistics: readAll(companion.statistics),
+            updates: companionUpdates,
+          },
+        }),
       };
       disposeOutcome(outcome);
       return recorded;

@@ -1,0 +1,63 @@
+import { defineObjective, discrepancy, logitsOf, number, type Classifier, type InnerOptimizer } from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { onCrossEntropy } from './inner/goals.js';
+import { pgd } from './inner/pgd.js';
+import { innerSection } from './inner/settings.js';
+import { modelOption, secondModel } from './teachers.js';
+import { assemble, passesOption } from './terms/assemble.js';
+import { crossEntropyAt } from './terms/cross-entropy.js';
+
+const kl = discrepancy('kl');
+
+/** An attack, and what the teacher says of the images. */
+export const withTeacher = (inner: InnerOptimizer, teacher: Classifier): InnerOptimizer => ({
+  ...inner,
+  craft(batch, context) {
+    const crafted = inner.craft(batch, context);
+    return { ...crafted, facts: { ...crafted.facts, teacher: logitsOf(teacher, batch.images) } };
+  },
+});
+
+/** Adversarially robust distillation: the student's output at x' follows the teacher's at x. */
+export const ard = defineObjective({
+  name: 'ard',
+  summary: 'Distillation of a robust teacher: its softened output at the image is the target at the adversarial point.',
+  cite: 'Goldblum et al., 2020, Eq. 4; arXiv:1905.09747',
+  options: {
+    teacher: modelOption('the teacher with its weights, e.g. { use: resnet18, weights: teacher.safetensors }'),
+    distillWeight: number({ min: 0, max: 1 })
+      .default(1)
+      .describe('share of the distillation; the rest is cross-entropy at the image'),
+    temperature: number({ above: 0 }).default(30).describe('divides the logits of both sides in the distillation'),
+    reduction: z
+      .enum(['class-mean', 'sum'])
+      .default('class-mean')
+      .describe("the KL divided by the number of classes, as in the authors' code, or not, as in the paper"),
+    inner: innerSection({ start: 'unclipped-uniform', mode: 'train' }),
+    passes: passesOption(['adversarial', 'natural']),
+  },
+  create({ teacher: spec, distillWeight, temperature, reduction, inner, passes }, services) {
+    const teacher = secondModel('ard: the teacher', spec, services);
+    const soft = (z: tf.Tensor) => tf.div(z, temperature) as tf.Tensor2D;
+    const objective = assemble({
+      inner: withTeacher(pgd({ ...inner, role: 'adversarial', goal: onCrossEntropy }), teacher),
+      classification: crossEntropyAt('natural'),
+      passes,
+      extra: [
+        {
+          ...{ name: 'distillation', over: 'all', needs: ['adversarial'] },
+          weight: distillWeight * temperature ** 2,
+          values({ logits, fact, classes }) {
+            const divergence = kl(soft(fact('teacher')), soft(logits('adversarial')));
+            return reduction === 'sum' ? divergence : (tf.div(divergence, classes) as tf.Tensor1D);
+          },
+        },
+      ],
+    });
+    const terms = objective.terms.map((term) =>
+      term.name === 'classification' ? { ...term, weight: 1 - distillWeight } : term,
+    );
+    return { ...objective, terms, dispose: () => teacher.dispose() };
+  },
+});

@@ -1,0 +1,52 @@
+import { defineObjective, discrepancy, logSoftmax, type Regularizer } from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
+import { pgd } from './inner/pgd.js';
+import { innerSection } from './inner/settings.js';
+import { assemble, betaOption, passesOption } from './terms/assemble.js';
+import { crossEntropyAt } from './terms/cross-entropy.js';
+import { smoothingOption } from './terms/smoothing.js';
+
+/** Keeps the logarithm finite; the authors' constant. */
+const tiny = 1e-12;
+
+/** `KL(p(x) || p(x')) (1 - p_y(x'))`: more where the adversarial point is already wrong; gradient flows through the weight, too. */
+const antiRobust: Regularizer = {
+  needs: ['natural', 'adversarial'],
+  penalty({ logits, y }) {
+    const logP = logSoftmax(logits('natural'));
+    const q = tf.exp(logSoftmax(logits('adversarial')));
+    const divergence = tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, tf.log(tf.add(q, tiny)))), 1);
+    return tf.mul(tf.sub(1, tf.sum(tf.mul(q, y), 1)), divergence) as tf.Tensor1D;
+  },
+};
+
+/** Anti-robust weighted regularization: TRADES whose KL counts more for less robust examples. */
+export const arow = defineObjective({
+  name: 'arow',
+  summary: 'TRADES with label smoothing and a KL weighted by how wrong the adversarial point is.',
+  cite: 'Yang et al., 2023, Eq. 8 (ICML 2023); arXiv:2206.03353',
+  options: {
+    beta: betaOption(7),
+    smoothing: smoothingOption(0.2),
+    goal: z
+      .enum(['kl', 'cross-entropy'])
+      .default('kl')
+      .describe('what the attack climbs: the KL to the natural output, or cross-entropy with the label'),
+    inner: innerSection({ start: 'uniform', mode: 'eval' }),
+    passes: passesOption(['natural', 'adversarial']),
+  },
+  create: ({ beta, smoothing, goal, inner, passes }) =>
+    assemble({
+      inner: pgd({
+        ...inner,
+        role: 'adversarial',
+        goal: goal === 'kl' ? onDiscrepancyToNatural(discrepancy('kl')) : onCrossEntropy,
+      }),
+      classification: crossEntropyAt('natural', smoothing),
+      regularizer: antiRobust,
+      beta,
+      passes,
+    }),
+});

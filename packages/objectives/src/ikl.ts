@@ -1,0 +1,181 @@
+import {
+  crossEntropy,
+  defineObjective,
+  integer,
+  logSoftmax,
+  number,
+  oneHotLabels,
+  stopGradient,
+  type HookState,
+  type InnerOptimizer,
+  type Term,
+} from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { pgdPoint } from './inner/pgd.js';
+import { startNames, type StartName } from './inner/settings.js';
+import { assemble, passesOption } from './terms/assemble.js';
+import { crossEntropyAt } from './terms/cross-entropy.js';
+
+/** `-sum_c p_c(natural) log p_c(adversarial)`, the natural side a constant: what trains of the KL, without the rest. */
+export const softCrossEntropy = (natural: tf.Tensor2D, adversarial: tf.Tensor2D): tf.Tensor1D =>
+  crossEntropy(adversarial, stopGradient(tf.exp(logSoftmax(natural)) as tf.Tensor2D));
+
+/**
+ * `1/4 sum_jk u_j u_k (D_jk(natural) - D_jk(adversarial))^2` with `D_jk = z_j - z_k`, in its cheap form
+ * `1/2 (sum u sum u d^2 - (sum u d)^2)`, d = z_natural - z_adversarial. Gradient flows through both sides.
+ * @param u weights of the classes for each example, `[batch, classes]`
+ */
+export function weightedSquares(natural: tf.Tensor2D, adversarial: tf.Tensor2D, u: tf.Tensor2D): tf.Tensor1D {
+  const d = tf.sub(natural, adversarial);
+  const sum = (x: tf.Tensor) => tf.sum(x, 1);
+  return tf.mul(0.5, tf.sub(tf.mul(sum(u), sum(tf.mul(u, tf.square(d)))), tf.square(sum(tf.mul(u, d))))) as tf.Tensor1D;
+}
+
+/** Mean outputs of each class, which the squares are weighted by. */
+export interface ClassWeights {
+  /** `[classes, classes]`: row y has the weights of images of class y; 1 / classes at first. */
+  table(classes: number): tf.Tensor2D;
+  /** Adds the outputs of a batch to those of the epoch. */
+  add(y: tf.Tensor2D, logits: tf.Tensor2D): void;
+  /** Makes the mean outputs of the epoch the weights of the next; a class that did not occur keeps its own. */
+  endEpoch(): void;
+  readonly state: HookState;
+  dispose(): void;
+}
+
+/** Makes class weights. Outputs are softened by `temperature`; `momentum` is the share of the new epoch. */
+export function classWeights({ temperature, momentum }: { temperature: number; momentum: number }): ClassWeights {
+  const held = new Map<string, tf.Variable>();
+  const of = (name: string, first: () => tf.Tensor): tf.Variable => {
+    if (!held.has(name))
+      held.set(
+        name,
+        tf.tidy(() => tf.variable(first(), false)),
+      );
+    return held.get(name)!;
+  };
+  const table = (classes: number) =>
+    of('weights', () => tf.fill([classes, classes], 1 / classes)) as tf.Variable<tf.Rank.R2>;
+  const sums = (classes: number) => of('sums', () => tf.zeros([classes, classes]));
+  return {
+    table,
+    add(y, logits) {
+      tf.tidy(() => {
+        const soft = tf.exp(logSoftmax(tf.div(logits, temperature) as tf.Tensor2D)) as tf.Tensor2D;
+        const sum = sums(logits.shape[1]);
+        sum.assign(tf.add(sum, tf.matMul(y, soft, true)));
+      });
+    },
+    endEpoch() {
+      if (!held.has('sums')) return;
+      tf.tidy(() => {
+        const sum = held.get('sums')!;
+        const weights = table(sum.shape[0]!);
+        const rows = tf.sum(sum, 1, true);
+        const means = tf.divNoNan(sum, rows);
+        const next = tf.add(tf.mul(momentum, means), tf.mul(1 - momentum, weights));
+        weights.assign(tf.where(tf.greater(rows, 0), next, weights) as tf.Tensor2D);
+        sum.assign(tf.zerosLike(sum));
+      });
+    },
+    state: {
+      save: () => ({ tensors: held, values: null }),
+      restore({ tensors }) {
+        tf.dispose([...held.values()]);
+        held.clear();
+        for (const [name, value] of tensors) held.set(name, tf.variable(value, false));
+      },
+    },
+    dispose: () => tf.dispose([...held.values()]),
+  };
+}
+
+interface Attack {
+  readonly steps: number;
+  readonly stepLength: number;
+  readonly start: StartName;
+  readonly startScale: number;
+  readonly squares: boolean;
+}
+
+/** The attack of an epoch: its radius grows with the epochs up to that of the threat model. */
+const growing = ({ steps, stepLength, start, startScale, squares }: Attack, weights: ClassWeights): InnerOptimizer => ({
+  produces: ['adversarial'],
+  craft(batch, context) {
+    const { model, threat, epoch, epochs } = context;
+    const epsilon = (threat.epsilon * (epoch + 1)) / epochs;
+    return tf.tidy(() => {
+      const y = batch.targets ?? oneHotLabels(batch.labels, model.classes);
+      const u = squares ? (tf.matMul(y, weights.table(model.classes)) as tf.Tensor2D) : undefined;
+      const adversarial = pgdPoint(
+        batch,
+        { ...context, threat: { ...threat, epsilon } },
+        {
+          ...{ role: 'adversarial', steps, stepSize: stepLength * epsilon, start, startScale, mode: 'eval' },
+          goal: (points, logitsAt) => {
+            const natural = logitsAt(points.images);
+            return (logits) => {
+              const soft = softCrossEntropy(natural, logits);
+              return u ? (tf.add(soft, weightedSquares(natural, logits, u)) as tf.Tensor1D) : soft;
+            };
+          },
+        },
+      );
+      return { points: { adversarial } };
+    });
+  },
+});
+
+/** Improved KL: the two parts of the KL, a weighted squared error of logit differences and a cross-entropy, weighted apart. */
+export const ikl = defineObjective({
+  name: 'ikl',
+  summary: 'Cross-entropy plus the decoupled KL: class-weighted squared logit differences and a soft cross-entropy.',
+  cite: 'Cui et al., 2024, Eq. 9 (NeurIPS 2024); arXiv:2305.13948',
+  options: {
+    alpha: number({ min: 0 }).default(4).describe('weight of the soft cross-entropy'),
+    beta: number({ min: 0 }).default(20).describe('weight of the squared logit differences'),
+    temperature: number({ above: 0 }).default(4).describe('softens the outputs whose means weight the classes'),
+    momentum: number({ min: 0, max: 1 }).default(1).describe('share of the last epoch in those means'),
+    inner: z
+      .strictObject({
+        steps: integer({ min: 0 }).default(2).describe('updates of the point; 5 for a high budget'),
+        stepLength: number({ min: 0 })
+          .default(1)
+          .describe('length of one update, in radii of the epoch; 0.5 for a high budget'),
+        start: z.enum(startNames).default('gaussian').describe('where the attack starts'),
+        startScale: number({ min: 0 }).default(0.001).describe('standard deviation of a gaussian start'),
+        squares: z.boolean().default(false).describe('the attack climbs the squared logit differences, too'),
+      })
+      .prefault({})
+      .describe('the attack that makes the neighbours; its radius grows linearly over the epochs'),
+    passes: passesOption(['adversarial', 'natural']),
+  },
+  create({ alpha, beta, temperature, momentum, inner, passes }) {
+    const weights = classWeights({ temperature, momentum });
+    const needs = ['natural', 'adversarial'];
+    const squares: Term = {
+      ...{ name: 'squares', weight: beta, over: 'labelled', needs },
+      values({ logits, y, classes }) {
+        const u = tf.matMul(y, weights.table(classes)) as tf.Tensor2D;
+        return weightedSquares(logits('natural'), logits('adversarial'), u);
+      },
+    };
+    const soft: Term = {
+      ...{ name: 'soft-cross-entropy', weight: alpha, over: 'all', needs },
+      values: ({ logits }) => softCrossEntropy(logits('natural'), logits('adversarial')),
+    };
+    return {
+      ...assemble({
+        inner: growing(inner, weights),
+        classification: crossEntropyAt('natural'),
+        extra: [squares, soft],
+        passes,
+      }),
+      afterStep: ({ y, logits }) => weights.add(y, logits('natural')),
+      afterEpoch: () => weights.endEpoch(),
+      state: weights.state,
+      dispose: weights.dispose,
+    };
+  },
+});
