@@ -143,3 +143,30 @@ describe('a layers model of a user', () => {
     expect(() => classifierOfLayers(axis)).toThrow(/layer rows normalises axis 1/);
   });
 });
+
+describe('a layer that TensorFlow.js does not compute as it is written', () => {
+  const at = {
+    inputShape: [9, 9, 2],
+    kernelSize: 3,
+    padding: 'same' as const,
+    dilationRate: [2, 2] as [number, number],
+  };
+  it.each([
+    ['DepthwiseConv2D', () => tfl.layers.depthwiseConv2d(at)],
+    ['Conv2DTranspose', () => tfl.layers.conv2dTranspose({ ...at, filters: 3 })],
+  ])('is refused: dilated %s', (kind, layer) => {
+    const model = tfl.sequential({ layers: [layer(), tfl.layers.flatten(), tfl.layers.dense({ units: 3 })] });
+    expect(() => classifierOfLayers(model)).toThrow(new RegExp(`computes ${kind} without its dilation of \\[2, 2\\]`));
+    // the same within a model within the model
+    const outer = tfl.sequential({ layers: [model, tfl.layers.dense({ units: 2 })] });
+    expect(() => classifierOfLayers(outer)).toThrow(/without its dilation/);
+  });
+
+  it.each([
+    ['SeparableConv2D', () => tfl.layers.separableConv2d({ ...at, filters: 3 })],
+    ['Conv2D', () => tfl.layers.conv2d({ ...at, filters: 3 })],
+  ])('is not one that is dilated: %s', (_kind, layer) => {
+    const model = tfl.sequential({ layers: [layer(), tfl.layers.flatten(), tfl.layers.dense({ units: 3 })] });
+    expect(() => classifierOfLayers(model)).not.toThrow();
+  });
+});

@@ -7,6 +7,7 @@ import type { Classifier } from './classifier.js';
 import { interceptGradients } from './layers-gradients.js';
 import { layersPass } from './layers-pass.js';
 import { allLayers, interceptBatchNorm, interceptOutput, type Interception, type Layer } from './layers-intercept.js';
+import { refuseUnheeded } from './layers-refusals.js';
 import { updateRunningStatistics } from './running-statistics.js';
 
 /** A classifier around a user's own layers model. */
@@ -58,6 +59,7 @@ function statisticsOf(layers: readonly Layer[]): Map<string, tf.Variable> {
 export function classifierOfLayers(model: LayersModel, options: { name?: string } = {}): LayersClassifier {
   const { inputShape, classes } = shapesOf(model);
   const layers = allLayers(model);
+  layers.forEach(refuseUnheeded);
   const normalising = layers.filter((layer) => layer.getClassName() === 'BatchNormalization');
   const current: Interception = { pass: undefined };
   const restore = [

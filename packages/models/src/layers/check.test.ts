@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { BulwarkError, useEngine } from '@bulwark/core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { checkTopology } from './check.js';
 import { readLayersModel, writeLayersModel } from './files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-layers-'));
@@ -69,5 +70,50 @@ describe('the description of a layers model', () => {
     ['a shard that is the folder', () => changed('"group1-shard1of1.bin"', '".."')],
   ])('is refused, never waited for, with %s', async (_what, text) => {
     expect(['MODEL_INVALID', 'WEIGHTS_INVALID']).toContain(await outcome(text()));
+  });
+});
+
+describe('options that TensorFlow.js reads over', () => {
+  const layer = (kind: string, config: object) => ({ class_name: kind, config: { name: 'one', ...config } });
+  const topology = (kind: string, config: object, version = '2.15.0') => ({
+    keras_version: version,
+    class_name: 'Sequential',
+    config: { name: 'all', layers: [layer(kind, config)] },
+  });
+
+  it.each([
+    ['DepthwiseConv2D', { dilation_rate: [2, 2] }],
+    ['Conv2DTranspose', { dilation_rate: [1, 2] }],
+    ['Conv2DTranspose', { output_padding: [1, 1] }],
+    ['Conv2D', { groups: 2 }],
+    ['ReLU', { negative_slope: 0.1 }],
+    ['ReLU', { negative_slope: [0.1] }],
+    ['ReLU', { threshold: 0.5 }],
+    ['GlobalAveragePooling2D', { keepdims: true }],
+    ['BatchNormalization', { renorm: true }],
+    ['Resizing', { crop_to_aspect_ratio: true }],
+  ])('are refused: %s %j', (kind, config) => {
+    const option = Object.keys(config)[0]!;
+    expect(() => checkTopology(topology(kind, config), 'm.json')).toThrow(
+      new RegExp(`layer one \\(${kind}\\) has ${option} .*leaves out of account`),
+    );
+    const within = { class_name: 'Sequential', config: { name: 'outer', layers: [topology(kind, config)] } };
+    expect(() => checkTopology(within, 'm.json')).toThrow(/leaves out of account/);
+  });
+
+  it.each([
+    ['DepthwiseConv2D', { dilation_rate: [1, 1] }],
+    ['Conv2D', { groups: 1, dilation_rate: [2, 2] }],
+    ['Conv2DTranspose', { output_padding: null, dilation_rate: [1, 1] }],
+    ['ReLU', { negative_slope: 0, threshold: 0, max_value: 6 }],
+    ['GlobalAveragePooling2D', { keepdims: false }],
+  ])('are taken as TensorFlow.js computes them: %s %j', (kind, config) => {
+    expect(() => checkTopology(topology(kind, config), 'm.json')).not.toThrow();
+  });
+
+  it("are refused where Keras 3 means another function than Keras 2, TensorFlow.js's", () => {
+    const config = { activation: 'hard_sigmoid' };
+    expect(() => checkTopology(topology('Dense', config), 'm.json')).not.toThrow();
+    expect(() => checkTopology(topology('Dense', config, '3.5.0'), 'm.json')).toThrow(/relu6/);
   });
 });
