@@ -20,6 +20,8 @@ const ADD: i32 = 0;
 const SUBTRACT: i32 = 1;
 const MULTIPLY: i32 = 2;
 const DIVIDE: i32 = 3;
+const MAXIMUM: i32 = 4; // NaN stays NaN, in either operand
+const MINIMUM: i32 = 5;
 
 /** `op` is a constant wherever these are inlined. */
 class Operation {
@@ -28,6 +30,8 @@ class Operation {
     if (op == ADD) return f32x4.add(a, b);
     if (op == SUBTRACT) return f32x4.sub(a, b);
     if (op == MULTIPLY) return f32x4.mul(a, b);
+    if (op == MAXIMUM) return f32x4.max(a, b);
+    if (op == MINIMUM) return f32x4.min(a, b);
     return f32x4.div(a, b);
   }
 
@@ -36,6 +40,8 @@ class Operation {
     if (op == ADD) return a + b;
     if (op == SUBTRACT) return a - b;
     if (op == MULTIPLY) return a * b;
+    if (op == MAXIMUM) return max<f32>(a, b);
+    if (op == MINIMUM) return min<f32>(a, b);
     return a / b;
   }
 
@@ -85,4 +91,12 @@ export function multiplyUnit(job: ArithmeticJob, unit: i32, thread: i32): void {
 
 export function divideUnit(job: ArithmeticJob, unit: i32, thread: i32): void {
   Operation.rows(DIVIDE, job, unit);
+}
+
+export function maximumUnit(job: ArithmeticJob, unit: i32, thread: i32): void {
+  Operation.rows(MAXIMUM, job, unit);
+}
+
+export function minimumUnit(job: ArithmeticJob, unit: i32, thread: i32): void {
+  Operation.rows(MINIMUM, job, unit);
 }

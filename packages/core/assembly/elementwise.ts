@@ -27,6 +27,20 @@ export function reluUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
   }
 }
 
+/** min(max(a, first), second); NaN stays NaN. */
+export function clipUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
+  const begin = unit * job.block,
+    size = min(job.block, job.size - begin),
+    low = f32x4.splat(job.first),
+    high = f32x4.splat(job.second);
+  let x = job.a + (begin << 2),
+    y = job.y + (begin << 2);
+  const end = x + (size << 2),
+    vectors = x + ((size & ~3) << 2);
+  for (; x < vectors; x += 16, y += 16) v128.store(y, f32x4.min(f32x4.max(v128.load(x), low), high));
+  for (; x < end; x += 4, y += 4) store<f32>(y, min<f32>(max<f32>(load<f32>(x), job.first), job.second));
+}
+
 /** a where b > 0, else 0: the gradient a of a rectified b */
 export function reluGradUnit(job: ElementwiseJob, unit: i32, thread: i32): void {
   const begin = unit * job.block,

@@ -1,8 +1,8 @@
-export { addUnit, divideUnit, multiplyUnit, subtractUnit } from './arithmetic';
+export { addUnit, divideUnit, maximumUnit, minimumUnit, multiplyUnit, subtractUnit } from './arithmetic';
 export { convUnit } from './conv';
 export { depthwiseFilterGradUnit, depthwiseInputGradUnit, depthwiseUnit, repeatUnit, sumCopiesUnit } from './depthwise';
 export { dotsUnit } from './dots';
-export { reluGradUnit, reluUnit, signOfUnit, signStepUnit } from './elementwise';
+export { clipUnit, reluGradUnit, reluUnit, signOfUnit, signStepUnit } from './elementwise';
 export { filterUnit } from './filter';
 export { packPanelsUnit, packTransposedUnit, padUnit } from './layout';
 export {

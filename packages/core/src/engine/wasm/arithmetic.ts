@@ -1,5 +1,5 @@
-import { backend_util, getKernel, util } from '@tensorflow/tfjs-core';
-import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, broadcastTo, getKernel, tidy, util } from '@tensorflow/tfjs-core';
+import type { KernelConfig, KernelFunc, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 import type { SharedKernel } from './helper.js';
 import { addressOf, allocate, FLOAT_WORK, kernelsOn } from './module.js';
 import type { WasmBackend } from './module.js';
@@ -10,7 +10,12 @@ export const arithmetic = {
   Sub: 'subtractUnit',
   Multiply: 'multiplyUnit',
   RealDiv: 'divideUnit',
+  Maximum: 'maximumUnit',
+  Minimum: 'minimumUnit',
 } as const satisfies Record<string, SharedKernel>;
+
+/** The backend's own take a number for NaN's maximum or minimum with it, so that divergence looks like an answer. */
+const hidesNan: readonly string[] = ['Maximum', 'Minimum'];
 
 /** Values from which on our kernels are used; below, it does not matter. */
 const LEAST = 16_384;
@@ -41,6 +46,12 @@ function stepsOf(
   return { width, a: steps(sizeA), b: steps(sizeB) };
 }
 
+/** Both operands in the result's shape. */
+const spreadOver = ({ a, b }: { a: TensorInfo; b: TensorInfo }, shape: number[]) => ({
+  a: broadcastTo(a as Tensor, shape),
+  b: broadcastTo(b as Tensor, shape),
+});
+
 /** The kernel `name` that shares its work if it can, and calls the backend's own if not (other dtypes, other broadcasts). */
 export function sharedArithmetic(name: keyof typeof arithmetic): KernelConfig {
   const own = getKernel(name, 'wasm');
@@ -50,7 +61,9 @@ export function sharedArithmetic(name: keyof typeof arithmetic): KernelConfig {
     if (a.dtype !== 'float32' || b.dtype !== 'float32') return stock(call);
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const size = util.sizeFromShape(shape);
-    const steps = size < LEAST ? undefined : stepsOf([a, b], size);
+    const ours = hidesNan.includes(name);
+    const steps = size < LEAST && !ours ? undefined : stepsOf([a, b], size);
+    if (!steps && ours) return tidy(() => kernelFunc({ ...call, inputs: spreadOver({ a, b }, shape) }) as Tensor);
     if (!steps) return stock(call);
     const backend = call.backend as unknown as WasmBackend;
     const { width } = steps;

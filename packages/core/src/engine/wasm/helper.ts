@@ -5,6 +5,7 @@ export type UnitKernel = (job: number, unit: number, thread: number) => void;
 export const sharedKernels = [
   'addUnit',
   'batchStatisticsUnit',
+  'clipUnit',
   'convUnit',
   'depthwiseFilterGradUnit',
   'depthwiseInputGradUnit',
@@ -13,8 +14,10 @@ export const sharedKernels = [
   'dotsUnit',
   'filterUnit',
   'maxPoolGradUnit',
+  'maximumUnit',
   'mergeStatisticsUnit',
   'mergeSumsUnit',
+  'minimumUnit',
   'multiplyUnit',
   'normApplyUnit',
   'normInputGradUnit',

@@ -12,6 +12,7 @@ import type { WasmBackend } from './module.js';
 import { put } from './put.js';
 import { segmentSum } from './segment-sum.js';
 import { putStockConvolutions } from './stock-convolutions.js';
+import { BLOCK, putStockElementwise } from './stock-elementwise.js';
 import { normEval, normEvalInputGrad, normTrain, normTrainGrad } from './norm.js';
 
 type Infos = Record<string, TensorInfo>;
@@ -61,9 +62,6 @@ function putNormalisation(): void {
     (backend, inputs, { epsilon }) => normEvalInputGrad(backend, inputs, epsilon),
   );
 }
-
-/** Values of a unit of an elementwise kernel. */
-const BLOCK = 8192;
 
 /** A kernel over equally shaped tensors, at most three, and at most two options. */
 function putElementwise(
@@ -208,6 +206,7 @@ export function registerWasmKernels(): void {
   putMaxPoolGrad();
   putSpatialMean();
   putArithmetic();
+  putStockElementwise();
   putElementwise('BulwarkRelu', { kernel: 'reluUnit', names: ['x'] });
   putElementwise('BulwarkReluGrad', { kernel: 'reluGradUnit', names: ['dy', 'y'] });
   putElementwise('BulwarkSignOf', { kernel: 'signOfUnit', names: ['x'] });
