@@ -53,7 +53,12 @@ write('package.json', JSON.stringify({ name: 'stranger', private: true, type: 'm
 console.log('installing');
 run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', ...tarballs]);
 
-const specifiers = [...names.map((name) => `@bulwark/${name}`), '@bulwark/core/testing', '@bulwark/core/install'];
+const specifiers = [
+  ...names.map((name) => `@bulwark/${name}`),
+  '@bulwark/core/testing',
+  '@bulwark/core/browser',
+  '@bulwark/core/install',
+];
 write(
   'use.ts',
   `${specifiers.map((from, i) => `import * as m${i} from '${from}';`).join('\n')}

@@ -1,12 +1,14 @@
-// Makes site/: trains the natural model, takes the robust one from PyTorch weights, exports both, copies page and libraries.
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+// Makes site/: trains the natural model, takes the robust one from PyTorch weights, exports both, bundles the page.
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { createNetwork, createRandom, imagesAt, logitsOf, startRun, takeExamples, type Network } from '@bulwark/core';
 import { builtinRegistry } from '@bulwark/cli';
 import { loadWeights, smallCnn, toLayersModel, writeLayersModel } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
+import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const site = join(here, 'site');
@@ -32,7 +34,7 @@ const { data } = run.parts;
 
 rmSync(site, { recursive: true, force: true });
 mkdirSync(join(site, 'lib'), { recursive: true });
-cpSync(join(here, 'page'), site, { recursive: true });
+for (const file of ['index.html', 'style.css']) cpSync(join(here, 'page', file), join(site, file));
 
 const natural = run.parts.model as Network;
 const robust = createNetwork(smallCnn({ inputShape: data.shape, classes: 10, width: 16 }), {
@@ -60,20 +62,24 @@ const samples = data.classNames.map((_, label) => {
 });
 writeFileSync(join(site, 'samples.json'), JSON.stringify({ classNames: data.classNames, samples }));
 
+// the page's own modules, TensorFlow.js and Bulwark's part for browsers, as one file
+const { outputFiles } = await build({
+  entryPoints: [join(here, 'page', 'page.js')],
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  minify: true,
+  write: false,
+});
+writeFileSync(join(site, 'page.js'), outputFiles[0]!.contents);
+const kilobytes = (bytes: Uint8Array) => `${Math.round(bytes.length / 1000)} kB`;
+console.log(
+  `page.js: ${kilobytes(outputFiles[0]!.contents)}, ${kilobytes(gzipSync(outputFiles[0]!.contents))} compressed`,
+);
+
 const require = createRequire(import.meta.url);
-for (const [name, files] of Object.entries({
-  'tfjs-core': ['tf-core.min.js'],
-  'tfjs-layers': ['tf-layers.min.js'],
-  'tfjs-backend-cpu': ['tf-backend-cpu.min.js'],
-  'tfjs-backend-wasm': [
-    'tf-backend-wasm.min.js',
-    'tfjs-backend-wasm.wasm',
-    'tfjs-backend-wasm-simd.wasm',
-    'tfjs-backend-wasm-threaded-simd.wasm',
-  ],
-})) {
-  const dist = join(dirname(require.resolve(`@tensorflow/${name}/package.json`)), 'dist');
-  for (const file of files) cpSync(join(dist, file), join(site, 'lib', file));
-}
+const wasm = join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist');
+for (const file of readdirSync(wasm).filter((name) => name.endsWith('.wasm')))
+  cpSync(join(wasm, file), join(site, 'lib', file));
 run.dispose();
 console.log('wrote site/: serve it with any static web server, for example `npx jiti serve.ts`');

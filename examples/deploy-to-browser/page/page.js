@@ -1,5 +1,9 @@
-/* global tf */
-import { probabilities, skipKernelGradients, step } from './attack.js';
+import { classifierOfLayers, skipKernelGradients } from '@bulwark/core/browser';
+import '@tensorflow/tfjs-backend-cpu';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import { probabilities, step } from './attack.js';
 
 const side = 28;
 const steps = 10;
@@ -63,7 +67,7 @@ function panelOf(title, classNames) {
 }
 
 async function engine() {
-  tf.wasm.setWasmPaths('lib/');
+  setWasmPaths('lib/');
   skipKernelGradients();
   for (const name of ['wasm', 'cpu']) if (await tf.setBackend(name).catch(() => false)) return name;
   throw new Error('no engine of TensorFlow.js starts in this browser');
@@ -73,7 +77,8 @@ async function start() {
   const name = await engine();
   const { classNames, samples } = await (await fetch('samples.json')).json();
   const models = {};
-  for (const kind of ['natural', 'robust']) models[kind] = await tf.loadLayersModel(`models/${kind}/model.json`);
+  for (const kind of ['natural', 'robust'])
+    models[kind] = classifierOfLayers(await loadLayersModel(`models/${kind}/model.json`));
   const panels = Object.fromEntries(
     Object.keys(models).map((kind) => [
       kind,

@@ -4,7 +4,7 @@ import { BulwarkError } from '../errors.js';
 import type { Attack, AttackContext } from '../hooks/index.js';
 import { defineAttack, integer } from '../plugins/index.js';
 import type { NormName } from '../threat/index.js';
-import { apgdAttack } from './apgd/plugin.js';
+import { apgdAttack } from './apgd/attack.js';
 import type { ApgdOptions } from './apgd/restarts.js';
 import { fabAttack } from './fab/plugin.js';
 import { squareAttack } from './square/plugin.js';

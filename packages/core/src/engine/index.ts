@@ -17,7 +17,8 @@ export type {
   Updates,
 } from './engine.js';
 export { measuredOrder } from './auto/index.js';
-export { byRank, useEngine } from './select.js';
+export { byRank } from './rank.js';
+export { useEngine } from './select.js';
 export { unavailable } from './unavailable.js';
 export { currentUpdates } from './updates.js';
 export type { EngineChoice, UseEngineOptions } from './select.js';

@@ -11,7 +11,8 @@ import { coreEngines } from './core-engines.js';
 import { currentSession } from './current.js';
 import { defineEngine } from './define.js';
 import type { Engine, EngineSession } from './engine.js';
-import { byRank, useEngine } from './select.js';
+import { byRank } from './rank.js';
+import { useEngine } from './select.js';
 
 const saved = { engine: process.env['BULWARK_ENGINE'], cache: process.env['BULWARK_CACHE'] };
 let cache: string;

@@ -5,6 +5,7 @@ import { coreEngines } from './core-engines.js';
 import { registerSession } from './current.js';
 import type { Engine, EngineRequest, EngineSession, Refusal } from './engine.js';
 import { requireRightNumbers } from './numerics/index.js';
+import { byRank } from './rank.js';
 import { refusalOf, unavailable } from './unavailable.js';
 
 /** The engine in use and why it was chosen; plain JSON. */
@@ -98,10 +99,6 @@ async function take(
   };
   return { session, choice };
 }
-
-/** Engines that `auto` may take, in the order of their ranks. */
-export const byRank = (engines: readonly Engine[]): Engine[] =>
-  engines.filter(({ rank }) => rank !== undefined).sort((a, b) => b.rank! - a.rank!);
 
 /** Starts an engine to see what it is. A GPU adapter that computes on the processor is refused: others do that better. */
 async function startToSee(engine: Engine): Promise<EngineSession> {

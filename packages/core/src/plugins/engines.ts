@@ -1,4 +1,5 @@
-import { byRank, type Engine } from '../engine/index.js';
+import type { Engine } from '../engine/index.js';
+import { byRank } from '../engine/rank.js';
 import type { PluginRegistry } from './registry.js';
 
 /** The engines of a registry: in the order in which `auto` tries them, then those that it never takes. */

@@ -1,0 +1,26 @@
+import type { Plugin } from '../plugins/index.js';
+import { apgdPlugin } from './apgd/plugin.js';
+import { autoAttackPlugin } from './autoattack.js';
+import { cwLinf } from './cw-linf.js';
+import { deepFoolPlugin } from './deepfool/plugin.js';
+import { fabPlugin, fabTargetedPlugin } from './fab/plugin.js';
+import { fgsm } from './fgsm.js';
+import { iterativeFgsm } from './i-fgsm.js';
+import { momentumFgsm } from './mi-fgsm.js';
+import { pgd } from './pgd.js';
+import { squarePlugin } from './square/plugin.js';
+
+/** Every attack that comes with core. */
+export const attackPlugins: readonly Plugin[] = [
+  fgsm,
+  iterativeFgsm,
+  momentumFgsm,
+  pgd,
+  cwLinf,
+  deepFoolPlugin,
+  apgdPlugin,
+  fabPlugin,
+  fabTargetedPlugin,
+  squarePlugin,
+  autoAttackPlugin,
+];
