@@ -11,6 +11,10 @@ import { builtinRegistry } from './registry.js';
 
 const plugins = builtinRegistry().list();
 const inner = { steps: 2 };
+const norms = [
+  { norm: 'linf', epsilon: 0.03 },
+  { norm: 'l1', epsilon: 1 },
+];
 const helper = { use: 'small-cnn', width: 2 };
 const noSteps = { inner: { steps: -1 } };
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-contracts-'));
@@ -53,6 +57,11 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
       refused: [{ temperature: 0 }],
     },
     rslad: { options: { teacher: helper, inner }, refused: [{ scale: 0 }] },
+    max: { options: { norms, steps: 2 }, refused: [{ norms: [norms[0]] }, { steps: 0 }] },
+    avg: { options: { norms, steps: 2 }, refused: [{ norms: [{ norm: 'l3', epsilon: 1 }, norms[0]] }] },
+    'e-at': { options: { norms, steps: 2 }, refused: [{ norms: 'linf' }] },
+    ramp: { options: { norms, steps: 2 }, refused: [{ target: 'l2' }, { lambda: -1 }] },
+    msd: { options: { steps: 2 }, updatesStatistics: true, refused: [{ linf: { radius: 1 } }] },
     lbgat: { options: { companion: helper, inner, beta: 6 }, refused: [{ companion: 3 }] },
     compose: {
       options: { inner: { use: 'pgd', ...inner }, regularizer: 'js', classification: { use: 'boosted-cross-entropy' } },

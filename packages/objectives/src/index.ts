@@ -6,7 +6,12 @@ import type { Plugin } from '@bulwark/core';
 import { ard } from './ard.js';
 import { arow } from './arow.js';
 import { at } from './at.js';
+import { avg } from './avg.js';
 import { bat } from './bat.js';
+import { drawWeights, eAt, type NormCounts } from './e-at.js';
+import { max } from './max.js';
+import { msd } from './msd.js';
+import { ramp } from './ramp.js';
 import { collaborative } from './collaborative.js';
 import { compose } from './compose.js';
 import { elle, linearityTerm } from './elle.js';
@@ -67,6 +72,11 @@ export const objectivePlugins: readonly Plugin[] = [
   ard,
   rslad,
   lbgat,
+  max,
+  avg,
+  msd,
+  eAt,
+  ramp,
   compose,
   awp,
   rwp,
@@ -126,6 +136,13 @@ export {
 };
 export { geometryWeights, weightFunctions, withTwoNeighbours, type WeightFunction };
 export {
+  avg,
+  drawWeights,
+  eAt,
+  max,
+  msd,
+  ramp,
+  type NormCounts,
   ard,
   arow,
   at,

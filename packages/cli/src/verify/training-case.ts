@@ -14,6 +14,7 @@ import { field, isObject, numbersOf, objectField, toTensor, type Golden } from '
 import { compareStep, compareTrace } from './training/compare.js';
 import { makePlugin } from './training/make-plugin.js';
 import { readMethod } from './training/method.js';
+import { numbersDrawn } from './training/methods-of-norms.js';
 import { goldenNetwork, secondNetwork, type GoldenNetwork } from './training/network.js';
 import { createRecorder } from './training/record.js';
 import { stateAtStart } from './training/state.js';
@@ -71,7 +72,12 @@ export function runTrainingCase(json: Golden, given: PluginRegistry): VerifyRow[
         tf.dispose([batch.images, batch.labels]);
         batch = batchOf(step);
       }
-      const recorded = recorder.step({ batch, noise: noiseOf(step), endsEpoch: 'classWeightsAfter' in step });
+      const recorded = recorder.step({
+        batch,
+        noise: noiseOf(step),
+        numbers: numbersDrawn(step),
+        endsEpoch: 'classWeightsAfter' in step,
+      });
       const labels = [...batch.labels.dataSync()];
       const at = { comparison, index, recorded, method, golden, second, labels };
       compareStep(step, at);

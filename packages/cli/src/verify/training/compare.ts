@@ -17,6 +17,7 @@ import {
 } from './compare-parts.js';
 import { roleOf } from './method-fields.js';
 import { methodFields } from './compare-methods.js';
+import { compareAttackTrace, normFields } from './compare-norms.js';
 import type { Named, Values } from './record.js';
 
 /** Golden names of loss terms, without their number, by the names of an objective's terms. */
@@ -38,6 +39,8 @@ const termNames: Record<string, string> = {
   mse: 'guidance',
   teacherCe: 'companion',
   kl: 'regularizer',
+  ceLinf: 'linf',
+  ceBest: 'classification',
 };
 
 /** Value of a golden loss: a term, or what the authors' code reports beside its terms. */
@@ -45,6 +48,8 @@ function lossValue(name: string, at: StepComparison): number | undefined {
   const adversarialCe = () => meanOf(fromLogits(at, (labels) => crossEntropy(logitsOf(at, 'adversarial'), labels)));
   const { terms } = at.recorded;
   if (terms.has(name)) return terms.get(name);
+  if (name === 'kl' && terms.has('pairing')) return terms.get('pairing');
+  if (/^ceL\d$/.test(name)) return terms.get(name.slice(2).toLowerCase());
   if (name === 'advCrossEntropy' || (name === 'ce' && at.recorded.facts.has('weight'))) return adversarialCe();
   if (name === 'advMargin') return terms.get('classification')! - adversarialCe();
   const [, word = name, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(name) ?? [];
@@ -132,7 +137,7 @@ const fields: Record<string, Compare> = {
 const inputs = ['x', 'y'];
 
 const comparatorOf = (name: string): Compare | undefined =>
-  /^x[A-Z]/.test(name) ? point : (fields[name] ?? methodFields[name]);
+  /^x[A-Z]/.test(name) ? point : (fields[name] ?? methodFields[name] ?? normFields[name]);
 
 /** Compares every field of one step; a field that nobody knows is a failure. */
 export function compareStep(step: Golden, at: StepComparison): void {
@@ -157,7 +162,8 @@ export function compareTrace(trace: Golden, at: StepComparison): void {
           ? [recorded.total]
           : recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1));
       comparison.compare({ quantity }, own, expected as number[], valueTolerance);
-    } else if (name === 'xStart') {
+    } else if (name === 'attacks') compareAttackTrace(expected as Golden, at);
+    else if (name === 'xStart') {
       const [first] = recorded.updates;
       comparison.compare({ quantity }, first?.points['adversarial'], numbersOf(expected, quantity), pointTolerance);
     } else if (name === 'inputGrad1') {

@@ -1,6 +1,7 @@
 import type { DecayGroup, PluginSpec, Role, SgdOptions } from '@bulwark/core';
 import { fieldReader, malformed, type FieldReader, type Golden } from '../golden.js';
 import { defined, innerOf, named, passesOf, roleOf, type Reading } from './method-fields.js';
+import { methodsOfNorms } from './methods-of-norms.js';
 import { methodsOfToday } from './methods-today.js';
 import { ratesOf, type Rates } from './rates.js';
 
@@ -115,6 +116,7 @@ const methods: Record<string, (reading: Reading) => Record<string, unknown>> = {
     inner: innerOf(reading, 'uniform'),
   }),
   ...methodsOfToday,
+  ...methodsOfNorms,
 };
 
 function objectiveOf(name: string, reading: Reading): PluginSpec {
@@ -172,7 +174,9 @@ export function readMethod(method: string, hyperparameters: Golden, firstNoise: 
   const told = method.split('+')[1]?.toLowerCase();
   if (told !== weightPerturber?.use)
     throw malformed(`method is ${method}, hyper.wp is ${weightPerturber?.use ?? 'absent'}`);
-  const epsilon = Number(hyper.take('eps') ?? hyper.take('epsMax'));
+  const given = hyper.take('eps') ?? hyper.take('epsMax');
+  // methods of several norms have radii of their own
+  const epsilon = typeof given === 'object' ? 0 : Number(given);
   hyper.take('note');
   const rates = ratesOf(hyper);
   const arowOnKl = name === 'ARoW' && hyperparameters['innerLoss'] === 'kl';

@@ -50,6 +50,7 @@ export interface RecordedStep {
   /** What the method carried into the step, after it, and after an epoch that ended with it. */
   readonly stateBefore: Named;
   readonly stateAfter: Named;
+  readonly valuesBefore: unknown;
   readonly stateNext: Named;
   readonly learningRate: number;
   readonly momentum: number | undefined;
@@ -141,6 +142,7 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
       made++;
       companionUpdates = 0;
       const stateBefore = state();
+      const valuesBefore = structuredClone(objective.state?.save().values);
       seen = { offsets: new Map(), afterLoss: new Map(), statisticsUpdates: 0, updatesAfterLoss: 0 };
       const { random, left } = recordedNoise(noise, numbers);
       const updates: RecordedUpdate[] = [];
@@ -180,6 +182,7 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
         statisticsUpdates: seen.updatesAfterLoss,
         noiseLeft: left(),
         stateBefore,
+        valuesBefore,
         stateAfter,
         stateNext: state(),
         learningRate,

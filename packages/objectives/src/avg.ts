@@ -1,0 +1,36 @@
+import { defineObjective, passes, type InnerOptimizer } from '@bulwark/core';
+import { trainingApgd } from './norms/apgd.js';
+import { ballsOption, stepsOption, type Ball } from './norms/options.js';
+import { findings } from './norms/worst.js';
+import { classificationTerm } from './terms/assemble.js';
+import { crossEntropyAt } from './terms/cross-entropy.js';
+
+const inEach = (balls: readonly Ball[], steps: number): InnerOptimizer => {
+  const names = balls.map(({ norm }) => norm);
+  return {
+    produces: names,
+    beyond: names,
+    craft(batch, context) {
+      const found = balls.map((ball) => trainingApgd(batch, context, { ball, steps }));
+      const points = Object.fromEntries(found.map(({ best }, at) => [names[at]!, best]));
+      return { points, facts: findings(names, found) };
+    },
+  };
+};
+
+/** AVG: the mean over the norms of cross-entropy at the adversarial point of each. */
+export const avg = defineObjective({
+  name: 'avg',
+  summary: 'Adversarial training in several norms: the mean of cross-entropy at the adversarial point of each.',
+  cite: 'Tramer and Boneh, 2019, Eq. 4; arXiv:1904.13000',
+  options: { norms: ballsOption(['linf', 'l1', 'l2']), steps: stepsOption(10) },
+  create: ({ norms: balls, steps }) => ({
+    inner: inEach(balls, steps),
+    passes: passes(balls.map(({ norm }) => norm)),
+    terms: balls.map(({ norm }) => ({
+      ...classificationTerm(crossEntropyAt(norm)),
+      name: norm,
+      weight: 1 / balls.length,
+    })),
+  }),
+});

@@ -1,0 +1,82 @@
+import {
+  BulwarkError,
+  defineObjective,
+  discrepancy,
+  normNames,
+  number,
+  withoutGradient,
+  type InnerOptimizer,
+  type Term,
+} from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { trainingApgd } from './norms/apgd.js';
+import { ballsOption, stepsOption, type Ball } from './norms/options.js';
+import { findings, highestLoss, pointsAt } from './norms/worst.js';
+import { assemble, passesOption } from './terms/assemble.js';
+import { crossEntropyAt } from './terms/cross-entropy.js';
+
+const kl = discrepancy('kl');
+
+/** Points in the source and in the target norm, and for each example the worse of the two; of equal ones the target's. */
+const sourceAndTarget = (source: Ball, target: Ball, steps: number): InnerOptimizer => ({
+  produces: ['source', 'target', 'adversarial'],
+  beyond: ['source', 'target', 'adversarial'],
+  craft(batch, context) {
+    const attack = (ball: Ball) => trainingApgd(batch, context, { ball, steps });
+    const [atSource, atTarget] = [attack(source), attack(target)];
+    const found = [atTarget, atSource];
+    const chosen = highestLoss(found);
+    return {
+      points: { source: atSource.best, target: atTarget.best, adversarial: pointsAt(found, chosen) },
+      facts: findings([target.norm, source.norm], found, chosen),
+    };
+  },
+});
+
+/** `KL(p(source) || p(target))`, its mean over the examples that the model gets right at the source point; 0 if there is none. */
+const pairing = (weight: number): Term => ({
+  name: 'pairing',
+  weight,
+  over: 'all',
+  needs: ['source', 'target'],
+  values({ logits, batch }) {
+    const { labels } = batch;
+    const right = withoutGradient((z) => {
+      const flags = tf.cast(tf.equal(tf.argMax(z, 1), labels), 'float32');
+      return tf.mul(flags, tf.divNoNan(labels.size, tf.sum(flags)));
+    }, logits('source'));
+    return tf.mul(right, kl(logits('source'), logits('target'))) as tf.Tensor1D;
+  },
+});
+
+/** Robustness against several norms by logit pairing: the outputs in two norms are tied where the first is withstood. */
+export const ramp = defineObjective({
+  name: 'ramp',
+  summary: 'Cross-entropy at the worse of two norms, with the outputs of both tied where the first is withstood.',
+  cite: 'Jiang and Singh, 2024, Eq. 3 (NeurIPS 2024); arXiv:2402.06827',
+  options: {
+    norms: ballsOption(['linf', 'l1', 'l2']),
+    source: z.enum(normNames).default('linf').describe('the norm whose withstood examples are tied'),
+    target: z.enum(normNames).default('l1').describe('the norm that they are tied to'),
+    lambda: number({ min: 0 }).default(5).describe('weight of the pairing; 1.5 for fine-tuning'),
+    steps: stepsOption(10),
+    passes: passesOption(['target', 'source', 'adversarial']),
+  },
+  create({ norms: balls, source, target, lambda, steps, passes }) {
+    const ballOf = (option: string, name: string): Ball => {
+      const ball = balls.find(({ norm }) => norm === name);
+      if (!ball)
+        throw new BulwarkError('CONFIG_INVALID', `ramp: ${option} is ${name}, which is not among the norms`, {
+          cure: `add { norm: ${name}, epsilon: ... } to norms`,
+        });
+      return ball;
+    };
+    return assemble({
+      inner: sourceAndTarget(ballOf('source', source), ballOf('target', target), steps),
+      classification: crossEntropyAt('adversarial'),
+      extra: [pairing(lambda)],
+      passes,
+    });
+  },
+});
