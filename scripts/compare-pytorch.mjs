@@ -1,13 +1,15 @@
-// Times training steps of ResNet-18 (32 images, K = 10) against PyTorch's, in turn, with the same weights and images:
-//   npm run build && node scripts/compare-pytorch.mjs [--python <python with torch>] [--pairs 5] [--engine tensorflow] [--threads 2] [--reduced]
+// Times training steps against PyTorch's, in turn, with the same weights and images:
+//   npm run build && node scripts/compare-pytorch.mjs [--engine torch] [--python <python with torch>] [--methods at,trades,st] [--pairs 5]
+// On a GPU: --device cuda:0 --batch 128 --precisions float32,tf32,bfloat16. PyTorch computes in TF32 for the last two: bfloat16 is our attack's.
 // On busy machines only the ratio of two steps that were made one after the other tells anything.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { builtinRegistry } from '@bulwark/cli';
-import { enginesOf, useEngine } from '@bulwark/core';
+import { currentSession, enginesOf, useEngine } from '@bulwark/core';
 import { peakBytes, resetPeak } from '../packages/cli/dist/bench/memory.js';
 import { sampleOf } from '../packages/cli/dist/bench/sample.js';
 import { makeSubject } from '../packages/cli/dist/bench/subject.js';
@@ -16,30 +18,55 @@ const { values: flags } = parseArgs({
   options: {
     python: { type: 'string', default: 'python3' },
     pairs: { type: 'string', default: '5' },
-    engine: { type: 'string', default: 'tensorflow' },
+    engine: { type: 'string', default: 'torch' },
+    device: { type: 'string', default: 'cpu' },
     threads: { type: 'string', default: '2' },
+    model: { type: 'string', default: 'resnet18' },
+    batch: { type: 'string', default: '32' },
+    steps: { type: 'string', default: '10' },
     methods: { type: 'string', default: 'at,trades,st' },
-    reduced: { type: 'boolean', default: false },
+    precisions: { type: 'string', default: 'float32' },
+    json: { type: 'string' },
   },
 });
+const [batch, steps, pairs] = [flags.batch, flags.steps, flags.pairs].map(Number);
+const precisions = flags.precisions.split(',');
+const unknown = precisions.find((each) => !['float32', 'tf32', 'bfloat16'].includes(each));
+if (unknown !== undefined) throw new Error(`--precisions ${unknown}: float32, tf32 and bfloat16 are known`);
+const onGpu = flags.device.startsWith('cuda');
 const theirSteps = fileURLToPath(new URL('compare_pytorch.py', import.meta.url));
 
+/** The engine as it is asked for; other engines than torch have no choice of devices. */
+const request = (precision) => ({
+  use: flags.engine,
+  ...(flags.engine === 'torch' && { device: flags.device, tf32: onGpu && precision !== 'float32' }),
+});
+
 /** PyTorch's process, which makes a step whenever it is told to. */
-function pytorch(method, { model, batch }) {
-  const child = spawn(flags.python, [theirSteps, method, flags.threads], { stdio: ['pipe', 'pipe', 'inherit'] });
+function pytorch(method, subject) {
+  const settings = { threads: Number(flags.threads), device: flags.device, model: flags.model, steps };
+  const child = spawn(flags.python, [theirSteps, method, JSON.stringify(settings)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const lines = createInterface({ input: child.stdout });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`PyTorch's process ended with ${code}`);
   });
-  const tensors = [...model.parameters, ...model.statistics, ['images', batch.images], ['labels', batch.labels]];
+  const { model } = subject;
+  const tensors = [
+    ...model.parameters,
+    ...model.statistics,
+    ['images', subject.batch.images],
+    ['labels', subject.batch.labels],
+  ];
   const header = Buffer.from(JSON.stringify(tensors.map(([name, { shape }]) => [name, shape])));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
   child.stdin.write(Buffer.concat([length, header]));
   for (const [, tensor] of tensors) child.stdin.write(Buffer.from(Float32Array.from(tensor.dataSync()).buffer));
   return {
-    async step() {
-      child.stdin.write('step\n');
+    async step(precision) {
+      child.stdin.write(`step ${precision}\n`);
       const [line] = await Promise.race([once(lines, 'line'), ended]);
       return JSON.parse(line);
     },
@@ -54,42 +81,60 @@ function pytorch(method, { model, batch }) {
 const round = (value) => Number(value.toPrecision(3));
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
-async function compare(method) {
+const peakNow = () => (onGpu ? (currentSession().peakDeviceMemory?.() ?? NaN) : peakBytes());
+
+async function compare(method, precision) {
+  await useEngine(request(precision), { engines: enginesOf(builtinRegistry()) });
   const subject = await makeSubject({
-    model: 'resnet18',
+    model: flags.model,
     method,
-    batch: 32,
-    steps: 10,
-    reducedPrecision: flags.reduced,
+    batch,
+    steps,
+    reducedPrecision: precision === 'bfloat16',
   });
   const other = pytorch(method, subject);
-  const ours = [];
-  const theirs = [];
-  let theirPeak = 0;
-  // the first step of each sets things up
-  for (let pair = -1; pair < Number(flags.pairs); pair++) {
-    if (pair === 0) resetPeak();
+  const last = [...subject.model.parameters.values()].at(-1);
+  const theirPrecision = onGpu && precision !== 'float32' ? 'tf32' : 'float32';
+  const [ours, theirs, theirPeaks] = [[], [], []];
+  // the first steps of each set things up
+  for (let pair = onGpu ? -2 : -1; pair < pairs; pair++) {
+    if (pair === 0) {
+      resetPeak();
+      peakNow();
+    }
     const began = performance.now();
     subject.step();
+    last.dataSync(); // the update is done, too
     const seconds = (performance.now() - began) / 1000;
-    const their = await other.step();
-    theirPeak = their.peak;
+    const their = await other.step(theirPrecision);
     if (pair < 0) continue;
     ours.push(seconds);
     theirs.push(their.seconds);
+    theirPeaks.push(their.peak);
     console.log(`${method}  ${round(seconds)} s / ${round(their.seconds)} s = ${round(seconds / their.seconds)}`);
   }
-  const ourPeak = peakBytes();
+  const [ourPeak, theirPeak] = [peakNow(), Math.max(...theirPeaks)];
   await other.end();
   subject.dispose();
+  const [our, their] = [sampleOf(ours).median, sampleOf(theirs).median];
   const { median, lowest, highest } = sampleOf(ours.map((seconds, i) => seconds / theirs[i]));
   console.log(
-    `${method}  median ${round(sampleOf(ours).median)} s / ${round(sampleOf(theirs).median)} s; ` +
+    `${method} ${precision}  median ${round(our)} s / ${round(their)} s; ` +
       `ratio of a pair ${round(median)} (${round(lowest)} to ${round(highest)}); ` +
       `memory ${megabytes(ourPeak)} MB / ${megabytes(theirPeak)} MB = ${round(ourPeak / theirPeak)}`,
   );
+  return {
+    ...{ model: flags.model, batch, steps, method, precision, against: theirPrecision },
+    ...{ seconds: our, theirSeconds: their, ratio: median, lowest, highest },
+    ...{ megabytes: megabytes(ourPeak), theirMegabytes: megabytes(theirPeak) },
+  };
 }
 
 process.env.BULWARK_THREADS ??= flags.threads;
-await useEngine(flags.engine, { engines: enginesOf(builtinRegistry()) });
-for (const method of flags.methods.split(',')) await compare(method);
+const rows = [];
+for (const method of flags.methods.split(','))
+  for (const precision of precisions) {
+    rows.push(await compare(method, precision));
+    // what is measured so far is kept where time runs out
+    if (flags.json) writeFileSync(flags.json, JSON.stringify(rows, null, 2));
+  }

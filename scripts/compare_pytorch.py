@@ -52,6 +52,50 @@ class ResNet18(nn.Module):
         return self.linear(F.avg_pool2d(y, 4).flatten(1))
 
 
+class WideBlock(nn.Module):
+    def __init__(self, before, channels, stride):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(before)
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.convShortcut = None if before == channels else nn.Conv2d(before, channels, 1, stride, bias=False)
+
+    def forward(self, x):
+        h = F.relu(self.bn1(x))
+        y = self.conv2(F.relu(self.bn2(self.conv1(h))))
+        return y + (x if self.convShortcut is None else self.convShortcut(h))
+
+
+class Stage(nn.Module):
+    def __init__(self, blocks):
+        super().__init__()
+        self.layer = nn.Sequential(*blocks)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class WideResNet(nn.Module):
+    def __init__(self, depth=28, width=10, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        before = 16
+        for at, (channels, stride) in enumerate([(16 * width, 1), (32 * width, 2), (64 * width, 2)], 1):
+            blocks = [WideBlock(before if i == 0 else channels, channels, stride if i == 0 else 1) for i in range((depth - 4) // 6)]
+            setattr(self, f"block{at}", Stage(blocks))
+            before = channels
+        self.bn1 = nn.BatchNorm2d(before)
+        self.fc = nn.Linear(before, classes)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.block3(self.block2(self.block1(self.conv1(x))))))
+        return self.fc(F.avg_pool2d(y, 8).flatten(1))
+
+
+MODELS = {"resnet18": ResNet18, "wrn-28-10": WideResNet}
+
+
 def track(model, on):
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -152,28 +196,40 @@ def read():
 
 
 def main():
-    method, threads = {"at": at, "trades": trades, "st": st}[sys.argv[1]], int(sys.argv[2])
-    torch.set_num_threads(threads)
+    global STEPS
+    method, settings = {"at": at, "trades": trades, "st": st}[sys.argv[1]], json.loads(sys.argv[2])
+    torch.set_num_threads(settings["threads"])
+    STEPS, device = settings["steps"], torch.device(settings["device"])
+    on_gpu = device.type == "cuda"
+    # as PyTorch's own examples do: the algorithms that are the fastest for these shapes
+    torch.backends.cudnn.benchmark = on_gpu
     tensors = read()
-    x, y = tensors.pop("images").permute(0, 3, 1, 2).contiguous(), tensors.pop("labels").long()
-    model = ResNet18()
+    x, y = tensors.pop("images").permute(0, 3, 1, 2).contiguous().to(device), tensors.pop("labels").long().to(device)
+    model = MODELS[settings["model"]]()
     state = model.state_dict()
     weights = {name: value.permute(3, 2, 0, 1) if value.dim() == 4 else value.t() if value.dim() == 2 else value for name, value in tensors.items()}
     missing = {name for name in state if not name.endswith("num_batches_tracked")} ^ weights.keys()
     if missing:
         raise SystemExit(f"names that only one side has: {sorted(missing)}")
     model.load_state_dict({**state, **weights})
+    model.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     for line in sys.stdin:
-        if line.strip() != "step":
+        command, precision = line.split()
+        if command != "step" or precision not in ("float32", "tf32"):
             raise SystemExit(f"unknown: {line!r}")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         began = time.perf_counter()
         loss = method(model, x, y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if on_gpu:
+            torch.cuda.synchronize()
         seconds = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
         print(json.dumps({"seconds": seconds, "loss": loss.item(), "peak": peak}), flush=True)
 
 

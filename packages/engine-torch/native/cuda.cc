@@ -10,7 +10,7 @@ namespace bulwark::cuda {
 
 #ifdef BULWARK_CUDA
 
-bool hasGraphs() { return true; }
+bool seesMemory() { return true; }
 
 std::vector<double> memory(const at::Device& device) {
   if (!device.is_cuda()) return {};
@@ -26,7 +26,7 @@ std::string name(const at::Device& device) { return device.is_cuda() ? at::cuda:
 
 #else
 
-bool hasGraphs() { return false; }
+bool seesMemory() { return false; }
 std::vector<double> memory(const at::Device&) { return {}; }
 std::string name(const at::Device&) { return ""; }
 

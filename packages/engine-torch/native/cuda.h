@@ -1,5 +1,5 @@
 #pragma once
-// What needs CUDA's headers. Without them the addon works on CUDA all the same, without graphs and without a look at the memory.
+// What needs CUDA's headers. Without them the addon works on CUDA all the same, without a look at the memory.
 
 #include <ATen/core/Tensor.h>
 
@@ -8,7 +8,7 @@
 
 namespace bulwark::cuda {
 
-bool hasGraphs();
+bool seesMemory();
 
 /** Bytes in use, their peak since the last call, bytes free, bytes in all; nothing where it is not known. */
 std::vector<double> memory(const at::Device& device);

@@ -75,12 +75,12 @@ bool multipliesBfloat16() {
 #endif
 }
 
-/** facts() -> [torch's version, processor's instructions, threads, CUDA?, CUDA graphs?, MPS?, bfloat16 on the processor?] */
+/** facts() -> [torch's version, processor's instructions, threads, CUDA?, knowledge of a GPU's memory?, MPS?, bfloat16 on the processor?] */
 napi_value facts(Call& call) {
   auto& context = at::globalContext();
   const auto flag = [&](bool set) { return call.result(set ? 1.0 : 0.0); };
   return call.result({call.result(std::string_view(TORCH_VERSION)), call.result(std::string_view(at::get_cpu_capability())),
-                      call.result(static_cast<double>(at::get_num_threads())), flag(context.hasCUDA()), flag(cuda::hasGraphs()),
+                      call.result(static_cast<double>(at::get_num_threads())), flag(context.hasCUDA()), flag(cuda::seesMemory()),
                       flag(context.hasMPS()), flag(multipliesBfloat16())});
 }
 

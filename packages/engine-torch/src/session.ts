@@ -50,7 +50,7 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
   native.useThreads(count);
   native.useTf32(tf32 && !onProcessor);
   native.useDeterministic(deterministic);
-  const [, instructions, , , graphs, , multipliesBfloat16] = native.facts();
+  const [, instructions, , , seesMemory, , multipliesBfloat16] = native.facts();
   await setBackend(backendName);
   const reduced = !onProcessor || multipliesBfloat16 === 1;
   const how = [
@@ -71,12 +71,13 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
     remarks: [
       ...remarks,
       ...(tf32 && onProcessor ? ['tf32 has no effect on processors'] : []),
-      ...(name.startsWith('cuda') && graphs !== 1
-        ? ['built without CUDA headers: passes are not replayed as graphs']
+      ...(name.startsWith('cuda') && seesMemory !== 1
+        ? ['built without CUDA headers: it cannot say how much of the memory of the GPU is in use']
         : []),
       ...(name === 'mps' ? ['nobody has tried Apple GPUs yet: compare with another engine (`bulwark verify`)'] : []),
     ],
     updates: torchUpdates(kit),
+    peakDeviceMemory: () => native.deviceMemory()[1],
     prepare: (request) => torchExecutor(request, { kit, dtypes: reduced ? ['float32', 'bfloat16'] : ['float32'] }),
   };
 }

@@ -17,9 +17,13 @@ import {
 import { builtinRegistry } from '../registry.js';
 import type { BenchModel, benchMethods } from './settings.js';
 
-const shapes: Readonly<Record<BenchModel, { side: number; channels: number }>> = {
+/** A model that steps are measured of; the large one on GPUs only, by `scripts/compare-pytorch.mjs`. */
+export type SubjectModel = BenchModel | 'wrn-28-10';
+
+const shapes: Readonly<Record<SubjectModel, { side: number; channels: number }>> = {
   'small-cnn': { side: 28, channels: 1 },
   resnet18: { side: 32, channels: 3 },
+  'wrn-28-10': { side: 32, channels: 3 },
 };
 
 const classes = 10;
@@ -56,7 +60,7 @@ export interface Subject {
 }
 
 export interface SubjectOptions {
-  readonly model: BenchModel;
+  readonly model: SubjectModel;
   readonly method: (typeof benchMethods)[number];
   readonly batch: number;
   /** Steps of the inner attack. */
@@ -69,7 +73,7 @@ export interface SubjectOptions {
 export async function makeSubject(options: SubjectOptions): Promise<Subject> {
   const input = {
     data: { use: 'bench-noise', ...shapes[options.model], images: options.batch, batchSize: options.batch },
-    model: options.model,
+    model: options.model === 'wrn-28-10' ? { use: 'wide-resnet', depth: 28, width: 10 } : options.model,
     threat: { norm: 'linf', epsilon: 8 / 255 },
     objective: { use: options.method, inner: { steps: options.steps, stepSize: 2 / 255 } },
     optimizer: { use: 'sgd', learningRate: 0.01 },

@@ -68,6 +68,8 @@ export interface EngineSession {
   prepare?(request: PrepareRequest): Executor;
   /** Updates variables in place, all in one call. Without it that goes op by op. */
   readonly updates?: Updates;
+  /** The most of a GPU's memory that tensors took since the last call, in bytes; undefined where that is not known. */
+  peakDeviceMemory?(): number | undefined;
   /** Frees what the engine holds beyond its tensors. */
   close?(): Promise<void>;
 }

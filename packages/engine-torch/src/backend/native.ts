@@ -76,7 +76,7 @@ export interface Native {
   useTf32(allowed: boolean): void;
   useDeterministic(deterministic: boolean): void;
   synchronize(): void;
-  /** torch's version, the processor's instructions in use, threads; 1 for: CUDA, CUDA graphs, MPS, bfloat16 on the processor. */
+  /** torch's version, the processor's instructions in use, threads; 1 for: CUDA, knowledge of a GPU's memory, MPS, bfloat16 on the processor. */
   facts(): [string, string, number, number, number, number, number];
   /** Live tensors, passes, copies to and from the device of more than one number. */
   counts(): [number, number, number, number];

@@ -61,7 +61,11 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
       ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
       `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
     ],
-    cuda: !hasCuda ? withoutCuda : cuda ? `CUDA ${torch.cuda ?? ''}`.trim() : 'CUDA without graphs (no CUDA headers)',
+    cuda: !hasCuda
+      ? withoutCuda
+      : cuda
+        ? `CUDA ${torch.cuda ?? ''}`.trim()
+        : 'CUDA, without knowledge of its memory (no CUDA headers)',
   };
 }
 
