@@ -17,10 +17,12 @@ const names = [
   'engine-torch',
   'engine-webgpu',
   'cli',
+  'create-bulwark',
 ];
 const home = mkdtempSync(join(tmpdir(), 'bulwark-packages-'));
 const project = join(home, 'project');
 const problems = [];
+const packageName = (name) => (name.startsWith('create-') ? name : `@bulwark/${name}`);
 const run = (file, args, cwd = project) =>
   execFileSync(file, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 const write = (name, text) => writeFileSync(join(project, name), text);
@@ -36,16 +38,17 @@ const tarballs = names.map((name) => {
     ...Object.values(bin),
     ...Object.values(entries).flatMap((entry) => Object.values(entry)),
   ])
-    if (!files.includes(needed.replace('./', ''))) problems.push(`@bulwark/${name}: ${needed} is not in the tarball`);
+    if (!files.includes(needed.replace('./', '')))
+      problems.push(`${packageName(name)}: ${needed} is not in the tarball`);
   for (const path of files)
-    if (/\.test\.|tsbuildinfo|^src\//.test(path)) problems.push(`@bulwark/${name}: ${path} is in the tarball`);
-  console.log(`@bulwark/${name}: ${files.length} files, ${(packed.size / 1e6).toFixed(2)} MB`);
+    if (/\.test\.|tsbuildinfo|^src\//.test(path)) problems.push(`${packageName(name)}: ${path} is in the tarball`);
+  console.log(`${packageName(name)}: ${files.length} files, ${(packed.size / 1e6).toFixed(2)} MB`);
   return join(home, packed.filename);
 });
 
 for (const name of names) {
   const { messages } = await publint({ pkgDir: resolve('packages', name), strict: true });
-  for (const message of messages) problems.push(`@bulwark/${name}: ${formatMessage(message, {}) ?? message.code}`);
+  for (const message of messages) problems.push(`${packageName(name)}: ${formatMessage(message, {}) ?? message.code}`);
 }
 
 mkdirSync(project);
@@ -54,7 +57,7 @@ console.log('installing');
 run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', ...tarballs]);
 
 const specifiers = [
-  ...names.map((name) => `@bulwark/${name}`),
+  ...names.map(packageName),
   '@bulwark/core/testing',
   '@bulwark/core/browser',
   '@bulwark/core/install',
@@ -127,6 +130,19 @@ for (const [file, ...args] of [
   ['npx', '--no-install', 'bulwark', 'reproduce', 'table1', '--scale', 'tiny', '--rows', 'cifar10/at', '--out', 'runs'],
   ['npx', '--no-install', 'bulwark', 'sweep', 'sweep.yaml'],
   ['npx', '--no-install', 'bulwark', 'create', 'plugin', 'mine', '--kind', 'objective'],
+  ['npx', '--no-install', 'create-bulwark', 'my-project'],
+  ['npx', '--no-install', 'jiti', 'my-project/src/logit-pairing.test.ts'],
+  [
+    'npx',
+    '--no-install',
+    'bulwark',
+    'train',
+    'my-project/bulwark.yaml',
+    '--set',
+    'epochs=1',
+    '--set',
+    'data.limit.train=256',
+  ],
 ])
   try {
     console.log(run(file, args).trim());
