@@ -5,6 +5,7 @@ import {
   createRandom,
   disposeBatch,
   disposeOutcome,
+  judge,
   takeExamples,
   trainStep,
   useEngine,
@@ -98,11 +99,9 @@ export async function measureAttacks(
   const rows: AttackRow[] = [];
   for (const [stage, spec] of Object.entries(stages(attacks.share))) {
     const attack = services.make('attack', spec);
-    const began = performance.now();
-    const found = await attack.run(images, answers, { model, threat, random: createRandom(1, stage) });
-    found.dataSync();
-    const seconds = (performance.now() - began) / 1000;
-    found.dispose();
+    const context = { model, threat, random: createRandom(1, stage) };
+    const { candidates, seconds } = await judge(attack, { images, labels: answers }, context);
+    candidates.dispose();
     const imagesPerSecond = (attacks.images * attacks.share) / seconds;
     rows.push({ stage, images: attacks.images, share: attacks.share, imagesPerSecond });
   }

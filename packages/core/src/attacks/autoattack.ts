@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
+import { breaks, judge } from '../evaluation/index.js';
 import type { Attack, AttackContext } from '../hooks/index.js';
 import { defineAttack, integer } from '../plugins/index.js';
 import type { NormName } from '../threat/index.js';
@@ -9,7 +10,6 @@ import type { ApgdOptions } from './apgd/restarts.js';
 import { fabAttack } from './fab/plugin.js';
 import { squareAttack } from './square/plugin.js';
 import { SurvivorPool } from './survivors.js';
-import { logitsOf } from '../classifier/index.js';
 
 /** The attacks that AutoAttack is made of. */
 export const autoAttackParts = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab', 'fab-t', 'square'] as const;
@@ -82,11 +82,13 @@ async function cascade(
       perExample?.forEach((value, k) => (values[indices[k]!] = value));
       context.observe?.({ kind, note, perExample: values });
     };
-    const candidates = await stage.run(images, labels, { ...context, progress, observe });
-    const logits = logitsOf(context.model, candidates);
-    const correct = tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
-    pool.settle(indices, await correct.data(), candidates);
-    tf.dispose([images, labels, candidates, logits, correct]);
+    const { candidates, verdicts } = await judge(stage, { images, labels }, { ...context, progress, observe });
+    pool.settle(
+      indices,
+      verdicts.map((verdict) => Number(!breaks(verdict))),
+      candidates,
+    );
+    tf.dispose([images, labels, candidates]);
   }
   return pool.finish();
 }

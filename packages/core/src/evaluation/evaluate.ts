@@ -6,8 +6,8 @@ import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
+import { judge } from './judge.js';
 import { Ledger } from './ledger.js';
-import { recheck } from './recheck.js';
 import type { EvaluationResult, TrustFinding } from './result.js';
 import { checkModelOutput, checkOutcome } from './trust.js';
 
@@ -173,8 +173,7 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
         });
       };
       let zeroGradients = 0;
-      const from = performance.now();
-      const candidates = await attack.run(batch.images, batch.labels, {
+      const { candidates, verdicts, seconds } = await judge(attack, batch, {
         model,
         threat,
         random: randomFor(`evaluation/${keys[s]}/${indices[0]}`),
@@ -184,8 +183,6 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
           if (kind === 'zero-gradient') zeroGradients += Array.from(perExample ?? []).filter((flag) => flag > 0).length;
         },
       });
-      const verdicts = await recheck(model, batch, { candidates, threat, label: attack.label });
-      const seconds = (performance.now() - from) / 1000;
       candidates.dispose();
       disposeBatch(batch);
       ledger.record(keys[s]!, { indices, verdicts, seconds, zeroGradients });

@@ -3,6 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import type { ThreatModel } from '../threat/index.js';
+import { breaks } from './judge.js';
 import type { Verdict } from './recheck.js';
 import type { AttackEntry, EvaluationResult, TrustFinding } from './result.js';
 import { accuracyPerClass, confusionMatrix, wilsonInterval } from './statistics.js';
@@ -141,7 +142,7 @@ export class Ledger {
       const i = indices[k]!;
       if (verdict.cheat && (verdict.misclassified || verdict.cheat === 'not-finite'))
         entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
-      const broken = verdict.misclassified && !verdict.cheat;
+      const broken = breaks(verdict);
       flags[i] = broken ? '0' : '1';
       if (!broken) return;
       const before = flags.filter((flag) => flag === '0').length - 1;

@@ -262,6 +262,7 @@ function assemble(options: {
       seed,
       signal,
       progress: (event) => bus.emit('validation:progress', event),
+      warn: (message) => bus.emit('warning', { message }),
     });
 
   return {
