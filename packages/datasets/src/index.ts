@@ -3,7 +3,7 @@
  * @module @bulwark/datasets
  */
 import type { Plugin } from '@bulwark/core';
-import { cutmix } from './augment/cutmix.js';
+import { cutmix, pasteBox } from './augment/cutmix.js';
 import { cutout } from './augment/cutout.js';
 import { horizontalFlip } from './augment/horizontal-flip.js';
 import { mixup } from './augment/mixup.js';
@@ -54,7 +54,7 @@ export const dataPlugins: Plugin[] = [
 ];
 
 export { cifar100C, cifar101, cifar10C, csv };
-export { cutmix, cutout, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
+export { cutmix, cutout, pasteBox, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
 export { benchmarkPipeline } from './benchmark.js';
 export { describeData, sampleSheet, type SplitFacts } from './describe.js';
 export { fetchDataSet, type Fetched, type FetchOptions } from './fetch/fetch.js';

@@ -6,7 +6,14 @@ import { checkObjective, permutationSampler, type Attack, type DataSource, type 
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { blankRandom, createRandom, type Random } from '../random.js';
 import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
-import { createBus, createEma, createSwa, type TrainerParts, type WeightAverage } from '../trainer/index.js';
+import {
+  checkSecondOrder,
+  createBus,
+  createEma,
+  createSwa,
+  type TrainerParts,
+  type WeightAverage,
+} from '../trainer/index.js';
 import { lengthsOf, pluginPart } from './check-config.js';
 import type { RunConfig } from './config.js';
 
@@ -189,6 +196,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const { container } = options.registry;
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);
+  checkSecondOrder(model, objective);
   const parts = {
     model,
     data,
