@@ -88,6 +88,8 @@ const bulwark = (npm: string, ...words: string[]) =>
     },
   );
 
+const fromPip = 'engine install tensorflow --from pip'.split(' ');
+
 describe('the command without the packages of engines', () => {
   it('lists them, takes them in configs, and says how to get them', () => {
     makeProject();
@@ -121,11 +123,11 @@ describe('the command without the packages of engines', () => {
   it("gives npm's words when it fails, and does not go round in circles when nothing comes", () => {
     makeProject();
     const failing = fakeNpm('echo "npm error 404 Not Found" >&2; exit 1');
-    const failed = bulwark(failing, 'engine', 'install', 'tensorflow', '--from', 'pip');
+    const failed = bulwark(failing, ...fromPip);
     expect(failed.status).toBe(1);
     expect(failed.stderr).toContain('npm error 404 Not Found');
     rmSync(failing, { recursive: true });
-    const nothing = bulwark(fakeNpm('exit 0'), 'engine', 'install', 'tensorflow', '--from', 'pip');
+    const nothing = bulwark(fakeNpm('exit 0'), ...fromPip);
     expect(nothing.status).toBe(1);
     expect(nothing.stderr).toContain('but it is not found');
   });
