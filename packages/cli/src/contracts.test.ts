@@ -98,6 +98,10 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     'image-folder': { options: { folder: 'images', channels: 1 }, refused: [{ channels: 2 }] },
     npz: { options: { train: 'train.npz', test: 'test.npz', classes: 3 }, refused: [{ classes: 1 }] },
     pickle: 'definition', // the same source as npz over another reader
+    csv: { options: { train: 'train.csv', test: 'train.csv', classes: 3 }, refused: [{ shape: [0, 1, 1] }] },
+    'cifar10-c': 'definition', // test sets only, which the kit does not take: read in packages/datasets
+    'cifar100-c': 'definition',
+    'cifar10-1': 'definition',
     rst: {
       options: {
         labelled: { use: 'npz', train: 'train.npz', test: 'test.npz' },
@@ -199,6 +203,8 @@ beforeAll(async () => {
   for (const [name, count] of [['train', 20] as const, ['test', 10] as const]) {
     const label = { shape: [count], data: Uint8Array.from({ length: count }, (_, i) => i % 3) };
     put(`${name}.npz`, writeNpz({ image: { shape: [count, 4, 4, 1], data: pixels(count, 16) }, label }));
+    const rows = Array.from({ length: count }, (_, i) => [i % 3, ...pixels(count, 16).subarray(16 * i, 16 * i + 16)]);
+    put(`${name}.csv`, new Uint8Array(Buffer.from(rows.map((row) => row.join(',')).join('\n'))));
     for (const label of ['cat', 'dog'])
       for (let i = 0; i < 6; i++) put(`images/${name}/${label}/${i}.png`, encodePng(pixels(1, 16), [4, 4, 1]));
   }

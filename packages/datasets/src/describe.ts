@@ -55,7 +55,7 @@ function factsOf(split: SplitFacts['split'], set: ImageSet, classes: number): Sp
 export function describeData(source: DataSource): SplitFacts[] {
   const classes = source.classNames.length;
   return [
-    factsOf('train', source.train, classes),
+    ...(countOf(source.train) > 0 ? [factsOf('train', source.train, classes)] : []),
     ...(source.validation ? [factsOf('validation', source.validation, classes)] : []),
     ...(countOf(source.test) > 0 ? [factsOf('test', source.test, classes)] : []),
   ];

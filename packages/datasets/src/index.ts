@@ -3,13 +3,15 @@
  * @module @bulwark/datasets
  */
 import type { Plugin } from '@bulwark/core';
-import { cutmix } from './augment/cutmix.js';
+import { cutmix, pasteBox } from './augment/cutmix.js';
 import { cutout } from './augment/cutout.js';
 import { horizontalFlip } from './augment/horizontal-flip.js';
 import { mixup } from './augment/mixup.js';
 import { randomCrop } from './augment/random-crop.js';
 import { npz, pickle } from './sources/array-set.js';
 import { cifar100Set, cifar10Set } from './sources/cifar.js';
+import { cifar100C, cifar101, cifar10C } from './sources/cifar-shifts.js';
+import { csv } from './sources/csv.js';
 import { fashionMnistMini } from './sources/fashion-mnist-mini.js';
 import { imageFolder } from './sources/image-folder.js';
 import { fashionMnistSet, mnistSet } from './sources/mnist.js';
@@ -35,10 +37,14 @@ export const dataPlugins: Plugin[] = [
   mnist,
   cifar10,
   cifar100,
+  cifar10C,
+  cifar100C,
+  cifar101,
   svhn,
   imageFolder,
   npz,
   pickle,
+  csv,
   rst,
   randomCrop,
   horizontalFlip,
@@ -47,7 +53,8 @@ export const dataPlugins: Plugin[] = [
   cutmix,
 ];
 
-export { cutmix, cutout, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
+export { cifar100C, cifar101, cifar10C, csv };
+export { cutmix, cutout, pasteBox, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
 export { benchmarkPipeline } from './benchmark.js';
 export { describeData, sampleSheet, type SplitFacts } from './describe.js';
 export { fetchDataSet, type Fetched, type FetchOptions } from './fetch/fetch.js';

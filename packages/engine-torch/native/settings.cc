@@ -5,14 +5,8 @@
 #include <ATen/Version.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#if __has_include(<torch/headeronly/version.h>)
-#include <torch/headeronly/version.h>
-#else
-#include <torch/version.h>
-#endif
-
 #include "call.h"
-#include "cuda.h"
+#include "gpu.h"
 #include "meta.h"
 
 namespace bulwark {
@@ -80,7 +74,7 @@ napi_value facts(Call& call) {
   auto& context = at::globalContext();
   const auto flag = [&](bool set) { return call.result(set ? 1.0 : 0.0); };
   return call.result({call.result(std::string_view(TORCH_VERSION)), call.result(std::string_view(at::get_cpu_capability())),
-                      call.result(static_cast<double>(at::get_num_threads())), flag(context.hasCUDA()), flag(cuda::seesMemory()),
+                      call.result(static_cast<double>(at::get_num_threads())), flag(context.hasCUDA()), flag(gpu::seesMemory()),
                       flag(context.hasMPS()), flag(multipliesBfloat16())});
 }
 
@@ -91,10 +85,10 @@ napi_value counts(Call& call) {
 }
 
 /** deviceMemory() -> [bytes in use, their peak since the last call, bytes free, bytes in all]; empty where it is not known. */
-napi_value deviceMemory(Call& call) { return call.resultNumbers(cuda::memory(call.engine.device)); }
+napi_value deviceMemory(Call& call) { return call.resultNumbers(gpu::memory(call.engine.device)); }
 
 /** deviceName() -> the GPU's name, or nothing. */
-napi_value deviceName(Call& call) { return call.result(std::string_view(cuda::name(call.engine.device))); }
+napi_value deviceName(Call& call) { return call.result(std::string_view(gpu::name(call.engine.device))); }
 
 }  // namespace
 

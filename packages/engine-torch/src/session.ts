@@ -72,7 +72,7 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
       ...remarks,
       ...(tf32 && onProcessor ? ['tf32 has no effect on processors'] : []),
       ...(name.startsWith('cuda') && seesMemory !== 1
-        ? ['built without CUDA headers: it cannot say how much of the memory of the GPU is in use']
+        ? ['PyTorch 2.10 or newer would tell how full the memory of the GPU is']
         : []),
       ...(name === 'mps' ? ['nobody has tried Apple GPUs yet: compare with another engine (`bulwark verify`)'] : []),
     ],

@@ -22,14 +22,16 @@ export const softCrossEntropy = (natural: tf.Tensor2D, adversarial: tf.Tensor2D)
   crossEntropy(adversarial, stopGradient(tf.exp(logSoftmax(natural)) as tf.Tensor2D));
 
 /**
- * `1/4 sum_jk u_j u_k (D_jk(natural) - D_jk(adversarial))^2` with `D_jk = z_j - z_k`, in its cheap form
- * `1/2 (sum u sum u d^2 - (sum u d)^2)`, d = z_natural - z_adversarial. Gradient flows through both sides.
+ * `1/4 sum_jk u_j u_k (D_jk(natural) - D_jk(adversarial))^2` with `D_jk = z_j - z_k`, as a weighted variance of
+ * d = z_natural - z_adversarial, which loses no digits where logits are large: `1/2 sum u sum u (d - mean_u d)^2`. Gradient flows
+ * through both sides.
  * @param u weights of the classes for each example, `[batch, classes]`
  */
 export function weightedSquares(natural: tf.Tensor2D, adversarial: tf.Tensor2D, u: tf.Tensor2D): tf.Tensor1D {
   const d = tf.sub(natural, adversarial);
-  const sum = (x: tf.Tensor) => tf.sum(x, 1);
-  return tf.mul(0.5, tf.sub(tf.mul(sum(u), sum(tf.mul(u, tf.square(d)))), tf.square(sum(tf.mul(u, d))))) as tf.Tensor1D;
+  const total = tf.sum(u, 1, true);
+  const away = tf.sub(d, tf.divNoNan(tf.sum(tf.mul(u, d), 1, true), total));
+  return tf.mul(0.5, tf.sum(tf.mul(tf.mul(total, u), tf.square(away)), 1)) as tf.Tensor1D;
 }
 
 /** Mean outputs of each class, which the squares are weighted by. */

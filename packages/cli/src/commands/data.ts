@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { BulwarkError, type DataSource } from '@bulwark/core';
+import { BulwarkError, countOf, type DataSource } from '@bulwark/core';
 import { describeData, encodePng, fetchDataSet, sampleSheet, type SplitFacts } from '@bulwark/datasets';
 import { Command } from 'commander';
 import { override } from '../config/override.js';
@@ -59,7 +59,9 @@ const balance = ({ perClass }: SplitFacts) => {
 };
 
 function writeSheet(data: DataSource, path: string): string {
-  const { data: pixels, shape } = sampleSheet(data.train, { classes: data.classNames.length });
+  const { data: pixels, shape } = sampleSheet(countOf(data.train) > 0 ? data.train : data.test, {
+    classes: data.classNames.length,
+  });
   try {
     writeFileSync(path, encodePng(pixels, shape));
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { wilsonInterval } from '@bulwark/core';
 import type { RunRecord } from './read-run.js';
+import { radius } from './sections/measured.js';
 
 /** A share of images with its 95 % interval (Wilson, 1927), which says how far chance alone could have moved it. */
 export interface Accuracy {
@@ -10,6 +11,8 @@ export interface Accuracy {
 /** One measured robustness of a run: what attacked, how hard, on how many images. */
 export interface AccuracyRow {
   readonly run: RunRecord;
+  /** Norm and radius that were attacked within, which need not be the run's. */
+  readonly threat: string;
   readonly checkpoint: string;
   /** `quick`, `fast`, `full`, `custom`, or `own test` for what the run itself measured at its end. */
   readonly tier: string;
@@ -40,6 +43,7 @@ function ownRows(run: RunRecord): AccuracyRow[] {
     return [
       {
         run,
+        threat: radius(run),
         checkpoint: kinds.length === 1 && best ? 'best = last' : kind,
         tier: summary.split === 'test' ? 'own test' : 'validation',
         complete: true,
@@ -60,6 +64,7 @@ export function accuracyRows(run: RunRecord): AccuracyRow[] {
     .toSorted((a, b) => order.indexOf(a.result.tier) - order.indexOf(b.result.tier))
     .map(({ checkpoint, result }) => ({
       run,
+      threat: radius({ config: { ...run.config, threat: result.threat as typeof run.config.threat } }),
       checkpoint,
       tier: result.tier,
       complete: result.complete,

@@ -7,6 +7,7 @@ import { costSection } from './sections/cost.js';
 import { curvesSection } from './sections/curves.js';
 import { findingsSection } from './sections/findings.js';
 import { imagesSection, type Opened } from './sections/images.js';
+import { togetherSection } from './sections/together.js';
 import { accuracySection, summarySection } from './sections/summary.js';
 
 export interface ReportOptions {
@@ -24,7 +25,8 @@ export async function reportBody(
   const title = runs.length === 1 ? runs[0]!.label : `${runs.length} runs`;
   return html`<main>
     <h1>${title}</h1>
-    ${summarySection(runs)} ${accuracySection(runs)} ${await curvesSection(runs)}
+    ${summarySection(runs)} ${accuracySection(runs)}
+    ${await (runs.length === 1 ? curvesSection(runs[0]!) : togetherSection(runs))}
     ${await classesSection(runs, (run) => opened.get(run)?.classNames)} ${findingsSection(runs)}
     ${imagesSection(runs, opened)} ${costSection(runs)} ${configSection(runs)}
     <footer>

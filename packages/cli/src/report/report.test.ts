@@ -146,6 +146,17 @@ describe('bulwark report', () => {
     expect(runs.map(({ label }) => label).sort()).toEqual(['natural', 'st']);
   });
 
+  it('answers each question once for all runs, with norm, radius and number of images, and names runs without numbers', async () => {
+    const { page } = await report(st, join(folder, 'natural'));
+    const captions = [...page.matchAll(/<figcaption>([^<]*)(?:<small>([^<]*))?/g)].map(
+      ([, caption, note = '']) => `${caption}: ${note}`,
+    );
+    expect(captions).toHaveLength(5);
+    expect(captions[1]).toMatch(/^Accuracy under fgsm, linf 25\.5\/255: all validation images/);
+    expect(captions[2]).toMatch(/own attack, linf 25\.5\/255: .*Without these numbers: natural\./);
+    expect(captions[4]).toMatch(/^Robust accuracy by class: pgd-3, linf 25\.5\/255, tier custom, 40 images/);
+  });
+
   it('says what an argument that is no run is', async () => {
     await expect(report(join(folder, 'nothing'))).rejects.toThrow('is not a run folder');
   });
@@ -156,7 +167,8 @@ describe('bulwark report', () => {
       const { file } = await report(st, join(folder, 'natural'));
       const { console, seen } = await inBrowser(file);
       expect(console).toEqual([]);
-      expect(seen.charts).toBeGreaterThanOrEqual(11);
+      // clean, fgsm, own attack, loss, classes: one for each question, however many runs
+      expect(seen.charts).toBe(5);
       expect(seen.drawn).toBe(seen.charts);
       expect(seen.images).toBe(2 * 6 * 5);
       expect(seen.wide).toBe(0);

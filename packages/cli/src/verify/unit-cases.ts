@@ -3,17 +3,26 @@ import { isObject, malformed, type Golden } from './golden.js';
 import type { CaseRunner } from './types.js';
 import { discrepancyUnit } from './units/discrepancies.js';
 import { batchNormUnit, convolutionUnit } from './units/layers.js';
+import { distillUnit, elleUnit, iklWeightsUnit, moreObjectivesUnit } from './units/methods.js';
 import { objectivesUnit } from './units/objectives.js';
 import { geometryUnit, projectionUnit, schedulesUnit, sgdUnit, weightPerturbationUnit } from './units/optimization.js';
+import { cutmixUnit, emaUnit, moreSchedulesUnit } from './units/recipe.js';
 import { rstUnit } from './units/rst.js';
 import type { UnitRunner } from './units/unit.js';
 
 const units: Readonly<Record<string, UnitRunner>> = {
   'unit-discrepancy': discrepancyUnit,
+  'unit-objectives-2': moreObjectivesUnit,
   'unit-objectives': objectivesUnit,
+  'unit-distill': distillUnit,
+  'unit-elle': elleUnit,
+  'unit-ikl-weights': iklWeightsUnit,
+  'unit-cutmix': cutmixUnit,
+  'unit-ema': emaUnit,
   'unit-bn': batchNormUnit,
   'unit-conv': convolutionUnit,
   'unit-sgd': sgdUnit,
+  'unit-schedules-2': moreSchedulesUnit,
   'unit-schedules': schedulesUnit,
   'unit-awp': weightPerturbationUnit,
   'unit-gair': geometryUnit,

@@ -6,7 +6,14 @@ import { checkObjective, permutationSampler, type Attack, type DataSource, type 
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { blankRandom, createRandom, type Random } from '../random.js';
 import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
-import { createBus, createEma, createSwa, type TrainerParts, type WeightAverage } from '../trainer/index.js';
+import {
+  checkSecondOrder,
+  createBus,
+  createEma,
+  createSwa,
+  type TrainerParts,
+  type WeightAverage,
+} from '../trainer/index.js';
 import { lengthsOf, pluginPart } from './check-config.js';
 import type { RunConfig } from './config.js';
 
@@ -112,7 +119,11 @@ function labelledOnly(set: ImageSet, split: string, warn: (message: string) => v
 
 /** @throws BulwarkError DATA_UNLABELLED, where there is nothing to learn from */
 function checkSupervision({ train, name, notes }: DataSource): void {
-  if (countOf(train) === 0 || train.labels.some((label) => label !== unlabelled)) return;
+  if (countOf(train) === 0)
+    throw new BulwarkError('DATA_MISSING', `${name} has no training images`, {
+      cure: 'train on another data set; `bulwark evaluate --data` takes this one to judge a model',
+    });
+  if (train.labels.some((label) => label !== unlabelled)) return;
   throw new BulwarkError(
     'DATA_UNLABELLED',
     `none of the ${countOf(train)} training images of ${name} has a label${notes?.length ? ` (${notes.join(' ')})` : ''}`,
@@ -185,6 +196,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const { container } = options.registry;
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);
+  checkSecondOrder(model, objective);
   const parts = {
     model,
     data,

@@ -102,7 +102,7 @@ export function createEma({ decay, warmup, start, statistics = 'averaged' }: Ema
 /**
  * Stochastic weight averaging (Izmailov et al., 2018, Algorithm 1; arXiv:1803.05407): the plain mean of the weights at the ends of epochs
  * `from`, `from + every`, ... Running statistics of such a mean do not exist; they are computed by one pass over the training images, as
- * the mean over batches of each batch's statistics (PyTorch's `update_bn`).
+ * the mean of the batches' statistics, each weighted by its number of images (PyTorch's `update_bn` where all have the same size).
  */
 export function createSwa(options: { from: number; every: number }): WeightAverage {
   const holder = createHolder();
@@ -123,14 +123,14 @@ export function createSwa(options: { from: number; every: number }): WeightAvera
       const restore = putIn(model, holder.held);
       let seen = 0;
       for (const images of batches()) {
-        seen++;
+        seen += images.shape[0];
         const pass = model.pass([images], { mode: 'batch', wrt: 'nothing' });
         const found = new Map<string, tf.Tensor>();
         for (const [layer, { mean, variance, bessel }] of pass.statistics[0]!) {
           found.set(`statistics/${layer}.running_mean`, mean.clone());
           found.set(`statistics/${layer}.running_var`, tf.mul(variance, bessel));
         }
-        holder.move(found, 1 / seen);
+        holder.move(found, images.shape[0] / seen);
         tf.dispose([...found.values()]);
         pass.dispose();
         images.dispose();

@@ -14,6 +14,7 @@ export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';
 export { createAdamW, type AdamWOptions } from './adamw.js';
 export { decayGroups, type DecayGroup } from './decay.js';
+export { checkSecondOrder } from './second-order.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
 export {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import type { Crafted, Objective } from '../hooks/index.js';
 import { oneHotLabels } from '../loss/index.js';
@@ -44,4 +45,29 @@ export function secondOrderGradients(
   });
   tf.dispose([first.values, values]);
   return { ...first, values: all, gradients };
+}
+
+/**
+ * Differentiates a gradient of the model once, on two blank images, where an objective will have to.
+ * @throws BulwarkError MODEL_INVALID if the model has ops, or the engine kernels, that cannot be differentiated twice
+ */
+export function checkSecondOrder(model: Classifier, { name, secondOrder = [] }: Objective): void {
+  const [term] = secondOrder;
+  if (!term) return;
+  try {
+    tf.tidy(() => {
+      const outputs = (x: tf.Tensor) => tf.sum(tf.square(model.taped(x as tf.Tensor4D, 'batch')));
+      const images = tf.fill([2, ...model.inputShape], 0.5);
+      tf.variableGrads(() => tf.sum(tf.square(tf.grad(outputs)(images))) as tf.Scalar, [...model.parameters.values()]);
+    });
+  } catch (error) {
+    throw new BulwarkError(
+      'MODEL_INVALID',
+      `${name ?? 'the objective'}: its ${term.name} term differentiates a gradient, which the model ${model.name} cannot on the engine ${tf.getBackend()} (${(error as Error).message})`,
+      {
+        cure: 'choose another model, engine: wasm, or a method such as elle that does without',
+        cause: error,
+      },
+    );
+  }
 }

@@ -1,6 +1,31 @@
-import { defineAugmentation, number } from '@bulwark/core';
+import { defineAugmentation, number, type RawBatch } from '@bulwark/core';
 import { boxAround } from './cutout.js';
 import { mixTargets, symmetricBeta } from './mix-targets.js';
+
+/**
+ * Pastes a box of each partner into each image, in place, and mixes the targets by the area that the border left.
+ * @param draw.share of the area that images keep, in [0, 1]
+ */
+export function pasteBox(
+  batch: RawBatch,
+  draw: { share: number; partner: Int32Array; center: { y: number; x: number } },
+): RawBatch {
+  const [height, width, channels] = batch.shape;
+  const { partner, center } = draw;
+  const cut = Math.sqrt(1 - draw.share);
+  const extent = { height: Math.floor(height * cut), width: Math.floor(width * cut) };
+  const { top, bottom, left, right } = boxAround(center, extent, batch.shape);
+  const original = batch.pixels.slice();
+  const size = height * width * channels;
+  for (let i = 0; i < partner.length; i++)
+    for (let y = top; y < bottom; y++) {
+      const from = partner[i]! * size + (y * width + left) * channels;
+      const piece = original.subarray(from, from + (right - left) * channels);
+      batch.pixels.set(piece, i * size + (y * width + left) * channels);
+    }
+  const share = 1 - ((bottom - top) * (right - left)) / (height * width);
+  return { ...batch, ...mixTargets(batch, { partner, share, by: 'cutmix' }) };
+}
 
 /**
  * Pastes a box of another image of the batch; targets are mixed by area (Eq. 1 and 2). One box for the batch, its share of the
@@ -18,22 +43,10 @@ export const cutmix = defineAugmentation({
   create: ({ alpha, probability }) => ({
     apply(batch, random) {
       if (random.next() >= probability) return batch;
-      const [height, width, channels] = batch.shape;
-      const cut = Math.sqrt(1 - symmetricBeta(random, alpha));
+      const share = symmetricBeta(random, alpha);
       const partner = random.permutation(batch.labels.length);
-      const center = { y: random.integer(height), x: random.integer(width) };
-      const extent = { height: Math.floor(height * cut), width: Math.floor(width * cut) };
-      const { top, bottom, left, right } = boxAround(center, extent, batch.shape);
-      const original = batch.pixels.slice();
-      const size = height * width * channels;
-      for (let i = 0; i < partner.length; i++)
-        for (let y = top; y < bottom; y++) {
-          const from = partner[i]! * size + (y * width + left) * channels;
-          const piece = original.subarray(from, from + (right - left) * channels);
-          batch.pixels.set(piece, i * size + (y * width + left) * channels);
-        }
-      const share = 1 - ((bottom - top) * (right - left)) / (height * width);
-      return { ...batch, ...mixTargets(batch, { partner, share, by: 'cutmix' }) };
+      const center = { y: random.integer(batch.shape[0]), x: random.integer(batch.shape[1]) };
+      return pasteBox(batch, { share, partner, center });
     },
   }),
 });

@@ -14,6 +14,12 @@ export function planesToPixels(
       target[to] = planes[from]!;
 }
 
+/** What a size says of a file whose records are those of the other CIFAR. */
+function otherRecords(size: number, record: number): string {
+  const [name, other] = record === 1 + 3 * pixels ? ['CIFAR-100', record + 1] : ['CIFAR-10', record - 1];
+  return size % record !== 0 && size % other === 0 ? `; its size is that of ${size / other} records of ${name}` : '';
+}
+
 /**
  * A file of the binary version of CIFAR: records of `labelBytes` label bytes (CIFAR-100: coarse, fine; the last one counts) and three
  * planes of 32x32. Appends the images to `target` from image `first` on.
@@ -28,7 +34,7 @@ export function readCifarBinary(
   if (bytes.length !== count * record)
     throw corrupt(
       { file, offset: Math.min(bytes.length, count * record) },
-      `${bytes.length} bytes; expected ${count * record} (${count} records of ${record})`,
+      `${bytes.length} bytes; expected ${count * record} (${count} records of ${record})${otherRecords(bytes.length, record)}`,
     );
   for (let i = 0; i < count; i++) {
     const start = i * record;

@@ -6,6 +6,7 @@ import { findFile, needFile } from '../folder.js';
 import { planesToPixels, readCifarBinary } from '../formats/cifar-binary.js';
 import { readBytes } from '../formats/files.js';
 import { arrayIn, numbersIn, readPickledDict } from '../formats/pickled.js';
+import { refuseOtherCifar } from './other-cifar.js';
 import type { WholeSet } from './whole-set.js';
 
 const pixels = 32 * 32;
@@ -34,6 +35,11 @@ function readPython(path: string, target: Target, options: { layout: CifarLayout
   const { layout, count } = options;
   const file = basename(path);
   const dict = readPickledDict(readBytes(path), file);
+  const other = layout.labelKey === 'labels' ? 'fine_labels' : 'labels';
+  if (dict.has(other) && !dict.has(layout.labelKey))
+    throw corrupt({ file }, `a batch of ${other === 'labels' ? 'CIFAR-10' : 'CIFAR-100'}, not of ${layout.name}`, {
+      cure: `write data: { use: ${other === 'labels' ? 'cifar10' : 'cifar100'}, ... } for it`,
+    });
   const data = arrayIn(dict, 'data', file);
   const labels = numbersIn(dict, layout.labelKey, file);
   if (!(data.data instanceof Uint8Array) || data.shape.join() !== `${count},${imageBytes}`)
@@ -58,6 +64,7 @@ function readSplit(folder: string, layout: CifarLayout, split: 'train' | 'test')
   const hasPython =
     findFile(folder, named(python, python[split][0]!)) && !findFile(folder, named(binary, binary[split][0]!));
   const version = hasPython ? python : binary;
+  if (!findFile(folder, named(version, version[split][0]!))) refuseOtherCifar(folder, layout.name);
   const count = total / version[split].length;
   version[split].forEach((name, k) => {
     const path = needFile(folder, named(version, name), layout.name);

@@ -1,13 +1,26 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { defineDataSource, type ImageSet, type ImageShape } from '@bulwark/core';
+import { defineDataSource, integer, type ImageSet, type ImageShape } from '@bulwark/core';
 import { z } from 'zod';
 import { corrupt } from '../corrupt.js';
 import { dataFolder } from '../folder.js';
 import { readBytes } from '../formats/files.js';
 import { decodeImage, imageExtensions } from '../formats/image/index.js';
+import { squareImage } from '../formats/image/resize.js';
 import { split, splitOptions } from '../splits.js';
+import { annotatedImages, annotationsFile } from './annotations.js';
 import { classFolders, imagesOfClass, skippedText, type Skipped } from './image-tree.js';
+
+interface Labelled {
+  readonly path: string;
+  readonly label: number;
+}
+
+interface ImageOptions {
+  readonly channels: 1 | 3;
+  /** Side of the square that images are brought to. */
+  readonly size?: number | undefined;
+}
 
 interface Split {
   readonly set: ImageSet;
@@ -17,11 +30,13 @@ interface Split {
 /** The images of one split; `classes` are those of the training set, which decides their numbers. */
 function readSplit(
   folder: string,
-  options: { classes?: readonly string[]; channels: 1 | 3 },
+  options: ImageOptions & { classes?: readonly string[] },
 ): Split & {
   classes: readonly string[];
 } {
   const skipped: Skipped = new Map();
+  const annotated = options.classes && annotatedImages(folder, options.classes);
+  if (annotated) return { set: readImages(annotated, options), classes: options.classes!, note: undefined };
   const names = classFolders(folder, skipped);
   const classes = options.classes ?? names;
   if (names.join('\n') !== classes.join('\n'))
@@ -36,14 +51,15 @@ function readSplit(
       });
     return images.map((path) => ({ path, label }));
   });
-  return { set: readImages(paths, options.channels), classes, note: skippedText(folder, skipped) };
+  return { set: readImages(paths, options), classes, note: skippedText(folder, skipped) };
 }
 
-function readImages(paths: readonly { path: string; label: number }[], channels: 1 | 3): ImageSet {
+function readImages(paths: readonly Labelled[], { channels, size }: ImageOptions): ImageSet {
   let shape: ImageShape | undefined;
   let images = new Uint8Array();
   paths.forEach(({ path }, i) => {
-    const image = decodeImage(readBytes(path), { file: path, channels });
+    const decoded = decodeImage(readBytes(path), { file: path, channels });
+    const image = size === undefined ? decoded : squareImage(decoded, size);
     if (!shape) {
       shape = image.shape;
       images = new Uint8Array(paths.length * image.data.length);
@@ -51,7 +67,7 @@ function readImages(paths: readonly { path: string; label: number }[], channels:
       throw corrupt(
         { file: path },
         `${image.shape[1]}x${image.shape[0]} pixels; the images before it have ${shape[1]}x${shape[0]}`,
-        { cure: 'bring all images to one size first' },
+        { cure: 'bring all images to one size, or have them resized: size: 32' },
       );
     images.set(image.data, i * image.data.length);
   });
@@ -60,6 +76,10 @@ function readImages(paths: readonly { path: string; label: number }[], channels:
 
 /** Where the test images are: `test`, or `val` as ImageNet's copies have it. */
 const testFolder = (root: string): string =>
+  // Tiny-ImageNet's own test images have no labels
+  existsSync(join(root, 'val', annotationsFile)) ? join(root, 'val') : usualTestFolder(root);
+
+const usualTestFolder = (root: string): string =>
   ['test', 'val', 'valid', 'validation'].map((name) => join(root, name)).find((path) => existsSync(path)) ??
   join(root, 'test');
 
@@ -74,13 +94,16 @@ export const imageFolder = defineDataSource({
       .union([z.literal(1), z.literal(3)])
       .default(3)
       .describe('1: grey (luma), 3: RGB; alpha is dropped'),
+    size: integer({ min: 1, max: 1024 })
+      .optional()
+      .describe('resize the shorter side to this and keep the middle; default: images as they are, all of one size'),
     ...splitOptions({ validation: 0.1 }),
   },
-  create({ folder, channels, ...options }, services) {
+  create({ folder, channels, size, ...options }, services) {
     const root = dataFolder('image-folder', { folder, baseFolder: services.baseFolder });
-    const train = readSplit(join(root, 'train'), { channels });
+    const train = readSplit(join(root, 'train'), { channels, size });
     const testing = testFolder(root);
-    const test = readSplit(testing, { classes: train.classes, channels });
+    const test = readSplit(testing, { classes: train.classes, channels, size });
     const { shape } = train.set;
     if (test.set.shape.join() !== shape.join())
       throw corrupt({ file: testing }, `images of [${test.set.shape}]; train has [${shape}]`, {

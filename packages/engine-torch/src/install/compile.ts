@@ -1,24 +1,11 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { nodeApiLevel, nodeHeaders, run } from '@bulwark/core/install';
 import { addonFile, withoutCuda } from './cache.js';
 import { wholeSource } from './sources.js';
 import { hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
-
-/** Folders where CUDA's headers may be: those of pip's packages beside PyTorch, then an installation's own. */
-function cudaHeaders({ folder }: Torch): string | undefined {
-  const site = dirname(folder);
-  const { CUDA_HOME, CUDA_PATH, CONDA_PREFIX } = process.env;
-  const places = [
-    join(site, 'nvidia', 'cu13', 'include'),
-    join(site, 'nvidia', 'cuda_runtime', 'include'),
-    ...[CUDA_HOME, CUDA_PATH, '/usr/local/cuda'].flatMap((root) => (root ? [join(root, 'include')] : [])),
-    ...(CONDA_PREFIX ? [join(CONDA_PREFIX, 'targets', 'x86_64-linux', 'include'), join(CONDA_PREFIX, 'include')] : []),
-  ];
-  return places.find((place) => existsSync(join(place, 'cuda_runtime_api.h')));
-}
 
 /** Where the addon looks for the libraries: a path relative to itself when both move together. */
 function searchPath(libraries: string, build: string): string {
@@ -38,16 +25,13 @@ interface Plan {
 function planFor(torch: Torch, { build, headers }: { build: string; headers: string }): Plan {
   const mac = process.platform === 'darwin';
   const hasCuda = existsSync(libraryFile(torch, 'torch_cuda'));
-  const cuda = hasCuda ? cudaHeaders(torch) : undefined;
   const openMp = openMpRuntime(torch);
-  const includes = [headers, ...(cuda ? [cuda] : [])].flatMap((folder) => ['-I', folder]);
   const theirs = ['include', join('include', 'torch', 'csrc', 'api', 'include')];
   return {
     compile: [
       ...['-std=c++20', '-O3', '-fPIC', '-fvisibility=hidden', `-DNAPI_VERSION=${nodeApiLevel}`],
       ...(mac ? [] : ['-fopenmp', `-D_GLIBCXX_USE_CXX11_ABI=${hasNewStrings(torch) ? 1 : 0}`]),
-      ...(cuda ? ['-DBULWARK_CUDA'] : []),
-      ...includes,
+      ...['-I', headers],
       ...theirs.flatMap((folder) => ['-isystem', join(torch.folder, folder)]),
     ],
     link: [
@@ -61,11 +45,7 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
       ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
       `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
     ],
-    cuda: !hasCuda
-      ? withoutCuda
-      : cuda
-        ? `CUDA ${torch.cuda ?? ''}`.trim()
-        : 'CUDA, without knowledge of its memory (no CUDA headers)',
+    cuda: hasCuda ? `CUDA ${torch.cuda ?? ''}`.trim() : withoutCuda,
   };
 }
 

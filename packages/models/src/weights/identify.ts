@@ -1,96 +1,8 @@
-import {
-  BulwarkError,
-  type ArchitectureSpec,
-  type Classifier,
-  type ImageShape,
-  type NetworkGraph,
-} from '@bulwark/core';
-import { mlp } from '../architectures/mlp.js';
-import { preActResnet } from '../architectures/preact-resnet.js';
-import { resnet } from '../architectures/resnet.js';
-import { smallCnn } from '../architectures/small-cnn.js';
-import { vgg, vggDepths, type VggDepth } from '../architectures/vgg.js';
-import { wideResnet } from '../architectures/wide-resnet.js';
+import { BulwarkError, type ArchitectureSpec, type Classifier, type ImageShape } from '@bulwark/core';
+import { families, type Family, type Sight } from './families.js';
 import { candidatesIn, fits, type Candidate } from './fit.js';
 import { stateDictEntries } from './layout.js';
 import type { FlatTensors } from './tree.js';
-
-/** What can be seen of a network under a prefix. */
-interface Sight {
-  readonly shape: (name: string) => readonly number[] | undefined;
-  /** Number of names that `name(1)`, `name(2)`, ... (or from 0) go on without a gap. */
-  readonly count: (name: (i: number) => string, from?: number) => number;
-}
-
-/** How one architecture is recognised: a name that it always has, and the options that shapes tell. */
-interface Family {
-  readonly use: string;
-  readonly anchor: string;
-  /** Where the number of classes is. */
-  readonly head: string;
-  guess(sight: Sight): Record<string, unknown> | undefined;
-  graph(options: never): NetworkGraph;
-}
-
-const width = ({ shape }: Sight, name: string) => shape(name)?.[0];
-
-function stages({ count }: Sight): number[] {
-  const stageCount = count((stage) => `layer${stage}.0.conv1.weight`);
-  return Array.from({ length: stageCount }, (_, i) => count((block) => `layer${i + 1}.${block}.conv1.weight`, 0));
-}
-
-const families: readonly Family[] = [
-  {
-    use: 'small-cnn',
-    anchor: 'conv3.weight',
-    head: 'fc.weight',
-    guess: (sight) => ({ width: width(sight, 'conv1.weight') }),
-    graph: smallCnn,
-  },
-  {
-    use: 'mlp',
-    anchor: 'fc1.weight',
-    head: 'fc.weight',
-    guess: (sight) => ({ width: width(sight, 'fc1.weight'), depth: sight.count((i) => `fc${i}.weight`) }),
-    graph: mlp,
-  },
-  {
-    use: 'resnet18',
-    anchor: 'layer1.0.conv1.weight',
-    head: 'linear.weight',
-    guess: (sight) => ({ width: width(sight, 'conv1.weight'), blocks: stages(sight) }),
-    graph: resnet,
-  },
-  {
-    use: 'preact-resnet18',
-    anchor: 'layer1.0.conv1.weight',
-    head: 'linear.weight',
-    guess: (sight) => ({
-      width: width(sight, 'conv1.weight'),
-      blocks: stages(sight),
-      finalNorm: sight.shape('bn.weight') !== undefined,
-      shortcut: 'activated',
-    }),
-    graph: preActResnet,
-  },
-  {
-    use: 'wide-resnet',
-    anchor: 'block1.layer.0.conv1.weight',
-    head: 'fc.weight',
-    guess: (sight) => ({
-      depth: 6 * sight.count((i) => `block1.layer.${i}.conv1.weight`, 0) + 4,
-      width: (width(sight, 'block1.layer.0.conv1.weight') ?? 0) / 16,
-    }),
-    graph: wideResnet,
-  },
-  ...vggDepths.map((depth: VggDepth): Family => ({
-    use: 'vgg',
-    anchor: 'features.0.weight',
-    head: 'classifier.weight',
-    guess: (sight) => ({ depth, width: width(sight, 'features.0.weight') }),
-    graph: vgg,
-  })),
-];
 
 /** An architecture that a file may hold. */
 export interface Identified {
@@ -112,7 +24,10 @@ function sightUnder({ tensors }: FlatTensors, prefix: string): Sight {
 }
 
 function identifyAs(family: Family, flat: FlatTensors, inputShape: ImageShape): Identified | undefined {
-  const anchor = [...flat.tensors.keys()].find((name) => name === family.anchor || name.endsWith(`.${family.anchor}`));
+  // the same name may stand under every block, too
+  const [anchor] = [...flat.tensors.keys()]
+    .filter((name) => name === family.anchor || name.endsWith(`.${family.anchor}`))
+    .sort((a, b) => a.length - b.length);
   if (anchor === undefined) return undefined;
   const sight = sightUnder(flat, anchor.slice(0, -family.anchor.length));
   const options = family.guess(sight);
@@ -120,7 +35,10 @@ function identifyAs(family: Family, flat: FlatTensors, inputShape: ImageShape): 
   if (!options || classes === undefined) return undefined;
   try {
     const graph = family.graph({ inputShape, classes, ...options } as never);
-    const isUnused = (name: string) => name.endsWith('num_batches_tracked') || name.startsWith('sub_block1.');
+    const isUnused = (name: string) =>
+      /(?:num_batches_tracked|batch_num|flag_update_statistics)$|^sub_block1\.|.\.activation\.(?:alpha|beta)$|(?:^|\.)(?:mu|sigma|mean|std)$/.test(
+        name,
+      );
     const entries = stateDictEntries(graph).filter(({ kind }) => kind === 'variable');
     const [candidate] = candidatesIn(
       flat,
@@ -156,12 +74,18 @@ export function architectureHint(
   flat: FlatTensors,
   classifier: Classifier,
 ): { found: string; cure: string } | undefined {
-  const [best] = identify(flat, classifier.inputShape);
+  const [best, second] = identify(flat, classifier.inputShape);
   if (!best) return undefined;
   const { architecture, classes, whole, candidate } = best;
   const { use, ...options } = architecture;
   const all = candidate.matches.length + candidate.missing.length + candidate.misshapen.length;
-  if (!whole && candidate.matches.length < 0.6 * all) return undefined;
+  if (!whole && candidate.matches.length < 0.6 * all) {
+    const near = [best, second].filter((one) => one && one.candidate.matches.length > 0) as Identified[];
+    if (near.length === 0) return undefined;
+    const named = near.map((one) => `a ${one.architecture.use} (${one.candidate.matches.length} of its tensors fit)`);
+    const found = `nearest of the built-in architectures: ${named.join(', then ')}`;
+    return { found, cure: 'check that architecture, width and depth are those of the file' };
+  }
   const ours = classifier.architecture;
   const differing =
     ours?.use === use

@@ -10,6 +10,14 @@ export interface LinePoint {
   readonly note?: string;
 }
 
+/** What lies around a line at one x, such as the lowest and the highest of several seeds. */
+export interface LineBand {
+  readonly series: string;
+  readonly x: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 export interface Lines {
   readonly title?: string;
   readonly subtitle?: string;
@@ -18,6 +26,8 @@ export interface Lines {
   readonly points: readonly LinePoint[];
   /** Looks by series; the legend has their order. */
   readonly looks: ReadonlyMap<string, Look>;
+  /** Areas behind the lines. */
+  readonly bands?: readonly LineBand[];
   /** False: points only. */
   readonly joined?: boolean;
   /** Vertical rules with a name, such as the best epoch. */
@@ -52,6 +62,7 @@ export function lineChart(chart: Lines): Chart {
     looks,
     joined = true,
     marks = [],
+    bands = [],
     width = sizes.width,
     height = sizes.height,
   } = chart;
@@ -84,6 +95,20 @@ export function lineChart(chart: Lines): Chart {
               data: { values: [...marks] },
               mark: { type: 'text' as const, align: 'left' as const, dx: 3, dy: -5, y: 0 },
               encoding: { x: quantity('x', chart.x), text: { field: 'label', type: 'nominal' as const } },
+            },
+          ]),
+      ...(bands.length === 0
+        ? []
+        : [
+            {
+              data: { values: [...bands] },
+              mark: { type: 'area' as const, opacity: 0.18, aria: false },
+              encoding: {
+                x: quantity('x', chart.x),
+                y: quantity('low', chart.y),
+                y2: { field: 'high' },
+                color,
+              },
             },
           ]),
       ...(joined

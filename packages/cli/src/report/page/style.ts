@@ -41,6 +41,15 @@ pre { background: var(--card); padding: 0.8rem; border-radius: 8px; overflow-x: 
 .sheet img { width: 84px; height: 84px; image-rendering: pixelated; display: block; margin: 0 auto; background: #808080; }
 .wrong { color: #c2410c; font-weight: 600; }
 @media (prefers-color-scheme: dark) { .wrong { color: #ff9a62; } }
+@media screen and (max-width: 40rem) {
+  table.rows, table.rows tbody, table.rows tr { display: block; }
+  table.rows thead { display: none; }
+  table.rows tr { background: var(--card); border-radius: 8px; padding: 0.3rem 0.8rem; margin: 0.6rem 0; }
+  table.rows td, table.rows td.number { display: flex; justify-content: space-between; gap: 1rem; padding: 0.25rem 0; text-align: right; white-space: normal; }
+  table.rows td:last-child { border-bottom: 0; }
+  table.rows td::before { content: attr(data-name); color: var(--soft); font-size: 0.85rem; text-align: left; flex: none; max-width: 45%; }
+  table.rows td > span { min-width: 0; overflow-wrap: anywhere; }
+}
 footer { margin-top: 3rem; color: var(--soft); font-size: 0.85rem; }
 @media print {
   :root { --ink: #000; --soft: #444; --paper: #fff; --card: #f3f3f3; --line: #bbb; color-scheme: light; }

@@ -3,7 +3,9 @@ import { pairChart } from '../chart/pairs.js';
 import { charts, figure } from '../page/figure.js';
 import { html, type Html } from '../page/html.js';
 import { points } from '../page/numbers.js';
+import { groupRuns } from '../groups.js';
 import type { FoundEvaluation, RunRecord } from '../read-run.js';
+import { radius } from './measured.js';
 
 const attacksOf = ({ attacks }: FoundEvaluation['result']) =>
   [...new Set(attacks.map(({ label, ensemble }) => ensemble ?? label))].join(', ');
@@ -21,20 +23,63 @@ async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluati
   const { worstClass } = result.worst;
   return figure(
     pairChart({ rows, x, looks }),
-    `${run.label}, ${checkpoint}, ${attacksOf(result)}`,
+    `${run.label}, ${checkpoint}, ${attacksOf(result)}, ${threatOfResult(run, result)}`,
     `tier ${result.tier}, ${result.data.count} images; worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
   );
 }
 
 export type ClassNames = readonly string[] | undefined;
 
+const threatOfResult = ({ config }: RunRecord, { threat }: FoundEvaluation['result']) =>
+  radius({ config: { ...config, threat: threat as typeof config.threat } });
+
+/** What evaluations have to share for their classes to be compared. */
+const questionOf = (run: RunRecord, { result }: FoundEvaluation) =>
+  `${attacksOf(result)}, ${threatOfResult(run, result)}, tier ${result.tier}, ${result.data.count} images`;
+
+/** Robust accuracy of each class for several runs in one chart; seeds as their mean. */
+async function classesTogether(question: string, runs: readonly RunRecord[], names: ClassNames): Promise<Html> {
+  const groups = groupRuns(runs.filter((run) => run.evaluations.some((each) => questionOf(run, each) === question)));
+  const perClass = new Map(
+    groups.map(({ label, runs: members }) => [
+      label,
+      members.map((run) => run.evaluations.find((each) => questionOf(run, each) === question)!.result.worst.perClass),
+    ]),
+  );
+  const classes = [...perClass.values()][0]![0]!.map(({ class: k }) => k);
+  const rows = classes.map((k) => ({
+    name: names?.[k] ?? `class ${k}`,
+    values: Object.fromEntries(
+      [...perClass].map(([label, found]) => {
+        const shares = found.map((of) => of.find((each) => each.class === k)?.robust ?? Number.NaN);
+        return [label, shares.reduce((sum, share) => sum + share, 0) / shares.length];
+      }),
+    ),
+  }));
+  const looks = looksOf(groups.map(({ label, method }) => ({ label, colour: methodColour(method) })));
+  const x = { title: 'robust accuracy (%)', percent: true, domain: [0, 1] as const, values: [0, 0.25, 0.5, 0.75, 1] };
+  const without = groupRuns(runs.filter((run) => groups.every(({ runs: members }) => !members.includes(run)))).map(
+    ({ label }) => label,
+  );
+  const seeds = groups.some(({ runs: members }) => members.length > 1) ? 'Means over seeds. ' : '';
+  return figure(
+    pairChart({ rows, x, looks }),
+    `Robust accuracy by class: ${question}`,
+    `${seeds}${without.length > 0 ? `Not measured so: ${without.join(', ')}.` : ''}` || undefined,
+  );
+}
+
 /** Clean and robust accuracy class by class, from evaluations: an average hides the class that is hardly protected. */
 export async function classesSection(
   runs: readonly RunRecord[],
   classNames: (run: RunRecord) => ClassNames,
 ): Promise<Html> {
+  const asked = [...new Set(runs.flatMap((run) => run.evaluations.map((each) => questionOf(run, each))))];
+  const names = runs.map(classNames).find((each) => each !== undefined);
   const figures = await Promise.all(
-    runs.flatMap((run) => run.evaluations.map((evaluation) => classFigure(run, evaluation, classNames(run)))),
+    runs.length === 1
+      ? runs[0]!.evaluations.map((evaluation) => classFigure(runs[0]!, evaluation, names))
+      : asked.map((question) => classesTogether(question, runs, names)),
   );
   return html`<h2>Class by class</h2>
     ${

@@ -5,6 +5,7 @@ import { charts, figure } from '../page/figure.js';
 import { html, type Html } from '../page/html.js';
 import { points } from '../page/numbers.js';
 import type { RunRecord } from '../read-run.js';
+import { radius, validationText } from './measured.js';
 
 const epoch = { title: 'epoch', whole: true };
 export const accuracyAxis = (name: string) => ({ title: `${name} (%)`, percent: true });
@@ -65,7 +66,13 @@ function overfitting(run: RunRecord) {
 }
 
 function lossTerms(run: RunRecord) {
-  const rows = overEpochs(run.metrics, ({ loss, terms }) => ({ loss, ...terms }));
+  const rows = overEpochs(run.metrics, ({ loss, terms }) => {
+    const [only, ...more] = Object.values(terms);
+    // a single term that is the loss would lie under it
+    return more.length === 0 && only !== undefined && Math.abs(only - loss) <= 1e-6 * Math.abs(loss)
+      ? { loss }
+      : { loss, ...terms };
+  });
   const labels = [...new Set(rows.map(({ series }) => series))];
   const looks = looksOf(labels.map((label) => ({ label, colour: methodColour(run.method) })));
   return { x: epoch, y: { title: 'training loss (nats)' }, points: rows, looks };
@@ -92,14 +99,14 @@ export function byRole(run: RunRecord, quantity: 'crossEntropy' | 'collaborative
 async function ownFigures(run: RunRecord): Promise<Html[]> {
   const neighbours = byRole(run, 'collaborative');
   return Promise.all([
-    figure(lineChart(ownAccuracies(run)), 'Accuracy', 'on validation images'),
+    figure(lineChart(ownAccuracies(run)), `Accuracy, ${radius(run)}`, validationText([run])),
     ...(run.robust === undefined || overfitting(run).points.every(({ series }) => series.startsWith('validation'))
       ? []
-      : [figure(lineChart(overfitting(run)), 'Robust overfitting', gapNote(run))]),
+      : [figure(lineChart(overfitting(run)), `Robust overfitting, ${radius(run)}`, gapNote(run))]),
     figure(lineChart(lossTerms(run)), 'Loss and its terms', 'terms without their weights'),
     figure(
       lineChart(byRole(run, 'crossEntropy')),
-      'Cross-entropy of the points trained on',
+      `Cross-entropy of the points trained on, ${radius(run)}`,
       'means over the training batches',
     ),
     ...(neighbours.points.length === 0
@@ -107,7 +114,7 @@ async function ownFigures(run: RunRecord): Promise<Html[]> {
       : [
           figure(
             lineChart(neighbours),
-            'Collaborative among the neighbours',
+            `Collaborative among the neighbours, ${radius(run)}`,
             'share of points with a lower cross-entropy than their image',
           ),
         ]),
@@ -116,31 +123,27 @@ async function ownFigures(run: RunRecord): Promise<Html[]> {
 
 function gapNote({ summary, robust }: RunRecord): string {
   if (summary?.gap === undefined || !summary.best) return 'the two lines part where the run overfits';
-  const { best, gap, split } = summary;
-  return `best epoch ${best.epoch}; best less last on ${split} images: ${points(gap)} points of ${robust}`;
+  const { best, gap, split, images } = summary;
+  return `best epoch ${best.epoch}; best less last on ${images ?? 'the'} ${split} images: ${points(gap)} points of ${robust}`;
 }
 
-/** Training curves: runs together, then what each run did by itself. */
-export async function curvesSection(runs: readonly RunRecord[]): Promise<Html> {
-  const begun = runs.filter(({ metrics }) => metrics.length > 0);
-  if (begun.length === 0)
-    return html`<h2>Training</h2>
-      <p>No epoch has ended yet.</p>`;
-  const together =
-    begun.length === 1
-      ? []
-      : await Promise.all(
-          ['clean', ...robustLabels(begun)].map((label) =>
-            figure(
-              lineChart(accuracyCurves(begun, label)),
-              label === 'clean' ? 'Clean accuracy' : `Accuracy under ${label}`,
-              'on validation images',
-            ),
-          ),
-        );
-  const own = await Promise.all(
-    begun.map(async (run) => html`${begun.length > 1 && html`<h3>${run.label}</h3>`} ${charts(await ownFigures(run))}`),
-  );
+/** What one run has after its only epoch: a chart would be one dot. */
+function firstEpoch({ metrics: [first] }: RunRecord): Html {
+  const { loss, terms, validation = {} } = first!;
+  const numbers = [
+    ...Object.entries(validation).map(([label, share]) => `${label} ${points(share)} %`),
+    `loss ${loss.toFixed(4)}`,
+    ...Object.entries(terms).map(([label, value]) => `${label} ${value.toFixed(4)}`),
+  ];
+  return html`<p>After the first epoch: ${numbers.join(', ')}.</p>`;
+}
+
+/** Training curves of one run. */
+export async function curvesSection(run: RunRecord): Promise<Html> {
+  const content = async () => {
+    if (run.metrics.length === 0) return html`<p>No epoch has ended yet.</p>`;
+    return run.metrics.length === 1 ? firstEpoch(run) : charts(await ownFigures(run));
+  };
   return html`<h2>Training</h2>
-    ${together.length > 0 && charts(together)} ${own}`;
+    ${await content()}`;
 }

@@ -2,7 +2,7 @@ import { html, type Html } from '../page/html.js';
 import { sheetColumns, sheetSearch, type SeenImage, type SheetRow } from '../image-sheet.js';
 import type { RunRecord } from '../read-run.js';
 import type { ClassNames } from './classes.js';
-import { radius } from './summary.js';
+import { radius } from './measured.js';
 
 /** What is known of a run from its model and data; `problem` says why they could not be opened. */
 export interface Opened {

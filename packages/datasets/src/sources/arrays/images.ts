@@ -48,14 +48,14 @@ function readerOf(content: ByteSource, size: number): ImageReader {
   };
 }
 
-/** The images of an array: held if they are small or need to be converted, else read by index. Booleans become black and white. */
-export function imagesOf(array: NpyFile): { images: Uint8Array | ImageReader; shape: ImageShape } {
+/** The images of an array: held if they are small (at most `held` bytes) or need to be converted, else read by index. Booleans become black and white. */
+export function imagesOf(array: NpyFile, held = heldBytes): { images: Uint8Array | ImageReader; shape: ImageShape } {
   const shape = shapeOf(array);
   const { content, type } = array;
   if (type !== 'u1' && type !== 'b1')
     throw corrupt({ file: content.file }, `images are ${type}; expected bytes (uint8, 0 to 255)`, { cure: bytesCure });
   const size = shape[0] * shape[1] * shape[2];
-  if (type === 'u1' && array.isPlain && !content.inMemory && content.size > heldBytes)
+  if (type === 'u1' && array.isPlain && !content.inMemory && content.size > held)
     return { images: readerOf(content, size), shape };
   const images = array.read().data as Uint8Array;
   return { images: type === 'b1' ? images.map((value) => (value === 0 ? 0 : 255)) : images, shape };

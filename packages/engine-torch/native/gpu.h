@@ -1,13 +1,20 @@
 #pragma once
-// What needs CUDA's headers. Without them the addon works on CUDA all the same, without a look at the memory.
+// What a GPU is and how full it is, without CUDA's headers: pip's packages of PyTorch come with a part of them only.
 
 #include <ATen/core/Tensor.h>
 
 #include <string>
 #include <vector>
 
-namespace bulwark::cuda {
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
 
+namespace bulwark::gpu {
+
+/** Whether this PyTorch tells of its GPUs' memory. */
 bool seesMemory();
 
 /** Bytes in use, their peak since the last call, bytes free, bytes in all; nothing where it is not known. */
@@ -16,4 +23,4 @@ std::vector<double> memory(const at::Device& device);
 /** The GPU's name; empty where it is not known. */
 std::string name(const at::Device& device);
 
-}  // namespace bulwark::cuda
+}  // namespace bulwark::gpu
