@@ -8,6 +8,15 @@ export interface FilePlace {
   readonly offset?: number;
 }
 
+const anyFile = 'check that it is the file you meant, and whole: it may have to be written or copied again';
+
+/** What reading a published set throws, with the cure that published files have: they can be fetched. Own data cannot. */
+export function ofPublished(error: unknown, name: string): unknown {
+  if (!(error instanceof BulwarkError) || error.code !== 'DATA_CORRUPT' || error.cure !== anyFile) return error;
+  const cure = `get the file again (\`bulwark data fetch ${name}\`, after removing it), or check that it is the file you meant`;
+  return new BulwarkError(error.code, error.message, { cure, cause: error.cause });
+}
+
 /** The error of a data file that is not what it should be. */
 export function corrupt(
   place: FilePlace,
@@ -16,9 +25,7 @@ export function corrupt(
 ): BulwarkError {
   const at = place.offset === undefined ? '' : ` at byte ${place.offset}`;
   return new BulwarkError('DATA_CORRUPT', `${place.file}${at}: ${what}`, {
-    cure:
-      options.cure ??
-      'get the file again (`bulwark data fetch`, after removing it), or check that it is the file you meant',
+    cure: options.cure ?? anyFile,
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });
 }

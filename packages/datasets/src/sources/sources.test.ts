@@ -116,9 +116,9 @@ describe('cifar', () => {
 
   it('refuses a file of the wrong size', async () => {
     put('data_batch_1.bin', new Uint8Array(3073));
-    expect((await failure(open({ use: 'cifar10', folder })))!.message).toMatch(
-      /^data_batch_1\.bin at byte 3073: 3073 bytes; expected 30730000/,
-    );
+    const error = (await failure(open({ use: 'cifar10', folder })))!;
+    expect(error.message).toMatch(/^data_batch_1\.bin at byte 3073: 3073 bytes; expected 30730000/);
+    expect(error.cure).toMatch(/^get the file again \(`bulwark data fetch cifar10`/);
   });
 
   it('has the hundred fine classes of CIFAR-100 in alphabetical order', () => {

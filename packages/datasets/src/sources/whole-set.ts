@@ -1,4 +1,5 @@
 import { checkImageSet, defineDataSource, type ImageSet, type ImageShape } from '@bulwark/core';
+import { ofPublished } from '../corrupt.js';
 import { dataFolder, folderOption } from '../folder.js';
 import { split, splitOptions } from '../splits.js';
 
@@ -37,9 +38,17 @@ export function wholeSetSource(set: WholeSet) {
   });
 }
 
+function readPublished(set: WholeSet, folder: string): { train: ImageSet; test: ImageSet } {
+  try {
+    return set.read(folder);
+  } catch (error) {
+    throw ofPublished(error, set.name);
+  }
+}
+
 /** Both sets, checked. */
 export function readWholeSet(set: WholeSet, folder: string): { train: ImageSet; test: ImageSet } {
-  const { train, test } = set.read(folder);
+  const { train, test } = readPublished(set, folder);
   const check = (part: ImageSet, name: string) =>
     checkImageSet(part, { name: `${set.name} (${name})`, classes: set.classNames.length });
   return { train: check(train, 'train'), test: check(test, 'test') };
