@@ -8,6 +8,7 @@ export interface LambdaRule {
   /** Sees the linearity error of a step, a scalar. */
   see(error: tf.Tensor): void;
   readonly state: HookState;
+  /** Frees what the rule remembers. */
   dispose(): void;
 }
 

@@ -43,6 +43,7 @@ export interface ClassWeights {
   /** Makes the mean outputs of the epoch the weights of the next; a class that did not occur keeps its own. */
   endEpoch(): void;
   readonly state: HookState;
+  /** Frees the weights. */
   dispose(): void;
 }
 

@@ -12,6 +12,7 @@ import {
 } from '@bulwark/core';
 import { filesBelow, runFolders } from '../run-folders.js';
 
+/** An evaluation that was found in a run folder. */
 export interface FoundEvaluation {
   /** Relative to the run folder. */
   readonly file: string;
