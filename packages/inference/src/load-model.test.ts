@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -17,6 +17,7 @@ import {
 } from '@bulwark/core';
 import { dataPlugins, encodePng } from '@bulwark/datasets';
 import {
+  encodeOnnxModel,
   modelPlugins,
   saveWeights,
   smallCnn,
@@ -27,6 +28,7 @@ import {
 } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { loadModel, type LoadedModel } from './load-model.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-inference-'));
@@ -127,6 +129,43 @@ describe('loadModel', () => {
     run.dispose();
   });
 
+  it("reads the run of a user's own layers model and its exports; weights alone do not have its layers", async () => {
+    const kernelInitializer = tfl.initializers.heNormal({ seed: 4 });
+    const layers = [
+      tfl.layers.conv2d({ inputShape: [28, 28, 1], filters: 2, kernelSize: 3, strides: 4, kernelInitializer }),
+      tfl.layers.flatten(),
+      tfl.layers.dense({ units: 10, activation: 'softmax', kernelInitializer }),
+    ];
+    await writeLayersModel(tfl.sequential({ layers }), at('own'));
+    const registry = createRegistry([...corePlugins, ...modelPlugins, ...dataPlugins, ...objectivePlugins]);
+    const config = {
+      name: 'layers',
+      engine: 'wasm',
+      epochs: 1,
+      data: { use: 'fashion-mnist-mini', limit: { train: 64, test: 12 }, validation: 0, batchSize: 32 },
+      model: { use: 'layers-model', path: 'own/model.json' },
+      threat: { epsilon: 0.1 },
+      objective: 'natural',
+      evaluation: { attacks: [] },
+    };
+    const run = await startRun(config, { registry, baseFolder: folder, folder: () => at('layers-run') });
+    await run.train();
+    const pixels = new Uint8ClampedArray(784).map((_, i) => (i * 7) % 256);
+    const rows = tf.tidy(() => {
+      const images = tf.tensor4d(
+        Float32Array.from(pixels, (byte) => byte / 255),
+        [1, 28, 28, 1],
+      );
+      return tf.softmax(logitsOf(run.parts.model, images)).arraySync() as number[][];
+    });
+    const model = await loadModel(at('layers-run'));
+    near(await model.predict(pixels), rows);
+    expect(model.classNames).toEqual(run.parts.data.classNames);
+    model.dispose();
+    run.dispose();
+    await expect(loadModel(at('layers-run/checkpoints/last.safetensors'))).rejects.toThrow(/but not its layers/);
+  });
+
   it('of a file of another tool needs facts, and says which and what the tensors look like', async () => {
     writeFileSync(at('foreign.safetensors'), writeSafetensors(toStateDict(network)));
     await expect(loadModel(at('foreign.safetensors'))).rejects.toThrow(
@@ -169,10 +208,13 @@ describe('loadModel', () => {
     ['nothing there', 'nowhere', 'RUN_MISSING'],
     ['an empty folder', '.', 'RUN_MISSING'],
     ['no weights', 'text.safetensors', 'WEIGHTS_INVALID'],
+    ['an ONNX model', 'onnx', 'WEIGHTS_INVALID'],
     ['an architecture with options that it cannot have', 'wide.safetensors', 'MODEL_INVALID'],
   ])('refuses %s', async (_what, name, code) => {
     const empty = mkdtempSync(join(folder, 'empty-'));
     writeFileSync(at('text.safetensors'), 'hello');
+    mkdirSync(at('onnx'), { recursive: true });
+    writeFileSync(at('onnx/model.onnx'), encodeOnnxModel(network));
     const about = factsToMetadata({ ...facts, architecture: { use: 'small-cnn', width: -1 } });
     writeFileSync(at('wide.safetensors'), writeSafetensors(toStateDict(network), about));
     await expect(loadModel(name === '.' ? empty : at(name))).rejects.toMatchObject({ code });

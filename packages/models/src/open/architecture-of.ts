@@ -15,6 +15,12 @@ const missingText = (missing: readonly string[]) => missing.join(', ').replace(/
 export function architectureOf(file: WeightsFile, given: Partial<ModelFacts>): KnownModel {
   const facts = { ...(file.normalize && { normalize: file.normalize }), ...given, ...file.facts };
   const { architecture, inputShape, classes } = facts;
+  if (architecture?.use === 'layers-model' && architecture['path'] === undefined)
+    throw new BulwarkError(
+      'WEIGHTS_INVALID',
+      `${file.where} has the weights of a layers model of the user's own, but not its layers`,
+      { cure: 'load its run, or an export of it (`bulwark export --to tfjs`), which have them' },
+    );
   if (architecture && inputShape && classes !== undefined) {
     const normalize = architecture['normalize'] ?? facts.normalize;
     return { ...facts, inputShape, classes, architecture: { ...architecture, ...(normalize ? { normalize } : {}) } };

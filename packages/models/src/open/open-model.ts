@@ -109,9 +109,11 @@ async function fromRun(path: string, options: OpenOptions): Promise<OpenedModel>
       },
     );
   const facts: ModelFacts = { ...stored, inputShape, classes };
-  // a user's own layers model has no architecture but the file that the config names
-  const architecture = facts.architecture ?? (frozen.config.model as ArchitectureSpec);
-  const classifier = await blankModel(architecture, facts, { ...options, baseFolder: frozen.baseFolder });
+  // where a user's own layers model lies, the config says; facts name no places
+  const ofConfig = frozen.config.model as ArchitectureSpec;
+  const { architecture = ofConfig } = facts;
+  const spec = architecture.use === ofConfig.use ? { ...ofConfig, ...architecture } : architecture;
+  const classifier = await blankModel(spec, facts, { ...options, baseFolder: frozen.baseFolder });
   return freeingOnError(classifier, () => {
     restoreModel(snapshot, classifier);
     return opened(classifier, facts);
@@ -147,7 +149,7 @@ function freeingOnError<T>(classifier: Classifier, work: () => T): T {
 }
 
 /** The files by which an exported folder is known, in the order in which they are looked for. */
-const exportedFiles = ['model.safetensors', 'model.json'];
+const exportedFiles = ['model.safetensors', 'model.safetensors.index.json', 'model.json'];
 
 /**
  * Opens a finished model: a run folder, a weights file, a `model.json` of TensorFlow.js, or the folder that an export wrote. Architecture,
@@ -162,7 +164,8 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
   if (!statSync(path).isDirectory())
     return path.endsWith('.json') && isLayers(path) ? fromLayers(path, options) : fromWeights(path, options);
   if (existsSync(join(path, 'config.json')) && existsSync(join(path, 'checkpoints'))) return fromRun(path, options);
-  const exported = exportedFiles.find((name) => existsSync(join(path, name)));
+  // an ONNX model cannot be opened; its reader says what it is
+  const exported = [...exportedFiles, 'model.onnx'].find((name) => existsSync(join(path, name)));
   if (exported !== undefined) return openModel(join(path, exported), options);
   throw new BulwarkError(
     'RUN_MISSING',

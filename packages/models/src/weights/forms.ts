@@ -11,7 +11,12 @@ const strangers: readonly { begins: RegExp; is: string; cure: string }[] = [
   { begins: /^7z\xbc\xaf/, is: 'a 7z archive', cure: 'unpack it and pass what is inside' },
   { begins: /^Rar!/, is: 'a rar archive', cure: 'unpack it and pass what is inside' },
   { begins: /^\x93NUMPY/, is: 'an array of numpy', cure: 'pass a file that torch.save or safetensors has written' },
-  { begins: /^\x08.\x12.{0,3}pytorch/s, is: 'an ONNX model', cure: 'pass the weights that it was exported from' },
+  {
+    // ir_version, then the producer's name: pytorch, Bulwark, tf2onnx, ...
+    begins: /^\x08[\x01-\x1f]\x12[\x01-\x40][\x20-\x7e]/,
+    is: 'an ONNX model',
+    cure: 'run it with ONNX Runtime, or pass the weights that it was exported from',
+  },
   { begins: /^[^]{257}ustar/, is: 'a tar archive', cure: 'unpack it and pass what is inside' },
 ];
 
