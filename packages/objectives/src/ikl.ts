@@ -30,7 +30,9 @@ export const softCrossEntropy = (natural: tf.Tensor2D, adversarial: tf.Tensor2D)
 export function weightedSquares(natural: tf.Tensor2D, adversarial: tf.Tensor2D, u: tf.Tensor2D): tf.Tensor1D {
   const d = tf.sub(natural, adversarial);
   const total = tf.sum(u, 1, true);
-  const away = tf.sub(d, tf.divNoNan(tf.sum(tf.mul(u, d), 1, true), total));
+  // an example without a label has no weights; the gradient of divNoNan would be NaN there
+  const mean = tf.div(tf.sum(tf.mul(u, d), 1, true), tf.maximum(total, 1e-30));
+  const away = tf.sub(d, mean);
   return tf.mul(0.5, tf.sum(tf.mul(tf.mul(total, u), tf.square(away)), 1)) as tf.Tensor1D;
 }
 
