@@ -6,7 +6,8 @@ import {
   type Objective,
   type PassText,
 } from '@bulwark/core';
-import { onDiscrepancyToNatural } from './inner/goals.js';
+import { z } from 'zod';
+import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
 import { assemble, betaOption, passesOption } from './terms/assemble.js';
@@ -25,6 +26,7 @@ export interface TradesOptions {
   readonly passes: readonly PassText[];
   readonly entropyWeight: number;
   readonly smoothing: number;
+  readonly goal: 'discrepancy' | 'cross-entropy';
 }
 
 export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number }) => ({
@@ -33,6 +35,10 @@ export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number 
   inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: defaults.stepSize }),
   entropyWeight: number({ min: 0 }).default(0).describe('weight of the entropy at examples without a label'),
   smoothing: smoothingOption(),
+  goal: z
+    .enum(['discrepancy', 'cross-entropy'])
+    .default('discrepancy')
+    .describe('what the attack climbs; cross-entropy with the mixed label is what Wang et al. (2023) do with CutMix'),
   passes: passesOption(defaults.passes),
 });
 
@@ -45,10 +51,15 @@ export function createTrades({
   passes,
   entropyWeight,
   smoothing,
+  goal,
 }: TradesOptions): Objective {
   const measure = discrepancyNamed(discrepancy, { detachTarget });
   return assemble({
-    inner: pgd({ ...inner, role: 'adversarial', goal: onDiscrepancyToNatural(measure) }),
+    inner: pgd({
+      ...inner,
+      role: 'adversarial',
+      goal: goal === 'discrepancy' ? onDiscrepancyToNatural(measure) : onCrossEntropy,
+    }),
     classification: crossEntropyAt('natural', smoothing),
     regularizer: between('natural', 'adversarial', measure),
     beta,

@@ -2,6 +2,7 @@ import {
   checkObjective,
   createRegistry,
   defineModel,
+  disposeBatch,
   type Batch,
   type HookState,
   type Plugin,
@@ -19,6 +20,7 @@ import { goldenNetwork, secondNetwork, type GoldenNetwork } from './training/net
 import { createRecorder } from './training/record.js';
 import { stateAtStart } from './training/state.js';
 import type { CaseRunner, VerifyRow } from './types.js';
+import { mixedByBox } from './units/recipe.js';
 
 const knownFields = [
   ...['schema', 'id', 'method', 'provenance', 'dtype', 'torch', 'seed', 'net', 'hyper', 'params0', 'bnState0'],
@@ -72,14 +74,17 @@ export function runTrainingCase(json: Golden, given: PluginRegistry): VerifyRow[
         tf.dispose([batch.images, batch.labels]);
         batch = batchOf(step);
       }
+      const mixed = mixedBatch(step, json, batch);
       const recorded = recorder.step({
-        batch,
+        batch: mixed,
         noise: noiseOf(step),
         numbers: numbersDrawn(step),
         endsEpoch: 'classWeightsAfter' in step,
       });
-      const labels = [...batch.labels.dataSync()];
-      const at = { comparison, index, recorded, method, golden, second, labels };
+      const labels = [...mixed.labels.dataSync()];
+      const targetEntropy = entropyOf(mixed);
+      if (mixed !== batch) disposeBatch(mixed);
+      const at = { comparison, index, recorded, method, golden, second, labels, targetEntropy };
       compareStep(step, at);
       if (index === 0 && isObject(json['trace'])) compareTrace(json['trace'], at);
     });
@@ -91,6 +96,34 @@ export function runTrainingCase(json: Golden, given: PluginRegistry): VerifyRow[
   }
   return comparison.rows();
 }
+
+/** The batch that the step's boxes make, one after the other; the batch itself where there are none. */
+function mixedBatch(step: Golden, json: Golden, batch: Batch): Batch {
+  const draws = step['cutmix'] as Golden[] | undefined;
+  if (!draws) return batch;
+  const numClasses = field(objectField(json, 'net'), 'numClasses');
+  const pieces = draws.map((draw) => mixedByBox({ ...json, numClasses }, draw));
+  const joined = (of: (piece: (typeof pieces)[0]) => Float32Array) =>
+    Float32Array.from(pieces.flatMap((piece) => [...of(piece)]));
+  const count = draws.length * batch.labels.size;
+  return {
+    images: tf.tensor4d(
+      joined(({ images }) => images),
+      [count, ...(batch.images.shape.slice(1) as [number, number, number])],
+    ),
+    labels: tf.tile(batch.labels, [draws.length]),
+    targets: tf.tensor2d(
+      joined(({ targets }) => targets),
+      [count, Number(numClasses)],
+    ),
+  };
+}
+
+/** Mean entropy of target rows; 0 for labels. */
+const entropyOf = ({ targets, labels }: Batch): number => {
+  const terms = [...(targets?.dataSync() ?? [])].map((share) => (share > 0 ? -share * Math.log(share) : 0));
+  return terms.reduce((sum, term) => sum + term, 0) / labels.size;
+};
 
 /** Puts what the case carries into its first step into the method. */
 function restoreState(state: HookState | undefined, json: Golden): void {

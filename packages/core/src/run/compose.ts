@@ -2,7 +2,7 @@ import type { ImageShape } from '../batch.js';
 import { checkImageSet, countOf, selected, unlabelled, type ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
-import { checkObjective, permutationSampler, type Attack, type DataSource, type Objective } from '../hooks/index.js';
+import { checkObjective, permutationSampler, type Attack, type DataSource } from '../hooks/index.js';
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { blankRandom, createRandom, type Random } from '../random.js';
 import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
@@ -172,14 +172,19 @@ async function makeModel(config: RunConfig, services: PluginServices): Promise<C
     : Object.assign(model, { architecture: config.model });
 }
 
-function averageOf(config: RunConfig, data: DataSource, { replays = 1 }: Objective): WeightAverage | undefined {
+function averageOf(
+  config: RunConfig,
+  { data, model, objective }: Pick<TrainerParts, 'data' | 'model' | 'objective'>,
+): WeightAverage | undefined {
   const { averaging, epochs } = config;
   const { batchSize } = config.data;
+  const { replays = 1 } = objective;
   switch (averaging?.use) {
     case 'ema': {
       const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
       const steps = epochs * replays * sampler.batchesPerEpoch;
-      return createEma({ ...averaging, start: averaging.start && averaging.start * steps });
+      if (averaging.start === undefined) return createEma({ ...averaging, start: undefined });
+      return createEma({ ...averaging, start: averaging.start * steps }, model);
     }
     case 'swa':
       return createSwa(averaging);
@@ -204,7 +209,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
     weightPerturber: config.weightPerturber && services.make('weight-perturber', config.weightPerturber),
     optimizer: services.make('optimizer', pluginPart('optimizer', config)),
     schedule: services.make('schedule', config.optimizer.schedule),
-    average: averageOf(config, data, objective),
+    average: averageOf(config, { data, model, objective }),
     augmentations: config.data.augment.map((spec) => services.make('augmentation', spec)),
     threat: services.threat,
     bus,

@@ -66,19 +66,24 @@ export interface EmaOptions {
   readonly statistics?: 'averaged' | 'copied';
 }
 
+/** Share of the old average in the next update, after `updates` of them. */
+export function emaDecay({ decay, warmup, start }: EmaOptions, updates: number): number {
+  if (start === undefined) return updates === 0 ? 0 : Math.min(decay, (1 + updates) / (warmup + updates));
+  const t = updates + 1 - start;
+  return t < 0 ? 0 : Math.min(decay, (1 + t) / (warmup + t));
+}
+
 /**
  * Exponential moving average after every step: `average += (1 - d) (weights - average)`. The decay d grows from 0 to `decay` as
  * (1 + t) / (warmup + t) with t updates made, so that the random start is soon forgotten. With `start`, as in Rebuffi et al. (2021;
  * arXiv:2103.01946) and the code of Wang et al. (2023), the average follows the weights until then.
+ * @param initial the model before its first step, where the average begins; default: at the weights after the first step
  */
-export function createEma({ decay, warmup, start, statistics = 'averaged' }: EmaOptions): WeightAverage {
+export function createEma(options: EmaOptions, initial?: Classifier): WeightAverage {
+  const { statistics = 'averaged' } = options;
   const holder = createHolder();
+  if (initial) holder.move(variablesOf(initial), 1);
   let updates = 0;
-  const decayNow = () => {
-    if (start === undefined) return updates === 0 ? 0 : Math.min(decay, (1 + updates) / (warmup + updates));
-    const t = updates + 1 - start;
-    return t < 0 ? 0 : Math.min(decay, (1 + t) / (warmup + t));
-  };
   return {
     state: holder.state(
       () => ({ updates }),
@@ -88,7 +93,7 @@ export function createEma({ decay, warmup, start, statistics = 'averaged' }: Ema
       // running statistics that are copied at epochs' ends are there from the first step, too
       const moves = (name: string) => statistics === 'averaged' || name.startsWith('model/') || !holder.held.has(name);
       const moving = [...variablesOf(model)].filter(([name]) => moves(name));
-      holder.move(new Map(moving), 1 - decayNow());
+      holder.move(new Map(moving), 1 - emaDecay(options, updates));
       updates++;
     },
     afterEpoch(model) {

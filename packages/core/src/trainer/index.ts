@@ -1,5 +1,5 @@
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
-export { createEma, createSwa, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
+export { createEma, createSwa, emaDecay, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
 export {
   createBus,
   type CheckpointKind,

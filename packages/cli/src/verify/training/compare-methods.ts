@@ -50,6 +50,11 @@ function helperLogits({ recorded, second, golden, labels }: StepComparison): Val
   });
 }
 
+const averageOf =
+  (group: string) =>
+  ({ recorded }: StepComparison): Named =>
+    new Map([...recorded.average].map(([name, values]) => [name.replace(`${group}/`, ''), values]));
+
 const companionGradients = ({ recorded }: StepComparison): Named => {
   const own = [...recorded.gradients].filter(([name]) => name.startsWith('companion@'));
   return new Map(own.map(([name, values]) => [name.slice('companion@'.length), values]));
@@ -78,6 +83,12 @@ export const methodFields: Record<string, Compare> = {
   helperLogits: compareOne(helperLogits, valueTolerance),
   classWeights: compareOne(({ recorded }) => recorded.stateBefore.get('weights'), valueTolerance),
   classWeightsAfter: compareOne(({ recorded }) => recorded.stateNext.get('weights'), valueTolerance),
+  xMixed: compareOne(({ recorded }) => recorded.images, pointTolerance),
+  yMixed: compareOne(({ recorded }) => recorded.targets, valueTolerance),
+  globalStep: compareOne(({ index }) => index + 1, exact),
+  emaDecay: compareOne(({ recorded }) => recorded.emaDecay, valueTolerance),
+  emaParams: compareNamed(averageOf('model'), ({ golden }) => golden.parameterNames, stateTolerance),
+  emaBn: compareNamed(averageOf('statistics'), ({ golden }) => golden.statisticNames, stateTolerance),
   lr: compareOne(({ recorded }) => recorded.learningRate, valueTolerance),
   momentum: compareOne(({ recorded }) => recorded.momentum, valueTolerance),
   teacherGrads: compareNamed(companionGradients, parameterNames, gradientTolerance),

@@ -20,6 +20,8 @@ export interface StepComparison {
   /** The helper or teacher of the case. */
   readonly second: GoldenNetwork | undefined;
   readonly labels: readonly number[];
+  /** Mean entropy of mixed targets, which the case's divergences from them leave out; 0 for labels. */
+  readonly targetEntropy: number;
 }
 
 export const meanOf = (values: Values) => [...values].reduce((sum, value) => sum + value, 0) / values.length;

@@ -54,7 +54,8 @@ function lossValue(name: string, at: StepComparison): number | undefined {
   if (name === 'advMargin') return terms.get('classification')! - adversarialCe();
   const [, word = name, index = ''] = /^([a-zA-Z]+)(\d*)$/.exec(name) ?? [];
   const term = termNames[word];
-  return term === undefined ? undefined : terms.get(index ? `${term}-${index}` : term);
+  const value = term === undefined ? undefined : terms.get(index ? `${term}-${index}` : term);
+  return name === 'natural' && value !== undefined ? value - at.targetEntropy : value;
 }
 
 /** Final sides of Squeeze Training, chosen at the outer logits as the regularizer chooses them. */
@@ -116,7 +117,7 @@ const noise: Compare = (expected, at) => {
 const fields: Record<string, Compare> = {
   noise,
   losses: compareLosses,
-  total: compareOne(({ recorded }) => recorded.total, valueTolerance),
+  total: compareOne(({ recorded, targetEntropy }) => recorded.total - targetEntropy, valueTolerance),
   logits: compareLogits,
   upper: side,
   lower: side,
@@ -134,10 +135,10 @@ const fields: Record<string, Compare> = {
 };
 
 /** What the comparison of the step itself does not read: its inputs. */
-const inputs = ['x', 'y'];
+const inputs = ['x', 'y', 'cutmix'];
 
 const comparatorOf = (name: string): Compare | undefined =>
-  /^x[A-Z]/.test(name) ? point : (fields[name] ?? methodFields[name] ?? normFields[name]);
+  fields[name] ?? methodFields[name] ?? normFields[name] ?? (/^x[A-Z]/.test(name) ? point : undefined);
 
 /** Compares every field of one step; a field that nobody knows is a failure. */
 export function compareStep(step: Golden, at: StepComparison): void {
@@ -160,7 +161,7 @@ export function compareTrace(trace: Golden, at: StepComparison): void {
       const own =
         recorded.updates.length === 0
           ? [recorded.total]
-          : recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1));
+          : recorded.updates.map(({ loss }) => meanOf(loss) * (sum ? loss.length : 1) - at.targetEntropy);
       comparison.compare({ quantity }, own, expected as number[], valueTolerance);
     } else if (name === 'attacks') compareAttackTrace(expected as Golden, at);
     else if (name === 'xStart') {

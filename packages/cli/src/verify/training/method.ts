@@ -1,4 +1,4 @@
-import type { DecayGroup, PluginSpec, Role, SgdOptions } from '@bulwark/core';
+import type { DecayGroup, EmaOptions, PluginSpec, Role, SgdOptions } from '@bulwark/core';
 import { fieldReader, malformed, type FieldReader, type Golden } from '../golden.js';
 import { defined, innerOf, named, passesOf, roleOf, type Reading } from './method-fields.js';
 import { methodsOfNorms } from './methods-of-norms.js';
@@ -21,6 +21,11 @@ export interface Method {
   readonly epochs: number;
   /** Learning rate and momentum of each step, where they change. */
   readonly rates?: Rates;
+  /** The moving average that the case keeps, and the steps (from 0) with which an epoch ends. */
+  readonly average?: EmaOptions;
+  readonly epochEnds: ReadonlySet<number>;
+  /** Share of each batch in the running statistics, step by step. */
+  readonly statisticsMomenta?: readonly number[];
 }
 
 const discrepancies: Record<string, string> = {
@@ -153,6 +158,19 @@ function decayOf(hyper: FieldReader): Pick<SgdOptions, 'decay' | 'undecayedLearn
   return { decay };
 }
 
+/** The average of the DM trainer, the ends of its epochs and its BatchNorm momenta. */
+function recipeOf(hyper: FieldReader): Pick<Method, 'average' | 'epochEnds' | 'statisticsMomenta'> {
+  const [decay, start] = [hyper.take('tau'), hyper.take('warmupSteps')].map(Number);
+  const plan = (hyper.take('epochPlan') ?? []) as [epoch: number, steps: number][];
+  const ends = plan.map((_, at) => plan.slice(0, at + 1).reduce((sum, [, steps]) => sum + steps, 0) - 1);
+  const momenta = hyper.take('bnMomentumTorchPerStep') as number[] | undefined;
+  return {
+    epochEnds: new Set(ends),
+    ...(Number.isFinite(decay) && { average: { decay: decay!, start: start!, warmup: 10, statistics: 'copied' } }),
+    ...(momenta && { statisticsMomenta: momenta }),
+  };
+}
+
 /** The attacks whose loss a case adds up over the batch instead of averaging it. */
 const summed = /^(TRADES|RST|GAIR-RST|SCORE|HAT|MAIL-TRADES|ARD|RSLAD|LBGAT)/;
 
@@ -179,6 +197,7 @@ export function readMethod(method: string, hyperparameters: Golden, firstNoise: 
   const epsilon = typeof given === 'object' ? 0 : Number(given);
   hyper.take('note');
   const rates = ratesOf(hyper);
+  for (const known of ['batchSizeArg', 'cutmix']) hyper.take(known);
   const arowOnKl = name === 'ARoW' && hyperparameters['innerLoss'] === 'kl';
   const result: Method = {
     objective,
@@ -196,6 +215,7 @@ export function readMethod(method: string, hyperparameters: Golden, firstNoise: 
     innerReduction: summed.test(name) || arowOnKl ? 'sum' : 'mean',
     ...epochsOf(hyper, epsilon),
     ...(rates && { rates }),
+    ...recipeOf(hyper),
   };
   hyper.take('batchSize');
   const left = hyper.left();

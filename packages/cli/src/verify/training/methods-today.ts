@@ -122,6 +122,20 @@ const lbgat: Words = (reading) => {
   };
 };
 
+const dm: Words = (reading) => {
+  expect(reading, 'loss', 'kl');
+  const mixed = reading.hyper.take('cutmix');
+  const smoothing = reading.hyper.take('labelSmoothing');
+  return {
+    use: 'trades',
+    beta: reading.hyper.take('beta'),
+    // labels that CutMix mixed are not smoothed, and the attack climbs their cross-entropy
+    ...(mixed ? { goal: 'cross-entropy' } : { smoothing }),
+    inner: innerOf(reading, 'uniform'),
+    passes: passesOf(reading),
+  };
+};
+
 /** Single-step, re-weighting and distillation methods in the words of a config; `golden` is the second network of the case. */
 export const methodsOfToday: Record<string, Words> = {
   'FGSM-RS': (reading) => ({ use: 'fast-at', init: reading.hyper.take('init'), ...singleStep(reading) }),
@@ -171,6 +185,7 @@ export const methodsOfToday: Record<string, Words> = {
     passes: passesOf(reading),
   }),
   IKL: ikl,
+  'DM-TRADES': dm,
   ARD: ard,
   RSLAD: rslad,
   LBGAT: lbgat,

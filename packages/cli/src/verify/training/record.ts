@@ -1,6 +1,8 @@
 import {
+  createEma,
   createSgd,
   disposeOutcome,
+  emaDecay,
   norms,
   termNames,
   trainStep,
@@ -54,6 +56,12 @@ export interface RecordedStep {
   readonly stateNext: Named;
   readonly learningRate: number;
   readonly momentum: number | undefined;
+  /** The moving average after the step, and after an epoch that ended with it, and the share of the old one. */
+  readonly average: Named;
+  readonly emaDecay: number;
+  /** The batch, for cases that mix it. */
+  readonly images: Values;
+  readonly targets: Values | undefined;
   /** Parameters, running statistics and the number of their updates of the companion. */
   readonly companion?: { readonly parameters: Named; readonly statistics: Named; readonly updates: number };
 }
@@ -81,7 +89,6 @@ export interface StepInput {
   readonly numbers?: readonly number[];
   /** Does an epoch end with it? */
   readonly endsEpoch?: boolean;
-  readonly statisticsMomentum?: number;
 }
 
 export interface RecorderParts {
@@ -105,6 +112,7 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
   const objective: Objective = watchedCompanion
     ? { ...given, companions: new Map([['companion', watchedCompanion]]) }
     : given;
+  const average = method.average && createEma(method.average, model);
   const state = () => readAll(objective.state?.save().tensors ?? []);
   let seen: { offsets: Named; afterLoss: Named; statisticsUpdates: number; updatesAfterLoss: number };
 
@@ -133,7 +141,10 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
   };
 
   return {
-    step({ batch, noise, numbers, endsEpoch, statisticsMomentum }) {
+    step({ batch, noise, numbers, endsEpoch }) {
+      const statisticsMomentum = method.statisticsMomenta?.[made];
+      const emaShare = method.average ? emaDecay(method.average, made) : 0;
+      const epochEnds = method.epochEnds.has(made);
       const epoch = method.epochOf(made);
       const { learningRate, momentum } = method.rates?.(made) ?? {
         learningRate: method.sgd.learningRate,
@@ -165,6 +176,8 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
       });
       const { loss, crafted } = outcome;
       const stateAfter = state();
+      average?.afterStep(model);
+      if (epochEnds) average?.afterEpoch(model, { epoch: 1, batches: () => [] });
       if (endsEpoch) objective.afterEpoch?.({ epoch, epochs, model });
       const [total, ...terms] = read(loss.values);
       const recorded: RecordedStep = {
@@ -186,6 +199,10 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
         stateAfter,
         stateNext: state(),
         learningRate,
+        average: readAll(average?.state.save().tensors ?? []),
+        emaDecay: emaShare,
+        images: read(batch.images),
+        targets: batch.targets && read(batch.targets),
         momentum: momentum ?? method.sgd.momentum,
         ...(companion && {
           companion: {
@@ -198,6 +215,9 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
       disposeOutcome(outcome);
       return recorded;
     },
-    dispose: () => sgd.dispose(),
+    dispose() {
+      sgd.dispose();
+      average?.dispose();
+    },
   };
 }
