@@ -4,7 +4,7 @@ import { decodeImage } from '@bulwark/datasets';
 import { isImageFile } from './image-files.js';
 import { toChannels } from './channels.js';
 
-/** An image that something else decoded: `ImageData` of a canvas, `{ data, info }` of sharp, frames of a camera. */
+/** An image that something else decoded: `ImageData` of a canvas, frames of a camera. */
 export interface DecodedImage {
   /** Row by row, channels last: bytes from 0 to 255, or float32 in [0, 1]. */
   readonly data: Uint8Array | Uint8ClampedArray | Float32Array;
@@ -12,16 +12,23 @@ export interface DecodedImage {
   readonly height: number;
 }
 
+/** What `sharp(...).raw().toBuffer({ resolveWithObject: true })` gives. */
+export interface SharpImage {
+  readonly data: Uint8Array;
+  readonly info: { readonly width: number; readonly height: number };
+}
+
 /**
  * One image, or several in one array or tensor:
- * - the bytes of an image file (PNG, JPEG, WebP, BMP, PPM) as `Uint8Array` or `Buffer`
+ * - the bytes of an image file (PNG, JPEG, WebP, BMP, PPM) as `Uint8Array`, `Buffer` or `ArrayBuffer`
  * - pixels `[h, w, c]`, one image after the other: `Uint8Array`, `Uint8ClampedArray` from 0 to 255, `Float32Array` in [0, 1]
  * - a tensor `[h, w, c]` or `[n, h, w, c]`: float32 in [0, 1] or int32 from 0 to 255; it stays the caller's
- * - a decoded image with its width and height
+ * - a decoded image with its width and height, or as sharp gives it
  *
  * A `Uint8Array` that begins as an image file is one; give `Uint8ClampedArray` for pixels that must never be taken for one.
  */
-export type ImageInput = Uint8Array | Uint8ClampedArray | Float32Array | DecodedImage | tf.Tensor3D | tf.Tensor4D;
+export type ImageInput =
+  ArrayBuffer | SharpImage | Uint8Array | Uint8ClampedArray | Float32Array | DecodedImage | tf.Tensor3D | tf.Tensor4D;
 
 const invalid = (where: string, what: string, cure: string) =>
   new BulwarkError('BATCH_INVALID', `${where}: ${what}`, { cure });
@@ -115,13 +122,19 @@ export async function pixelsOf(images: ImageInput | readonly ImageInput[], shape
   return all;
 }
 
+const isDecoded = (image: unknown): image is DecodedImage => {
+  const { data, width, height } = Object(image) as Partial<DecodedImage>;
+  return ArrayBuffer.isView(data) && !(data instanceof DataView) && Number(width) > 0 && Number(height) > 0;
+};
+
 async function pixelsOfOne(image: ImageInput, shape: ImageShape, where: string): Promise<Float32Array> {
   if (image instanceof tf.Tensor) return ofTensor(image, shape, where);
+  if (image instanceof ArrayBuffer) return pixelsOfOne(new Uint8Array(image), shape, where);
   if (image instanceof Uint8Array && isImageFile(image)) return file(image, shape, where);
   if (image instanceof Uint8Array || image instanceof Uint8ClampedArray || image instanceof Float32Array)
     return flat(image, shape, where);
-  if (image && ArrayBuffer.isView(image.data) && image.width > 0 && image.height > 0)
-    return decoded(image, shape, where);
+  const given: unknown = 'info' in Object(image) ? { ...image, ...(image as SharpImage).info } : image;
+  if (isDecoded(given)) return decoded(given, shape, where);
   throw invalid(
     where,
     `${nameOf(image)} is no image`,

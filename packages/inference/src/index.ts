@@ -2,7 +2,7 @@
  * Load a trained model and predict.
  * @module @bulwark/inference
  */
-export type { DecodedImage, ImageInput } from './images.js';
+export type { DecodedImage, ImageInput, SharpImage } from './images.js';
 export {
   loadModel,
   type LoadedModel,

@@ -243,6 +243,8 @@ describe('predict', () => {
       ints,
       { data: rgba, width: 5, height: 6 },
       { data: first, width: 5, height: 6 },
+      { data: first, info: { width: 5, height: 6, channels: 3 } },
+      Uint8Array.from(png()).buffer,
       [Buffer.from(png())],
     ])
       near(await model.predict(one as never), [row!]);
@@ -271,6 +273,7 @@ describe('predict', () => {
     ['values that are no numbers', new Float32Array(90).fill(NaN), /a pixel is NaN/],
     ['a path', 'image.png', /string "image.png" is no image/],
     ['null', null, /is no image/],
+    ['an object of something else', { info: null, data: 3 }, /Object is no image/],
     ['a list of lists', [[1, 2, 3]], /image 0: Array is no image/],
     ['numbers that fit no pixels', { data: new Uint8Array(31), width: 5, height: 6 }, /31 numbers/],
   ])('refuses %s', async (_what, image, message) => {
