@@ -3,7 +3,7 @@ import { isObject, malformed, type Golden } from './golden.js';
 import type { CaseRunner } from './types.js';
 import { discrepancyUnit } from './units/discrepancies.js';
 import { batchNormUnit, convolutionUnit } from './units/layers.js';
-import { distillUnit, elleUnit, iklWeightsUnit, moreObjectivesUnit } from './units/methods.js';
+import { distillUnit, elleUnit, fusionUnit, iklWeightsUnit, moreObjectivesUnit } from './units/methods.js';
 import { objectivesUnit } from './units/objectives.js';
 import { geometryUnit, projectionUnit, schedulesUnit, sgdUnit, weightPerturbationUnit } from './units/optimization.js';
 import { cutmixUnit, emaUnit, moreSchedulesUnit } from './units/recipe.js';
@@ -19,6 +19,7 @@ const units: Readonly<Record<string, UnitRunner>> = {
   'unit-ikl-weights': iklWeightsUnit,
   'unit-cutmix': cutmixUnit,
   'unit-ema': emaUnit,
+  'unit-ramp-gp': fusionUnit,
   'unit-bn': batchNormUnit,
   'unit-conv': convolutionUnit,
   'unit-sgd': sgdUnit,

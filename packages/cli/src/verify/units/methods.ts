@@ -1,6 +1,7 @@
 import { crossEntropy, discrepancy, type PluginSpec } from '@bulwark/core';
 import {
   classWeights,
+  fuseModels,
   linearityTerm,
   marginWeights,
   onOffLambda,
@@ -230,4 +231,29 @@ export const iklWeightsUnit: UnitRunner = (json, comparison) => {
     });
   });
   weights.dispose();
+};
+
+/** `unit-ramp-gp`: RAMP's fusion of an epoch of adversarial and one of natural training. Counters of batches are those of the former. */
+export const fusionUnit: UnitRunner = (json, comparison) => {
+  refuseUnknown(comparison, json, ['torch', 'layout', 'old', 'natural', 'target', 'items']);
+  const counter = (name: string) => name.endsWith('num_batches_tracked');
+  const tensorsOf = (values: unknown) =>
+    new Map(
+      Object.entries(values as Golden)
+        .filter(([name]) => !counter(name))
+        .map(([name, value]) => [name, toTensor(value, name)] as const),
+    );
+  const [old, natural, adversarial] = [tensorsOf(json['old']), tensorsOf(json['natural']), tensorsOf(json['target'])];
+  (json['items'] as Golden[]).forEach((item, i) => {
+    refuseUnknown(comparison, item, ['beta', 'cosine', 'result']);
+    const fused = fuseModels({ old, natural, adversarial }, Number(item['beta']));
+    for (const [name, value] of Object.entries(item['result'] as Golden)) {
+      if (counter(name)) continue;
+      const part = `items[${i}].${name}`;
+      const own = fused.get(name)?.dataSync();
+      comparison.compare({ quantity: 'result', part }, own, numbersOf(value, part), unitTolerance);
+    }
+    tf.dispose([...fused.values()]);
+  });
+  tf.dispose([...old.values(), ...natural.values(), ...adversarial.values()]);
 };
