@@ -5,6 +5,7 @@ import {
   logSoftmax,
   number,
   oneHotLabels,
+  pixelLength,
   stopGradient,
   type HookState,
   type InnerOptimizer,
@@ -149,7 +150,7 @@ export const ikl = defineObjective({
           .default(1)
           .describe('length of one update, in radii of the epoch; 0.5 for a high budget'),
         start: z.enum(startNames).default('gaussian').describe('where the attack starts'),
-        startScale: number({ min: 0 }).default(0.001).describe('standard deviation of a gaussian start'),
+        startScale: pixelLength({ min: 0 }).default(0.001).describe('standard deviation of a gaussian start'),
         squares: z.boolean().default(false).describe('the attack climbs the squared logit differences, too'),
       })
       .prefault({})

@@ -5,7 +5,7 @@ import {
   inputGradient,
   integer,
   logitsOf,
-  number,
+  pixelLength,
   norms,
   type CraftContext,
   type Batch,
@@ -116,8 +116,8 @@ const steepest = (options: MsdOptions): InnerOptimizer => ({
 const reach = (epsilon: number, stepSize: number) =>
   z
     .strictObject({
-      epsilon: number({ min: 0 }).default(epsilon).describe('radius in that norm'),
-      stepSize: number({ min: 0 }).default(stepSize).describe('length of one update in that norm'),
+      epsilon: pixelLength({ min: 0 }).default(epsilon).describe('radius in that norm'),
+      stepSize: pixelLength({ min: 0 }).default(stepSize).describe('length of one update in that norm'),
     })
     .prefault({});
 

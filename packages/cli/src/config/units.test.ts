@@ -12,7 +12,6 @@ import {
   pluginKinds,
   type ImageShape,
 } from '@bulwark/core';
-import { z } from 'zod';
 import { analyzeCommand } from '../commands/analyze.js';
 import { builtinRegistry } from '../registry.js';
 
@@ -83,6 +82,29 @@ describe('numbers for pixels of 0 to 255', () => {
       'error stepSize of pgd is 60: .*l2; .*60/255',
     ],
     [
+      'a ball of its own',
+      { objective: { use: 'msd', linf: { epsilon: 8 } } },
+      'error objective.linf.epsilon is 8: .*in linf; .*8/255',
+    ],
+    [
+      'another',
+      { objective: { use: 'msd', l2: { epsilon: 128 } } },
+      'error l2.epsilon of msd is 128: .*55.43 in l2; .*128/255',
+    ],
+    [
+      'balls in a list',
+      {
+        objective: {
+          use: 'max',
+          norms: [
+            { norm: 'linf', epsilon: '8/255' },
+            { norm: 'linf', epsilon: 8 },
+          ],
+        },
+      },
+      'error objective.norms\\[1\\].epsilon is 8: .*8/255',
+    ],
+    [
       'a mean',
       { model: { use: 'small-cnn', normalize: { mean: [125.3, 123, 113.9], std: [63, 62.1, 66.7] } } },
       'error model.normalize.*write { mean: \\[0.49137, 0.48235, 0.44667\\], std: \\[0.24706',
@@ -149,18 +171,23 @@ describe('numbers for pixels of 0 to 255', () => {
     const lengths = /^(stepSize|epsilon|radius|startScale)$/;
     const marked = (schema: unknown): boolean => {
       const { innerType } = (schema as { _zod: { def: { innerType?: unknown } } })._zod.def;
-      return pixelLengths.has(schema as z.ZodType) || (innerType !== undefined && marked(innerType));
+      return pixelLengths.get(schema as never) !== undefined || (innerType !== undefined && marked(innerType));
     };
     const found: string[] = [];
     const walk = (shape: Record<string, unknown>, at: string): void => {
       for (const [name, entry] of Object.entries(shape)) {
         if (lengths.test(name)) found.push(`${at}.${name} ${marked(entry) ? 'checked' : 'not checked'}`);
-        let inner = entry as { _zod: { def: { innerType?: unknown; shape?: Record<string, unknown> } } };
-        while (inner._zod.def.innerType) inner = inner._zod.def.innerType as typeof inner;
+        let inner = entry as {
+          _zod: { def: { innerType?: unknown; element?: unknown; shape?: Record<string, unknown> } };
+        };
+        for (let next: unknown = inner; next; next = inner._zod.def.innerType ?? inner._zod.def.element)
+          inner = next as typeof inner;
         if (inner._zod.def.shape) walk(inner._zod.def.shape, `${at}.${name}`);
       }
     };
-    for (const kind of pluginKinds) for (const { name, options } of registry.list(kind)) walk(options.shape, name);
+    // an optimizer's epsilon is no length
+    for (const kind of pluginKinds.filter((name) => name !== 'optimizer'))
+      for (const { name, options } of registry.list(kind)) walk(options.shape, name);
     expect(found.length).toBeGreaterThan(8);
     expect(found.filter((line) => line.endsWith('not checked'))).toEqual([]);
   });

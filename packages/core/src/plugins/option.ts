@@ -29,12 +29,12 @@ export function number(bounds: { min?: number; max?: number; above?: number } = 
 }
 
 /** Marks options that are lengths in pixel values: the composer holds them against the threat model. */
-export const pixelLengths = z.registry<object>();
+export const pixelLengths = z.registry<{ unit: 'pixel' }>();
 
 /** A radius or a step in pixel values of [0, 1], as `number`. A run refuses or doubts one that is written in values of [0, 255]. */
 export function pixelLength(bounds: Parameters<typeof number>[0] = {}) {
   const length = number(bounds);
-  length.register(pixelLengths, {});
+  length.register(pixelLengths, { unit: 'pixel' }); // an empty mark would not survive `describe`
   return length;
 }
 

@@ -129,15 +129,17 @@ export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig
   const mixed = { data: checkMixed(registry, 'data', config), optimizer: checkMixed(registry, 'optimizer', config) };
   const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, []) as RunConfig;
   const { norm } = checked.threat;
-  for (const length of lengthsIn(registry, runConfigSchema, checked, [])) refuseBytes(length, { norm });
+  for (const length of lengthsIn(registry, runConfigSchema, checked, []))
+    refuseBytes(length, { norm: length.norm ?? norm });
   return checked;
 }
 
 /** All lengths in pixel values of a checked section, those of plugins within included. */
 function lengthsIn(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): WrittenLength[] {
-  const own = findLengths(schema, value).map(({ path, value: length }) => ({
+  const own = findLengths(schema, value).map(({ path, value: length, norm }) => ({
     name: written([...at, ...path]),
     value: length as number,
+    ...(norm && { norm }),
   }));
   const theirs = findReferences(schema, value).flatMap(({ kind, besides, path, value: spec }) => {
     const { use, ...options } = spec as PluginSpec;
@@ -148,9 +150,10 @@ function lengthsIn(registry: PluginRegistry, schema: z.ZodType, value: unknown, 
 
 /** The lengths of one plugin's options, those of plugins within it left to them. */
 export const lengthsOf = (schema: z.ZodType, options: unknown, use: string): WrittenLength[] =>
-  findLengths(schema, options).map(({ path, value }) => ({
+  findLengths(schema, options).map(({ path, value, norm }) => ({
     name: `${written(path)} of ${use}`,
     value: value as number,
+    ...(norm && { norm }),
   }));
 
 /** The plugin's part of a mixed section. */

@@ -82,8 +82,10 @@ function createServices(
       const plugin = registry.find(kind, use);
       const checked = plugin.options.parse(given);
       for (const length of lengthsOf(plugin.options, checked, use)) {
-        refuseBytes(length, { norm: config.threat.norm, shape: facts?.inputShape });
-        warnOnce(doubtOfStep(length, services.threat));
+        const { norm = config.threat.norm } = length;
+        refuseBytes(length, { norm, shape: facts?.inputShape });
+        // what has a norm of its own has a radius of its own, too
+        if (length.norm === undefined) warnOnce(doubtOfStep(length, services.threat));
       }
       return plugin.create(checked, services) as PluginProducts[K];
     },

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { normNames, type NormName } from '../threat/index.js';
 import { pixelLengths, pluginReferences, type PluginKind } from '../plugins/index.js';
 
 type AnySchema = z.ZodType & { _zod: { def: Record<string, unknown> & { type: string } } };
@@ -21,9 +22,19 @@ export const findReferences = (schema: z.ZodType, value: unknown): FoundReferenc
     ...place,
   }));
 
-/** All lengths in pixel values, likewise. */
-export const findLengths = (schema: z.ZodType, value: unknown): { path: Path; value: unknown }[] =>
-  findMarked((part) => pixelLengths.get(part as never), { schema, value, path: [] });
+/** All lengths in pixel values, likewise; `norm` where they have one of their own, and not that of the threat model. */
+export const findLengths = (schema: z.ZodType, value: unknown): { path: Path; value: unknown; norm?: NormName }[] =>
+  findMarked((part) => pixelLengths.get(part as never), { schema, value, path: [] }).map(({ path, value: length }) => {
+    const norm = ownNorm(value, path);
+    return { path, value: length, ...(norm && { norm }) };
+  });
+
+/** Of `l2: { epsilon }` and of `{ norm: l2, epsilon }`. */
+function ownNorm(value: unknown, path: Path): NormName | undefined {
+  const beside = path.slice(0, -1).reduce((part, key) => (part as Record<string | number, unknown>)[key], value);
+  const named = [path.at(-2), (beside as { norm?: unknown }).norm];
+  return path.length > 1 ? normNames.find((norm) => named.includes(norm)) : undefined;
+}
 
 /** All places in a value whose schema has a mark. */
 function findMarked<Mark>(

@@ -7,6 +7,8 @@ export interface WrittenLength {
   /** Where it is written: `threat.epsilon`, `--step-size`. */
   readonly name: string;
   readonly value: number;
+  /** Its own norm, where that is not the threat model's. */
+  readonly norm?: NormName;
 }
 
 /** What lengths are measured against; the shape of images may not be known yet. */

@@ -1,4 +1,4 @@
-import { integer, norms, normNames, number, type Norm, type NormName } from '@bulwark/core';
+import { integer, norms, normNames, pixelLength, type Norm, type NormName } from '@bulwark/core';
 import { z } from 'zod';
 
 /** One of the balls that a method of several norms trains in. */
@@ -16,7 +16,7 @@ export const ballsOption = (defaults: readonly NormName[]) =>
     .array(
       z.strictObject({
         norm: z.enum(normNames).describe('the norm'),
-        epsilon: number({ min: 0 }).describe('radius in that norm'),
+        epsilon: pixelLength({ min: 0 }).describe('radius in that norm'),
       }),
     )
     .min(2)
