@@ -99,6 +99,27 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
   },
+  {
+    // one writer for what a command leaves: the old file or the whole new one, whatever happens
+    files: ['packages/*/src/**/*.ts'],
+    ignores: [
+      '**/*.test.ts',
+      '**/testing/**',
+      '**/*testing.ts',
+      'packages/core/src/files/write.ts',
+      'packages/core/src/engine/notes.ts', // a cache, which may fail in silence
+      'packages/cli/src/bench/memory.ts', // a switch of the kernel's, no file
+      'packages/create-bulwark/**', // has no dependencies
+      'packages/datasets/src/fetch/fetch.ts', // in a folder that is renamed when it is whole
+      'packages/engine-tensorflow/src/passes/saved-model.ts', // read at once, and removed
+    ],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: "ImportSpecifier[imported.name='writeFileSync']", message: 'write with writeAtomically' },
+      ],
+    },
+  },
   { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
   // engines are tested with the networks of models, inference with runs

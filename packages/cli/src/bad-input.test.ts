@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
@@ -83,6 +83,21 @@ describe('bad input', () => {
   it('leaves no folder behind for a config that cannot be composed', () => {
     bulwark('train', 'good.yaml', '--set', 'objective.betta=2', '--out', 'fresh');
     expect(existsSync(join(folder, 'fresh'))).toBe(false);
+  });
+});
+
+describe('a file that cannot be written', () => {
+  it.each([
+    ['schema', ['schema', 'good.yaml/schema.json']],
+    ['init', ['init', 'good.yaml/c.yaml']],
+    ['create', ['create', 'plugin', 'mine', '--kind', 'objective', '--out', 'good.yaml/mine']],
+    ['data', ['data', 'info', 'fashion-mnist-mini', '--sheet', 'good.yaml/sheet.png']],
+  ])('is named by %s, which leaves nothing', (_command, args) => {
+    const { status, stderr } = bulwark(...args);
+    expect(stderr).toContain('good.yaml/');
+    expect(stderr).not.toMatch(/fault in Bulwark|\n\s+at /);
+    expect(status).toBe(1);
+    expect(readdirSync(folder).filter((name) => name.includes('.tmp'))).toEqual([]);
   });
 });
 

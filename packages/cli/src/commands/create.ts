@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { BulwarkError, nearest } from '@bulwark/core';
+import { BulwarkError, nearest, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 import { packageFiles } from '../create/package-files.js';
 import { starters, type StarterKind } from '../create/sources.js';
@@ -57,10 +57,7 @@ function createPlugin(name: string, { kind, out, json }: CreateFlags): void {
   const folder = resolve(out ?? `bulwark-plugin-${plain}`);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new BulwarkError('USAGE', `${folder} exists and is not empty`, { cure: 'name another folder with --out' });
-  for (const [path, text] of files) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text);
-  }
+  for (const [path, text] of files) writeAtomically(join(folder, path), text);
   const output = createOutput({ json });
   output.line(`wrote ${folder}: ${[...files.keys()].join(', ')}`);
   output.line(`next: cd ${folder} && npm install && npm test && npx bulwark train example.yaml`);

@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { BulwarkError, countOf, type DataSource } from '@bulwark/core';
+import { countOf, type DataSource, writeAtomically } from '@bulwark/core';
 import { describeData, encodePng, fetchDataSet, sampleSheet, type SplitFacts } from '@bulwark/datasets';
 import { Command } from 'commander';
 import { override } from '../config/override.js';
@@ -62,14 +61,7 @@ function writeSheet(data: DataSource, path: string): string {
   const { data: pixels, shape } = sampleSheet(countOf(data.train) > 0 ? data.train : data.test, {
     classes: data.classNames.length,
   });
-  try {
-    writeFileSync(path, encodePng(pixels, shape));
-  } catch (cause) {
-    throw new BulwarkError('USAGE', `--sheet ${path} cannot be written: ${(cause as Error).message}`, {
-      cure: 'name another file, or use --no-sheet',
-      cause,
-    });
-  }
+  writeAtomically(path, encodePng(pixels, shape));
   return resolve(path);
 }
 

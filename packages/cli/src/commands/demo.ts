@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 import { demoConfig, demoMethods, type DemoMethod } from '../demo/configs.js';
 import { demoTable } from '../demo/table.js';
@@ -38,7 +38,7 @@ export function demoCommand(): Command {
       const began = Date.now();
       const jobs = numberFlag('jobs', flags.jobs, { min: 1, integer: true });
       const results = await runAll(methods, { seed: flags.seed, jobs, folder, output });
-      writeFileSync(join(folder, 'demo.json'), `${JSON.stringify(results, null, 2)}\n`);
+      writeAtomically(join(folder, 'demo.json'), `${JSON.stringify(results, null, 2)}\n`);
       output.line();
       output.line(demoTable(results));
       output.line(`\ndone in ${duration((Date.now() - began) / 1000)}; runs are in ${folder}`);

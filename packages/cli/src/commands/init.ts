@@ -1,5 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { BulwarkError } from '@bulwark/core';
+import { existsSync } from 'node:fs';
+import { BulwarkError, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 
 /** A config that trains at once on the bundled images, with every section explained. */
@@ -43,7 +43,7 @@ export function initCommand(): Command {
     .addHelpText('after', '\nExamples:\n  bulwark init\n  bulwark init experiments/st.yaml')
     .action((file: string) => {
       if (existsSync(file)) throw new BulwarkError('USAGE', `${file} exists already`, { cure: 'name another file' });
-      writeFileSync(file, starterConfig.replace('FILE', file));
+      writeAtomically(file, starterConfig.replace('FILE', file));
       process.stdout.write(`wrote ${file}; train it with: bulwark train ${file}\n`);
     });
 }

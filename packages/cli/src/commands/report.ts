@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 import { addFlagRules } from '../terminal/flag-rules.js';
 import { createOutput } from '../terminal/output.js';
@@ -50,14 +49,7 @@ export function reportCommand(): Command {
         images > 0 ? await openModels(runs, { images, engine: flags.engine, plugins: flags.plugins, warn }) : undefined;
       const file = resolve(flags.out ?? (runs.length === 1 ? join(runs[0]!.path, 'report.html') : 'report.html'));
       const title = `Bulwark: ${runs.map(({ label }) => label).join(', ')}`;
-      try {
-        writeFileSync(file, page(title, await reportBody(runs, { opened, written: new Date() })));
-      } catch (cause) {
-        throw new BulwarkError('RUN_WRITE', `cannot write ${file}: ${(cause as Error).message}`, {
-          cure: 'check the folder, its permissions and the free space',
-          cause,
-        });
-      }
+      writeAtomically(file, page(title, await reportBody(runs, { opened, written: new Date() })));
       output.line(`wrote ${file}`);
       output.result({ file, runs: runs.map(({ path }) => path) });
     });

@@ -1,6 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { shardPositions } from '@bulwark/core';
+import { shardPositions, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import { addLaunchFlags, checkJobs, chooseLauncher, retriesOf, runJobs, type LaunchFlags } from '../launch/index.js';
@@ -145,7 +144,7 @@ async function show({ table, scale, options, rows, output }: Reproduction, file:
     output.line(`\n${textTable(lines.head, lines.body)}`);
   }
   if (file !== undefined) {
-    writeFileSync(file, markdown(table, view));
+    writeAtomically(file, markdown(table, view));
     output.line(`\nwritten to ${file}`);
   }
   output.line(`runs are in ${shortPath(join(options.out, options.scale))}`);

@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { configJsonSchema } from '@bulwark/core';
+import { configJsonSchema, writeAtomically } from '@bulwark/core';
 import { Command } from 'commander';
 import { builtinRegistry } from '../registry.js';
 
@@ -15,6 +14,6 @@ export function schemaCommand(): Command {
     .action((file: string | undefined) => {
       const text = `${JSON.stringify(configJsonSchema(builtinRegistry()), null, 2)}\n`;
       if (file === undefined) process.stdout.write(text);
-      else writeFileSync(file, text);
+      else writeAtomically(file, text);
     });
 }

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import {
   factsOf,
   factsToMetadata,
@@ -7,6 +6,7 @@ import {
   type Classifier,
   type ModelContext,
   type ModelFacts,
+  writeAtomically,
 } from '@bulwark/core';
 import { toStateDict } from './state-dict.js';
 
@@ -27,5 +27,5 @@ export function encodeWeights(classifier: Classifier, context: ModelContext = {}
 
 /** Writes `encodeWeights` to a file. */
 export function saveWeights(classifier: Classifier, path: string, context: ModelContext = {}): void {
-  writeFileSync(path, encodeWeights(classifier, context));
+  writeAtomically(path, encodeWeights(classifier, context));
 }
