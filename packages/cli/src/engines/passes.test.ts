@@ -172,182 +172,177 @@ function taped(
   };
 }
 
-const engines = enginesOf(builtinRegistry());
+// plain JavaScript goes the eager way that wasm goes, and takes minutes; it is never taken by itself
+const engines = enginesOf(builtinRegistry()).filter(({ rank }) => rank !== undefined);
 const available = await Promise.all(engines.map(async (engine) => (await engine.probe()).available));
 
-describe.each(engines.map((engine, at) => [engine.name, engine, available[at]!] as const))(
-  'passes on %s',
-  (name, engine, here) => {
-    const test = here ? it : it.skip;
-    const slow = engine.rank === undefined;
-    beforeAll(async () => {
-      if (here) await useEngine(name, { engines });
-    });
-    // plain JavaScript is slow
-    const few = Object.entries(graphs).filter(([name]) => !slow || /every|mlp|small/.test(name));
+describe.each(engines.map(({ name }, at) => [name, available[at]!] as const))('passes on %s', (name, here) => {
+  const test = here ? it : it.skip;
+  beforeAll(async () => {
+    if (here) await useEngine(name, { engines });
+  });
 
-    test.each(few)('give what the tape gives: %s', (name, graphOf) => {
-      const exact = !cornered.includes(name);
-      const network = networkOf(graphOf());
-      const tensors = tf.memory().numTensors;
-      // of several sizes; more than engines pass side by side
-      const images = [5, 6, 5, 3].map((batch, at) => imagesOf(network.graph, batch, 3 + at));
-      for (const mode of modes)
-        for (const count of slow ? [2] : [1, 2, 4]) {
-          const given = images.slice(0, count);
-          const expected = taped(network, given, mode);
-          for (const wrt of ['nothing', 'images', 'parameters', 'all'] as const) {
-            const found = passed(network, given, { mode, wrt });
-            found.logits.forEach((each, at) => expectClose(each, expected.logits[at]!, 1e-5));
-            expect(found.images).toHaveLength(wrt === 'images' || wrt === 'all' ? count : 0);
-            found.images.forEach((each, at) => {
-              if (exact) expectClose(each, expected.images[at]!, 2e-4);
-              else expect(cosineSimilarity(each, expected.images[at]!)).toBeGreaterThan(0.99);
-            });
-            expect(found.statistics).toHaveLength(mode === 'batch' ? (network.statistics.size / 2) * 2 * count : 0);
-            if (wrt !== 'parameters' && wrt !== 'all') continue;
-            expect([...found.parameters.keys()].sort()).toEqual([...network.parameters.keys()].sort());
-            const scale = Math.max(...[...expected.parameters.values()].map(largest));
-            for (const [name, gradient] of found.parameters) {
-              const own = expected.parameters.get(name)!;
-              const off = largest(Array.from(gradient, (value, i) => value - own[i]!));
-              // biases before a BatchNorm have no gradient but rounding errors
-              expect(off).toBeLessThan(exact ? Math.max(1e-5 * scale, 2e-4 * largest(own)) : 0.05 * scale);
-            }
+  test.each(Object.entries(graphs))('give what the tape gives: %s', (name, graphOf) => {
+    const exact = !cornered.includes(name);
+    const network = networkOf(graphOf());
+    const tensors = tf.memory().numTensors;
+    // of several sizes; more than engines pass side by side
+    const images = [5, 6, 5, 3].map((batch, at) => imagesOf(network.graph, batch, 3 + at));
+    for (const mode of modes)
+      for (const count of [1, 2, 4]) {
+        const given = images.slice(0, count);
+        const expected = taped(network, given, mode);
+        for (const wrt of ['nothing', 'images', 'parameters', 'all'] as const) {
+          const found = passed(network, given, { mode, wrt });
+          found.logits.forEach((each, at) => expectClose(each, expected.logits[at]!, 1e-5));
+          expect(found.images).toHaveLength(wrt === 'images' || wrt === 'all' ? count : 0);
+          found.images.forEach((each, at) => {
+            if (exact) expectClose(each, expected.images[at]!, 2e-4);
+            else expect(cosineSimilarity(each, expected.images[at]!)).toBeGreaterThan(0.99);
+          });
+          expect(found.statistics).toHaveLength(mode === 'batch' ? (network.statistics.size / 2) * 2 * count : 0);
+          if (wrt !== 'parameters' && wrt !== 'all') continue;
+          expect([...found.parameters.keys()].sort()).toEqual([...network.parameters.keys()].sort());
+          const scale = Math.max(...[...expected.parameters.values()].map(largest));
+          for (const [name, gradient] of found.parameters) {
+            const own = expected.parameters.get(name)!;
+            const off = largest(Array.from(gradient, (value, i) => value - own[i]!));
+            // biases before a BatchNorm have no gradient but rounding errors
+            expect(off).toBeLessThan(exact ? Math.max(1e-5 * scale, 2e-4 * largest(own)) : 0.05 * scale);
           }
         }
-      tf.dispose(images);
-      expect(tf.memory().numTensors).toBe(tensors);
-      network.dispose();
-    });
-
-    test('give the same bits with and without gradients, kept or not, wrapped or not', () => {
-      const network = networkOf(goldenGraph('resnet18_w4'));
-      const images = imagesOf(network.graph, 20);
-      const { model: counted, counts } = countingClassifier(network);
-      for (const mode of modes) {
-        const once = passed(network, [images], { mode, wrt: 'images' });
-        const alone = passed(network, [images], { mode, wrt: 'nothing' });
-        expect(alone.logits).toEqual(once.logits);
-        expect(passed(counted, [images], { mode, wrt: 'images' })).toEqual(once);
-        const pass = network.pass([images], { mode, wrt: 'images' });
-        const { value, dLogits } = logitGradients(pass.logits, lossOf);
-        const first = numbersOf(pass.pullback(dLogits, { keep: true }).images[0]!);
-        const none = pass.pullback([null], { keep: true }).images[0]!;
-        expect(largest(numbersOf(none))).toBe(0);
-        const second = numbersOf(pass.pullback(dLogits).images[0]!);
-        expect([first, second]).toEqual([once.images[0], once.images[0]]);
-        expect(() => pass.pullback(dLogits)).toThrow(expect.objectContaining({ code: 'PASS_INVALID' }));
-        pass.dispose();
-        pass.dispose();
-        tf.dispose([value, ...dLogits.map((each) => each!)]);
       }
-      expect(counts).toEqual({ forward: 2, backward: 2 });
-      tf.dispose(images);
-      network.dispose();
-    });
+    tf.dispose(images);
+    expect(tf.memory().numTensors).toBe(tensors);
+    network.dispose();
+  });
 
-    test('see weights and statistics that changed between calls', () => {
-      const [network, other] = [networkOf(goldenGraph('resnet18_w4')), networkOf(goldenGraph('resnet18_w4'))];
-      const images = imagesOf(network.graph, 4);
-      const before = modes.map((mode) => passed(network, [images, images], { mode, wrt: 'images' }));
-      unsettle(other, 5);
-      unsettle(network, 5);
-      modes.forEach((mode, at) => {
-        const after = passed(network, [images, images], { mode, wrt: 'images' });
-        expect(after).toEqual(passed(other, [images, images], { mode, wrt: 'images' }));
-        expect(after.logits).not.toEqual(before[at]!.logits);
+  test('give the same bits with and without gradients, kept or not, wrapped or not', () => {
+    const network = networkOf(goldenGraph('resnet18_w4'));
+    const images = imagesOf(network.graph, 20);
+    const { model: counted, counts } = countingClassifier(network);
+    for (const mode of modes) {
+      const once = passed(network, [images], { mode, wrt: 'images' });
+      const alone = passed(network, [images], { mode, wrt: 'nothing' });
+      expect(alone.logits).toEqual(once.logits);
+      expect(passed(counted, [images], { mode, wrt: 'images' })).toEqual(once);
+      const pass = network.pass([images], { mode, wrt: 'images' });
+      const { value, dLogits } = logitGradients(pass.logits, lossOf);
+      const first = numbersOf(pass.pullback(dLogits, { keep: true }).images[0]!);
+      const none = pass.pullback([null], { keep: true }).images[0]!;
+      expect(largest(numbersOf(none))).toBe(0);
+      const second = numbersOf(pass.pullback(dLogits).images[0]!);
+      expect([first, second]).toEqual([once.images[0], once.images[0]]);
+      expect(() => pass.pullback(dLogits)).toThrow(expect.objectContaining({ code: 'PASS_INVALID' }));
+      pass.dispose();
+      pass.dispose();
+      tf.dispose([value, ...dLogits.map((each) => each!)]);
+    }
+    expect(counts).toEqual({ forward: 2, backward: 2 });
+    tf.dispose(images);
+    network.dispose();
+  });
+
+  test('see weights and statistics that changed between calls', () => {
+    const [network, other] = [networkOf(goldenGraph('resnet18_w4')), networkOf(goldenGraph('resnet18_w4'))];
+    const images = imagesOf(network.graph, 4);
+    const before = modes.map((mode) => passed(network, [images, images], { mode, wrt: 'images' }));
+    unsettle(other, 5);
+    unsettle(network, 5);
+    modes.forEach((mode, at) => {
+      const after = passed(network, [images, images], { mode, wrt: 'images' });
+      expect(after).toEqual(passed(other, [images, images], { mode, wrt: 'images' }));
+      expect(after.logits).not.toEqual(before[at]!.logits);
+    });
+    tf.dispose(images);
+    [network, other].forEach((each) => each.dispose());
+  });
+
+  test('take the same kernels through a wrapped classifier as through a bare one', async () => {
+    const network = networkOf(goldenGraph('small-cnn'));
+    const images = [3, 4].map((seed) => imagesOf(network.graph, 4, seed));
+    const kernelsOf = async (model: Classifier) => {
+      const { kernels } = await tf.profile(() => void passed(model, images, { mode: 'batch', wrt: 'all' }));
+      return kernels.map(({ name }) => name);
+    };
+    await kernelsOf(network);
+    const wrapped = withComputeDtype({ ...countingClassifier(network).model }, 'float32');
+    expect(await kernelsOf(wrapped)).toEqual(await kernelsOf(network));
+    tf.dispose(images);
+    network.dispose();
+  });
+
+  test('differentiate through functions around a classifier', () => {
+    const network = networkOf(goldenGraph('small-cnn'));
+    const images = imagesOf(network.graph, 4);
+    const before = (x: tf.Tensor4D): tf.Tensor4D => tf.sub(1, tf.square(x));
+    const after = (z: tf.Tensor2D): tf.Tensor2D => tf.div(z, 3);
+    const tensors = tf.memory().numTensors;
+    const found = passed(surrounded(network, { before, after }), [images], { mode: 'batch', wrt: 'all' });
+    expect(tf.memory().numTensors).toBe(tensors);
+    const expected = taped(surrounded(network, { before, after }), [images], 'batch');
+    expectClose(found.logits[0]!, expected.logits[0]!, 1e-5);
+    expectClose(found.images[0]!, expected.images[0]!, 1e-4);
+    expectClose(found.parameters.get('fc.weight')!, expected.parameters.get('fc.weight')!, 1e-4);
+    tf.dispose(images);
+    network.dispose();
+  });
+
+  test('free activations as they go back', async () => {
+    const network = networkOf(goldenGraph('resnet18_w4'));
+    const images = imagesOf(network.graph, 8);
+    const request = { mode: 'batch', wrt: 'parameters' } as const;
+    passed(network, [images], request);
+    const { peakBytes: tape } = await tf.profile(() => void taped(network, [images], 'batch'));
+    const { peakBytes: own } = await tf.profile(() => void passed(network, [images], request));
+    expect(own).toBeLessThan(0.5 * tape);
+    tf.dispose(images);
+    network.dispose();
+  });
+
+  test('are differentiated twice where they are taped', () => {
+    const network = networkOf(smooth(goldenGraph('resnet18_w4')));
+    const images = imagesOf(network.graph, 3);
+    const direction = tf.tidy(() => {
+      const any = tf.randomNormal(images.shape, 0, 1, 'float32', 9);
+      return tf.div(any, tf.norm(any)) as tf.Tensor4D;
+    });
+    const slope = (x: tf.Tensor) =>
+      tf.tidy(() => {
+        const gradient = tf.grad((given) => lossOf(network.taped(given as tf.Tensor4D, 'eval')))(x);
+        return tf.sum(tf.mul(gradient, direction)) as tf.Scalar;
       });
-      tf.dispose(images);
-      [network, other].forEach((each) => each.dispose());
-    });
+    const [found, expected] = tf.tidy(() => {
+      const curvature = tf.sum(tf.mul(tf.grad(slope)(images), direction));
+      const h = 1e-2;
+      const at = (by: number) => slope(tf.add(images, tf.mul(by, direction)));
+      return [curvature, tf.div(tf.sub(at(h), at(-h)), 2 * h)].map((each) => each.dataSync()[0]!);
+    }) as [number, number];
+    expect(Math.abs(expected)).toBeGreaterThan(0);
+    expect(Math.abs(found - expected) / Math.abs(expected)).toBeLessThan(0.05);
+    tf.dispose([images, direction]);
+    network.dispose();
+  });
 
-    test('take the same kernels through a wrapped classifier as through a bare one', async () => {
-      const network = networkOf(goldenGraph('small-cnn'));
-      const images = [3, 4].map((seed) => imagesOf(network.graph, 4, seed));
-      const kernelsOf = async (model: Classifier) => {
-        const { kernels } = await tf.profile(() => void passed(model, images, { mode: 'batch', wrt: 'all' }));
-        return kernels.map(({ name }) => name);
-      };
-      await kernelsOf(network);
-      const wrapped = withComputeDtype({ ...countingClassifier(network).model }, 'float32');
-      expect(await kernelsOf(wrapped)).toEqual(await kernelsOf(network));
-      tf.dispose(images);
-      network.dispose();
-    });
-
-    test('differentiate through functions around a classifier', () => {
-      const network = networkOf(goldenGraph('small-cnn'));
-      const images = imagesOf(network.graph, 4);
-      const before = (x: tf.Tensor4D): tf.Tensor4D => tf.sub(1, tf.square(x));
-      const after = (z: tf.Tensor2D): tf.Tensor2D => tf.div(z, 3);
-      const tensors = tf.memory().numTensors;
-      const found = passed(surrounded(network, { before, after }), [images], { mode: 'batch', wrt: 'all' });
-      expect(tf.memory().numTensors).toBe(tensors);
-      const expected = taped(surrounded(network, { before, after }), [images], 'batch');
-      expectClose(found.logits[0]!, expected.logits[0]!, 1e-5);
-      expectClose(found.images[0]!, expected.images[0]!, 1e-4);
-      expectClose(found.parameters.get('fc.weight')!, expected.parameters.get('fc.weight')!, 1e-4);
-      tf.dispose(images);
-      network.dispose();
-    });
-
-    test('free activations as they go back', async () => {
-      const network = networkOf(goldenGraph('resnet18_w4'));
-      const images = imagesOf(network.graph, 8);
-      const request = { mode: 'batch', wrt: 'parameters' } as const;
-      passed(network, [images], request);
-      const { peakBytes: tape } = await tf.profile(() => void taped(network, [images], 'batch'));
-      const { peakBytes: own } = await tf.profile(() => void passed(network, [images], request));
-      expect(own).toBeLessThan(0.5 * tape);
-      tf.dispose(images);
-      network.dispose();
-    });
-
-    test('are differentiated twice where they are taped', () => {
-      const network = networkOf(smooth(goldenGraph('resnet18_w4')));
-      const images = imagesOf(network.graph, 3);
-      const direction = tf.tidy(() => {
-        const any = tf.randomNormal(images.shape, 0, 1, 'float32', 9);
-        return tf.div(any, tf.norm(any)) as tf.Tensor4D;
-      });
-      const slope = (x: tf.Tensor) =>
-        tf.tidy(() => {
-          const gradient = tf.grad((given) => lossOf(network.taped(given as tf.Tensor4D, 'eval')))(x);
-          return tf.sum(tf.mul(gradient, direction)) as tf.Scalar;
-        });
-      const [found, expected] = tf.tidy(() => {
-        const curvature = tf.sum(tf.mul(tf.grad(slope)(images), direction));
-        const h = 1e-2;
-        const at = (by: number) => slope(tf.add(images, tf.mul(by, direction)));
-        return [curvature, tf.div(tf.sub(at(h), at(-h)), 2 * h)].map((each) => each.dataSync()[0]!);
-      }) as [number, number];
-      expect(Math.abs(expected)).toBeGreaterThan(0);
-      expect(Math.abs(found - expected) / Math.abs(expected)).toBeLessThan(0.05);
-      tf.dispose([images, direction]);
-      network.dispose();
-    });
-
-    test('leak neither tensors nor memory, nor leave files', () => {
-      const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`bulwark-graph-${process.pid}-`));
-      const network = networkOf(goldenGraph('small-cnn'));
-      const images = imagesOf(network.graph, slow ? 2 : 16);
-      const calls = (count: number) => {
-        for (let i = 0; i < count; i++) {
-          for (const mode of modes) passed(network, [images], { mode, wrt: 'images' });
-          unsettle(network, i);
-        }
-        return process.memoryUsage().rss / 2 ** 20;
-      };
-      const before = calls(slow ? 3 : 40);
-      const tensors = tf.memory().numTensors;
-      const after = calls(slow ? 5 : 100);
-      expect(tf.memory().numTensors).toBe(tensors);
-      // the activations of one call are 3 MB
-      expect(after - before).toBeLessThan(60);
-      network.dispose();
-      images.dispose();
-      expect(files()).toEqual([]);
-    });
-  },
-);
+  test('leak neither tensors nor memory, nor leave files', () => {
+    const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith(`bulwark-graph-${process.pid}-`));
+    const network = networkOf(goldenGraph('small-cnn'));
+    const images = imagesOf(network.graph, 16);
+    const calls = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        for (const mode of modes) passed(network, [images], { mode, wrt: 'images' });
+        unsettle(network, i);
+      }
+      return process.memoryUsage().rss / 2 ** 20;
+    };
+    const before = calls(40);
+    const tensors = tf.memory().numTensors;
+    const after = calls(100);
+    expect(tf.memory().numTensors).toBe(tensors);
+    // the activations of one call are 3 MB
+    expect(after - before).toBeLessThan(60);
+    network.dispose();
+    images.dispose();
+    expect(files()).toEqual([]);
+  });
+});
