@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { currentUpdates } from '../engine/updates.js';
 import type { BatchStatistics } from '../network/index.js';
 
@@ -15,14 +15,17 @@ export function updateRunningStatistics(
   batch: BatchStatistics,
   momenta: ReadonlyMap<string, number> | number = new Map(),
 ): void {
-  const lists = { variables: [] as tf.Variable[], values: [] as tf.Tensor[] };
-  const shares = { keep: [] as number[], add: [] as number[] };
-  for (const [layer, { mean, variance, bessel }] of batch) {
-    const share = typeof momenta === 'number' ? momenta : (momenta.get(layer) ?? statisticsMomentum);
-    lists.variables.push(variables.get(`${layer}.running_mean`)!, variables.get(`${layer}.running_var`)!);
-    lists.values.push(mean, variance);
-    shares.keep.push(1 - share, 1 - share);
-    shares.add.push(share, share * bessel);
-  }
-  currentUpdates().blend(lists, shares);
+  tf.tidy(() => {
+    const lists = { variables: [] as tf.Variable[], values: [] as tf.Tensor[] };
+    const shares = { keep: [] as number[], add: [] as number[] };
+    for (const [layer, { mean, variance, bessel }] of batch) {
+      const share = typeof momenta === 'number' ? momenta : (momenta.get(layer) ?? statisticsMomentum);
+      lists.variables.push(variables.get(`${layer}.running_mean`)!, variables.get(`${layer}.running_var`)!);
+      // the unbiased variance is rounded before its share is taken, as in PyTorch: another order changes what a run comes to
+      lists.values.push(mean, bessel === 1 ? variance : tf.mul(variance, bessel));
+      shares.keep.push(1 - share, 1 - share);
+      shares.add.push(share, share);
+    }
+    currentUpdates().blend(lists, shares);
+  });
 }
