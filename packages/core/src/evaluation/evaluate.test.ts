@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { subset, type ImageSet } from '../batch.js';
-import { surrounded, createNetwork, type Network } from '../classifier/index.js';
-import { networkGraph } from '../network/index.js';
+import { surrounded, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
-import { createRandom } from '../random.js';
 import { norms } from '../threat/index.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { mergeEvaluations, shardPositions } from './merge.js';
 import { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
 import type { EvaluationResult } from './result.js';
+import { thresholdModel } from './threshold-testing.js';
 
 /** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
 const data: ImageSet = {
@@ -25,10 +24,7 @@ const threat = { norm: norms.linf, epsilon: 0.1 };
 let model: Network;
 beforeAll(async () => {
   await useEngine('cpu');
-  const graph = networkGraph([1, 1, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 2 }));
-  model = createNetwork(graph, { name: 'threshold', random: createRandom(0) });
-  model.parameters.get('fc.weight')!.assign(tf.tensor2d([[-10, 10]]));
-  model.parameters.get('fc.bias')!.assign(tf.tensor1d([5, -5]));
+  model = thresholdModel();
 });
 
 /** Moves every pixel by this much, cut to [0, 1] unless `raw`. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { hashImages, type ImageSet } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import { digestOf } from '../files/index.js';
+import type { Snapshot } from '../trainer/index.js';
 import type { RunConfig } from './config.js';
 
 /** What may be changed when a run is resumed: how it is looked after, not what it computes. */
@@ -16,4 +18,35 @@ export function fingerprintOf(config: RunConfig, train: ImageSet): string {
     .update(new Uint8Array(buffer, byteOffset, byteLength))
     .digest('hex');
   return `config ${digestOf(computes)} data ${data}`;
+}
+
+/** The sections of a changed config that a resumed run may take over. @throws BulwarkError CONFIG_INVALID for any other change */
+export function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunConfig> {
+  const keys = Object.keys({ ...before, ...after }) as (keyof RunConfig)[];
+  const allowed = resumable as readonly string[];
+  const changed = keys.find(
+    (key) => !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
+  );
+  if (changed !== undefined)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `${changed} cannot change when a run is resumed; only ${allowed.join(' and ')} can`,
+      {
+        cure: 'leave it as it is, or start a new run',
+      },
+    );
+  return Object.fromEntries(resumable.map((key) => [key, after[key]]));
+}
+
+/** @throws BulwarkError CHECKPOINT_CORRUPT or DATA_CORRUPT, if a checkpoint belongs to another config or other images */
+export function checkFingerprint(path: string, resumeFrom: Snapshot, fingerprint: string): void {
+  const { fingerprint: found = '' } = resumeFrom.state;
+  if (found === fingerprint) return;
+  if (found.split(' data ')[0] !== fingerprint.split(' data ')[0])
+    throw new BulwarkError('CHECKPOINT_CORRUPT', `the checkpoint in ${path} was written by a run with another config`, {
+      cure: 'restore the checkpoints that belong to this run',
+    });
+  throw new BulwarkError('DATA_CORRUPT', `the training images differ from those that the run in ${path} started with`, {
+    cure: 'restore the data set, or start a new run',
+  });
 }

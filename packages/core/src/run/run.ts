@@ -1,8 +1,7 @@
 import { countOf } from '../batch.js';
-import { factsOf, type Classifier } from '../classifier/index.js';
+import { factsOf } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
-import { digestOf } from '../files/index.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { baseFromRun } from './base-folder.js';
@@ -10,7 +9,8 @@ import { checkConfig } from './check-config.js';
 import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { finalCheckpoints, type RunSummary } from './final.js';
-import { fingerprintOf, resumable } from './fingerprint.js';
+import { arithmeticOf, choiceFor } from './engine-of-model.js';
+import { checkFingerprint, fingerprintOf, onlyResumable } from './fingerprint.js';
 import { loadPlugins, loadPluginsOfRun, type ImportModule, type PluginPolicy } from './load-plugins.js';
 import { lockRunFolder, type RunLock } from './lock.js';
 import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
@@ -151,37 +151,6 @@ async function releasingOnError<T>(lock: RunLock, work: () => Promise<T>): Promi
   }
 }
 
-/** The sections of a changed config that a resumed run may take over. @throws BulwarkError CONFIG_INVALID for any other change */
-function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunConfig> {
-  const keys = Object.keys({ ...before, ...after }) as (keyof RunConfig)[];
-  const allowed = resumable as readonly string[];
-  const changed = keys.find(
-    (key) => !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
-  );
-  if (changed !== undefined)
-    throw new BulwarkError(
-      'CONFIG_INVALID',
-      `${changed} cannot change when a run is resumed; only ${allowed.join(' and ')} can`,
-      {
-        cure: 'leave it as it is, or start a new run',
-      },
-    );
-  return Object.fromEntries(resumable.map((key) => [key, after[key]]));
-}
-
-/** @throws BulwarkError CHECKPOINT_CORRUPT or DATA_CORRUPT, if a checkpoint belongs to another config or other images */
-function checkFingerprint(path: string, resumeFrom: Snapshot, fingerprint: string): void {
-  const { fingerprint: found = '' } = resumeFrom.state;
-  if (found === fingerprint) return;
-  if (found.split(' data ')[0] !== fingerprint.split(' data ')[0])
-    throw new BulwarkError('CHECKPOINT_CORRUPT', `the checkpoint in ${path} was written by a run with another config`, {
-      cure: 'restore the checkpoints that belong to this run',
-    });
-  throw new BulwarkError('DATA_CORRUPT', `the training images differ from those that the run in ${path} started with`, {
-    cure: 'restore the data set, or start a new run',
-  });
-}
-
 /** Label of the validation accuracy that chooses the best checkpoint; undefined without validation images. */
 function selection({ config, attacks, parts }: ComposedRun): string | undefined {
   if (!parts.data.validation) return undefined;
@@ -196,24 +165,6 @@ function selection({ config, attacks, parts }: ComposedRun): string | undefined 
       { cure: 'name one of these, or add the attack to evaluation.attacks' },
     );
   return found;
-}
-
-/** The engine as it serves this model: what it runs whole, and what these passes can compute in, may depend on the layers. */
-function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineChoice): EngineChoice {
-  const notWith = reducedPrecision && !model.dtypes?.().includes('bfloat16') ? ', but not with this model' : '';
-  const because = model.opByOpBecause?.();
-  const opByOp = because === undefined ? '' : `; passes of this model run op by op: ${because}`;
-  return {
-    ...choice,
-    reason: `${choice.reason}${notWith}${opByOp}`,
-    ...(reducedPrecision && !notWith && { reducedPrecision }),
-  };
-}
-
-/** How a run is computed where that is not float32 throughout. */
-function arithmeticOf({ arithmetic, reducedPrecision }: EngineChoice): { arithmetic?: string } {
-  const parts = [arithmetic, reducedPrecision && 'attacks in training in bfloat16'].filter((part) => part);
-  return parts.length > 0 ? { arithmetic: parts.join('; ') } : {};
 }
 
 function assemble(options: {

@@ -2,12 +2,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageSet } from '../batch.js';
-import { createNetwork, type Network } from '../classifier/index.js';
+import type { Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { evaluate } from '../evaluation/index.js';
+import { thresholdModel } from '../evaluation/threshold-testing.js';
 import type { Attack } from '../hooks/index.js';
-import { networkGraph } from '../network/index.js';
-import { createRandom } from '../random.js';
 import { norms } from '../threat/index.js';
 import { validate } from './validate.js';
 
@@ -21,10 +20,7 @@ const threat = { norm: norms.linf, epsilon: 0.1 };
 let model: Network;
 beforeAll(async () => {
   await useEngine('cpu');
-  const graph = networkGraph([1, 1, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 2 }));
-  model = createNetwork(graph, { name: 'threshold', random: createRandom(0) });
-  model.parameters.get('fc.weight')!.assign(tf.tensor2d([[-10, 10]]));
-  model.parameters.get('fc.bias')!.assign(tf.tensor1d([5, -5]));
+  model = thresholdModel();
 });
 
 const attack = (label: string, move: (x: tf.Tensor4D) => unknown): Attack => ({
