@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import type { EvaluationResult } from '@bulwark/core';
 import { runCommand } from './testing.js';
 
 let folder: string;
@@ -32,6 +33,26 @@ export const logitPairing = defineObjective({
       { name: 'classification', weight: 1, over: 'labelled', needs: ['adversarial'], values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.labels) },
       { name: 'pairing', weight: beta, over: 'all', needs: ['natural', 'adversarial'], values: ({ logits }) => tf.mean(tf.squaredDifference(logits('natural'), logits('adversarial')), 1) as tf.Tensor1D },
     ],
+  }),
+});
+`;
+
+/** An attack that does what its name says, or what attacks of users do when they are wrong. */
+const adaptive = `
+import { defineAttack, number } from '@bulwark/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+export const brighter = defineAttack({
+  name: 'brighter',
+  summary: 'Adds to every pixel.',
+  options: { by: number().default(0.1).describe('added') },
+  create: ({ by }) => ({
+    label: 'brighter-' + by,
+    settings: { by },
+    run(images) {
+      if (by < 0) throw new Error('brighter is never darker');
+      return tf.tidy(() => by > 1 ? tf.mul(images, NaN) : tf.clipByValue(tf.add(images, by), 0, 1));
+    },
   }),
 });
 `;
@@ -68,6 +89,56 @@ describe('a project outside the packages', () => {
     const { loss, terms } = lastLoss('own');
     expect(loss).toBeCloseTo(terms['classification']! + 2 * terms['pairing']!, 4);
     expect(terms['pairing']).toBeGreaterThan(0);
+  });
+
+  it("attacks a run of its own plugins with another of its own, beside AutoAttack's stages in one result", () => {
+    writeFileSync(join(folder, 'brighter.ts'), adaptive);
+    const run = (...attacks: string[]) =>
+      bulwark(
+        'evaluate',
+        'own',
+        '--images',
+        '40',
+        '--fresh',
+        '--no-probes',
+        '--json',
+        '--attacks',
+        ...attacks,
+        '--plugins',
+        './brighter.ts',
+      );
+    const { status, stdout, stderr } = run('autoattack:version=custom:attacks=apgd-ce', 'brighter');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const { attacks, worst } = JSON.parse(stdout) as EvaluationResult;
+    expect(attacks.map(({ ensemble, label }) => [ensemble, label])).toEqual([
+      ['autoattack-custom(apgd-ce)', 'apgd-ce'],
+      [undefined, 'brighter-0.1'],
+    ]);
+    attacks.forEach(({ accuracy }) => expect(worst.accuracy).toBeLessThanOrEqual(accuracy));
+  });
+
+  it.each([
+    ['returns NaN', '9', 0, 'trust check attack-not-finite: brighter-9: '],
+    ['throws', '-1', 1, 'error attack brighter--1 failed: brighter is never darker\n  this is a fault of the attack'],
+  ])('an attack of its own that %s is named, not Bulwark', (_what, by, code, message) => {
+    const { status, stderr } = bulwark(
+      ...[
+        'evaluate',
+        'own',
+        '--images',
+        '40',
+        '--fresh',
+        '--no-probes',
+        '--attacks',
+        `brighter:by=${by}`,
+        '--plugins',
+        './brighter.ts',
+      ],
+    );
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('fault in Bulwark');
+    expect(status).toBe(code);
   });
 
   it("checks the plugin's options like any other's", () => {

@@ -137,6 +137,10 @@ async function run(path: string, flags: Flags): Promise<void> {
         ...{ model, data: set, attacks, threat, batchSize, seed, tier, previous },
         save: (state) => saveEvaluation(file, state),
         progress: progress.report,
+        notice: ({ id, what, cure }) => {
+          progress.clear();
+          output.warn(`trust check ${id}: ${what}; ${cure}`);
+        },
         signal: interrupt.signal,
         ...(flags.probes && tier !== 'quick' && { probes }),
       });

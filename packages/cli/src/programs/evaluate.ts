@@ -62,6 +62,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     return await measure({
       ...{ model, data: set, threat, batchSize, seed, tier, signal },
       attacks: attacksOf(specs, target),
+      notice: ({ id, what, cure }) => warn(`trust check ${id}: ${what}; ${cure}`),
       ...(tier !== 'quick' && { probes: () => probeTrust({ model, data: set, threat, seed }) }),
     });
   } finally {

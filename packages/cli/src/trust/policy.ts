@@ -17,13 +17,13 @@ import { trustStore } from './store.js';
 
 /** Flags of commands that open run folders. */
 export interface PluginFlags {
-  /** Files or packages of the caller's, instead of those that a run asks for. */
+  /** Files or packages of the caller's, before those that a run asks for. */
   readonly plugins?: readonly string[];
 }
 
 export const pluginsOption = [
   '--plugins <files...>',
-  'plugins of yours for this run, instead of those that its folder asks for',
+  'plugins of yours, for attacks or for this run; of those that its folder asks for, only trusted ones are loaded besides',
 ] as const;
 
 /** The working folder's config, as `bulwark init` names it. It is read, never run. */

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { rangeOf, takeExamples } from '../batch.js';
-import { surrounded, type Classifier, type Network } from '../classifier/index.js';
+import { createNetwork, surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
+import { networkGraph } from '../network/index.js';
+import { createRandom } from '../random.js';
 import { evaluate, type EvaluationResult } from '../evaluation/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages } from '../testing/golden.js';
 import { norms } from '../threat/index.js';
@@ -114,6 +116,42 @@ describe('the ensemble', () => {
     expect(labels('plus')).toEqual(['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t']);
     expect(labels('rand')).toEqual(['apgd-ce', 'apgd-dlr']);
   });
+  it.each([
+    [2, ['apgd-ce', 'apgd-margin', 'apgd-margin-t', 'fab-t', 'square']],
+    [3, ['apgd-ce', 'apgd-dlr', 'apgd-margin-t', 'fab-t', 'square']],
+    [4, ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab-t', 'square']],
+  ])(
+    'takes the margin where %d classes are too few for DLR, labels it so, and breaks what can be broken',
+    async (...given) => {
+      const [classes, labels] = given;
+      const graph = networkGraph([4, 4, 1], (g) => g.linear('fc', g.flatten(g.input), { units: classes }));
+      const small = createNetwork(graph, { name: 'small', random: createRandom(3) });
+      const parts: AutoAttackPart[] = ['apgd-ce', 'apgd-dlr', 'apgd-t', 'fab-t', 'square'];
+      const attack = autoAttack({ version: 'custom', attacks: parts, restarts: 1, queries: 20 }, 'linf');
+      const fitting = attack.forClasses!(classes);
+      expect(fitting === attack).toBe(classes === 4);
+      expect(fitting.label).toBe(`autoattack-custom(${labels.join('+')})`);
+      expect(autoAttack({ version: 'standard', queries: 1 }, 'linf').forClasses!(classes).label).toBe(
+        classes === 4 ? 'autoattack-standard' : 'autoattack-custom(apgd-ce+apgd-margin-t+fab-t+square)',
+      );
+      const pixels = Uint8Array.from({ length: 16 * 6 }, (_, i) => 60 + ((i * 37) % 130));
+      const unknown = { images: pixels, labels: new Int32Array(6), shape: [4, 4, 1] as const };
+      const { worst } = await evaluate({
+        model: small,
+        data: unknown,
+        attacks: [attack],
+        threat: { ...threat, epsilon: 0 },
+      });
+      const data = { ...unknown, labels: Int32Array.from(worst.predictions) };
+      for (const part of parts) {
+        const alone = autoAttack({ version: 'custom', attacks: [part], restarts: 1, queries: 200 }, 'linf');
+        const result = await evaluate({ model: small, data, attacks: [alone], threat: { ...threat, epsilon: 0.4 } });
+        expect(result.attacks[0]!.label).toBe(labels[parts.indexOf(part)]);
+        expect([part, result.worst.accuracy]).toEqual([part, part === 'square' ? expect.any(Number) : 0]);
+      }
+      small.dispose();
+    },
+  );
   it('refuses a list of attacks together with a named version, and custom without one', () => {
     const services = { threat } as Parameters<typeof autoAttackPlugin.create>[1];
     const make = (options: object) => () => autoAttackPlugin.create(autoAttackPlugin.options.parse(options), services);
@@ -123,6 +161,11 @@ describe('the ensemble', () => {
   it('says what is missing on a model with too few classes for targeted DLR', async () => {
     const three = surrounded(model, { after: (logits) => tf.slice(logits, [0, 0], [-1, 3]) }, 3);
     const data = { ...few, labels: few.labels.map((label) => label % 3) };
-    await expect(run(['apgd-t'], { classifier: three, data })).rejects.toMatchObject({ code: 'ATTACK_INVALID' });
+    const batch = takeExamples(data, [0]);
+    const [alone] = autoAttack({ version: 'custom', attacks: ['apgd-t'], queries: 1 }, 'linf').stages!;
+    await expect(
+      alone!.run(batch.images, batch.labels, { model: three, threat, random: goldenRandom(0) }),
+    ).rejects.toMatchObject({ code: 'ATTACK_INVALID' });
+    tf.dispose([batch.images, batch.labels]);
   });
 });

@@ -60,8 +60,16 @@ function stagesOf({ version, attacks, queries, restarts, eot }: AutoAttackOption
     'fab-t': () => fabAttack({ ...fab, restarts: 1, targets: 9 }),
     square: () => squareAttack(square),
   };
-  // results name the stages as the official code does, whatever their restarts
-  return (attacks ?? orders[version]).map((part) => ({ ...makers[part](), label: part }));
+  return (attacks ?? orders[version]).map((part) => {
+    const made = makers[part]();
+    const forClasses = (classes: number): Attack => {
+      const fitting = made.forClasses?.(classes) ?? made;
+      return fitting === made ? stage : fitting;
+    };
+    // results name the stages as the official code does, whatever their restarts
+    const stage: Attack = { ...made, label: part, forClasses };
+    return stage;
+  });
 }
 
 /** Runs the stages in turn on the survivors of one batch; each stage draws from the same state, as the official code reseeds. */
@@ -93,19 +101,29 @@ async function cascade(
   return pool.finish();
 }
 
-/** The ensemble with these options for a norm. */
-export function autoAttack(options: AutoAttackOptions, norm: NormName): Attack {
-  const stages = stagesOf(options, norm);
-  return {
+function ensemble(stages: readonly Attack[], options: AutoAttackOptions): Attack {
+  const { version } = options;
+  const attack: Attack = {
     label:
-      options.version === 'custom'
+      version === 'custom'
         ? `autoattack-custom(${stages.map(({ label }) => label).join('+')})`
-        : `autoattack-${options.version}`,
+        : `autoattack-${version}`,
     settings: { ...options },
     stages,
+    // with other parts it is no version of the official code any more
+    forClasses(classes) {
+      const fitting = stages.map((stage) => stage.forClasses?.(classes) ?? stage);
+      const same = fitting.every((stage, s) => stage === stages[s]);
+      return same ? attack : ensemble(fitting, { ...options, version: 'custom' });
+    },
     run: (images, labels, context) => cascade(stages, { images, labels }, context),
   };
+  return attack;
 }
+
+/** The ensemble with these options for a norm. */
+export const autoAttack = (options: AutoAttackOptions, norm: NormName): Attack =>
+  ensemble(stagesOf(options, norm), options);
 
 export const autoAttackPlugin = defineAttack({
   name: 'autoattack',

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { defineAttack, integer, pixelLength } from '../plugins/index.js';
 import { attackLossNames } from './attack-loss.js';
-import { fixedStepAttack } from './fixed-step.js';
+import { fixedStepAttack, type FixedStep } from './fixed-step.js';
+import type { Attack } from '../hooks/index.js';
 
 /** `pgd-20`, `pgd-20-margin`, `pgd-20-x5`: what changes the result is part of the name. */
 const label = (name: string, parts: { steps: number; loss: string; restarts: number }): string =>
@@ -10,6 +11,20 @@ const label = (name: string, parts: { steps: number; loss: string; restarts: num
     ...(parts.loss === 'ce' ? [] : [parts.loss]),
     ...(parts.restarts === 1 ? [] : [`x${parts.restarts}`]),
   ].join('-');
+
+type PgdOptions = Omit<FixedStep, 'stepSize'> & { readonly stepSize?: number | undefined; readonly restarts: number };
+
+function pgdAttack({ stepSize, ...options }: PgdOptions): Attack {
+  const attack: Attack = {
+    label: label('pgd', options),
+    settings: { ...options, stepSize },
+    forClasses: (classes) =>
+      options.loss === 'dlr' && classes < 3 ? pgdAttack({ ...options, stepSize, loss: 'margin' }) : attack,
+    run: (images, labels, context) =>
+      fixedStepAttack({ images, labels }, { ...options, stepSize: stepSize ?? context.threat.epsilon / 4 }, context),
+  };
+  return attack;
+}
 
 /**
  * Projected gradient descent. As in the code of the papers (Madry, TRADES, MART, Squeeze Training), the random start is not clipped to
@@ -33,10 +48,5 @@ export const pgd = defineAttack({
       .default('last')
       .describe('last: the last point counts; any: every point on the way counts (the RST protocol)'),
   },
-  create: ({ stepSize, ...options }) => ({
-    label: label('pgd', options),
-    settings: { ...options, stepSize },
-    run: (images, labels, context) =>
-      fixedStepAttack({ images, labels }, { ...options, stepSize: stepSize ?? context.threat.epsilon / 4 }, context),
-  }),
+  create: pgdAttack,
 });

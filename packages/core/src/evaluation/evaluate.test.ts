@@ -11,7 +11,7 @@ import { norms } from '../threat/index.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { mergeEvaluations, shardPositions } from './merge.js';
 import { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
-import type { EvaluationResult } from './result.js';
+import type { EvaluationResult, TrustFinding } from './result.js';
 import { thresholdModel } from './threshold-testing.js';
 
 /** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
@@ -84,11 +84,42 @@ describe('the evaluator', () => {
     const far = await run({ attacks: [shift(0.7, { label: 'far' }), shift(-0.7, { label: 'below', raw: true })] });
     expect(far.worst.flags).toBe(far.clean.flags);
     expect(far.attacks[0]!.rejected['outside-ball']).toBe(2);
-    expect(far.attacks[1]!.rejected).toEqual({ 'outside-ball': 2, 'outside-pixel-range': 1, 'not-finite': 0 });
+    expect(far.attacks[1]!.rejected).toMatchObject({ 'outside-ball': 2, 'outside-pixel-range': 1, 'not-finite': 0 });
     expect(far.findings.map(({ id }) => id)).toEqual(['attack-cheated', 'attack-cheated']);
     const nan = await run({ attacks: [shift(NaN, { label: 'nan' })] });
     expect(nan.worst.flags).toBe(nan.clean.flags);
     expect(nan.attacks[0]!.rejected['not-finite']).toBe(5);
+    expect(nan.findings.map(({ id }) => id)).toEqual(['attack-not-finite']);
+  });
+  it('says whose fault it is where a model answers NaN to a candidate', async () => {
+    const fragile = surrounded(model, { after: (z) => tf.where(tf.less(tf.abs(z), 0.3), tf.fill(z.shape, NaN), z) });
+    const result = await run({ model: fragile, attacks: [shift(-0.045, { label: 'near' })] });
+    expect(result.attacks[0]!.rejected).toMatchObject({ 'not-finite': 0, 'logits-not-finite': 1 });
+    expect(result.findings.map(({ id }) => id)).toEqual(['model-not-finite']);
+  });
+  it('tells of what it finds once, as soon as it shows: of the model before the first attack', async () => {
+    const events: string[] = [];
+    const notice = ({ id }: TrustFinding) => void events.push(id);
+    const far = { ...shift(0.7, { label: 'far' }), run: (x: tf.Tensor4D) => (events.push('run'), tf.add(x, 0.7)) };
+    const softmax = surrounded(model, { after: (z) => tf.softmax(z) });
+    await run({ model: softmax, attacks: [far as Attack], notice });
+    expect(events).toEqual(['softmax-output', 'run', 'attack-cheated', 'run', 'run']);
+  });
+  it('runs what an attack gives for the number of classes, under its own label, and says so first', async () => {
+    const up = shift(0.099, { label: 'up' });
+    const many: Attack = {
+      ...shift(0),
+      label: 'apgd-dlr',
+      settings: { loss: 'dlr' },
+      forClasses: (k) => (k < 3 ? up : many),
+    };
+    const events: string[] = [];
+    const result = await run({
+      attacks: [many],
+      notice: ({ what }) => void events.push(what, `${up.calls.length} runs`),
+    });
+    expect(events).toEqual(['apgd-dlr on a model with 2 classes: up instead of apgd-dlr', '0 runs']);
+    expect(result.attacks.map(({ label }) => label)).toEqual(['up']);
   });
   it('counts nothing that is classified correctly, whatever the attack claims', async () => {
     const result = await run({ attacks: [shift(0.01)] });
@@ -146,6 +177,8 @@ describe('the evaluator', () => {
   it.each([
     ['an empty set', { data: { ...data, images: new Uint8Array(0), labels: new Int32Array(0) } }, 'BATCH_INVALID'],
     ['a negative epsilon', { threat: { ...threat, epsilon: -1 } }, 'CONFIG_INVALID'],
+    ['a radius beyond the pixel range', { threat: { ...threat, epsilon: 8 } }, 'CONFIG_INVALID'],
+    ['a radius in l2 beyond it', { threat: { norm: norms.l2, epsilon: 1.01 } }, 'CONFIG_INVALID'],
     ['no attack', { attacks: [] }, 'CONFIG_INVALID'],
     ['images without labels', { data: { ...data, labels: Int32Array.from([0, 0, -1, 1, 1, 1]) } }, 'BATCH_INVALID'],
     [

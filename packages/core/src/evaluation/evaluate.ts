@@ -4,7 +4,7 @@ import { logitsOf, type Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
-import type { ThreatModel } from '../threat/index.js';
+import { refuseBytes, type ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
 import { judge } from './judge.js';
 import { Ledger } from './ledger.js';
@@ -46,6 +46,8 @@ export interface Evaluation {
   readonly save?: (result: EvaluationResult) => void | Promise<void>;
   /** Called between iterations. */
   readonly progress?: (progress: EvaluationProgress) => void;
+  /** Hears of every finding as soon as it shows, once: those about the model before the first attack. */
+  readonly notice?: (finding: TrustFinding) => void;
   /** Stops between iterations; what was saved stays. */
   readonly signal?: AbortSignal;
   /** Further trust checks, which may attack the model again (`probeTrust` of the attacks). */
@@ -86,6 +88,7 @@ function checkRequest({ model, data, threat, attacks, batchSize = 250 }: Evaluat
       `epsilon is ${threat.epsilon}; allowed are finite numbers from 0`,
       'for images in [0, 1], 8/255 is usual in linf',
     );
+  refuseBytes({ name: 'evaluation: epsilon', value: threat.epsilon }, { norm: threat.norm.name, shape: data.shape });
   if (!Number.isInteger(batchSize) || batchSize < 1)
     fail('CONFIG_INVALID', `batchSize is ${batchSize}; allowed are integers from 1`, 'use 250');
   if (attacks.length === 0) fail('CONFIG_INVALID', 'the list of attacks is empty', 'name at least one attack');
@@ -132,16 +135,27 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
   checkRequest(evaluation);
   const { model, data, threat, batchSize = 250, seed = 0, tier = 'custom', previous, signal } = evaluation;
   const randomFor = evaluation.randomFor ?? ((purpose: string) => createRandom(seed, purpose));
+  const said = new Set<string>();
+  /** Tells once of each kind of finding about each attack. */
+  const notice = (found: readonly TrustFinding[]) => {
+    for (const finding of found) {
+      const about = `${finding.id} ${finding.what.split(':')[0]}`;
+      if (!said.has(about)) evaluation.notice?.(finding);
+      said.add(about);
+    }
+  };
+  const firstBatch = takeExamples(data, [...data.labels.keys()].slice(0, batchSize));
+  const findings = await checkModelOutput(model, firstBatch, evaluation.attacks);
+  disposeBatch(firstBatch);
+  notice(findings);
+  const attacks = evaluation.attacks.map((attack) => attack.forClasses?.(model.classes) ?? attack);
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
   const request = { model, data, threat, seed, tier, identity };
   const ledger = previous
     ? Ledger.continue(previous, request)
     : Ledger.start(request, await cleanPredictions(model, data, batchSize));
-  const stages = stagesOf(evaluation.attacks);
+  const stages = stagesOf(attacks);
   const keys = ledger.plan(stages);
-  const firstBatch = takeExamples(data, [...data.labels.keys()].slice(0, batchSize));
-  const findings = await checkModelOutput(model, firstBatch, evaluation.attacks);
-  disposeBatch(firstBatch);
   const result = () => ledger.result([...findings, ...checkOutcome(ledger.entries, ledger)]);
 
   const interrupt = () => {
@@ -187,13 +201,16 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
       disposeBatch(batch);
       ledger.record(keys[s]!, { indices, verdicts, seconds, zeroGradients });
       report(1);
-      await evaluation.save?.(result());
+      const state = result();
+      notice(state.findings);
+      await evaluation.save?.(state);
       await breathe();
     }
     ledger.end(keys[s]!);
   }
   findings.push(...((await evaluation.probes?.()) ?? []));
   const final = result();
+  notice(final.findings);
   await evaluation.save?.(final);
   return final;
 }

@@ -17,25 +17,57 @@ export interface Judgement {
 /** Whether a candidate breaks its image: misclassified, and within the rules. */
 export const breaks = ({ misclassified, cheat }: Verdict): boolean => misclassified && cheat === undefined;
 
+/** An error that says whose it is: attacks are often plugins, and nobody should look for their faults in the evaluator. */
+const faultOf = ({ label }: Attack, what: string, { cure, cause }: { cure: string; cause?: unknown }) =>
+  new BulwarkError('ATTACK_INVALID', `attack ${label} ${what}`, {
+    cure: `this is a fault of the attack: ${cure}`,
+    cause,
+  });
+
+/** What came back instead of candidates, in words; undefined if its form is right. */
+function wrongForm(found: unknown, { images }: Batch): string | undefined {
+  if (!(found instanceof tf.Tensor))
+    return `a value of type ${found === null ? 'null' : Array.isArray(found) ? 'array' : typeof found}`;
+  if (found.isDisposed) return 'a tensor that is disposed already';
+  if (found.dtype !== 'float32') return `a tensor of ${found.dtype}`;
+  return found.shape.join() === images.shape.join() ? undefined : `candidates of shape [${found.shape.join(', ')}]`;
+}
+
+/** Candidates of the right form, in a tensor of their own. */
+async function runAttack(attack: Attack, batch: Batch, context: AttackContext): Promise<tf.Tensor4D> {
+  const { images, labels } = batch;
+  let found: unknown;
+  try {
+    found = await attack.run(images, labels, context);
+  } catch (cause) {
+    // what is said in plain words already, and whoever stopped the evaluation, need no culprit
+    if (cause instanceof BulwarkError || (cause as Error | undefined)?.name === 'AbortError') throw cause;
+    const { message = String(cause) } = (cause ?? {}) as Partial<Error>;
+    throw faultOf(attack, `failed: ${message}`, { cure: '--debug shows where in its code', cause });
+  }
+  if (images.isDisposed || labels.isDisposed)
+    throw faultOf(attack, `disposed the ${images.isDisposed ? 'images' : 'labels'} that it was given`, {
+      cure: 'it owns only what it makes',
+    });
+  const wrong = wrongForm(found, batch);
+  if (wrong !== undefined) {
+    if (found instanceof tf.Tensor) found.dispose();
+    throw faultOf(attack, `returned ${wrong}; expected a float32 tensor of shape [${images.shape.join(', ')}]`, {
+      cure: 'return one candidate per image, in order (from a tidy, if it has one)',
+    });
+  }
+  return found === images ? images.clone() : (found as tf.Tensor4D);
+}
+
 /**
  * Runs an attack on a batch and judges every candidate without trusting it: inside the ball, inside [0, 1], finite, truly misclassified.
  * Whoever wants to know what an attack achieves asks here: evaluation, validation, the cascade of an ensemble, benchmarks.
- * @throws BulwarkError ATTACK_INVALID if the attack returns something else than one candidate per image; what the attack throws
+ * @throws BulwarkError ATTACK_INVALID, naming the attack, if it throws, disposes what it was given, or returns something else than one
+ *   candidate per image
  */
 export async function judge(attack: Attack, batch: Batch, context: AttackContext): Promise<Judgement> {
   const from = performance.now();
-  const { label } = attack;
-  const candidates: unknown = await attack.run(batch.images, batch.labels, context);
-  if (!(candidates instanceof tf.Tensor) || candidates.dtype !== 'float32')
-    throw new BulwarkError(
-      'ATTACK_INVALID',
-      `attack ${label} returned ${candidates instanceof tf.Tensor ? `a tensor of ${candidates.dtype}` : `a value of type ${typeof candidates}`}; expected a float32 tensor of shape [${batch.images.shape.join(', ')}]`,
-      { cure: 'this is a fault of the attack: return one candidate per image, in order' },
-    );
-  const verdicts = await recheck(context.model, batch, {
-    candidates: candidates as tf.Tensor4D,
-    threat: context.threat,
-    label,
-  });
-  return { candidates: candidates as tf.Tensor4D, verdicts, seconds: (performance.now() - from) / 1000 };
+  const candidates = await runAttack(attack, batch, context);
+  const verdicts = await recheck(context.model, batch, { candidates, threat: context.threat });
+  return { candidates, verdicts, seconds: (performance.now() - from) / 1000 };
 }

@@ -4,7 +4,7 @@ import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import type { ThreatModel } from '../threat/index.js';
 import { breaks } from './judge.js';
-import type { Verdict } from './recheck.js';
+import { cheats, type Verdict } from './recheck.js';
 import type { AttackEntry, EvaluationResult, TrustFinding } from './result.js';
 import { accuracyPerClass, confusionMatrix, wilsonInterval } from './statistics.js';
 
@@ -40,7 +40,7 @@ const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number)
   attacked: 0,
   linf: { max: 0, mean: 0 },
   l2: { max: 0, mean: 0 },
-  rejected: { 'outside-ball': 0, 'outside-pixel-range': 0, 'not-finite': 0 },
+  rejected: Object.fromEntries(cheats.map((cheat) => [cheat, 0])),
   zeroGradients: 0,
 });
 
@@ -140,7 +140,7 @@ export class Ledger {
     const flags = [...entry.flags];
     verdicts.forEach((verdict, k) => {
       const i = indices[k]!;
-      if (verdict.cheat && (verdict.misclassified || verdict.cheat === 'not-finite'))
+      if (verdict.cheat && (verdict.misclassified || verdict.cheat.endsWith('not-finite')))
         entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
       const broken = breaks(verdict);
       flags[i] = broken ? '0' : '1';

@@ -107,7 +107,14 @@ export async function mergeEvaluations(
   const ledger = Ledger.continue(previous, { ...request, seed: first.seed, tier: first.tier, identity });
   attacks.forEach((_, k) => ledger.begin(String(k), { skipAll: threat.epsilon === 0 })); // accuracies anew
   const outcome = checkOutcome(ledger.entries, ledger);
-  const perShard = ['zero-gradient', 'attack-cheated', 'square-better', 'pgd-gap'];
+  const perShard = [
+    'zero-gradient',
+    'attack-cheated',
+    'attack-not-finite',
+    'model-not-finite',
+    'square-better',
+    'pgd-gap',
+  ];
   const findings = shards.flatMap((shard) => shard.findings.filter(({ id }) => !perShard.includes(id)));
   const distinct = [...new Map(findings.map((finding) => [`${finding.id} ${finding.what}`, finding])).values()];
   return ledger.result([...distinct, ...outcome]);

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import { logitsOf, type Classifier } from '../classifier/index.js';
 import type { Attack } from '../hooks/index.js';
+import type { Cheat } from './recheck.js';
 import type { AttackEntry, TrustFinding } from './result.js';
 import { callsGradients, isRandomised, looksLikeProbabilities } from './trust-signs.js';
 
@@ -24,8 +25,8 @@ export const trustTexts = {
   },
   'too-few-classes': {
     meaning:
-      'DLR losses and the usual number of targets need more classes than the model has, so the ensemble is weaker or cannot run.',
-    cure: 'use the custom version of autoattack with apgd-ce, fab and square, or fewer targets',
+      'DLR needs 3 classes, targeted DLR 4, and AutoAttack has 9 targets. The margin stands in for DLR, and all other classes are targets.',
+    cure: 'report which attacks were run, as they are labelled: with the margin, the figure is not that of AutoAttack',
   },
   'zero-gradient': {
     meaning:
@@ -45,6 +46,15 @@ export const trustTexts = {
   'attack-cheated': {
     meaning: 'An attack returned misclassified points outside the ball or the pixel range. They were not counted.',
     cure: 'repair the attack: project its points with the threat model before it returns them',
+  },
+  'attack-not-finite': {
+    meaning: 'An attack returned candidates with NaN or infinite pixels. They were not counted.',
+    cure: 'repair the attack: a division by a gradient or norm of zero is the usual cause',
+  },
+  'model-not-finite': {
+    meaning:
+      'The model answers NaN or infinity to points of the ball, so nobody knows how it classifies them. They were not counted.',
+    cure: 'repair the model: the figures are upper bounds while it gives such answers',
   },
   'not-zero-at-large-epsilon': {
     meaning:
@@ -68,13 +78,19 @@ const repetitions = 5;
 const usesDlr = ({ label, settings }: Attack) => String(settings?.['loss'] ?? label).includes('dlr');
 const targetsOf = ({ settings }: Attack) => Number(settings?.['targets'] ?? 0);
 const isTargeted = ({ settings }: Attack) =>
-  settings?.['loss'] === 'dlr-targeted' || (settings?.['loss'] === undefined && Number(settings?.['targets'] ?? 0) > 0);
+  String(settings?.['loss']).endsWith('-targeted') ||
+  (settings?.['loss'] === undefined && Number(settings?.['targets'] ?? 0) > 0);
 
 /** Too few classes for what is asked, as AutoAttack warns; undefined where all is well. */
 export function tooFewClasses(classes: number, attacks: readonly Attack[]): string | undefined {
   const dlr = attacks.filter(usesDlr);
   const many = attacks.filter((attack) => isTargeted(attack) && targetsOf(attack) + 1 > classes);
-  if (dlr.length > 0 && classes <= 3) return `${dlr[0]!.label} on a model with ${classes} classes`;
+  if (dlr.length > 0 && classes <= 3) {
+    const instead = dlr.map((attack) => ({ attack, fitting: attack.forClasses?.(classes) ?? attack }));
+    const other = instead.filter(({ attack, fitting }) => fitting !== attack);
+    const said = other.map(({ attack, fitting }) => `${fitting.label} instead of ${attack.label}`).join(', ');
+    return `${dlr[0]!.label} on a model with ${classes} classes${said && `: ${said}`}`;
+  }
   if (many.length > 0)
     return `${many[0]!.label} asks for ${targetsOf(many[0]!)} targets; the model has ${classes} classes`;
   return undefined;
@@ -119,6 +135,13 @@ const usualGap = 0.05;
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
+/** Whose fault candidates are that do not count. */
+const refusals: readonly (readonly [TrustFindingId, readonly Cheat[]])[] = [
+  ['attack-cheated', ['outside-ball', 'outside-pixel-range']],
+  ['attack-not-finite', ['not-finite']],
+  ['model-not-finite', ['logits-not-finite']],
+];
+
 /** What the finished attacks tell. */
 export function checkOutcome(
   entries: readonly AttackEntry[],
@@ -128,11 +151,11 @@ export function checkOutcome(
   for (const { label, zeroGradients, rejected } of entries) {
     if (zeroGradients > 0)
       findings.push(trustFinding('zero-gradient', `${label}: zero gradient on ${zeroGradients} of ${count} examples`));
-    const refused = Object.entries(rejected).filter(([, number]) => number > 0);
-    if (refused.length > 0)
-      findings.push(
-        trustFinding('attack-cheated', `${label}: ${refused.map(([why, number]) => `${number} ${why}`).join(', ')}`),
-      );
+    for (const [id, reasons] of refusals) {
+      const refused = reasons.filter((why) => (rejected[why] ?? 0) > 0);
+      if (refused.length > 0)
+        findings.push(trustFinding(id, `${label}: ${refused.map((why) => `${rejected[why]} ${why}`).join(', ')}`));
+    }
   }
   const done = entries.filter((entry) => entry.done);
   for (const ensemble of new Set(done.flatMap((entry) => (entry.ensemble === undefined ? [] : [entry.ensemble])))) {

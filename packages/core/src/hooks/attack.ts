@@ -35,6 +35,11 @@ export interface Attack {
    */
   readonly stages?: readonly Attack[];
   /**
+   * The attack to run instead on a model with this many classes, where this one needs more (DLR needs 3, targeted DLR 4): itself, or one with
+   * a label of its own, so that no result carries the name of an attack that was not run.
+   */
+  forClasses?(classes: number): Attack;
+  /**
    * @param images `[batch, h, w, c]` float32 in [0, 1]
    * @param labels `[batch]` int32
    * @returns candidates `[batch, h, w, c]` float32 in [0, 1] inside the threat model's ball (minimum-norm attacks may leave an example

@@ -1,13 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { oneHotLabels } from './cross-entropy.js';
-import { strongestWrongClass } from './margin.js';
+import { margin, targetedMargin } from './margin.js';
 
 /** Keeps the quotient finite where the logits are equal; the value of the official code. */
 const tiny = 1e-12;
-
-/** One logit per example, by class index `[batch]` int32 (a constant to differentiation). */
-const pick = (logits: tf.Tensor2D, index: tf.Tensor1D): tf.Tensor =>
-  tf.sum(tf.mul(logits, oneHotLabels(index, logits.shape[1])), 1);
 
 /**
  * Masks of the classes with the r-th largest logit for r = 1..count, `[count, batch, classes]`: a constant to differentiation, as
@@ -34,9 +29,8 @@ const largest = (logits: tf.Tensor2D, count: number): tf.Tensor2D =>
  */
 export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   const [first, , third] = tf.unstack(largest(logits, 3)) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const above = tf.sub(pick(logits, strongestWrongClass(logits, labels)), pick(logits, labels));
   const spread = tf.sub(first, third);
-  return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
+  return tf.div(margin(logits, labels), tf.add(spread, tiny)) as tf.Tensor1D;
 }
 
 /**
@@ -49,7 +43,6 @@ export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
  */
 export function targetedDlr(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
   const [first, , third, fourth] = tf.unstack(largest(logits, 4)) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-  const above = tf.sub(pick(logits, targets), pick(logits, labels));
   const spread = tf.sub(first, tf.mul(0.5, tf.add(third, fourth)));
-  return tf.div(above, tf.add(spread, tiny)) as tf.Tensor1D;
+  return tf.div(targetedMargin(logits, labels, targets), tf.add(spread, tiny)) as tf.Tensor1D;
 }

@@ -18,8 +18,17 @@ export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): t
  * @param labels `[batch]` int32 in [0, classes)
  * @returns `[batch]` float32; positive exactly where the example is misclassified
  */
-export function margin(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  const classes = logits.shape[1];
-  const pick = (index: tf.Tensor1D) => tf.sum(tf.mul(logits, oneHotLabels(index, classes)), 1);
-  return tf.sub(pick(strongestWrongClass(logits, labels)), pick(labels)) as tf.Tensor1D;
+export const margin = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D =>
+  targetedMargin(logits, labels, strongestWrongClass(logits, labels));
+
+/**
+ * The margin of one wrong class, `z_t - z_y`, to be maximised.
+ * @param logits `[batch, classes]`
+ * @param labels `[batch]` int32 in [0, classes)
+ * @param targets `[batch]` int32, the class to be predicted instead
+ * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
+ */
+export function targetedMargin(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
+  const pick = (index: tf.Tensor1D) => tf.sum(tf.mul(logits, oneHotLabels(index, logits.shape[1])), 1);
+  return tf.sub(pick(targets), pick(labels)) as tf.Tensor1D;
 }

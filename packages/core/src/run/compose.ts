@@ -219,6 +219,14 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const values = { config, threat: services.threat, bus, model, data };
   for (const [name, token] of Object.entries(runTokens))
     container.register(token, { useValue: values[name as keyof typeof values] });
-  const attacks = config.evaluation.attacks.map((spec) => services.make('attack', spec));
+  const attacks = config.evaluation.attacks.map((spec) => {
+    const asked = services.make('attack', spec);
+    const attack = asked.forClasses?.(model.classes) ?? asked;
+    if (attack !== asked)
+      services.warn(
+        `evaluation: ${asked.label} needs more than the ${model.classes} classes of the model; ${attack.label} is run instead`,
+      );
+    return attack;
+  });
   return { config, parts, attacks, services, registry: options.registry };
 }

@@ -29,7 +29,10 @@ export async function loadPlugins(
   for (const specifier of specifiers) await loadLocated(locatePlugin(specifier, options.baseFolder), options);
 }
 
-async function loadLocated({ specifier, file }: LocatedPlugin, options: Loading): Promise<void> {
+async function loadLocated(
+  { specifier, file }: LocatedPlugin,
+  options: Loading & { /** Plugins of names that are taken are left out. */ besides?: boolean },
+): Promise<void> {
   const { registry, importModule = (url) => import(url) as Promise<Record<string, unknown>> } = options;
   const exported = await importModule(pathToFileURL(file).href).catch((cause: Error) => {
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} cannot be loaded: ${cause.message}`, {
@@ -38,16 +41,17 @@ async function loadLocated({ specifier, file }: LocatedPlugin, options: Loading)
     });
   });
   const plugins = [...new Set(Object.values(exported).flat().filter(isPlugin))];
+  const taken = ({ kind, name }: Plugin) => registry.list(kind).some((known) => known.name === name);
   if (plugins.length === 0)
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} exports no plugin`, {
       cure: 'export what definePlugin, defineObjective, ... returns',
     });
-  registry.register(...plugins);
+  registry.register(...(options.besides ? plugins.filter((plugin) => !taken(plugin)) : plugins));
 }
 
 /** Whose plugins may run when a run folder is opened, which may come from anyone. */
 export interface PluginPolicy {
-  /** Files or packages that the caller names, from the working folder; loaded instead of those that a run folder asks for. */
+  /** Files or packages that the caller names, from the working folder; they come before those that a run folder asks for. */
   readonly plugins?: readonly string[];
   /** May this one, which a run folder asks for, be loaded? Default: none. */
   readonly mayLoad?: (plugin: LocatedPlugin) => boolean;
@@ -66,8 +70,24 @@ function locateForRun(path: string, locate: () => LocatedPlugin): LocatedPlugin 
   }
 }
 
+/** Of the plugins that a run folder asks for, those that are there and may be loaded; a name that the caller's have taken is theirs. */
+async function loadTrustedBesides(
+  { specifiers, baseFolder }: { specifiers: readonly string[]; baseFolder: string },
+  options: Loading & PluginPolicy,
+): Promise<void> {
+  const there = specifiers.flatMap((specifier) => {
+    try {
+      return [locatePlugin(specifier, baseFolder)];
+    } catch {
+      return []; // the caller's stand for it
+    }
+  });
+  for (const plugin of there.filter(options.mayLoad ?? (() => false)))
+    await loadLocated(plugin, { ...options, besides: true });
+}
+
 /**
- * Loads the plugins that a run folder asks for, as far as the policy lets it; all or none.
+ * Loads the caller's plugins, and those that a run folder asks for as far as the policy lets it; without plugins of the caller's all or none.
  * @throws BulwarkError PLUGIN_UNTRUSTED, PLUGIN_LOAD
  */
 export async function loadPluginsOfRun(
@@ -76,7 +96,10 @@ export async function loadPluginsOfRun(
 ): Promise<void> {
   const { specifiers, baseFolder, path } = run;
   const { plugins, mayLoad = () => false } = options;
-  if (plugins && plugins.length > 0) return loadPlugins(plugins, { ...options, baseFolder: process.cwd() });
+  if (plugins && plugins.length > 0) {
+    await loadPlugins(plugins, { ...options, baseFolder: process.cwd() });
+    return loadTrustedBesides(run, options);
+  }
   const located = specifiers.map((specifier) => locateForRun(path, () => locatePlugin(specifier, baseFolder)));
   const refused = located.filter((plugin) => !mayLoad(plugin));
   if (refused.length > 0)

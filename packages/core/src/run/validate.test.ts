@@ -59,15 +59,44 @@ describe('validation', () => {
   });
 
   it.each<[string, (x: tf.Tensor4D) => unknown, RegExp]>([
-    ['another shape', (x) => tf.reshape(x, [-1]), /attack odd returned|odd returned candidates of shape/],
+    [
+      'another shape',
+      (x) => tf.reshape(x, [-1]),
+      /attack odd returned candidates of shape \[2\]; expected .*\[2, 1, 1, 1\]/,
+    ],
     ['another type', (x) => tf.cast(x, 'int32'), /attack odd returned a tensor of int32/],
-    ['no tensor', () => [1, 2], /attack odd returned a value of type object/],
+    ['no tensor', () => [1, 2], /attack odd returned a value of type array/],
     ['nothing', () => undefined, /attack odd returned a value of type undefined/],
+    ['null', () => null, /attack odd returned a value of type null/],
+    ['fewer candidates', (x) => tf.slice(x, 0, 1), /attack odd returned candidates of shape \[1, 1, 1, 1\]/],
+    [
+      'a tensor that is gone',
+      (x) => {
+        const candidates = tf.clone(x);
+        candidates.dispose();
+        return candidates;
+      },
+      /attack odd returned a tensor that is disposed already/,
+    ],
+    ['after disposing its images', (x) => (x.dispose(), tf.zeros([2, 1, 1, 1])), /attack odd disposed the images/],
+    [
+      'nothing, but throws',
+      () => {
+        throw new TypeError('cannot read properties of undefined');
+      },
+      /attack odd failed: cannot read properties of undefined/,
+    ],
   ])('refuses an attack that returns %s, by name', async (_what, move, message) => {
     const odd = { ...attack('odd', move), run: (x: tf.Tensor4D) => move(x) as tf.Tensor4D };
     await expect(run([odd])).rejects.toMatchObject({ code: 'ATTACK_INVALID' });
     await expect(run([odd])).rejects.toThrow(message);
-    await expect(evaluate({ model, data, attacks: [odd], threat })).rejects.toThrow(message);
+    await expect(evaluate({ model, data, attacks: [odd], threat, batchSize: 2 })).rejects.toThrow(message);
+    await expect(run([odd])).rejects.toHaveProperty('cure', expect.stringContaining('a fault of the attack'));
+  });
+
+  it('lets an attack return the images themselves, and other attacks still have them', async () => {
+    const same = { label: 'same', run: (x: tf.Tensor4D) => x };
+    expect(await run([same, honest])).toEqual({ clean: 0.8, same: 0.8, honest: 0.6 });
   });
 });
 

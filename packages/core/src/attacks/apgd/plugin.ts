@@ -5,13 +5,14 @@ import { apgdLossNames } from './restarts.js';
 
 export const apgdPlugin = defineAttack({
   name: 'apgd',
-  summary: 'Auto-PGD: no step size to choose; cross-entropy, DLR or targeted DLR, in the linf, l2 or l1 ball.',
+  summary:
+    'Auto-PGD: no step size to choose; cross-entropy, DLR or margin, targeted or not, in the linf, l2 or l1 ball.',
   cite: 'Croce and Hein, 2020, Algorithm 1; arXiv:2003.01690; l1: Croce and Hein, 2021; arXiv:2103.01208',
   options: {
     loss: z.enum(apgdLossNames).default('ce').describe('What the attack maximises'),
     iterations: integer({ min: 1 }).default(100).describe('Iterations per run'),
     restarts: integer({ min: 1 }).default(1).describe('Runs per example (and target class) while it survives'),
-    targets: integer({ min: 1 }).default(9).describe('Target classes of dlr-targeted: the next most likely ones'),
+    targets: integer({ min: 1 }).default(9).describe('Target classes of targeted losses: the next most likely ones'),
     rho: number({ min: 0, max: 1 })
       .default(0.75)
       .describe('The step size is halved when fewer steps than this share increased the loss'),

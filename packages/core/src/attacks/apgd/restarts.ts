@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AttackContext } from '../../hooks/index.js';
-import { crossEntropy, dlr, targetedDlr } from '../../loss/index.js';
+import { crossEntropy, dlr, margin, targetedDlr, targetedMargin } from '../../loss/index.js';
 import { requireClasses, type LogitLoss } from '../attack-loss.js';
 import { gatherExamples, take } from '../gradient.js';
 import { SurvivorPool } from '../survivors.js';
@@ -8,14 +8,17 @@ import { apgdDense } from './dense.js';
 import { apgdL1, projectPoints } from './l1.js';
 import type { ApgdResult, ApgdRun } from './run.js';
 
-export const apgdLossNames = ['ce', 'dlr', 'dlr-targeted'] as const;
+export const apgdLossNames = ['ce', 'dlr', 'dlr-targeted', 'margin', 'margin-targeted'] as const;
 export type ApgdLossName = (typeof apgdLossNames)[number];
+
+/** The smallest number of classes that a loss is defined for. */
+export const classesNeeded = (loss: ApgdLossName): number => ({ dlr: 3, 'dlr-targeted': 4 })[loss as 'dlr'] ?? 2;
 
 export interface ApgdOptions {
   readonly loss: ApgdLossName;
   readonly iterations: number;
   readonly restarts: number;
-  /** Target classes of `dlr-targeted`: the next most likely ones. */
+  /** Target classes of the targeted losses: the next most likely ones. */
   readonly targets: number;
   readonly rho: number;
   readonly eot: number;
@@ -71,9 +74,8 @@ export async function apgd(
   context: AttackContext,
 ): Promise<tf.Tensor4D> {
   const { loss, iterations, rho, eot, restarts, largeRadii } = options;
-  const targeted = loss === 'dlr-targeted';
-  if (loss === 'dlr') requireClasses(context, 3, 'apgd with the dlr loss');
-  if (targeted) requireClasses(context, 4, 'apgd with the dlr-targeted loss');
+  const targeted = loss.endsWith('-targeted');
+  requireClasses(context, classesNeeded(loss), `apgd with the ${loss} loss`);
   // the official code fails where there are fewer other classes than targets; here all of them are attacked
   const targets = Math.min(options.targets, context.model.classes - 1);
   const ranks = targeted ? Array.from({ length: targets }, (_, r) => r + 1) : [0];
@@ -90,6 +92,8 @@ export async function apgd(
         ce: (logits) => crossEntropy(logits, labels),
         dlr: (logits) => dlr(logits, labels),
         'dlr-targeted': (logits) => targetedDlr(logits, labels, targetClass!),
+        margin: (logits) => margin(logits, labels),
+        'margin-targeted': (logits) => targetedMargin(logits, labels, targetClass!),
       };
       const progress = (share: number) => context.progress?.((done + share) / runs);
       const run: ApgdRun = {
