@@ -42,6 +42,16 @@ export function compareCommand(): Command {
       const comparison = compareRuns(runs, flags);
       for (const { method, seeds } of comparison.rows)
         if (seeds.length === 1) output.warn(`${method}: a single seed has no interval; train it with --seeds 1..5`);
+      for (const { run, columns } of comparison.lacking)
+        output.warn(
+          `${run} has no figure for ${columns.join(', ')}, so its row has none: measure it with the attacks of the others`,
+        );
+      if (comparison.passedOver) {
+        const { source, without } = comparison.passedOver;
+        output.warn(
+          `the table is of ${comparison.source}, as ${without.join(', ')} ${without.length > 1 ? 'lack' : 'lacks'} ${source}; bulwark evaluate measures it`,
+        );
+      }
       const format = flags.format ?? (flags.json ? 'json' : flags.out === undefined ? undefined : 'markdown');
       if (flags.out !== undefined) {
         writeAtomically(flags.out, `${render(comparison, format!)}\n`);

@@ -48,6 +48,7 @@ interface Flags extends TargetFlags, LaunchFlags {
   readonly images?: string;
   readonly batch: string;
   readonly seed: string;
+  readonly repeats: string;
   readonly out?: string;
   readonly fresh?: boolean;
   readonly shard?: string;
@@ -102,6 +103,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   const { tier, specs, images } = planEvaluation({ ...flags, images: parseImages(flags.images) });
   const batchSize = numberFlag('batch', flags.batch, { min: 1, integer: true });
   const seed = numberFlag('seed', flags.seed, { min: 0, integer: true });
+  const repeats = numberFlag('repeats', flags.repeats, { min: 1, integer: true });
   const warn = (text: string) => output.warn(text);
   const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
   const { model, data, config, engine, what } = target;
@@ -134,7 +136,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     try {
       const probes = () => probeTrust({ model, data: set, threat, seed });
       return await evaluate({
-        ...{ model, data: set, attacks, threat, batchSize, seed, tier, previous },
+        ...{ model, data: set, attacks, threat, batchSize, seed, repeats, tier, previous },
         save: (state) => saveEvaluation(file, state),
         progress: progress.report,
         notice: ({ id, what, cure }) => {
@@ -201,6 +203,7 @@ export function evaluateCommand(): Command {
     .option('--images <n>', 'number of test images, spread over the test set; first:<n> for the first, all for all')
     .option('--batch <n>', 'images per batch', '250')
     .option('--seed <n>', 'seed of the attack noise', '0')
+    .option('--repeats <n>', 'passes by which a randomised model is judged: the most frequent answer counts', '1')
     .option('--engine <name>', 'engine instead of that of the run')
     .option(...pluginsOption)
     .option('--out <file>', 'result file (default: in the run folder under evaluation/)')

@@ -94,6 +94,21 @@ describe('a comparison of runs', () => {
     );
   });
 
+  it('names runs that lack a number, and those for which a more thorough evaluation could not be taken', () => {
+    const [first, second, third, other] = runs as [FinishedRun, FinishedRun, FinishedRun, FinishedRun];
+    const few = run('at', 2, { clean: 0.85, 'pgd-20': 0.5 });
+    const comparison = compareRuns([first, few, third, other], { checkpoint: 'best' });
+    expect(comparison.lacking).toEqual([{ run: 'runs/at/seed-2', columns: ['fgsm', 'pgd-100'] }]);
+    expect(Object.keys(comparison.rows[0]!.estimates)).toEqual(['clean', 'pgd-20', 'gap']);
+    expect(render(comparison, 'markdown')).toContain('Not measured: FGSM, PGD-100 of runs/at/seed-2.');
+    const measured = { accuracy: { clean: 0.8, worst: 0.4 }, split: 'evaluated', images: 10000 };
+    const full = { ...other, evaluations: { best: new Map([['full-linf-0.0314', measured]]), last: new Map() } };
+    const { passedOver, source, lacking } = compareRuns([first, second, full], { checkpoint: 'best' });
+    expect(source).toBe('summary');
+    expect(lacking).toEqual([]);
+    expect(passedOver).toEqual({ source: 'full-linf-0.0314', without: ['runs/at/seed-1', 'runs/at/seed-2'] });
+  });
+
   it('is written as Markdown, CSV, LaTeX and JSON', () => {
     const comparison = compareRuns(runs, { checkpoint: 'best' });
     expect(render(comparison, 'markdown').split('\n').slice(0, 4)).toEqual([

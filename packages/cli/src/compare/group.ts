@@ -21,6 +21,10 @@ export interface Comparison {
   /** Labels of accuracies in the order of the paper's Table 1, then `gap`, if the runs have one. */
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
+  /** Runs that lack the figure of a column which others have; their row has none there. */
+  readonly lacking: readonly { readonly run: string; readonly columns: readonly string[] }[];
+  /** A more thorough evaluation that some runs have, and the runs without it. */
+  readonly passedOver?: { readonly source: string; readonly without: readonly string[] };
 }
 
 /** Natural, FGSM, PGD with few steps before many, C&W, AutoAttack; the rest behind them. */
@@ -83,6 +87,17 @@ function chooseSource(runs: readonly FinishedRun[], checkpoint: Checkpoint, want
   return wanted ?? known[0]!;
 }
 
+/** The most thorough evaluation that any run has, where it is more thorough than the chosen source. */
+function passedOver(runs: readonly FinishedRun[], checkpoint: Checkpoint, source: string): Comparison['passedOver'] {
+  const rankOf = (name: string) =>
+    name === 'summary' ? thoroughness.length : thoroughness.indexOf(name.split('-')[0]!);
+  const known = [...new Set(runs.flatMap(({ evaluations }) => [...evaluations[checkpoint].keys()]))];
+  const best = known.filter((name) => rankOf(name) < rankOf(source)).sort((a, b) => rankOf(a) - rankOf(b))[0];
+  if (best === undefined) return undefined;
+  const without = runs.filter(({ evaluations }) => !evaluations[checkpoint].has(best)).map(({ path }) => path);
+  return { source: best, without };
+}
+
 /** What a run measured, by the chosen source. */
 function measuredIn(run: FinishedRun, checkpoint: Checkpoint, source: string): Measured {
   if (source !== 'summary') return run.evaluations[checkpoint].get(source)!;
@@ -138,5 +153,10 @@ export function compareRuns(
   });
   const columns = rows.some(({ estimates }) => 'gap' in estimates) ? [...labels, 'gap'] : labels;
   const { split, images } = measured.get(runs[0]!)!;
-  return { checkpoint, source, split, images, columns, rows };
+  const lacking = runs.flatMap((run) => {
+    const missing = labels.filter((label) => accuracyOf(run)[label] === undefined);
+    return missing.length > 0 ? [{ run: run.path, columns: missing }] : [];
+  });
+  const over = wanted === undefined ? passedOver(runs, checkpoint, source) : undefined;
+  return { checkpoint, source, split, images, columns, rows, lacking, ...(over && { passedOver: over }) };
 }

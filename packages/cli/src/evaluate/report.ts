@@ -1,4 +1,4 @@
-import type { EvaluationResult } from '@bulwark/core';
+import { wilsonInterval, type EvaluationResult } from '@bulwark/core';
 import { duration, percent } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -21,13 +21,16 @@ function attackTable(result: EvaluationResult): string {
 }
 
 /** Clean and worst-case accuracy with their 95 % intervals, and the classes at the ends. */
-function totals({ clean, worst }: EvaluationResult, classNames: readonly string[]): string[] {
+function totals({ clean, worst, repeats }: EvaluationResult, classNames: readonly string[]): string[] {
   const { class: lowest, robust } = worst.worstClass;
+  const { count: images } = worst.perClass.find(({ class: k }) => k === lowest)!;
+  const between = interval(wilsonInterval(Math.round(robust * images), images));
   const name = (k: number) => classNames[k] ?? String(k);
   return [
     `clean          ${percent(clean.accuracy)} %  (95 % interval ${interval(clean.interval)})`,
     `worst case     ${percent(worst.accuracy)} %  (95 % interval ${interval(worst.interval)})`,
-    `worst class    ${percent(robust)} %  (${name(lowest)})`,
+    `worst class    ${percent(robust)} %  (${name(lowest)}; 95 % interval ${between} on ${images} images)`,
+    ...(repeats === undefined ? [] : [`every answer is the most frequent of ${repeats} passes`]),
   ];
 }
 
@@ -42,9 +45,10 @@ function classTable({ worst }: EvaluationResult, classNames: readonly string[]):
     images,
     percent(clean),
     percent(robust),
+    interval(wilsonInterval(Math.round(robust * images), images)),
     mistaken(k),
   ]);
-  return table(['class', 'images', 'clean %', 'robust %', 'most often taken for'], rows);
+  return table(['class', 'images', 'clean %', 'robust %', '95 % interval of it', 'most often taken for'], rows);
 }
 
 /** The whole report for people. */

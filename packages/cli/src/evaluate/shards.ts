@@ -9,7 +9,7 @@ export const shardFile = (file: string, { index, count }: Shard): string =>
 
 /** Flags of `evaluate` that say what is measured, by their names in the program. */
 const measuring =
-  'attacks tier checkpoint config zoo from model data norm epsilon images batch seed engine plugins'.split(' ');
+  'attacks tier checkpoint config zoo from model data norm epsilon images batch seed repeats engine plugins'.split(' ');
 
 /** The parts of an evaluation as jobs, each the same command with its `--shard`. */
 export function shardJobs(

@@ -31,6 +31,8 @@ export interface EvaluateOptions {
   readonly batchSize?: number;
   /** Of the attacks' noise; default 0. */
   readonly seed?: number;
+  /** Passes by which a randomised model is judged: the most frequent answer counts; default 1. */
+  readonly repeats?: number;
   readonly signal?: AbortSignal;
   /** Is told what the user should know; default: nobody. */
   readonly warn?: (message: string) => void;
@@ -42,7 +44,7 @@ export interface EvaluateOptions {
  * @throws BulwarkError RUN_MISSING, WEIGHTS_INVALID, USAGE, PLUGIN_UNKNOWN, DATA_MISSING, INTERRUPTED
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  const { batchSize = 250, seed = 0, signal, warn = () => {}, threat: radius, images, ...rest } = options;
+  const { batchSize = 250, seed = 0, repeats, signal, warn = () => {}, threat: radius, images, ...rest } = options;
   const {
     tier,
     specs,
@@ -60,7 +62,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     const threat = threatOf(config);
     const set = subset(data.test, positions(countOf(data.test), chosen));
     return await measure({
-      ...{ model, data: set, threat, batchSize, seed, tier, signal },
+      ...{ model, data: set, threat, batchSize, seed, repeats, tier, signal },
       attacks: attacksOf(specs, target),
       notice: ({ id, what, cure }) => warn(`trust check ${id}: ${what}; ${cure}`),
       ...(tier !== 'quick' && { probes: () => probeTrust({ model, data: set, threat, seed }) }),

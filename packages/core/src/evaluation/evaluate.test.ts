@@ -105,6 +105,19 @@ describe('the evaluator', () => {
     await run({ model: softmax, attacks: [far as Attack], notice });
     expect(events).toEqual(['softmax-output', 'run', 'attack-cheated', 'run', 'run']);
   });
+  it('judges a model that answers differently each time by its most frequent answer, if asked to', async () => {
+    let passes = 0;
+    const moody = surrounded(model, { after: (z) => tf.mul(z, passes++ % 3 === 2 ? -1 : 1) });
+    const judged = await run({ model: moody, repeats: 3, attacks: [shift(0.099), shift(-0.2, { label: 'far' })] });
+    const calm = await run({ attacks: [shift(0.099), shift(-0.2, { label: 'far' })] });
+    expect([judged.clean.flags, judged.worst.flags]).toEqual([calm.clean.flags, calm.worst.flags]);
+    expect(judged.repeats).toBe(3);
+    expect(judged.findings.find(({ id }) => id === 'randomised-output')?.cure).toContain('--repeats 20');
+    await expect(run({ model: moody, previous: judged })).rejects.toThrow(/3 passes for each answer/);
+    const averaging = { ...shift(0.099), settings: { eot: 20 } };
+    const informed = await run({ model: moody, repeats: 3, attacks: [averaging] });
+    expect(informed.findings).toEqual([]);
+  });
   it('runs what an attack gives for the number of classes, under its own label, and says so first', async () => {
     const up = shift(0.099, { label: 'up' });
     const many: Attack = {
@@ -180,6 +193,7 @@ describe('the evaluator', () => {
     ['a radius beyond the pixel range', { threat: { ...threat, epsilon: 8 } }, 'CONFIG_INVALID'],
     ['a radius in l2 beyond it', { threat: { norm: norms.l2, epsilon: 1.01 } }, 'CONFIG_INVALID'],
     ['no attack', { attacks: [] }, 'CONFIG_INVALID'],
+    ['half a pass', { repeats: 0.5 }, 'CONFIG_INVALID'],
     ['images without labels', { data: { ...data, labels: Int32Array.from([0, 0, -1, 1, 1, 1]) } }, 'BATCH_INVALID'],
     [
       'images of another size',

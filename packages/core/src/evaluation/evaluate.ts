@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
-import { logitsOf, type Classifier } from '../classifier/index.js';
+import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
 import { refuseBytes, type ThreatModel } from '../threat/index.js';
+import { answersOf } from './answers.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
 import { judge } from './judge.js';
 import { Ledger } from './ledger.js';
@@ -36,6 +36,11 @@ export interface Evaluation {
   readonly threat: ThreatModel;
   readonly batchSize?: number;
   readonly seed?: number;
+  /**
+   * Passes by which images and candidates are judged, for models that answer differently each time: the most frequent answer counts; default 1.
+   * How many gradients an attack averages is its own option (`eot`).
+   */
+  readonly repeats?: number;
   /** The generator for one batch of one attack; default: a new one of seed, attack and position, so that a resumed run draws the same. */
   readonly randomFor?: (purpose: string) => Random;
   /** Recorded in the result; default `custom`. */
@@ -68,7 +73,7 @@ const stagesOf = (attacks: readonly Attack[]): Stage[] =>
 /** Lets timers, signals and the terminal have their turn. */
 const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
-function checkRequest({ model, data, threat, attacks, batchSize = 250 }: Evaluation): void {
+function checkRequest({ model, data, threat, attacks, batchSize = 250, repeats = 1 }: Evaluation): void {
   const fail = (code: 'BATCH_INVALID' | 'CONFIG_INVALID', what: string, cure: string): never => {
     throw new BulwarkError(code, `evaluation: ${what}`, { cure });
   };
@@ -91,29 +96,24 @@ function checkRequest({ model, data, threat, attacks, batchSize = 250 }: Evaluat
   refuseBytes({ name: 'evaluation: epsilon', value: threat.epsilon }, { norm: threat.norm.name, shape: data.shape });
   if (!Number.isInteger(batchSize) || batchSize < 1)
     fail('CONFIG_INVALID', `batchSize is ${batchSize}; allowed are integers from 1`, 'use 250');
+  if (!Number.isInteger(repeats) || repeats < 1)
+    fail('CONFIG_INVALID', `repeats is ${repeats}; allowed are integers from 1`, 'use 1, or 20 for a randomised model');
   if (attacks.length === 0) fail('CONFIG_INVALID', 'the list of attacks is empty', 'name at least one attack');
 }
 
 /** Clean predictions in `eval` mode. @throws BulwarkError MODEL_INVALID where a logit is NaN or infinite */
-async function cleanPredictions(model: Classifier, data: ImageSet, batchSize: number): Promise<Int32Array> {
+async function cleanPredictions({ model, data, batchSize = 250, repeats }: Evaluation): Promise<Int32Array> {
   const predictions = new Int32Array(countOf(data));
   for (const indices of batchesOf([...predictions.keys()], batchSize)) {
     const batch = takeExamples(data, indices);
-    const { logits, classes } = tf.tidy(() => {
-      const z = logitsOf(model, batch.images);
-      return { logits: z, classes: tf.argMax(z, 1) };
-    });
-    const values = await logits.data();
-    const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0)
-      throw new BulwarkError(
-        'MODEL_INVALID',
-        `the logits of example ${indices[Math.floor(bad / model.classes)]} contain ${values[bad]}`,
-        { cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint' },
-      );
-    predictions.set(await classes.data(), indices[0]);
-    tf.dispose([logits, classes]);
+    const { classes, notFinite } = await answersOf(model, batch.images, repeats);
     disposeBatch(batch);
+    const bad = notFinite.findIndex((value) => value !== undefined);
+    if (bad >= 0)
+      throw new BulwarkError('MODEL_INVALID', `the logits of example ${indices[bad]} contain ${notFinite[bad]}`, {
+        cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
+      });
+    predictions.set(classes, indices[0]);
     await breathe();
   }
   return predictions;
@@ -133,7 +133,7 @@ function batchesOf(indices: readonly number[], batchSize: number): number[][] {
  */
 export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult> {
   checkRequest(evaluation);
-  const { model, data, threat, batchSize = 250, seed = 0, tier = 'custom', previous, signal } = evaluation;
+  const { model, data, threat, batchSize = 250, seed = 0, repeats = 1, tier = 'custom', previous, signal } = evaluation;
   const randomFor = evaluation.randomFor ?? ((purpose: string) => createRandom(seed, purpose));
   const said = new Set<string>();
   /** Tells once of each kind of finding about each attack. */
@@ -145,15 +145,15 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
     }
   };
   const firstBatch = takeExamples(data, [...data.labels.keys()].slice(0, batchSize));
-  const findings = await checkModelOutput(model, firstBatch, evaluation.attacks);
+  const findings = await checkModelOutput(model, firstBatch, evaluation);
   disposeBatch(firstBatch);
   notice(findings);
   const attacks = evaluation.attacks.map((attack) => attack.forClasses?.(model.classes) ?? attack);
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
-  const request = { model, data, threat, seed, tier, identity };
+  const request = { model, data, threat, seed, repeats, tier, identity };
   const ledger = previous
     ? Ledger.continue(previous, request)
-    : Ledger.start(request, await cleanPredictions(model, data, batchSize));
+    : Ledger.start(request, await cleanPredictions(evaluation));
   const stages = stagesOf(attacks);
   const keys = ledger.plan(stages);
   const result = () => ledger.result([...findings, ...checkOutcome(ledger.entries, ledger)]);
@@ -190,6 +190,7 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
       const { candidates, verdicts, seconds } = await judge(attack, batch, {
         model,
         threat,
+        repeats,
         random: randomFor(`evaluation/${keys[s]}/${indices[0]}`),
         // the end of a batch is reported below, when its outcome is known
         progress: (share) => (share < 1 ? report(share) : interrupt()),

@@ -1,3 +1,4 @@
+export { answersOf, type Answers } from './answers.js';
 export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.js';
 export { fingerprintData, fingerprintModel, fingerprintModelSync } from './fingerprint.js';
 export { mergeEvaluations, shardPositions } from './merge.js';

@@ -62,12 +62,18 @@ async function runAttack(attack: Attack, batch: Batch, context: AttackContext): 
 /**
  * Runs an attack on a batch and judges every candidate without trusting it: inside the ball, inside [0, 1], finite, truly misclassified.
  * Whoever wants to know what an attack achieves asks here: evaluation, validation, the cascade of an ensemble, benchmarks.
+ * @param context.repeats passes by which a candidate is judged: the most frequent answer counts; default 1
  * @throws BulwarkError ATTACK_INVALID, naming the attack, if it throws, disposes what it was given, or returns something else than one
  *   candidate per image
  */
-export async function judge(attack: Attack, batch: Batch, context: AttackContext): Promise<Judgement> {
+export async function judge(
+  attack: Attack,
+  batch: Batch,
+  context: AttackContext & { readonly repeats?: number },
+): Promise<Judgement> {
   const from = performance.now();
   const candidates = await runAttack(attack, batch, context);
-  const verdicts = await recheck(context.model, batch, { candidates, threat: context.threat });
+  const { model, threat, repeats } = context;
+  const verdicts = await recheck(model, batch, { candidates, threat, repeats });
   return { candidates, verdicts, seconds: (performance.now() - from) / 1000 };
 }

@@ -14,6 +14,7 @@ export interface LedgerRequest {
   readonly data: ImageSet;
   readonly threat: ThreatModel;
   readonly seed: number;
+  readonly repeats: number;
   readonly tier: string;
   readonly identity: { readonly model: string; readonly data: string };
 }
@@ -52,6 +53,9 @@ const include = (size: { max: number; mean: number }, value: number, count: numb
 
 const ones = (flags: string) => [...flags].filter((flag) => flag === '1').length;
 
+/** Passes by which a result was judged. */
+export const repeatsOf = ({ repeats = 1 }: Pick<EvaluationResult, 'repeats'>): number => repeats;
+
 /** Keeps the books of an evaluation: who is still robust, what each attack did, and what is left to do. */
 export class Ledger {
   readonly entries: Entry[];
@@ -71,15 +75,16 @@ export class Ledger {
     return new Ledger(request, flags.join(''), [...predictions], []);
   }
 
-  /** @throws BulwarkError USAGE where the result is of another model, data set, threat or seed */
+  /** @throws BulwarkError USAGE where the result is of another model, data set, threat, seed or number of passes */
   static continue(previous: EvaluationResult, request: LedgerRequest): Ledger {
-    const { identity, threat, seed } = request;
+    const { identity, threat, seed, repeats } = request;
     const differences = [
       previous.model.fingerprint !== identity.model && 'another model (or other weights)',
       previous.data.fingerprint !== identity.data && 'other images',
       previous.threat.norm !== threat.norm.name && `norm ${previous.threat.norm}`,
       previous.threat.epsilon !== threat.epsilon && `epsilon ${previous.threat.epsilon}`,
       previous.seed !== seed && `seed ${previous.seed}`,
+      repeatsOf(previous) !== repeats && `${repeatsOf(previous)} passes for each answer`,
     ].filter(Boolean);
     if (differences.length > 0)
       throw new BulwarkError('USAGE', `the evaluation to be continued was made with ${differences.join(', ')}`, {
@@ -188,7 +193,7 @@ export class Ledger {
   }
 
   result(findings: readonly TrustFinding[]): EvaluationResult {
-    const { model, data, threat, seed, tier, identity } = this.request;
+    const { model, data, threat, seed, repeats, tier, identity } = this.request;
     const summary = (flags: string) => ({
       flags,
       accuracy: ones(flags) / this.count,
@@ -209,6 +214,7 @@ export class Ledger {
       data: { count: this.count, fingerprint: identity.data, classes: model.classes },
       threat: { norm: threat.norm.name, epsilon: threat.epsilon },
       seed,
+      ...(repeats > 1 && { repeats }),
       complete: this.entries.every(({ done }) => done),
       clean: summary(this.cleanFlags),
       attacks: this.entries.map((entry) => ({ ...entry })),

@@ -3,7 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
-import { Ledger } from './ledger.js';
+import { Ledger, repeatsOf } from './ledger.js';
 import type { AttackEntry, EvaluationResult } from './result.js';
 import { checkOutcome } from './trust.js';
 
@@ -77,6 +77,7 @@ export async function mergeEvaluations(
       shard.threat.norm !== threat.norm.name && `norm ${shard.threat.norm}`,
       shard.threat.epsilon !== threat.epsilon && `epsilon ${shard.threat.epsilon}`,
       shard.seed !== first.seed && `seed ${shard.seed}`,
+      repeatsOf(shard) !== repeatsOf(first) && `${repeatsOf(shard)} passes for each answer`,
       shard.attacks.length !== first.attacks.length && 'another number of attacks',
     ].filter(Boolean);
     if (wrong.length > 0)
@@ -104,7 +105,9 @@ export async function mergeEvaluations(
       ),
     },
   };
-  const ledger = Ledger.continue(previous, { ...request, seed: first.seed, tier: first.tier, identity });
+  const ledger = Ledger.continue(previous, {
+    ...{ ...request, seed: first.seed, repeats: repeatsOf(first), tier: first.tier, identity },
+  });
   attacks.forEach((_, k) => ledger.begin(String(k), { skipAll: threat.epsilon === 0 })); // accuracies anew
   const outcome = checkOutcome(ledger.entries, ledger);
   const perShard = [

@@ -1,7 +1,8 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import { logitsOf, type Classifier } from '../classifier/index.js';
+import type { Classifier } from '../classifier/index.js';
 import type { NormName, ThreatModel } from '../threat/index.js';
+import { answersOf } from './answers.js';
 
 /** Why a misclassified candidate does not count; the last is no fault of the attack's, but of the model. */
 export const cheats = ['outside-ball', 'outside-pixel-range', 'not-finite', 'logits-not-finite'] as const;
@@ -45,37 +46,32 @@ function measure(x: Float32Array, candidate: Float32Array) {
 /**
  * Checks candidates without trusting the attack: finite values, pixel range, distance in float64, and a fresh prediction of the
  * model in `eval` mode.
- * @param candidates `[batch, h, w, c]` float32, of the batch's shape
+ * @param options.candidates `[batch, h, w, c]` float32, of the batch's shape
+ * @param options.repeats passes whose most frequent answer counts; default 1
  */
 export async function recheck(
   model: Classifier,
   batch: Batch,
-  { candidates, threat }: { candidates: tf.Tensor4D; threat: ThreatModel },
+  { candidates, threat, repeats }: { candidates: tf.Tensor4D; threat: ThreatModel; repeats?: number },
 ): Promise<Verdict[]> {
-  const { logits, predictions } = tf.tidy(() => {
-    const z = logitsOf(model, candidates);
-    return { logits: z, predictions: tf.argMax(z, 1) };
-  });
-  const [x, points, z, classes, labels] = (await Promise.all(
-    [batch.images, candidates, logits, predictions, batch.labels].map((tensor) => tensor.data()),
-  )) as [Float32Array, Float32Array, Float32Array, Int32Array, Int32Array];
-  tf.dispose([logits, predictions]);
+  const { classes, notFinite } = await answersOf(model, candidates, repeats);
+  const [x, points, labels] = (await Promise.all(
+    [batch.images, candidates, batch.labels].map((tensor) => tensor.data()),
+  )) as [Float32Array, Float32Array, Int32Array];
   const size = x.length / labels.length;
-  const k = z.length / labels.length;
   const limit = threat.epsilon + slackOf[threat.norm.name](threat.epsilon);
   return Array.from(labels, (label, e) => {
     const { norms, inRange, finite } = measure(
       x.subarray(e * size, (e + 1) * size),
       points.subarray(e * size, (e + 1) * size),
     );
-    const finiteLogits = z.subarray(e * k, (e + 1) * k).every(Number.isFinite);
     const cheat: Cheat | undefined = !finite
       ? 'not-finite'
       : !inRange
         ? 'outside-pixel-range'
         : norms[threat.norm.name] > limit
           ? 'outside-ball'
-          : !finiteLogits
+          : notFinite[e] !== undefined
             ? 'logits-not-finite'
             : undefined;
     return { misclassified: classes[e] !== label, cheat, prediction: classes[e]!, linf: norms.linf, l2: norms.l2 };

@@ -56,6 +56,8 @@ const schema = z.strictObject({
   data: z.strictObject({ count: z.number().int().min(1), fingerprint: z.string(), classes: z.number().int().min(2) }),
   threat: z.strictObject({ norm: z.enum(normNames), epsilon: z.number().min(0) }),
   seed: z.number().int(),
+  /** Passes whose most frequent answer is a prediction; absent: 1. */
+  repeats: z.number().int().min(2).optional(),
   /** False while attacks are missing: the figures are upper bounds. */
   complete: z.boolean(),
   clean: z.strictObject({ flags, accuracy: share, interval: z.tuple([share, share]) }),

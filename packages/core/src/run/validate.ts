@@ -1,7 +1,6 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
-import { logitsOf, type Classifier } from '../classifier/index.js';
-import { breaks, judge, type Cheat } from '../evaluation/index.js';
+import type { Classifier } from '../classifier/index.js';
+import { answersOf, breaks, judge, type Cheat } from '../evaluation/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
@@ -24,10 +23,8 @@ export interface Validation {
 
 /** Whether each image is classified as its label says. */
 const correctly = async (model: Classifier, { images, labels }: Batch): Promise<boolean[]> => {
-  const right = tf.tidy(() => tf.equal(tf.argMax(logitsOf(model, images), 1), labels));
-  const flags = await right.data();
-  right.dispose();
-  return Array.from(flags, Boolean);
+  const [{ classes }, wanted] = await Promise.all([answersOf(model, images), labels.data()]);
+  return Array.from(classes, (found, i) => found === wanted[i]);
 };
 
 /**

@@ -5,7 +5,12 @@ import type { Chart } from './render.js';
 
 /** Two or more values per row, joined by a rule: clean and robust accuracy per class, for example. */
 export interface Pairs {
-  readonly rows: readonly { readonly name: string; readonly values: Readonly<Record<string, number>> }[];
+  readonly rows: readonly {
+    readonly name: string;
+    readonly values: Readonly<Record<string, number>>;
+    /** Where a value may lie as well, by its name. */
+    readonly intervals?: Readonly<Record<string, readonly [number, number]>>;
+  }[];
   readonly x: Axis;
   readonly looks: ReadonlyMap<string, Look>;
   readonly width?: number;
@@ -15,8 +20,11 @@ export interface Pairs {
 export function pairChart({ rows, x, looks, width = 340 }: Pairs): Chart {
   const { color, shape } = seriesEncoding(looks);
   const names = rows.map(({ name }) => name);
-  const values = rows.flatMap(({ name, values }) =>
-    Object.entries(values).map(([series, value]) => ({ name, series, x: value })),
+  const values = rows.flatMap(({ name, values, intervals }) =>
+    Object.entries(values).map(([series, value]) => {
+      const [low, high] = intervals?.[series] ?? [value, value];
+      return { name, series, x: value, low, high };
+    }),
   );
   const y = { field: 'name', type: 'nominal' as const, title: null, scale: { domain: names }, axis: { grid: true } };
   return {
@@ -32,6 +40,10 @@ export function pairChart({ rows, x, looks, width = 340 }: Pairs): Chart {
           x: { aggregate: 'min', field: 'x', type: 'quantitative' },
           x2: { aggregate: 'max', field: 'x' },
         },
+      },
+      {
+        mark: { type: 'rule', strokeWidth: 7, opacity: 0.25, aria: false },
+        encoding: { y, x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' }, color },
       },
       {
         mark: { type: 'point', filled: true, size: 60, opacity: 1 },

@@ -1,3 +1,4 @@
+import { wilsonInterval } from '@bulwark/core';
 import { looksOf, methodColour } from '../chart/palette.js';
 import { pairChart } from '../chart/pairs.js';
 import { charts, figure } from '../page/figure.js';
@@ -14,7 +15,11 @@ async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluati
   const name = (k: number) => names?.[k] ?? `class ${k}`;
   const rows = result.worst.perClass
     .toSorted((a, b) => b.robust - a.robust)
-    .map(({ class: k, clean, robust }) => ({ name: name(k), values: { clean, robust } }));
+    .map(({ class: k, count, clean, robust }) => ({
+      name: name(k),
+      values: { clean, robust },
+      intervals: { clean: intervalOf(clean, count), robust: intervalOf(robust, count) },
+    }));
   const looks = looksOf([
     { label: 'clean', colour: methodColour('natural') },
     { label: 'robust', colour: methodColour(run.method) },
@@ -24,8 +29,18 @@ async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluati
   return figure(
     pairChart({ rows, x, looks }),
     `${run.label}, ${checkpoint}, ${attacksOf(result)}, ${threatOfResult(run, result)}`,
-    `tier ${result.tier}, ${result.data.count} images; worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
+    `tier ${result.tier}, ${result.data.count} images, ${imagesPerClass(result)} of each class; bands: 95 % intervals. Worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
   );
+}
+
+/** Wilson's interval of a share of so many images. */
+const intervalOf = (share: number, count: number) => wilsonInterval(Math.round(share * count), count);
+
+/** `100`, or `93 to 107`. */
+function imagesPerClass({ worst }: FoundEvaluation['result']): string {
+  const counts = worst.perClass.map(({ count }) => count);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? String(least) : `${least} to ${most}`;
 }
 
 export type ClassNames = readonly string[] | undefined;
@@ -47,21 +62,35 @@ async function classesTogether(question: string, runs: readonly RunRecord[], nam
     ]),
   );
   const classes = [...perClass.values()][0]![0]!.map(({ class: k }) => k);
-  const rows = classes.map((k) => ({
-    name: names?.[k] ?? `class ${k}`,
-    values: Object.fromEntries(
-      [...perClass].map(([label, found]) => {
-        const shares = found.map((of) => of.find((each) => each.class === k)?.robust ?? Number.NaN);
-        return [label, shares.reduce((sum, share) => sum + share, 0) / shares.length];
-      }),
-    ),
-  }));
+  const rows = classes.map((k) => {
+    const found = [...perClass].map(([label, results]) => {
+      const of = results.flatMap((each) => each.find((row) => row.class === k) ?? []);
+      const shares = of.map(({ robust }) => robust);
+      const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+      const band =
+        of.length > 1 ? ([Math.min(...shares), Math.max(...shares)] as const) : intervalOf(mean, of[0]?.count ?? 0);
+      return { label, mean, band };
+    });
+    return {
+      name: names?.[k] ?? `class ${k}`,
+      values: Object.fromEntries(found.map(({ label, mean }) => [label, mean])),
+      intervals: Object.fromEntries(found.map(({ label, band }) => [label, band])),
+    };
+  });
   const looks = looksOf(groups.map(({ label, method }) => ({ label, colour: methodColour(method) })));
   const x = { title: 'robust accuracy (%)', percent: true, domain: [0, 1] as const, values: [0, 0.25, 0.5, 0.75, 1] };
   const without = groupRuns(runs.filter((run) => groups.every(({ runs: members }) => !members.includes(run)))).map(
     ({ label }) => label,
   );
-  const seeds = groups.some(({ runs: members }) => members.length > 1) ? 'Means over seeds. ' : '';
+  const several = groups.filter(({ runs: members }) => members.length > 1).length;
+  const bands = [
+    ...(several > 0 ? ['from the lowest to the highest of the seeds, around their mean'] : []),
+    ...(several < groups.length ? [`95 % intervals${several > 0 ? ' of single runs' : ''}`] : []),
+  ];
+  const [measured] = groups[0]!.runs[0]!.evaluations.filter(
+    (each) => questionOf(groups[0]!.runs[0]!, each) === question,
+  );
+  const seeds = `${imagesPerClass(measured!.result)} images of each class; bands: ${bands.join('; ')}. `;
   return figure(
     pairChart({ rows, x, looks }),
     `Robust accuracy by class: ${question}`,
