@@ -169,6 +169,13 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     tensorflow: { refused: [{ device: 'tpu' }] },
     webgpu: { refused: [{ power: 'much' }] },
   },
+  callback: {
+    tensorboard: {},
+    csv: {},
+    jsonl: {},
+    mlflow: 'definition', // asks a server: logs/mlflow.test.ts starts one
+    wandb: 'definition', // asks Python: logs/wandb.test.ts has a client
+  },
   launcher: {
     local: { options: { jobs: 2 }, refused: [{ jobs: 0 }, { gpus: [-1] }] },
     slurm: 'definition', // .ci/slurm starts one, and runs jobs in it

@@ -5,6 +5,9 @@ import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
 import { packagedEngines } from './engines/absent.js';
 import { local } from './launch/local.js';
+import { fileLoggers } from './logs/loggers.js';
+import { mlflow } from './logs/mlflow.js';
+import { wandb } from './logs/wandb.js';
 import { slurmLauncher } from './launch/slurm/launcher.js';
 
 /** Every plugin that comes with Bulwark, and stand-ins for engines whose packages are not installed. */
@@ -14,6 +17,8 @@ export const builtinRegistry = (): PluginRegistry =>
     ...objectivePlugins,
     ...modelPlugins,
     ...dataPlugins,
+    ...fileLoggers,
+    ...([mlflow, wandb] as unknown as Plugin[]),
     ...([local, slurmLauncher] as readonly Plugin[]),
     ...([torch, ...packagedEngines] as readonly Plugin[]),
   ]);

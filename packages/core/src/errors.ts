@@ -34,6 +34,7 @@ export const errorCatalogue = {
   PASS_INVALID: 'A forward pass was asked for gradients that it cannot give.',
   ATTACK_INVALID: 'An attack cannot be applied to this model or data.',
   LOSS_NOT_FINITE: 'A loss term or gradient became NaN or infinite.',
+  CALLBACK_FAILED: 'A callback of the run failed.',
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',
   NUMERICS_MISMATCH: 'A golden case did not reproduce.',
   JOBS_FAILED: 'Some of several jobs failed.',

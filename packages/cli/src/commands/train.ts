@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
-import { observe, parseLogs } from '../logs/observe.js';
+import { parseLogs, withLogs } from '../logs/loggers.js';
 import { builtinRegistry } from '../registry.js';
 import { addFlagRules } from '../terminal/flag-rules.js';
 import { createOutput, duration, type Output } from '../terminal/output.js';
@@ -48,7 +48,7 @@ export function trainCommand(): Command {
     .option('--set <path=value>', 'override one config value; may be repeated', collect, [])
     .option('--engine <name>', "engine instead of the config's, options after colons: wasm:threads=2")
     .option('--out <folder>', 'run folder (default: runs/<name>)')
-    .option('--resume <run>', 'continue this run where it stopped; --set may then change guard and checkpoint')
+    .option('--resume <run>', 'continue this run where it stopped; --set may then change guard, checkpoint, callbacks')
     .option(...pluginsOption)
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
     .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')
@@ -60,22 +60,16 @@ export function trainCommand(): Command {
   return addLaunchFlags(command, 'seeds').action(async (configPath: string | undefined, flags: TrainFlags) => {
     const output = createOutput(flags);
     const logs = flags.log === undefined ? [] : parseLogs(flags.log);
-    const logged = (run: RunHandle) => {
-      observe(run, logs);
-      return run;
-    };
     if (flags.resume !== undefined)
-      return follow(logged(await resume(flags.resume, { configPath, flags, output })), output);
+      return follow(await resume(flags.resume, { configPath, flags, logs, output }), output);
     if (configPath === undefined)
       throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
         cure: '`bulwark init` writes a starter config',
       });
     const { input, baseFolder: besideConfig } = await loadConfig(configPath);
     const baseFolder = flags.baseFolder === undefined ? besideConfig : resolve(flags.baseFolder);
-    const config = override(
-      flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) },
-      flags.set,
-    );
+    const chosen = flags.engine === undefined ? input : { ...input, engine: parseSpec(flags.engine) };
+    const config = withLogs(override(chosen, flags.set), logs);
     const registry = builtinRegistry();
     const warn = (text: string) => output.warn(text);
     if (flags.plugins)
@@ -96,7 +90,7 @@ export function trainCommand(): Command {
     if (flags.seeds === undefined) {
       const run = await startRun(config, { ...services, folder });
       rememberPlugins(run.config.plugins, baseFolder, warn);
-      return follow(logged(run), output);
+      return follow(run, output);
     }
     const launch = {
       ...(await chooseLauncher(flags, { registry, warn })),
@@ -122,9 +116,9 @@ export function trainCommand(): Command {
 
 async function resume(
   path: string,
-  given: { configPath: string | undefined; flags: TrainFlags; output: Output },
+  given: { configPath: string | undefined; flags: TrainFlags; logs: readonly string[]; output: Output },
 ): Promise<RunHandle> {
-  const { configPath, flags, output } = given;
+  const { configPath, flags, logs, output } = given;
   const { engine, seeds, out, dryRun } = flags;
   if ([configPath, engine, seeds, out].some((given) => given !== undefined) || dryRun)
     throw new BulwarkError(
@@ -134,7 +128,7 @@ async function resume(
         cure: 'leave them out, or train a new run',
       },
     );
-  const change = (config: RunConfig) => override({ ...config }, flags.set);
+  const change = (config: RunConfig) => withLogs(override({ ...config }, flags.set), logs);
   const services = runServices(path, flags, (text) => output.warn(text));
-  return resumeRun(resolve(path), { ...services, ...(flags.set.length > 0 && { change }) });
+  return resumeRun(resolve(path), { ...services, ...(flags.set.length + logs.length > 0 && { change }) });
 }

@@ -244,6 +244,34 @@ export const __export__ = defineAttack({
 `,
 };
 
+const callback: Starter = {
+  describe: 'describeCallback',
+  options: '{ refused: [{ every: 0 }] }',
+  packages: [],
+  config: `${smallData}\n${smallCnn}\n${at}\ncallbacks: [{ use: __name__, every: 5 }]`,
+  source: `import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineCallback, integer } from '@bulwark/core';
+
+/** Writes losses into the run folder: replace this by what you want to know. It sees copies, and cannot change the run. */
+export const __export__ = defineCallback({
+  name: '__name__',
+  summary: 'One sentence about what it tells.',
+  options: { every: integer({ min: 1 }).default(10).describe('steps between two lines') },
+  create({ every }) {
+    let file: string;
+    return {
+      start: ({ folder }) => void (file = join(folder, '__name__.jsonl')),
+      step({ position, loss }) {
+        if (position % every === 0) appendFileSync(file, \`\${JSON.stringify({ position, loss })}\\n\`);
+      },
+      epoch: ({ metrics }) => appendFileSync(file, \`\${JSON.stringify(metrics)}\\n\`),
+    };
+  },
+});
+`,
+};
+
 /** Starters by kind. */
 export const starters = {
   objective,
@@ -253,6 +281,7 @@ export const starters = {
   data,
   model,
   attack,
+  callback,
 } as const satisfies Readonly<Record<string, Starter>>;
 
 export type StarterKind = keyof typeof starters;

@@ -7,7 +7,7 @@ import { startTiny, temporaryFolder, testRegistry } from '../train/testing.js';
 import { crc32c, maskedCrc32c } from './crc32c.js';
 import { toCsv } from './csv.js';
 import { createEventFile } from './event-file.js';
-import { observe, parseLogs } from './observe.js';
+import { parseLogs, withLogs } from './loggers.js';
 
 interface ReadEvent {
   readonly time: number;
@@ -121,8 +121,7 @@ describe('logs of a run', () => {
     const plain = await startTiny();
     const { history } = await plain.train();
     plain.dispose();
-    const run = await startTiny();
-    observe(run, parseLogs('tensorboard, csv,jsonl'));
+    const run = await startTiny(withLogs({ callbacks: ['csv'] }, parseLogs('tensorboard, csv,jsonl')));
     expect((await run.train()).history).toEqual(history);
     run.dispose();
 
@@ -144,14 +143,12 @@ describe('logs of a run', () => {
 
   it('go on after an interruption: no epoch twice, and readers are told where training began again', async () => {
     const folder = join(temporaryFolder(), 'run');
-    const run = await startTiny({}, folder);
-    observe(run, ['tensorboard', 'csv']);
+    const run = await startTiny(withLogs({}, ['tensorboard', 'csv']), folder);
     const stop = new AbortController();
     run.bus.on('step', ({ epoch, step }) => void (epoch === 2 && step === 1 && stop.abort()));
     expect((await run.train(stop.signal)).reason).toBe('interrupted');
     run.dispose();
     const again = await resumeRun(folder, { registry: testRegistry() });
-    observe(again, ['tensorboard', 'csv']);
     const resumed: number[] = [];
     again.bus.on('run:start', ({ resumedAt }) => void resumed.push(resumedAt!.epoch, resumedAt!.step));
     await again.train();

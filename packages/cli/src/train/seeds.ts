@@ -88,7 +88,7 @@ async function checkSame(input: unknown, folder: string, services: SeedsJob['ser
   if (!existsSync(join(folder, 'config.json'))) return;
   const before = checkConfig(openRunFolder(folder).frozen.config, registry);
   const engine = config.engine.use === 'auto' ? config.engine : before.engine; // what `auto` meant stands in the run
-  if (digestOf({ ...before, engine }) !== digestOf(config))
+  if (digestOf({ ...before, engine, callbacks: config.callbacks }) !== digestOf(config))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {
       cure: 'choose another folder with --out, or give the run another name',
     });

@@ -54,5 +54,7 @@ export const defineAttack = definer('attack');
 export const defineOptimizer = definer('optimizer');
 /** Makes a learning-rate schedule; see `definePlugin`. */
 export const defineSchedule = definer('schedule');
+/** Makes a callback, which looks on while a run trains; see `definePlugin`. */
+export const defineCallback = definer('callback');
 /** Makes a launcher; see `definePlugin`. Of the services it has `baseFolder` and `warn` only: there is no run. */
 export const defineLauncher = definer('launcher');

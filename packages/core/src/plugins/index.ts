@@ -1,6 +1,7 @@
 export {
   defineAttack,
   defineAugmentation,
+  defineCallback,
   defineClassification,
   defineDataSource,
   defineInnerOptimizer,

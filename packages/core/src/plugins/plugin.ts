@@ -5,6 +5,7 @@ import type { EngineSession } from '../engine/index.js';
 import type {
   Attack,
   Augmentation,
+  Callback,
   Classification,
   DataSource,
   InnerOptimizer,
@@ -32,6 +33,7 @@ export interface PluginProducts {
   optimizer: Optimizer;
   schedule: Schedule;
   engine: EngineSession | Promise<EngineSession>;
+  callback: Callback;
   launcher: Launcher;
 }
 
@@ -52,6 +54,7 @@ export const pluginKinds = [
   'optimizer',
   'schedule',
   'engine',
+  'callback',
   'launcher',
 ] as const satisfies readonly PluginKind[];
 

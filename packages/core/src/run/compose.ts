@@ -11,6 +11,7 @@ import {
   createBus,
   createEma,
   createSwa,
+  type NamedCallback,
   type TrainerParts,
   type WeightAverage,
 } from '../trainer/index.js';
@@ -22,6 +23,8 @@ export interface ComposedRun {
   readonly config: RunConfig;
   readonly parts: Omit<TrainerParts, 'validate' | 'store'>;
   readonly attacks: readonly Attack[];
+  /** Who looks on, in order. */
+  readonly callbacks: readonly NamedCallback[];
   readonly services: PluginServices;
   readonly registry: PluginRegistry;
 }
@@ -228,5 +231,15 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
       );
     return attack;
   });
-  return { config, parts, attacks, services, registry: options.registry };
+  const facts = { inputShape: data.shape, classNames: data.classNames };
+  const apart = createServices(config, { ...options, warn: services.warn, facts });
+  return { config, parts, attacks, callbacks: makeCallbacks(config, apart), services, registry: options.registry };
+}
+
+/** The callbacks, with services of their own: what they draw from a generator, the run does not miss. */
+function makeCallbacks(config: RunConfig, services: PluginServices): NamedCallback[] {
+  return config.callbacks.map((spec, at) => ({
+    name: `callbacks[${at}] (${spec.use})`,
+    callback: services.make('callback', spec),
+  }));
 }

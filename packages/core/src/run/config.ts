@@ -91,6 +91,12 @@ export const runConfigSchema = z.strictObject({
     ])
     .optional()
     .describe('average of the weights, which is then what is validated, evaluated and exported'),
+  callbacks: z
+    .array(plugin('callback'))
+    .default([])
+    .describe(
+      'who looks on while the run trains (loggers, for example); the run computes the same with and without them',
+    ),
   epochs: integer({ min: 1 }).describe('passes over the training data'),
   evaluation: z
     .strictObject({
@@ -137,6 +143,10 @@ export const runConfigSchema = z.strictObject({
         })
         .prefault({})
         .describe('when training accuracy falls to chance'),
+      callbacks: z
+        .enum(['switch-off', 'stop'])
+        .default('switch-off')
+        .describe('when a callback fails: go on without it, or stop; at the start of a run it always stops'),
     })
     .prefault({})
     .describe('what counts as failed training, and what happens then'),

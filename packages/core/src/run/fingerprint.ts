@@ -6,7 +6,7 @@ import type { Snapshot } from '../trainer/index.js';
 import type { RunConfig } from './config.js';
 
 /** What may be changed when a run is resumed: how it is looked after, not what it computes. */
-export const resumable = ['guard', 'checkpoint'] as const satisfies readonly (keyof RunConfig)[];
+export const resumable = ['guard', 'checkpoint', 'callbacks'] as const satisfies readonly (keyof RunConfig)[];
 
 /** Says what a run computes from: its config and its training images. Stands in every checkpoint. */
 export function fingerprintOf(config: RunConfig, train: ImageSet): string {
@@ -30,7 +30,7 @@ export function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunC
   if (changed !== undefined)
     throw new BulwarkError(
       'CONFIG_INVALID',
-      `${changed} cannot change when a run is resumed; only ${allowed.join(' and ')} can`,
+      `${changed} cannot change when a run is resumed; only ${allowed.join(', ')} can`,
       {
         cure: 'leave it as it is, or start a new run',
       },

@@ -5,7 +5,6 @@ export { compose, composeModel, runTokens, threatOf, type ComposedRun, type Comp
 export { defineConfig, runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';
 export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugins.js';
 export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
-export type { FinalCheckpoint, RunSummary } from './final.js';
 export { lockHolder, lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';

@@ -2,7 +2,8 @@ import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:f
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../errors.js';
 import { digestOf, isTemporary, readIfThere } from '../files/index.js';
-import type { CheckpointKind, CheckpointStore, EpochMetrics, Snapshot } from '../trainer/index.js';
+import type { EpochMetrics } from '../hooks/index.js';
+import type { CheckpointKind, CheckpointStore, Snapshot } from '../trainer/index.js';
 import { checkpointSet } from './checkpoint-set.js';
 import { baseFolderNow } from './base-folder.js';
 import type { RunConfig } from './config.js';

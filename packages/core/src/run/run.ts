@@ -3,12 +3,13 @@ import { factsOf } from '../classifier/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
-import { train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
+import type { RunSummary } from '../hooks/index.js';
+import { runCallbacks, train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
 import { baseFromRun } from './base-folder.js';
 import { checkConfig } from './check-config.js';
 import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
-import { finalCheckpoints, type RunSummary } from './final.js';
+import { finalCheckpoints } from './final.js';
 import { arithmeticOf, choiceFor } from './engine-of-model.js';
 import { checkFingerprint, fingerprintOf, onlyResumable } from './fingerprint.js';
 import { loadPlugins, loadPluginsOfRun, type ImportModule, type PluginPolicy } from './load-plugins.js';
@@ -110,7 +111,7 @@ export async function startRun(
 
 /**
  * Continues a run from its last good checkpoint.
- * @param services.change replaces the config's `guard` or `checkpoint` section; nothing else may differ
+ * @param services.change replaces the config's `guard`, `checkpoint` or `callbacks` section; nothing else may differ
  */
 export async function resumeRun(
   path: string,
@@ -138,7 +139,7 @@ export async function resumeRun(
     const weightsFollow = resumeFrom !== undefined;
     const composed = await compose(config, { registry, baseFolder, warn: services.warn, weightsFollow });
     if (changed) folder.freeze(changed);
-    return assemble({ composed, selectBest: selection(composed), engine, lock, folder, resumeFrom });
+    return assemble({ composed, selectBest: selection(composed), engine, lock, folder, opened: true, resumeFrom });
   });
 }
 
@@ -173,9 +174,11 @@ function assemble(options: {
   engine: EngineChoice;
   lock: RunLock;
   folder: RunFolder;
+  /** Whether the folder was there before. */
+  opened?: boolean;
   resumeFrom?: Snapshot;
 }): RunHandle {
-  const { composed, selectBest, lock, folder, resumeFrom } = options;
+  const { composed, selectBest, lock, folder, opened = false, resumeFrom } = options;
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
@@ -216,6 +219,62 @@ function assemble(options: {
       warn: (message) => bus.emit('warning', { message }),
     });
 
+  const callbacks = runCallbacks(composed.callbacks, {
+    model,
+    run: { name: config.name, folder: folder.path, config, engine: engine.name, opened },
+    onFailure: config.guard.callbacks,
+    warn: (message) => bus.emit('warning', { message }),
+  });
+
+  const trainAndMeasure = async (signal?: AbortSignal): Promise<RunResult> => {
+    folder.writeMetrics(resumeFrom?.state.history ?? []);
+    const result = await train(
+      { ...parts, store, callbacks, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
+      {
+        seed,
+        epochs: config.epochs,
+        batchSize: config.data.batchSize,
+        accumulate: config.data.accumulate,
+        craftDtype: reducedPrecision && 'bfloat16',
+        clipNorm: config.optimizer.clipNorm,
+        statisticsMomentum: config.batchNorm,
+        validateEvery: evaluation.every,
+        selectBest,
+        checkpointSeconds: config.checkpoint.minutes * 60,
+        guard: config.guard,
+        fingerprint,
+      },
+      { signal, resumeFrom },
+    );
+    if (result.reason === 'interrupted') return result;
+    const set = { test: firstExamples(data.test, evaluation.examples), validation: held, none: undefined }[
+      evaluation.final
+    ];
+    try {
+      const measure = set && (() => accuracies(set, signal));
+      const summary: RunSummary = {
+        name: config.name,
+        seed,
+        engine: engine.name,
+        ...(reducedPrecision && { reducedPrecision }),
+        ...arithmeticOf(engine),
+        ...(engine.repeatable === false && { repeatable: false }),
+        ...(opByOpBecause !== undefined && { opByOpBecause }),
+        epochs: config.epochs,
+        ...(selectBest !== undefined && { selectedBy: selectBest }),
+        split: set ? evaluation.final : 'none',
+        ...(set && { images: countOf(set) }),
+        ...(await finalCheckpoints({ folder, model, result, measure })),
+        rollbacks: result.rollbacks,
+      };
+      folder.writeSummary(summary);
+      return { ...result, summary };
+    } catch (error) {
+      if (signal?.aborted) return { ...result, reason: 'interrupted' };
+      throw error;
+    }
+  };
+
   return {
     config,
     folder,
@@ -224,52 +283,13 @@ function assemble(options: {
     parts,
     services,
     async train(signal) {
-      folder.writeMetrics(resumeFrom?.state.history ?? []);
-      const result = await train(
-        { ...parts, store, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
-        {
-          seed,
-          epochs: config.epochs,
-          batchSize: config.data.batchSize,
-          accumulate: config.data.accumulate,
-          craftDtype: reducedPrecision && 'bfloat16',
-          clipNorm: config.optimizer.clipNorm,
-          statisticsMomentum: config.batchNorm,
-          validateEvery: evaluation.every,
-          selectBest,
-          checkpointSeconds: config.checkpoint.minutes * 60,
-          guard: config.guard,
-          fingerprint,
-        },
-        { signal, resumeFrom },
-      );
-      if (result.reason === 'interrupted') return result;
-      const set = { test: firstExamples(data.test, evaluation.examples), validation: held, none: undefined }[
-        evaluation.final
-      ];
-      try {
-        const measure = set && (() => accuracies(set, signal));
-        const summary: RunSummary = {
-          name: config.name,
-          seed,
-          engine: engine.name,
-          ...(reducedPrecision && { reducedPrecision }),
-          ...arithmeticOf(engine),
-          ...(engine.repeatable === false && { repeatable: false }),
-          ...(opByOpBecause !== undefined && { opByOpBecause }),
-          epochs: config.epochs,
-          ...(selectBest !== undefined && { selectedBy: selectBest }),
-          split: set ? evaluation.final : 'none',
-          ...(set && { images: countOf(set) }),
-          ...(await finalCheckpoints({ folder, model, result, measure })),
-          rollbacks: result.rollbacks,
-        };
-        folder.writeSummary(summary);
-        return { ...result, summary };
-      } catch (error) {
-        if (signal?.aborted) return { ...result, reason: 'interrupted' };
+      const result = await trainAndMeasure(signal).catch(async (error: Error) => {
+        await callbacks.end({ reason: 'failed', error: error.message });
         throw error;
-      }
+      });
+      const { reason, summary } = result;
+      await callbacks.end({ reason, ...(summary && { summary }) });
+      return result;
     },
     dispose() {
       model.dispose();

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { EpochMetrics } from '../trainer/index.js';
+import type { EpochMetrics } from '../hooks/index.js';
 
 /** JSON writes what is not finite as `null`. */
 const number = z

@@ -1,5 +1,6 @@
 import type { Plugin, PluginKind } from '../plugins/index.js';
 import { attackContract } from './attack.js';
+import { callbackContract } from './callback.js';
 import type { Contract } from './contract.js';
 import { dataSourceContract } from './data-source.js';
 import { engineContract } from './engine.js';
@@ -32,6 +33,7 @@ const ofKind = {
   optimizer: optimizerContract,
   schedule: scheduleContract,
   engine: engineContract,
+  callback: callbackContract,
   launcher: launcherContract,
 } as const satisfies { [K in PluginKind]: (plugin: Plugin<K>, options?: never) => Contract[] };
 
@@ -94,5 +96,7 @@ export const describeOptimizer: Describe<'optimizer'> = describePlugin;
 export const describeSchedule: Describe<'schedule'> = describePlugin;
 /** Registers the contract of an engine. */
 export const describeEngine: Describe<'engine'> = describePlugin;
+/** Registers the contract of a callback. */
+export const describeCallback: Describe<'callback'> = describePlugin;
 /** Registers the contract of a launcher. */
 export const describeLauncher: Describe<'launcher'> = describePlugin;

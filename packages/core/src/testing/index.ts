@@ -3,12 +3,14 @@
  * @module @bulwark/core/testing
  */
 export { attackContract, type AttackContractOptions } from './attack.js';
+export { callbackContract } from './callback.js';
 export { ContractBroken, type Contract } from './contract.js';
 export { dataSourceContract } from './data-source.js';
 export {
   contractOf,
   describeAttack,
   describeAugmentation,
+  describeCallback,
   describeClassification,
   describeDataSource,
   describeEngine,

@@ -1,39 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
+import type { EpochMetrics, StepReport } from '../hooks/index.js';
 
 /** `last`: where to go on; `epoch`: the end of the last epoch, which rollbacks go to; `best`: chosen by validation. */
 export type CheckpointKind = 'last' | 'epoch' | 'best';
-
-/** Numbers of one epoch, as written to `metrics.jsonl`; a pure function of config, seed and engine (no timings). */
-export interface EpochMetrics {
-  /** From 1. */
-  readonly epoch: number;
-  /** Steps made so far in the run. */
-  readonly steps: number;
-  readonly learningRate: number;
-  /** The loss that was differentiated, mean over the epoch's examples. */
-  readonly loss: number;
-  /** Each term without its weight, mean over the epoch's examples. */
-  readonly terms: Readonly<Record<string, number>>;
-  /** Cross-entropy and accuracy of the outer passes by role, and what else observers of the step measured. */
-  readonly train: Readonly<Record<string, number>>;
-  /** Accuracies on the validation split: `clean`, then one per attack label. Absent in epochs without validation. */
-  readonly validation?: Readonly<Record<string, number>>;
-}
-
-/** One finished step. */
-export interface StepReport {
-  /** From 1. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Within the epoch, from 1. */
-  readonly step: number;
-  readonly stepsPerEpoch: number;
-  readonly loss: number;
-  readonly terms: Readonly<Record<string, number>>;
-  readonly learningRate: number;
-  readonly examples: number;
-  readonly seconds: number;
-}
 
 /** Facts that the trainer reports. Listeners observe; they never steer. */
 export interface TrainerEvents {

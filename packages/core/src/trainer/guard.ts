@@ -1,6 +1,6 @@
 import type { ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
-import type { EpochMetrics } from './events.js';
+import type { EpochMetrics } from '../hooks/index.js';
 import type { StepNumbers } from './measure.js';
 import type { TrainingState } from './snapshot.js';
 

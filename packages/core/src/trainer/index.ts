@@ -1,13 +1,7 @@
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 export { createEma, createSwa, emaDecay, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
-export {
-  createBus,
-  type CheckpointKind,
-  type EpochMetrics,
-  type StepReport,
-  type TrainerBus,
-  type TrainerEvents,
-} from './events.js';
+export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } from './events.js';
+export { frozenCopy, runCallbacks, type CallbackRunner, type NamedCallback } from './callbacks.js';
 export { lossGradients, type LossGradients, type Place } from './gradients.js';
 export type { GuardOptions } from './guard.js';
 export { createPipeline, type Pipeline } from './pipeline.js';

@@ -2,10 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 import { factDifferences, type ModelFacts } from '../formats/index.js';
-import type { Objective, Optimizer } from '../hooks/index.js';
+import type { EpochMetrics, Objective, Optimizer } from '../hooks/index.js';
 import type { WeightAverage } from './averaging.js';
 import { trainedParameters, trainedStatistics } from './companions.js';
-import type { CheckpointKind, EpochMetrics } from './events.js';
+import type { CheckpointKind } from './events.js';
 
 /** Version of what a checkpoint holds; `migrations` lead from older ones to this. */
 export const snapshotVersion = 2;

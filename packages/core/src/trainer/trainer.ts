@@ -5,6 +5,7 @@ import {
   permutationSampler,
   type Augmentation,
   type DataSource,
+  type EpochMetrics,
   type Objective,
   type Optimizer,
   type RawBatch,
@@ -14,7 +15,8 @@ import {
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { withAverage, type WeightAverage } from './averaging.js';
-import type { CheckpointKind, EpochMetrics, TrainerBus } from './events.js';
+import type { CallbackRunner } from './callbacks.js';
+import type { CheckpointKind, TrainerBus } from './events.js';
 import { chanceAccuracy, checkCollapse, checkFinite, rollbackTarget, type GuardOptions } from './guard.js';
 import { addToSums, epochMeans, readNumbers } from './measure.js';
 import { createPipeline } from './pipeline.js';
@@ -44,6 +46,8 @@ export interface TrainerParts {
   /** Accuracies on held-out data by name; decides `best` through `selectBest`. Throws if the signal is aborted. */
   readonly validate?: (epoch: number, signal?: AbortSignal) => Promise<Record<string, number>>;
   readonly store?: CheckpointStore;
+  /** Who looks on. */
+  readonly callbacks?: CallbackRunner;
 }
 
 /** How long, in which batches, and with what care a trainer trains. */
@@ -88,7 +92,7 @@ export async function train(
   options: TrainerOptions,
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
-  const { model, data, objective, optimizer, schedule, average, bus } = parts;
+  const { model, data, objective, optimizer, schedule, average, bus, callbacks } = parts;
   const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, guard = stopAtOnce } = options;
   const { signal, resumeFrom } = control;
   const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
@@ -116,6 +120,16 @@ export async function train(
     store.save(kinds, await takeSnapshot(state, parts));
     savedAt = Date.now();
     bus.emit('checkpoint', { kinds, epoch: state.epoch, step: state.step, seconds: (savedAt - began) / 1000 });
+  };
+
+  /** What a callback stops the run with, once the state that it stops at is saved. */
+  const saving = async (told: Promise<void> | undefined) => {
+    try {
+      await told;
+    } catch (error) {
+      await save('last');
+      throw error;
+    }
   };
 
   const learningRateAt = (step: number) =>
@@ -147,16 +161,12 @@ export async function train(
     addToSums(state.epochSums, numbers, examples);
     state.step++;
     state.steps++;
-    const { loss, terms } = numbers;
-    const position = { epoch: epoch + 1, epochs, step: state.step, stepsPerEpoch };
-    bus.emit('step', {
-      ...position,
-      loss,
-      terms,
-      learningRate,
-      examples,
-      seconds: (performance.now() - began) / 1000,
-    });
+    const { loss, terms, train: measured } = numbers;
+    const place = { epoch: epoch + 1, epochs, step: state.step, stepsPerEpoch };
+    const seconds = (performance.now() - began) / 1000;
+    const report = { ...place, loss, terms, learningRate, examples, seconds };
+    bus.emit('step', report);
+    await saving(callbacks?.step({ ...report, position: state.steps, train: measured }));
     return next;
   };
 
@@ -198,6 +208,8 @@ export async function train(
     const better = value !== undefined && value >= (state.best?.value ?? -1);
     if (better) state.best = { epoch, value, metric: options.selectBest! };
     await save('last', 'epoch', ...(better ? (['best'] as const) : []));
+    const { history, best } = state;
+    await callbacks?.epoch({ metrics, history, ...(best && { best }), seconds, examples });
   };
 
   /** Trains to the end of the epoch. @returns whether it got there */
@@ -236,6 +248,7 @@ export async function train(
   if (resumeFrom) goOnFrom(resumeFrom);
   const resumedAt = resumeFrom && { epoch: state.epoch, step: state.step };
   bus.emit('run:start', { epochs, stepsPerEpoch, resumedAt });
+  await callbacks?.start({ epochs, stepsPerEpoch, ...(resumedAt && { resumedAt }), history: state.history });
   if (resumeFrom) savedAt = Date.now();
   else await save('last', 'epoch');
   while (state.epoch < epochs) {
@@ -252,6 +265,7 @@ export async function train(
       await save('last', 'epoch');
       const reason = (error as Error).message;
       bus.emit('rollback', { epoch: state.epoch + 1, learningRateScale: state.learningRateScale, reason });
+      await callbacks?.rollback({ epoch: state.epoch + 1, reason });
     }
   }
   bus.emit('run:end', { reason: 'finished', epoch: state.epoch });
