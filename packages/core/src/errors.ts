@@ -41,6 +41,9 @@ export const errorCatalogue = {
   LAUNCHER_UNAVAILABLE: 'What should run the jobs is not there or does not answer.',
   LAUNCH_REFUSED: 'What should run the jobs takes none of them.',
   LAUNCH_LOST: 'A job ended without having written anything.',
+  RANK_LOST: 'One of the processes that train together does not answer.',
+  RANKS_DIFFER: 'The processes that train together do not run the same thing.',
+  MPI_UNAVAILABLE: 'Several processes were asked for, and there is no MPI that they could speak over.',
   INTERRUPTED: 'The run was interrupted.',
   USAGE: 'A command was called with arguments that do not fit.',
 } as const;

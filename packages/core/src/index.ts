@@ -17,6 +17,7 @@ export {
   type FileLock,
   type LockOwner,
 } from './files/index.js';
+export { anyRank, broadcastBytes, exchangeTexts, together, type Collective } from './collective/index.js';
 export * from './loss/index.js';
 export * from './random.js';
 export * from './batch.js';

@@ -13,9 +13,9 @@ export type RandomState = readonly number[];
 export interface Random {
   /** One uniform number in [0, 1), a multiple of 2^-24 (exact in float32). */
   next(): number;
-  /** Uniform tensor in [low, high), float32, filled in row-major (NHWC) order. */
+  /** Uniform tensor in [low, high), float32, filled in row-major (NHWC) order, each value from one `next`. */
   uniform<S extends tf.Rank = tf.Rank>(shape: readonly number[], low?: number, high?: number): tf.Tensor<S>;
-  /** Standard normal tensor, float32. */
+  /** Standard normal tensor, float32, filled likewise, each value from two `next`. */
   normal<S extends tf.Rank = tf.Rank>(shape: readonly number[]): tf.Tensor<S>;
   /** An integer in [0, below). */
   integer(below: number): number;
@@ -116,6 +116,41 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
     },
     state: () => stream.state(),
     restore: (state) => stream.restore(state),
+  };
+}
+
+/**
+ * What a generator draws for some examples of a batch, as if it drew for the whole batch: of tensors whose first dimension is their number
+ * (or a multiple: one block after the other) the rows of these examples, of all else the same for every part.
+ * @param part position of the first example, how many there are, and how many the whole batch has
+ */
+export function randomOfPart(random: Random, part: { from: number; count: number; total: number }): Random {
+  const { from, count, total } = part;
+  if (count === total) return random;
+  const skip = (draws: number) => {
+    for (let i = 0; i < draws; i++) random.next();
+  };
+  /** Draws a tensor; `perValue` is how often it calls `next` for each value. */
+  const rows = <S extends tf.Rank>(shape: readonly number[], perValue: number, draw: (s: number[]) => tf.Tensor) => {
+    const [first = 1, ...rest] = shape;
+    if (shape.length === 0 || first === 0 || first % count !== 0) return draw([...shape]) as tf.Tensor<S>;
+    const row = perValue * rest.reduce((size, n) => size * n, 1);
+    const blocks = Array.from({ length: first / count }, () => {
+      skip(from * row);
+      const block = draw([count, ...rest]);
+      skip((total - from - count) * row);
+      return block;
+    });
+    if (blocks.length === 1) return blocks[0] as tf.Tensor<S>;
+    const all = tf.concat(blocks);
+    tf.dispose(blocks);
+    return all as tf.Tensor<S>;
+  };
+  return {
+    ...random,
+    uniform: <S extends tf.Rank>(shape: readonly number[], low = 0, high = 1) =>
+      rows<S>(shape, 1, (s) => random.uniform(s, low, high)),
+    normal: <S extends tf.Rank>(shape: readonly number[]) => rows<S>(shape, 2, (s) => random.normal(s)),
   };
 }
 

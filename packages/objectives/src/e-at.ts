@@ -1,4 +1,4 @@
-import { defineObjective, type HookState, type InnerOptimizer } from '@bulwark/core';
+import { defineObjective, type HookState, type InnerOptimizer, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
@@ -34,12 +34,21 @@ const oneNorm = (balls: readonly Ball[], steps: number, counts: NormCounts): Inn
     const at = drawn(drawWeights(counts), context.random.next());
     const ball = balls[at]!;
     const found = trainingApgd(batch, context, { ball, steps });
-    counts.seen[at]! += batch.labels.size;
-    counts.robust[at]! += found.robust.reduce((sum, flag) => sum + flag, 0);
     const norm = tf.fill([batch.labels.size], at, 'int32');
     return { points: { adversarial: found.best }, facts: { robust: tf.tensor1d([...found.robust]), norm } };
   },
 });
+
+/** Counts what an attack found: after the step, so that parts of a batch, wherever they are worked on, draw the same norm. */
+function count(counts: NormCounts, { fact }: StepFindings): void {
+  const robust = fact('robust').dataSync();
+  fact('norm')
+    .dataSync()
+    .forEach((at, i) => {
+      counts.seen[at]!++;
+      counts.robust[at]! += robust[i]!;
+    });
+}
 
 /** Extreme norms adversarial training: one norm per batch, drawn more often the less robust the model is in it. */
 export const eAt = defineObjective({
@@ -59,6 +68,7 @@ export const eAt = defineObjective({
     };
     return {
       ...assemble({ inner: oneNorm(balls, steps, counts), classification: crossEntropyAt('adversarial'), passes }),
+      afterStep: (findings) => count(counts, findings),
       state,
     };
   },

@@ -1,4 +1,4 @@
-import { clipToPixelRange, defineObjective, type InnerOptimizer } from '@bulwark/core';
+import { clipToPixelRange, defineObjective, type InnerOptimizer, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { keptPerturbation, type KeptPerturbation } from './inner/kept-perturbation.js';
@@ -23,8 +23,8 @@ const fgsm = ({ init, ...options }: Options, kept: KeptPerturbation): InnerOptim
       const { point } = singleStep(batch, context, { ...options, start: starts[init]() });
       return threat.norm.project(point, { origin: images, epsilon: threat.epsilon });
     });
-    if (init === 'previous') tf.tidy(() => kept.keep(tf.sub(adversarial, images), offset));
-    return { points: { adversarial } };
+    if (init !== 'previous') return { points: { adversarial } };
+    return { points: { adversarial }, facts: { delta: tf.tidy(() => tf.sub(adversarial, images)) } };
   },
 });
 
@@ -44,6 +44,8 @@ export const fastAt = defineObjective({
   create({ passes, ...options }) {
     const kept = keptPerturbation();
     const objective = assemble({ inner: fgsm(options, kept), classification: crossEntropyAt('adversarial'), passes });
-    return options.init === 'previous' ? { ...objective, state: kept.state, dispose: kept.dispose } : objective;
+    if (options.init !== 'previous') return objective;
+    const keep = ({ fact }: StepFindings) => kept.keep(fact('delta') as tf.Tensor4D);
+    return { ...objective, afterStep: keep, state: kept.state, dispose: kept.dispose };
   },
 });

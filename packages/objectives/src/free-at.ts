@@ -21,7 +21,7 @@ function moved(kept: KeptPerturbation, { batch, threat, imageGradient }: StepFin
     const step = tf.mul(threat.norm.normalize(imageGradient('adversarial')), threat.epsilon);
     const point = tf.addN([images, kept.rows(images.shape, 0), step]) as tf.Tensor4D;
     const projected = threat.norm.project(point, { origin: images, epsilon: threat.epsilon });
-    kept.keep(tf.sub(projected, images), 0);
+    kept.keep(tf.sub(projected, images));
   });
 }
 

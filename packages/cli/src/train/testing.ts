@@ -29,6 +29,11 @@ function images(count: number, seed: number): ImageSet {
   return { images: pixels, labels, shape: [side, side, 1] };
 }
 
+const withoutSome = (set: ImageSet, every: number): ImageSet => ({
+  ...set,
+  labels: set.labels.map((label, i) => (every > 0 && i % every === 0 ? -1 : label)),
+});
+
 /** A data source for tests that needs no file: 8x8 grey images of three classes. */
 export const tinyData: Plugin = defineDataSource({
   name: 'tiny',
@@ -36,12 +41,15 @@ export const tinyData: Plugin = defineDataSource({
   options: {
     train: integer({ min: 1 }).default(48).describe('training images'),
     seed: integer({ min: 0 }).default(0).describe('of the images'),
+    unlabelled: integer({ min: 0 })
+      .default(0)
+      .describe('every so many-th training image has no label; 0: all have one'),
   },
-  create: ({ train, seed }) => ({
+  create: ({ train, seed, unlabelled }) => ({
     name: 'tiny',
     shape: [side, side, 1],
     classNames,
-    train: images(train, seed),
+    train: withoutSome(images(train, seed), unlabelled),
     validation: images(24, seed + 1),
     test: images(24, seed + 2),
   }),

@@ -11,7 +11,10 @@ export type Role = 'natural' | 'adversarial' | 'collaborative' | (string & {});
 export interface CraftContext {
   readonly model: Classifier;
   readonly threat: ThreatModel;
-  /** Attack noise. */
+  /**
+   * Attack noise. In a part of a batch it gives the rows that the part's examples get in the whole batch, of tensors whose first dimension
+   * is the number of examples or a multiple (`randomOfPart`); all else is the same for every part.
+   */
   readonly random: Random;
   /** Epoch, from 0. */
   readonly epoch: number;
@@ -57,7 +60,8 @@ export interface InnerOptimizer {
   readonly beyond?: readonly Role[];
   /**
    * Makes the neighbours. Runs off the tape, leaves parameters untouched; running statistics change only if the method
-   * says so (attack in `train` mode). The caller disposes the result.
+   * says so (attack in `train` mode), and nothing that the method carries from step to step: a batch may be worked through in parts, on
+   * several machines; `afterStep` sees the facts of all. The caller disposes the result.
    */
   craft(batch: Batch, context: CraftContext): Crafted;
 }

@@ -52,6 +52,8 @@ export interface RunSummary {
   readonly repeatable?: false;
   /** Why the engine ran passes of this model op by op, where it usually runs passes whole. */
   readonly opByOpBecause?: string;
+  /** How many processes trained together, at the end, if there were several. */
+  readonly ranks?: number;
   readonly epochs: number;
   /** Validation accuracy that chose the best checkpoint. */
   readonly selectedBy?: string;

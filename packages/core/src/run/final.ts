@@ -1,18 +1,17 @@
 import type { RunSummary } from '../hooks/index.js';
-import { restoreModel, type CheckpointKind, type TrainingResult } from '../trainer/index.js';
-import type { RunFolder } from './run-folder.js';
+import { restoreModel, type CheckpointKind, type CheckpointStore, type TrainingResult } from '../trainer/index.js';
 
 /** Measures the best and the last checkpoint; `measure` sees the model that is restored for it. The last stays in the model. */
 export async function finalCheckpoints(options: {
-  folder: RunFolder;
+  store: Pick<CheckpointStore, 'load'>;
   model: Parameters<typeof restoreModel>[1];
   result: TrainingResult;
   measure?: () => Promise<Record<string, number>>;
 }): Promise<Pick<RunSummary, 'best' | 'last' | 'gap'>> {
-  const { folder, model, result, measure } = options;
+  const { store, model, result, measure } = options;
   const { best, history } = result;
   const accuracyOf = async (kind: CheckpointKind) => {
-    restoreModel(folder.checkpoints.load(kind), model);
+    restoreModel(store.load(kind), model);
     return measure?.();
   };
   const ofBest = best && best.epoch !== history.length ? await accuracyOf('best') : undefined;

@@ -28,6 +28,8 @@ export interface FrozenConfig {
   readonly engine: string;
   /** How it rounds, where that is not float32 throughout. */
   readonly arithmetic?: string;
+  /** How many processes train together, if there are several. */
+  readonly ranks?: number;
 }
 
 /** A run on disk: `config.json`, `metrics.jsonl`, `timings.jsonl`, `checkpoints/`, `summary.json`. */

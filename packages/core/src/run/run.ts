@@ -1,10 +1,19 @@
 import { countOf } from '../batch.js';
 import { factsOf } from '../classifier/index.js';
+import { together, type Collective } from '../collective/index.js';
 import { useEngine, type EngineChoice } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import type { RunSummary } from '../hooks/index.js';
-import { runCallbacks, train, type Snapshot, type TrainerBus, type TrainingResult } from '../trainer/index.js';
+import {
+  isStop,
+  runCallbacks,
+  storeOfFirst,
+  train,
+  type Snapshot,
+  type TrainerBus,
+  type TrainingResult,
+} from '../trainer/index.js';
 import { baseFromRun } from './base-folder.js';
 import { checkConfig } from './check-config.js';
 import { compose, type ComposedRun } from './compose.js';
@@ -14,6 +23,7 @@ import { arithmeticOf, choiceFor } from './engine-of-model.js';
 import { checkFingerprint, fingerprintOf, onlyResumable } from './fingerprint.js';
 import { loadPlugins, loadPluginsOfRun, type ImportModule, type PluginPolicy } from './load-plugins.js';
 import { lockRunFolder, type RunLock } from './lock.js';
+import { checkSameOnAll, folderOfRank, ranksChanged } from './ranks.js';
 import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
 import { firstExamples, validate } from './validate.js';
 import { versions } from './versions.js';
@@ -47,6 +57,8 @@ export interface RunServices extends PluginPolicy {
   readonly importModule?: ImportModule;
   /** Tells the user something. */
   readonly warn?: (message: string) => void;
+  /** The processes that train this run together, if there are several; all start or resume the same. */
+  readonly collective?: Collective;
 }
 
 /** A config that fits, and the plugins that it may name. */
@@ -89,10 +101,13 @@ export async function startRun(
   input: unknown,
   services: RunServices & { baseFolder: string; folder: (name: string) => string },
 ): Promise<RunHandle> {
-  const { baseFolder } = services;
-  const { config, registry } = await checkRun(input, services);
-  const engine = await engineOf(config, registry);
-  const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+  const { baseFolder, collective } = services;
+  const { config, engine, composed, selectBest } = await together(collective, async () => {
+    const { config, registry } = await checkRun(input, services);
+    const engine = await engineOf(config, registry);
+    const composed = await compose(config, { registry, baseFolder, warn: services.warn });
+    return { config, engine, composed, selectBest: selection(composed) };
+  });
   const path = services.folder(config.name);
   const frozen = {
     config: { ...config, engine: { use: engine.name, ...engine.options } },
@@ -101,12 +116,13 @@ export async function startRun(
     versions: versions(),
     engine: engine.name,
     ...arithmeticOf(choiceFor(composed.parts.model, engine)),
+    ...(collective && { ranks: collective.size }),
   };
-  const selectBest = selection(composed);
-  const lock = lockRunFolder(path);
-  return releasingOnError(lock, async () =>
-    assemble({ composed, selectBest, engine, lock, folder: createRunFolder(path, frozen, services) }),
-  );
+  if (collective) checkSameOnAll(collective, frozen, composed);
+  return inLockedFolder(path, collective, async (lock) => {
+    const folder = await folderOfRank(path, collective, () => createRunFolder(path, frozen, services));
+    return assemble({ composed, selectBest, engine, lock, folder, collective });
+  });
 }
 
 /**
@@ -117,30 +133,55 @@ export async function resumeRun(
   path: string,
   services: RunServices & { change?: (config: RunConfig) => unknown },
 ): Promise<RunHandle> {
-  openRunFolder(path); // a folder that is no run gets no lock
-  const lock = lockRunFolder(path);
-  return releasingOnError(lock, async () => {
-    const folder = openRunFolder(path, services);
-    sweepRunFolder(path);
+  const { collective } = services;
+  await together(collective, () => void openRunFolder(path)); // a folder that is no run gets no lock
+  return inLockedFolder(path, collective, async (lock) => {
+    const folder = await folderOfRank(path, collective, () => openRunFolder(path, services));
     const { frozen } = folder;
     const { baseFolder } = frozen;
-    const input = services.change?.(frozen.config) ?? frozen.config;
-    const { config, registry } = await checkRunFolder(folder, services, input);
-    const engine = await engineOf(config, registry);
-    const changed = services.change && {
-      ...frozen,
-      config: { ...frozen.config, ...onlyResumable(checkConfig(frozen.config, registry), config) },
-    };
-    const resumeFrom = folder.checkpoints.has('last') ? folder.checkpoints.settle() : undefined;
-    if (!resumeFrom && folder.readMetrics().length > 0)
-      throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
-        cure: 'restore its checkpoints folder, or train again into another folder',
-      });
-    const weightsFollow = resumeFrom !== undefined;
-    const composed = await compose(config, { registry, baseFolder, warn: services.warn, weightsFollow });
-    if (changed) folder.freeze(changed);
-    return assemble({ composed, selectBest: selection(composed), engine, lock, folder, opened: true, resumeFrom });
+    const { composed, engine, change, resumeFrom } = await together(collective, async () => {
+      const first = (collective?.rank ?? 0) === 0;
+      if (first) sweepRunFolder(path);
+      const input = services.change?.(frozen.config) ?? frozen.config;
+      const { config, registry } = await checkRunFolder(folder, services, input);
+      const engine = await engineOf(config, registry);
+      const change = services.change && onlyResumable(checkConfig(frozen.config, registry), config);
+      const resumeFrom = first && folder.checkpoints.has('last') ? folder.checkpoints.settle() : undefined;
+      if (first && !resumeFrom && folder.readMetrics().length > 0)
+        throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
+          cure: 'restore its checkpoints folder, or train again into another folder',
+        });
+      // other ranks get rank 0's weights, if only its first ones
+      const weightsFollow = resumeFrom !== undefined;
+      const composed = await compose(config, { registry, baseFolder, warn: services.warn, weightsFollow });
+      return { composed, engine, change, resumeFrom };
+    });
+    if (collective) checkSameOnAll(collective, { ...frozen, versions: versions(), engine: engine.name }, composed);
+    const ranks = ranksChanged(frozen, { collective, composed, warn: services.warn });
+    if (change || ranks)
+      folder.freeze({ ...frozen, ...ranks, ...(change && { config: { ...frozen.config, ...change } }) });
+    return assemble({
+      composed,
+      selectBest: selection(composed),
+      engine,
+      lock,
+      folder,
+      opened: true,
+      resumeFrom,
+      collective,
+    });
   });
+}
+
+/** Works in a folder that other commands are kept out of; of several ranks, rank 0 does that. */
+async function inLockedFolder<T>(
+  path: string,
+  collective: Collective | undefined,
+  work: (lock: RunLock) => Promise<T>,
+): Promise<T> {
+  const free: RunLock = { release: () => undefined };
+  const lock = await together(collective, () => (collective && collective.rank > 0 ? free : lockRunFolder(path)));
+  return releasingOnError(lock, () => work(lock));
 }
 
 async function releasingOnError<T>(lock: RunLock, work: () => Promise<T>): Promise<T> {
@@ -177,8 +218,9 @@ function assemble(options: {
   /** Whether the folder was there before. */
   opened?: boolean;
   resumeFrom?: Snapshot;
+  collective?: Collective;
 }): RunHandle {
-  const { composed, selectBest, lock, folder, opened = false, resumeFrom } = options;
+  const { composed, selectBest, lock, folder, opened = false, resumeFrom, collective } = options;
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
@@ -215,11 +257,13 @@ function assemble(options: {
       batchSize: evaluation.batchSize,
       seed,
       signal,
+      collective,
       progress: (event) => bus.emit('validation:progress', event),
       warn: (message) => bus.emit('warning', { message }),
     });
 
-  const callbacks = runCallbacks(composed.callbacks, {
+  // of several ranks, those of rank 0 look on
+  const callbacks = runCallbacks(collective && collective.rank > 0 ? [] : composed.callbacks, {
     model,
     run: { name: config.name, folder: folder.path, config, engine: engine.name, opened },
     onFailure: config.guard.callbacks,
@@ -229,7 +273,7 @@ function assemble(options: {
   const trainAndMeasure = async (signal?: AbortSignal): Promise<RunResult> => {
     folder.writeMetrics(resumeFrom?.state.history ?? []);
     const result = await train(
-      { ...parts, store, callbacks, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
+      { ...parts, store, callbacks, collective, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
       {
         seed,
         epochs: config.epochs,
@@ -260,17 +304,18 @@ function assemble(options: {
         ...arithmeticOf(engine),
         ...(engine.repeatable === false && { repeatable: false }),
         ...(opByOpBecause !== undefined && { opByOpBecause }),
+        ...(collective && { ranks: collective.size }),
         epochs: config.epochs,
         ...(selectBest !== undefined && { selectedBy: selectBest }),
         split: set ? evaluation.final : 'none',
         ...(set && { images: countOf(set) }),
-        ...(await finalCheckpoints({ folder, model, result, measure })),
+        ...(await finalCheckpoints({ store: storeOfFirst(collective, store)!, model, result, measure })),
         rollbacks: result.rollbacks,
       };
       folder.writeSummary(summary);
       return { ...result, summary };
     } catch (error) {
-      if (signal?.aborted) return { ...result, reason: 'interrupted' };
+      if (collective ? isStop(error) : signal?.aborted) return { ...result, reason: 'interrupted' };
       throw error;
     }
   };

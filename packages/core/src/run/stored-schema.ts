@@ -59,6 +59,7 @@ export const frozenConfigSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
   arithmetic: z.string().optional(),
+  ranks: z.number().int().min(2).optional(),
 });
 
 const checkpoint = { epoch, validation: numbersByName.optional(), accuracy: numbersByName.optional() };

@@ -1,9 +1,12 @@
+import { anyRank, type Collective } from '../collective/index.js';
+import { BulwarkError } from '../errors.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import { answersOf, breaks, judge, type Cheat } from '../evaluation/index.js';
+import { answersOf, breaks, cheats as cheatKinds, judge } from '../evaluation/index.js';
 import type { Attack } from '../hooks/index.js';
-import { createRandom } from '../random.js';
+import { createRandom, randomOfPart } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
+import { partCuts } from '../trainer/index.js';
 
 /** What the validation of one epoch works on. */
 export interface Validation {
@@ -19,6 +22,8 @@ export interface Validation {
   readonly warn?: (message: string) => void;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;
+  /** Processes that share every batch among them; all validate the same. */
+  readonly collective?: Collective;
 }
 
 /** Whether each image is classified as its label says. */
@@ -27,43 +32,71 @@ const correctly = async (model: Classifier, { images, labels }: Batch): Promise<
   return Array.from(classes, (found, i) => found === wanted[i]);
 };
 
+/** Which images of a batch `[from, to)` this process looks at. */
+function ownRange(from: number, to: number, collective: Collective | undefined): [number, number] {
+  if (!collective) return [from, to];
+  const cuts = partCuts(to - from, collective.size);
+  const at = (rank: number) => from + cuts[Math.min(rank, cuts.length - 1)]!;
+  return [at(collective.rank), at(collective.rank + 1)];
+}
+
+/** Counts of all ranks together. */
+function summedCounts(counts: Map<string, number>, names: readonly string[], collective: Collective | undefined): void {
+  if (!collective) return;
+  const values = Float32Array.from(names, (name) => counts.get(name) ?? 0);
+  collective.allReduce(values);
+  names.forEach((name, i) => values[i]! > 0 && counts.set(name, values[i]!));
+}
+
 /**
  * Clean accuracy and accuracy under each attack, in [0, 1], by the evaluator's rules: an image counts that is right when clean and that the
  * attack does not break; candidates that leave the ball or the pixel range break nothing. The same images and the same noise every epoch, so
- * that epochs can be compared.
- * @throws the signal's reason, if it is aborted; BulwarkError ATTACK_INVALID
+ * that epochs can be compared; several ranks draw what one would draw, if the attack draws the same for every batch.
+ * @throws the signal's reason, if it is aborted, of several ranks INTERRUPTED on all; BulwarkError ATTACK_INVALID
  */
 export async function validate(validation: Validation): Promise<Record<string, number>> {
-  const { model, set, attacks, threat, batchSize, seed, progress, signal } = validation;
+  const { model, set, attacks, threat, batchSize, seed, progress, signal, collective } = validation;
   const count = countOf(set);
-  const hits: Record<string, number> = { clean: 0, ...Object.fromEntries(attacks.map(({ label }) => [label, 0])) };
+  const hits = new Map<string, number>();
+  const cheats = new Map<string, number>();
+  const add = (counts: Map<string, number>, name: string, n: number) => counts.set(name, (counts.get(name) ?? 0) + n);
   const randoms = new Map(attacks.map(({ label }) => [label, createRandom(seed, `validation/${label}`)]));
-  const cheats = new Map<string, Map<Cheat, number>>();
-  for (let from = 0; from < count; from += batchSize) {
-    signal?.throwIfAborted();
-    const indices = Array.from({ length: Math.min(batchSize, count - from) }, (_, i) => from + i);
+  for (let first = 0; first < count; first += batchSize) {
+    if (!collective) signal?.throwIfAborted();
+    else if (signal?.aborted) break;
+    const end = Math.min(first + batchSize, count);
+    const [from, to] = ownRange(first, end, collective);
+    if (from === to) continue;
+    const indices = Array.from({ length: to - from }, (_, i) => from + i);
     const batch = takeExamples(set, indices);
     const right = await correctly(model, batch);
-    hits['clean']! += right.filter(Boolean).length;
+    add(hits, 'clean', right.filter(Boolean).length);
+    const part = { from: from - first, count: to - from, total: end - first };
     for (const attack of attacks) {
-      const random = randoms.get(attack.label)!;
+      const random = randomOfPart(randoms.get(attack.label)!, part);
       const { candidates, verdicts } = await judge(attack, batch, { model, threat, random });
       candidates.dispose();
-      hits[attack.label]! += verdicts.filter((verdict, k) => right[k] && !breaks(verdict)).length;
-      const found = cheats.get(attack.label) ?? new Map<Cheat, number>();
-      for (const { cheat } of verdicts) if (cheat) found.set(cheat, (found.get(cheat) ?? 0) + 1);
-      cheats.set(attack.label, found);
-      progress?.({ label: attack.label, share: (from + indices.length) / count });
+      add(hits, attack.label, verdicts.filter((verdict, k) => right[k] && !breaks(verdict)).length);
+      for (const { cheat } of verdicts) if (cheat) add(cheats, `${attack.label}/${cheat}`, 1);
+      progress?.({ label: attack.label, share: end / count });
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     disposeBatch(batch);
   }
-  for (const [label, found] of cheats)
-    if (found.size > 0)
+  if (collective && anyRank(collective, signal?.aborted ?? false))
+    throw new BulwarkError('INTERRUPTED', 'a rank was asked to stop during the validation');
+  const labels = ['clean', ...attacks.map(({ label }) => label)];
+  summedCounts(hits, labels, collective);
+  const kinds = (label: string) => cheatKinds.map((cheat) => `${label}/${cheat}`);
+  summedCounts(cheats, labels.flatMap(kinds), collective);
+  for (const { label } of attacks) {
+    const found = cheatKinds.filter((cheat) => cheats.has(`${label}/${cheat}`));
+    if (found.length > 0)
       validation.warn?.(
-        `attack ${label} broke the rules, its candidates do not count: ${[...found].map(([cheat, n]) => `${n} of ${count} ${cheat}`).join(', ')}`,
+        `attack ${label} broke the rules, its candidates do not count: ${found.map((cheat) => `${cheats.get(`${label}/${cheat}`)} of ${count} ${cheat}`).join(', ')}`,
       );
-  return Object.fromEntries(Object.entries(hits).map(([label, n]) => [label, n / count]));
+  }
+  return Object.fromEntries(labels.map((label) => [label, (hits.get(label) ?? 0) / count]));
 }
 
 /** The first `limit` examples of a set. */

@@ -2,6 +2,7 @@
  * The conformance kit: what every plugin of a kind promises, as named checks.
  * @module @bulwark/core/testing
  */
+export { sharedRanks, threadCollective, type SharedRanks } from '../collective/threads.js';
 export { attackContract, type AttackContractOptions } from './attack.js';
 export { callbackContract } from './callback.js';
 export { ContractBroken, type Contract } from './contract.js';

@@ -4,6 +4,7 @@ import type { Classifier } from '../classifier/index.js';
 import type { BatchStatistics, Gradients } from '../network/index.js';
 import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
 import { labelledScaleOf, lossGradients, type Place } from './gradients.js';
+import { partCuts, summedGradients, type Share } from './share.js';
 
 /** A part of a batch with its neighbours. */
 export interface Part {
@@ -28,11 +29,11 @@ export interface BatchGradients {
  * Cuts a batch into micro-batches whose sizes differ by one at most, in order; fewer if there are not enough examples. The slices are
  * the caller's.
  */
-export function splitBatch(batch: Batch, parts: number): Batch[] {
-  const count = batch.labels.shape[0];
-  const cuts = Array.from({ length: Math.min(parts, count) + 1 }, (_, i) =>
-    Math.round((i * count) / Math.min(parts, count)),
-  );
+export const splitBatch = (batch: Batch, parts: number): Batch[] =>
+  cutBatch(batch, partCuts(batch.labels.shape[0], parts));
+
+/** The same at given positions: 0, ..., the number of examples. */
+export function cutBatch(batch: Batch, cuts: readonly number[]): Batch[] {
   return cuts.slice(1).map((to, i) => {
     const [from, size] = [cuts[i]!, to - cuts[i]!];
     return {
@@ -61,6 +62,7 @@ export function joined<T extends tf.Tensor>(pieces: readonly T[]): T {
 /**
  * Differentiates the loss of a whole batch, one part at a time: the mean of the parts' gradients, weighted by their examples. That is
  * the gradient of the whole batch, except that BatchNorm normalises each part by itself. With one part nothing is added or scaled.
+ * With a share, value and gradients are those of all ranks together; statistics, logits and gradients of images those of the own parts.
  */
 export function batchGradients(options: {
   model: Classifier;
@@ -68,12 +70,13 @@ export function batchGradients(options: {
   parts: readonly Part[];
   place: Place;
   reduction?: Reduction;
+  share?: Share;
 }): BatchGradients {
-  const { parts, ...rest } = options;
-  const count = parts.reduce((sum, { batch }) => sum + batch.labels.shape[0], 0);
-  const labelledScale = labelledScaleOf(parts.map(({ batch }) => batch));
+  const { parts, share, ...rest } = options;
+  const count = share?.total ?? parts.reduce((sum, { batch }) => sum + batch.labels.shape[0], 0);
+  const labelledScale = labelledScaleOf(share ? [share.labels] : parts.map(({ batch }) => batch.labels));
   const [first] = parts;
-  if (parts.length === 1) {
+  if (parts.length === 1 && !share) {
     const { statistics, ...loss } = lossGradients({ ...rest, ...first!, labelledScale });
     labelledScale.dispose();
     return { ...loss, statistics: [statistics] };
@@ -94,9 +97,9 @@ export function batchGradients(options: {
     for (const [role, g] of loss.images) images.set(role, [...(images.get(role) ?? []), plus(undefined, g, weight)]);
   }
   labelledScale.dispose();
+  const own = { values: values!, gradients };
   return {
-    values: values!,
-    gradients,
+    ...(share ? summedGradients(own, share) : own),
     statistics,
     logits: new Map([...logits].map(([role, pieces]) => [role, joined(pieces)])),
     images: new Map([...images].map(([role, pieces]) => [role, joined(pieces)])),

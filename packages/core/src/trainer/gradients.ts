@@ -47,9 +47,9 @@ function scaled(term: Term, views: Views, labelledScale: tf.Scalar): tf.Tensor1D
  * Number of examples over the number of those with a label: what turns a mean over all into one over these. 1 if none has a label, so
  * that empty sums stay 0. A tensor, since reading labels back would make a GPU wait.
  */
-export function labelledScaleOf(batches: readonly Batch[]): tf.Scalar {
+export function labelledScaleOf(parts: readonly (tf.Tensor1D | Int32Array)[]): tf.Scalar {
   return tf.tidy(() => {
-    const labels = tf.concat(batches.map((batch) => batch.labels));
+    const labels = tf.concat(parts.map((part) => (part instanceof Int32Array ? tf.tensor1d(part, 'int32') : part)));
     const count = tf.sum(tf.cast(tf.greaterEqual(labels, 0), 'float32'));
     return tf.div(labels.size, tf.add(count, tf.mul(labels.size, tf.cast(tf.equal(count, 0), 'float32')))) as tf.Scalar;
   });
@@ -140,7 +140,7 @@ export function lossGradients(options: {
   labelledScale?: tf.Scalar;
 }): LossGradients {
   const { model, objective, batch, crafted, place, reduction = mean } = options;
-  const labelledScale = options.labelledScale ?? labelledScaleOf([batch]);
+  const labelledScale = options.labelledScale ?? labelledScaleOf([batch.labels]);
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
   const { made, free } = makePasses(model, objective, pointOf);
   const logits = made.flatMap(({ pass }) => pass.logits);

@@ -8,6 +8,8 @@ export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';
 export { createAdamW, type AdamWOptions } from './adamw.js';
 export { decayGroups, type DecayGroup } from './decay.js';
+export { snapshotOfFirst, storeOfFirst } from './ranks.js';
+export { partCuts, shareOf, type Share } from './share.js';
 export { checkSecondOrder } from './second-order.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
@@ -23,4 +25,4 @@ export {
   type TrainingState,
 } from './snapshot.js';
 export { disposeOutcome, stepGradients, trainStep, type StepOutcome, type StepSetup } from './step.js';
-export { train, type TrainerOptions, type TrainerParts, type TrainingResult } from './trainer.js';
+export { isStop, train, type TrainerOptions, type TrainerParts, type TrainingResult } from './trainer.js';

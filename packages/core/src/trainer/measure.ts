@@ -5,6 +5,7 @@ import { termNames, type Objective } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
 import { trainedParameters } from './companions.js';
 import type { EpochSums } from './snapshot.js';
+import type { Share } from './share.js';
 import type { StepOutcome } from './step.js';
 
 /** What one step is reported by: its loss, its terms, and diagnostics of the outer passes. */
@@ -46,12 +47,12 @@ function diagnostics(
   return { names, values: values.map((value) => tf.mul(value, hasLabel)), labelled: tf.sum(hasLabel) };
 }
 
-/** Reads a step's numbers from the engine, with one transfer. */
+/** Reads a step's numbers from the engine, with one transfer. Of a share, they are those of the whole batch. */
 export async function readNumbers(
   outcome: StepOutcome,
-  of: { batch: Batch; objective: Objective; model: Classifier },
+  of: { batch: Batch; objective: Objective; model: Classifier; share?: Share },
 ): Promise<StepNumbers> {
-  const { batch, objective } = of;
+  const { batch, objective, share } = of;
   const parameters = trainedParameters(of);
   const { names, all } = tf.tidy(() => {
     const { names, values, labelled } = diagnostics(outcome, batch);
@@ -66,8 +67,9 @@ export async function readNumbers(
     return Object.fromEntries(keys.map((key, i) => [key, values[i]!]));
   };
   const [loss, terms, overAll] = [numbers.shift()!, take(termNames(objective)), take(names)];
-  const [examples, labelled] = [batch.labels.size, numbers.shift()!];
-  const overLabelled = Object.entries(overAll).map(([name, value]) => [name, value * (examples / labelled)]);
+  const own = { examples: batch.labels.size, labelled: numbers.shift()!, overAll };
+  const { examples, labelled, overAll: means } = share ? overRanks(own, share) : own;
+  const overLabelled = Object.entries(means).map(([name, value]) => [name, value * (examples / labelled)]);
   return {
     loss,
     terms,
@@ -75,6 +77,23 @@ export async function readNumbers(
     labelled,
     weights: take([...parameters.keys()]),
   };
+}
+
+interface Measured {
+  readonly examples: number;
+  readonly labelled: number;
+  /** Means over all examples. */
+  readonly overAll: Readonly<Record<string, number>>;
+}
+
+/** The same of the examples of all ranks. */
+function overRanks({ examples, labelled, overAll }: Measured, { collective, total, counts }: Share): Measured {
+  const names = Object.keys(overAll);
+  const sums = new Float32Array(1 + names.length);
+  if (counts) sums.set([labelled, ...names.map((name) => overAll[name]! * examples)]);
+  collective.allReduce(sums);
+  const means = names.map((name, i) => [name, sums[1 + i]! / total] as const);
+  return { examples: total, labelled: sums[0]!, overAll: Object.fromEntries(means) };
 }
 
 /** How many of the examples have no label; not there while all have one. */

@@ -17,11 +17,14 @@ import {
   type Role,
   type WeightPerturber,
 } from '../hooks/index.js';
-import { batchGradients, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
+import { randomOfPart } from '../random.js';
+import { batchGradients, cutBatch, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { applyPassStatistics, trainedParameters } from './companions.js';
 import { viewsOf } from './gradients.js';
 import { clipGradients } from './clip.js';
 import { atPerturbedWeights, disposeGradients } from './perturbed.js';
+import { gatheredStatistics, inRankOrder } from './rank-statistics.js';
+import { gatheredRows, type Share } from './share.js';
 
 /** Everything one step works with. */
 export interface StepSetup {
@@ -41,9 +44,14 @@ export interface StepSetup {
   readonly accumulate?: number;
   /** What the passes of the attack compute in, where the engine can; all others compute in float32. */
   readonly craftDtype?: ComputeDtype;
+  /** What this process has of the batch, where several train together: then the batch given is its share. */
+  readonly share?: Share;
 }
 
-/** What one step found out, as tensors; `disposeOutcome` frees them. */
+/**
+ * What one step found out, as tensors; `disposeOutcome` frees them. Of several processes, value and gradients are those of the whole batch,
+ * the same on each; logits, points and facts are of the own examples.
+ */
 export interface StepOutcome {
   readonly loss: BatchGradients;
   readonly crafted: Crafted;
@@ -55,8 +63,9 @@ export interface StepOutcome {
  */
 export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
   const setup = withMomentum(given);
-  const { model, objective, optimizer, learningRate, momentum, accumulate = 1 } = setup;
-  const parts = accumulate > 1 ? splitBatch(batch, accumulate) : [batch];
+  const { objective, optimizer, learningRate, momentum, accumulate = 1, share } = setup;
+  const split = accumulate > 1;
+  const parts = split ? (share ? cutBatch(batch, share.cuts) : splitBatch(batch, accumulate)) : [batch];
   const { loss, crafted, gradients } = stepGradients(parts, setup);
   optimizer.apply(trainedParameters(setup), gradients, learningRate, { momentum });
   disposeGradients(gradients);
@@ -65,9 +74,9 @@ export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
     optimizer.apply(trainedParameters(setup), decayed, learningRate, { momentum });
     disposeGradients(decayed);
   }
-  forwardInTrainMode(model, parts, objective.passesAfter);
+  forwardInTrainMode(setup, parts, objective.passesAfter);
   tellObjective(batch, setup, { loss, crafted });
-  if (accumulate > 1) parts.forEach(disposeBatch);
+  if (split) parts.forEach(disposeBatch);
   return { loss, crafted };
 }
 
@@ -77,38 +86,38 @@ function withMomentum({ statisticsMomentum, ...setup }: StepSetup): StepSetup {
   return { ...setup, model: moving(setup.model), context: { ...setup.context, model: moving(setup.context.model) } };
 }
 
-/** Shows the objective what the step found. */
-function tellObjective(batch: Batch, { model, objective, context }: StepSetup, { loss, crafted }: StepOutcome): void {
+/** Shows the objective what the step found in the whole batch. */
+function tellObjective(batch: Batch, setup: StepSetup, { loss, crafted }: StepOutcome): void {
+  const { model, objective, context, share } = setup;
   if (!objective.afterStep) return;
   const names = termNames(objective);
   tf.tidy(() => {
-    const given = { batch, classes: model.classes, place: context, facts: crafted.facts, logits: loss.logits };
+    const whole = <T extends tf.Tensor>(own: T): T => (share ? gatheredRows(own, share) : own);
+    const facts = crafted.facts && Object.fromEntries(Object.entries(crafted.facts).map(([k, own]) => [k, whole(own)]));
+    const logits = new Map([...loss.logits].map(([role, own]) => [role, whole(own)]));
+    const images = new Map([...loss.images].map(([role, own]) => [role, whole(own)]));
+    const all = share ? share.whole() : batch;
     objective.afterStep!({
-      ...viewsOf(given),
+      ...viewsOf({ batch: all, classes: model.classes, place: context, facts, logits }),
       threat: context.threat,
       term: (name) => tf.reshape(tf.slice(loss.values, 1 + names.indexOf(name), 1), []) as tf.Scalar,
-      imageGradient: (role) => loss.images.get(role)!,
+      imageGradient: (role) => images.get(role)!,
     });
   });
 }
 
 /** The step without its update: gradients with weight decay (the caller's), running statistics updated, weights as before. */
 export function stepGradients(batches: readonly Batch[], setup: StepSetup): StepOutcome & { gradients: Gradients } {
-  const { model, objective, optimizer, craftDtype } = setup;
-  const context = craftDtype ? { ...setup.context, model: withComputeDtype(model, craftDtype) } : setup.context;
-  forwardInTrainMode(model, batches, objective.passesBefore);
-  let offset = 0;
-  const parts = batches.map((batch) => {
-    const crafted = objective.inner.craft(batch, { ...context, offset }); // 1 craft, off the tape
-    offset += batch.labels.size;
-    return { batch, crafted };
-  });
+  const { model, objective, optimizer, share } = setup;
+  forwardInTrainMode(setup, batches, objective.passesBefore);
+  const parts = craft(batches, setup); // 1 off the tape
   const offsets = perturbation(parts, setup); // 2 where to differentiate
   const { loss, gradients } = atPerturbedWeights(model, offsets, () => {
-    const result = batchGradients({ model, objective, parts, place: context }); // 3 passes and loss
+    const result = batchGradients({ model, objective, parts, place: setup.context, share }); // 3 passes and loss
     const clipped = clipGradients(result.gradients, setup.clipNorm);
     const gradients = optimizer.decayed(clipped, trainedParameters(setup));
-    return { loss: { ...result, gradients: clipped }, gradients };
+    const statistics = share ? gatheredStatistics(result.statistics, share) : result.statistics;
+    return { loss: { ...result, gradients: clipped, statistics }, gradients };
   }); // 4 weights restored from copies
   disposeGradients(offsets);
   for (const statistics of loss.statistics)
@@ -117,14 +126,33 @@ export function stepGradients(batches: readonly Batch[], setup: StepSetup): Step
   return { loss, crafted: joinedCrafted(parts.map(({ crafted }) => crafted)), gradients };
 }
 
+/** The parts with their neighbours. Noise belongs to examples: however a batch is cut, each gets what it would get in the whole. */
+function craft(batches: readonly Batch[], { objective, craftDtype, share, ...setup }: StepSetup): Part[] {
+  const { random } = setup.context;
+  const start = random.state();
+  const total = share?.total ?? batches.reduce((sum, { labels }) => sum + labels.size, 0);
+  return inRankOrder(setup.context.model, share, (moving) => {
+    const model = craftDtype ? withComputeDtype(moving, craftDtype) : moving;
+    let offset = share?.from ?? 0;
+    return batches.map((batch, at) => {
+      const count = batch.labels.size;
+      if (at > 0) random.restore(start);
+      const own = randomOfPart(random, { from: offset, count, total });
+      const crafted = objective.inner.craft(batch, { ...setup.context, model, random: own, offset });
+      offset += count;
+      return { batch, crafted };
+    });
+  });
+}
+
 function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | undefined {
-  const { model, objective, weightPerturber, context } = setup;
+  const { model, objective, weightPerturber, context, share } = setup;
   return weightPerturber?.perturb({
     model,
     epoch: context.epoch,
     gradients: ({ offsets, reduction } = {}) =>
       atPerturbedWeights(model, offsets, () => {
-        const result = batchGradients({ model, objective, parts, place: context, reduction });
+        const result = batchGradients({ model, objective, parts, place: context, reduction, share });
         disposeLoss(result, { keepGradients: true });
         return ofModel(model, result.gradients);
       }),
@@ -139,8 +167,15 @@ function ofModel(model: Classifier, gradients: Gradients): Gradients {
   return own;
 }
 
-function forwardInTrainMode(model: Classifier, parts: readonly Batch[], roles: readonly Role[] = []): void {
-  for (const _role of roles) for (const { images } of parts) logitsOf(model, images, 'train').dispose();
+function forwardInTrainMode(
+  { model, share }: Pick<StepSetup, 'model' | 'share'>,
+  parts: readonly Batch[],
+  roles: readonly Role[] = [],
+): void {
+  for (const _role of roles)
+    inRankOrder(model, share, (moving) => {
+      for (const { images } of parts) logitsOf(moving, images, 'train').dispose();
+    });
 }
 
 function disposeLoss(loss: BatchGradients, options: { keepGradients?: boolean } = {}): void {

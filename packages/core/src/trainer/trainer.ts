@@ -1,4 +1,5 @@
 import { countOf, disposeBatch, takeExamples } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import type { ComputeDtype } from '../network/index.js';
 import {
@@ -12,6 +13,7 @@ import {
   type Schedule,
   type WeightPerturber,
 } from '../hooks/index.js';
+import { anyRank, type Collective } from '../collective/index.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { withAverage, type WeightAverage } from './averaging.js';
@@ -20,6 +22,8 @@ import type { CheckpointKind, TrainerBus } from './events.js';
 import { chanceAccuracy, checkCollapse, checkFinite, rollbackTarget, type GuardOptions } from './guard.js';
 import { addToSums, epochMeans, readNumbers } from './measure.js';
 import { createPipeline } from './pipeline.js';
+import { agreeing, snapshotOfFirst, storeOfFirst } from './ranks.js';
+import { shareOf } from './share.js';
 import {
   initialState,
   memoryStore,
@@ -43,11 +47,17 @@ export interface TrainerParts {
   readonly augmentations: readonly Augmentation[];
   readonly threat: ThreatModel;
   readonly bus: TrainerBus;
-  /** Accuracies on held-out data by name; decides `best` through `selectBest`. Throws if the signal is aborted. */
+  /**
+   * Accuracies on held-out data by name; decides `best` through `selectBest`. Throws if the signal is aborted. The same on all
+   * ranks, which throw INTERRUPTED together if it is aborted on one.
+   */
   readonly validate?: (epoch: number, signal?: AbortSignal) => Promise<Record<string, number>>;
+  /** Checkpoints; of several ranks, that of rank 0. */
   readonly store?: CheckpointStore;
   /** Who looks on. */
   readonly callbacks?: CallbackRunner;
+  /** The processes that train together, if there are several. All of them call `train` with the same parts and options. */
+  readonly collective?: Collective;
 }
 
 /** How long, in which batches, and with what care a trainer trains. */
@@ -92,10 +102,13 @@ export async function train(
   options: TrainerOptions,
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
-  const { model, data, objective, optimizer, schedule, average, bus, callbacks } = parts;
+  const { model, data, objective, optimizer, schedule, average, bus, callbacks, collective } = parts;
   const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, guard = stopAtOnce } = options;
-  const { signal, resumeFrom } = control;
-  const store = parts.store ?? (guard.onFailure === 'rollback' ? memoryStore() : undefined);
+  const { signal } = control;
+  const resumeFrom = snapshotOfFirst(collective, control.resumeFrom);
+  const keeps = collective !== undefined || guard.onFailure === 'rollback';
+  const store = storeOfFirst(collective, parts.store ?? (keeps ? memoryStore() : undefined));
+  const stopped = () => (collective ? anyRank(collective, signal?.aborted ?? false) : signal?.aborted);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
   const replays = objective.replays ?? 1;
   const stepsPerEpoch = sampler.batchesPerEpoch * replays;
@@ -117,7 +130,11 @@ export async function train(
   const save = async (...kinds: CheckpointKind[]) => {
     if (!store) return;
     const began = Date.now();
-    store.save(kinds, await takeSnapshot(state, parts));
+    // all take one at the ends of epochs, where ranks are compared; in between it is rank 0's business
+    if (collective && collective.rank > 0 && !kinds.includes('epoch')) return;
+    const snapshot = await takeSnapshot(state, parts);
+    const agreed = collective && kinds.includes('epoch') ? agreeing(collective, snapshot, parts) : snapshot;
+    store.save(kinds, agreed);
     savedAt = Date.now();
     bus.emit('checkpoint', { kinds, epoch: state.epoch, step: state.step, seconds: (savedAt - began) / 1000 });
   };
@@ -139,7 +156,10 @@ export async function train(
 
   const runStep = async (raw: RawBatch, prepareNext: () => RawBatch | undefined) => {
     const began = performance.now();
-    const batch = pipeline.toTensors(raw);
+    const { toTensors } = pipeline;
+    const own = collective && shareOf(raw, { collective, accumulate, toTensors });
+    const share = own?.share;
+    const batch = toTensors(own?.raw ?? raw);
     const { epoch, step } = state;
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
@@ -149,10 +169,10 @@ export async function train(
     const { statisticsMomentum: shares } = options;
     const statisticsMomentum = (state.steps === 0 ? shares?.first : undefined) ?? shares?.momentum;
     const outcome = trainStep(batch, {
-      ...{ ...parts, learningRate, momentum, clipNorm, statisticsMomentum, context, accumulate, craftDtype },
+      ...{ ...parts, learningRate, momentum, clipNorm, statisticsMomentum, context, accumulate, craftDtype, share },
     });
     const next = prepareNext(); // while an asynchronous engine still works
-    const numbers = await readNumbers(outcome, { batch, objective, model });
+    const numbers = await readNumbers(outcome, { batch, objective, model, share });
     const examples = raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);
@@ -228,13 +248,14 @@ export async function train(
     while (raw) {
       raw = await runStep(raw, () => prepare(state.step + 1));
       await breathe();
-      if (signal?.aborted) return false;
+      if (stopped()) return false;
       if (Date.now() - savedAt > options.checkpointSeconds * 1000) await save('last');
     }
     try {
       await finishEpoch((performance.now() - began) / 1000);
     } catch (error) {
-      if (signal?.aborted) return false; // in the middle of a validation, which is made again
+      // in the middle of a validation, which is made again; several ranks have agreed on that
+      if (collective ? isStop(error) : signal?.aborted) return false;
       throw error;
     }
     return true;
@@ -271,6 +292,9 @@ export async function train(
   bus.emit('run:end', { reason: 'finished', epoch: state.epoch });
   return resultOf('finished');
 }
+
+/** What a validation throws on all ranks when one of them was asked to stop. */
+export const isStop = (error: unknown): boolean => error instanceof BulwarkError && error.code === 'INTERRUPTED';
 
 /** Lets signals and timers in between two steps: the engines that compute on the CPU block the thread. */
 const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));

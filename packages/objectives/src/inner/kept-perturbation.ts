@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 export interface KeptPerturbation {
   /** The rows for a batch of this shape whose first example has this position. */
   rows(shape: readonly number[], offset: number): tf.Tensor4D;
-  /** Keeps these rows, from this position on. */
-  keep(rows: tf.Tensor4D, offset: number): void;
+  /** Keeps these rows as the first ones; more than so many stay as they were. */
+  keep(rows: tf.Tensor4D): void;
   readonly state: HookState;
   dispose(): void;
 }
@@ -27,12 +27,11 @@ export function keptPerturbation(): KeptPerturbation {
         if (there === 0) return missing as tf.Tensor4D;
         return tf.concat([tf.slice(held!, [offset], [there]), missing]) as tf.Tensor4D;
       }),
-    keep(rows, offset) {
+    keep(rows) {
       tf.tidy(() => {
-        const to = offset + rows.shape[0];
-        const before = held && offset > 0 ? [tf.slice(held, [0], [offset])] : [];
+        const to = rows.shape[0];
         const after = held && held.shape[0]! > to ? [tf.slice(held, [to])] : [];
-        const all = tf.concat([...before, rows, ...after]);
+        const all = tf.concat([rows, ...after]);
         if (held?.shape[0] === all.shape[0]) held!.assign(all);
         else replace(all);
       });

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { exchangeTexts, together, type Collective } from '../collective/index.js';
+import { BulwarkError } from '../errors.js';
+import { digestOf } from '../files/index.js';
+import type { ComposedRun } from './compose.js';
+import { fingerprintOf } from './fingerprint.js';
+import { openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
+
+/** What must be the same on all ranks, in words for messages. */
+const comparisons = {
+  bulwark: ['has Bulwark', 'install the same version on all machines'],
+  node: ['runs Node', 'use the same Node on all machines'],
+  engine: ['computes with the engine', 'name one engine in the config, or install the same on all machines'],
+  config: ['has another config, of digest', 'start all ranks with the same config and --set'],
+  data: ['has other training images, of digest', 'put the same data on all machines'],
+} as const;
+
+type Facts = Record<keyof typeof comparisons, string>;
+
+/** @throws BulwarkError RANKS_DIFFER on all ranks, naming the first that differs from rank 0; CONFIG_INVALID for batches too small */
+export function checkSameOnAll(
+  collective: Collective,
+  { config, versions, engine }: Pick<FrozenConfig, 'config' | 'versions' | 'engine'>,
+  { parts }: Pick<ComposedRun, 'parts'>,
+): void {
+  const data = fingerprintOf(config, parts.data.train).split(' data ')[1]!;
+  const { engine: _named, ...computes } = config;
+  const facts: Facts = {
+    bulwark: versions['bulwark']!,
+    node: versions['node']!.split('.')[0]!,
+    engine,
+    config: digestOf(computes).slice(0, 12),
+    data: data.slice(0, 12),
+  };
+  const all = exchangeTexts(collective, JSON.stringify({ facts, host: hostname() })).map(
+    (text) => JSON.parse(text) as { facts: Facts; host: string },
+  );
+  for (const [name, [has, cure]] of Object.entries(comparisons) as [keyof Facts, readonly [string, string]][]) {
+    const at = all.findIndex(({ facts: theirs }) => theirs[name] !== all[0]!.facts[name]);
+    if (at < 0) continue;
+    const [mine, theirs] = [all[0]!, all[at]!];
+    throw new BulwarkError(
+      'RANKS_DIFFER',
+      `rank ${at} on ${theirs.host} ${has} ${theirs.facts[name]}, rank 0 on ${mine.host} ${mine.facts[name]}`,
+      { cure },
+    );
+  }
+  const { batchSize, accumulate } = config.data;
+  if (batchSize < collective.size * accumulate)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `data.batchSize is ${batchSize}, too few for ${collective.size} ranks with data.accumulate ${accumulate}`,
+      { cure: `take batches of at least ${collective.size * accumulate}, or fewer ranks` },
+    );
+}
+
+/** What a rank compares; not where the folder's relative paths lead, which depends on the way to it. */
+const digestOfRun = ({ frozen: { config, versions, engine } }: RunFolder) => digestOf({ config, versions, engine });
+
+/** The folder as ranks other than 0 see it: nothing is written. */
+const readOnly = (folder: RunFolder): RunFolder => ({
+  ...folder,
+  freeze: () => undefined,
+  writeMetrics: () => undefined,
+  addTiming: () => undefined,
+  writeSummary: () => undefined,
+});
+
+/**
+ * The folder of a run, which rank 0 opens and all others must see.
+ * @throws BulwarkError RANKS_DIFFER if they do not, and whatever `open` throws
+ */
+export async function folderOfRank(
+  path: string,
+  collective: Collective | undefined,
+  open: () => RunFolder,
+): Promise<RunFolder> {
+  if (!collective) return open();
+  const { rank } = collective;
+  const first = await together(collective, () => (rank === 0 ? open() : undefined));
+  const theirs = exchangeTexts(collective, first ? digestOfRun(first) : '')[0]!;
+  return together(collective, async () => {
+    if (first) return first;
+    const here = await seen(path);
+    if (here && digestOfRun(here) === theirs) return readOnly(here);
+    throw new BulwarkError(
+      'RANKS_DIFFER',
+      `${hostname()} ${here ? 'sees another run in' : 'does not see'} the run folder ${path} of rank 0`,
+      { cure: 'let --out be a folder that all machines share' },
+    );
+  });
+}
+
+/** The run in a folder; a folder on a network may show a new file a little later. */
+async function seen(path: string): Promise<RunFolder | undefined> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    if (existsSync(join(path, 'config.json'))) return openRunFolder(path);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  return undefined;
+}
+
+/** Tells the user what goes on differently where a run is resumed by another number of ranks. @returns what the folder shall say then */
+export function ranksChanged(
+  { ranks: before = 1, config }: FrozenConfig,
+  now: { collective?: Collective; composed: ComposedRun; warn?: (message: string) => void },
+): { ranks: number | undefined } | undefined {
+  const ranks = now.collective?.size ?? 1;
+  if (ranks === before) return undefined;
+  const { accumulate = 1 } = config.data as { accumulate?: number };
+  const parts = (count: number) => `${count * accumulate} part${count * accumulate === 1 ? '' : 's'}`;
+  const effect =
+    now.composed.parts.model.statistics.size > 0
+      ? `BatchNorm normalises each part by itself, ${parts(before)} of a batch until now and ${parts(ranks)} from here on`
+      : 'sums are rounded in another order';
+  now.warn?.(
+    `${before} rank${before === 1 ? '' : 's'} trained this run, ${ranks} go${ranks === 1 ? 'es' : ''} on: ${effect}; batches, augmentation and noise stay what they were`,
+  );
+  return { ranks: ranks > 1 ? ranks : undefined };
+}

@@ -1,0 +1,95 @@
+import { broadcastBytes, type Collective } from '../collective/index.js';
+import { restoreSnapshot, type CheckpointStore, type Snapshot, type TrainingState } from './snapshot.js';
+import type { TrainerParts } from './trainer.js';
+
+/** A snapshot as bytes: a header of JSON, then the tensors. */
+function packed({ state, tensors, facts }: Snapshot): Uint8Array {
+  const shapes = [...tensors].map(([name, { shape }]) => ({ name, shape }));
+  const header = new TextEncoder().encode(JSON.stringify({ state, facts, shapes }));
+  const sizes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  const bytes = new Uint8Array(4 + header.length + sizes);
+  new DataView(bytes.buffer).setUint32(0, header.length);
+  bytes.set(header, 4);
+  let at = 4 + header.length;
+  for (const { data } of tensors.values()) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+function unpacked(bytes: Uint8Array): Snapshot {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+  const { state, facts, shapes } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length))) as {
+    state: TrainingState;
+    facts?: Snapshot['facts'];
+    shapes: { name: string; shape: number[] }[];
+  };
+  let at = 4 + length;
+  const tensors = new Map(
+    shapes.map(({ name, shape }) => {
+      const to = at + 4 * shape.reduce((size, n) => size * n, 1);
+      const data = new Float32Array(bytes.slice(at, to).buffer);
+      at = to;
+      return [name, { shape, data }] as const;
+    }),
+  );
+  return { state, tensors, ...(facts && { facts }) };
+}
+
+/** Rank 0's snapshot on all ranks, undefined where it has none. Without a collective, the own one. */
+export function snapshotOfFirst(
+  collective: Collective | undefined,
+  snapshot: Snapshot | undefined,
+): Snapshot | undefined {
+  if (!collective) return snapshot;
+  const bytes = broadcastBytes(collective, snapshot ? packed(snapshot) : new Uint8Array());
+  if (collective.rank === 0 || bytes.length === 0) return snapshot;
+  return unpacked(bytes);
+}
+
+/** A store of which only rank 0's keeps anything; all load from it, together. */
+export function storeOfFirst(
+  collective: Collective | undefined,
+  store: CheckpointStore | undefined,
+): CheckpointStore | undefined {
+  if (!collective || !store) return store;
+  return {
+    save: (kinds, snapshot) => void (collective.rank === 0 && store.save(kinds, snapshot)),
+    load: (kind) => snapshotOfFirst(collective, collective.rank === 0 ? store.load(kind) : undefined)!,
+  };
+}
+
+/** A digest of 8 numbers that float32 holds exactly: FNV-1a over the tensors' words, eight lanes. */
+function digest({ tensors }: Snapshot): Float32Array {
+  const lanes = new Int32Array(8).fill(0x811c9dc5 | 0);
+  for (const { data } of tensors.values()) {
+    const words = new Int32Array(data.buffer, data.byteOffset, data.length);
+    for (let i = 0; i < words.length; i++) {
+      const lane = i & 7;
+      lanes[lane] = Math.imul(lanes[lane]! ^ words[i]!, 0x01000193);
+      lanes[lane]! ^= lanes[lane]! >>> 15;
+    }
+  }
+  return Float32Array.from(lanes, (lane) => lane >>> 8);
+}
+
+/**
+ * Compares what the ranks have come to. Where machines round differently their weights drift apart: then all go on from rank 0's, and the
+ * user hears of it.
+ * @returns the snapshot that all go on from
+ */
+export function agreeing(
+  collective: Collective,
+  snapshot: Snapshot,
+  parts: Pick<TrainerParts, 'model' | 'optimizer' | 'objective' | 'average' | 'bus'>,
+): Snapshot {
+  const digests = collective.allGather(digest(snapshot)).map((each) => each.join());
+  const apart = digests.findIndex((each) => each !== digests[0]);
+  if (apart < 0) return snapshot;
+  const first = snapshotOfFirst(collective, snapshot)!;
+  if (collective.rank > 0) restoreSnapshot(first, parts);
+  const message = `rank ${apart} had come to other weights than rank 0, as machines that round differently do; all go on from rank 0's`;
+  parts.bus.emit('warning', { message });
+  return first;
+}

@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Batch } from '../batch.js';
+import type { Collective } from '../collective/index.js';
+import type { Gradients } from '../network/index.js';
+import type { RawBatch } from '../hooks/index.js';
+
+/** What this process has of a batch that several work through together: some of its parts, in the order of ranks. */
+export interface Share {
+  readonly collective: Collective;
+  /** Examples of the whole batch. */
+  readonly total: number;
+  /** Position of the first own example in the whole batch. */
+  readonly from: number;
+  /** Where the own examples are cut into parts: 0, ..., their number. */
+  readonly cuts: readonly number[];
+  /** False where there are fewer parts than ranks: this one works through one of another's examples, which counts for nothing. */
+  readonly counts: boolean;
+  /** Labels of the whole batch. */
+  readonly labels: Int32Array;
+  /** The whole batch as tensors, which are the caller's. */
+  whole(): Batch;
+}
+
+/** Where a batch is cut into so many parts whose sizes differ by one at most: 0, ..., `count`; fewer if there are not enough examples. */
+export const partCuts = (count: number, parts: number): number[] =>
+  Array.from({ length: Math.min(parts, count) + 1 }, (_, i) => Math.round((i * count) / Math.min(parts, count)));
+
+/**
+ * The own examples of a batch: those that one process would work through as its parts `rank * accumulate`, ... of
+ * `size * accumulate`.
+ */
+export function shareOf(
+  raw: RawBatch,
+  given: { collective: Collective; accumulate?: number; toTensors: (raw: RawBatch) => Batch },
+): { readonly raw: RawBatch; readonly share: Share } {
+  const { collective, accumulate = 1, toTensors } = given;
+  const { rank, size } = collective;
+  const total = raw.labels.length;
+  const all = partCuts(total, size * accumulate);
+  const own = all.slice(rank * accumulate, (rank + 1) * accumulate + 1);
+  const counts = own.length > 1;
+  const [from, to] = counts ? [own[0]!, own.at(-1)!] : [0, 1];
+  const cuts = counts ? own.map((cut) => cut - from) : [0, 1];
+  const share = { collective, total, from, cuts, counts, labels: raw.labels, whole: () => toTensors(raw) };
+  return { raw: rows(raw, from, to), share };
+}
+
+function rows({ pixels, labels, targets, ...rest }: RawBatch, from: number, to: number): RawBatch {
+  const cut = (values: Float32Array) => {
+    const width = values.length / labels.length;
+    return values.subarray(from * width, to * width);
+  };
+  return { ...rest, pixels: cut(pixels), labels: labels.subarray(from, to), ...(targets && { targets: cut(targets) }) };
+}
+
+/** Sums of tensors over all ranks, which take the tensors' places: those are given up. One transfer for all. */
+export function summed(tensors: readonly tf.Tensor[], { collective, counts }: Share): tf.Tensor[] {
+  const flat = new Float32Array(tensors.reduce((size, tensor) => size + tensor.size, 0));
+  let from = 0;
+  for (const tensor of tensors) {
+    if (counts) flat.set(tensor.dataSync() as Float32Array, from);
+    from += tensor.size;
+  }
+  collective.allReduce(flat);
+  from = 0;
+  const sums = tensors.map(({ shape, size }) => tf.tensor(flat.subarray(from, (from += size)), shape, 'float32'));
+  tf.dispose([...tensors]);
+  return sums;
+}
+
+/** Value and gradients of a share, summed over all ranks; what is given is given up. */
+export function summedGradients(
+  { values, gradients }: { values: tf.Tensor1D; gradients: Gradients },
+  share: Share,
+): { values: tf.Tensor1D; gradients: Gradients } {
+  const [value, ...sums] = summed([values, ...gradients.values()], share);
+  return { values: value as tf.Tensor1D, gradients: new Map([...gradients.keys()].map((name, i) => [name, sums[i]!])) };
+}
+
+/** Rows `[own, ...]` of all ranks as those of the whole batch `[total, ...]`, a tensor of the caller. */
+export function gatheredRows<T extends tf.Tensor>(own: T, { collective, counts }: Share): T {
+  const values = counts ? Float32Array.from(own.dataSync()) : new Float32Array();
+  const all = collective.allGather(values);
+  const flat = new Float32Array(all.reduce((size, { length }) => size + length, 0));
+  let from = 0;
+  for (const each of all) {
+    flat.set(each, from);
+    from += each.length;
+  }
+  const [, ...rest] = own.shape;
+  return tf.tensor(flat, [flat.length / rest.reduce((size, n) => size * n, 1), ...rest], own.dtype) as T;
+}
