@@ -1,9 +1,9 @@
-import { getKernel } from '@tensorflow/tfjs-core';
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { getKernel, util } from '@tensorflow/tfjs-core';
+import type { DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { composedKernels, registerComposedKernels } from '@bulwark/core/engine';
 import type { WebgpuBackend } from './backend.js';
 import { putBatchNorm } from './batch-norm.js';
-import { capital, put, type RunShader } from './shader.js';
+import { capital, flat, put, type RunShader } from './shader.js';
 
 /** One shader over equally shaped tensors: `expression` is one in the inputs' and options' names. */
 function putElementwise(
@@ -43,12 +43,35 @@ function putAddN(): void {
   });
 }
 
+/**
+ * Casts of bool and int32 to float32 that write floats: the stock one only renames the buffer, whose integers shaders that move elements about
+ * (transpose, and sums over axes apart) then put into an output of floats, which does not compile.
+ */
+function putCast(run: RunShader): void {
+  const { kernelFunc: stock } = getKernel('Cast', 'webgpu')!;
+  put('Cast', (call) => {
+    const { x } = call.inputs as { x: TensorInfo };
+    const { dtype } = call.attrs as { dtype: DataType };
+    const integers = x.dtype === 'bool' || x.dtype === 'int32';
+    if (dtype !== 'float32' || !integers || util.sizeFromShape(x.shape) === 0) return stock(call);
+    const input = flat(x);
+    const floats = run(call.backend, {
+      name: 'cast',
+      inputs: { X: input },
+      shape: input.shape,
+      code: 'value = readX(index);',
+    });
+    return { ...floats, shape: x.shape };
+  });
+}
+
 const step = 'clamp(x + stepSize * (f32(g > 0.0) - f32(g < 0.0)), origin - epsilon, origin + epsilon)';
 
 /** Registers Bulwark's kernels for the `webgpu` backend. */
 export function registerWebgpuKernels(run: RunShader): void {
   registerComposedKernels('webgpu', composedKernels.volumes);
   putAddN();
+  putCast(run);
   putBatchNorm(run);
   putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });
   putElementwise('BulwarkReluGrad', { run, names: ['dy', 'y'], expression: 'select(0.0, dy, y > 0.0)' });

@@ -86,7 +86,7 @@ export const flat = ({ dataId, dtype, shape }: TensorInfo): TensorInfo => ({
   shape: [util.sizeFromShape(shape)],
 });
 
-/** A cast to float32 does not touch the buffer, so integers are converted where they are read. */
+/** Buffers of bool and int32 tensors hold integers, which are converted where they are read. */
 const reader = (name: string, width: Width): string =>
   `fn read${name}(index : i32) -> ${typeOf(width)} { return ${typeOf(width)}(${name}[index]); }`;
 

@@ -62,6 +62,52 @@ describe('webgpu', () => {
     tf.dispose([doubled, next]);
   });
 
+  whenFound('casts to floats that ops which only move elements can take', async () => {
+    await expectSame(
+      () => {
+        const x = wave([4, 3, 6, 5], 0.7) as tf.Tensor4D;
+        return [tf.greater(x, 0.2), tf.cast(tf.mul(x, 9), 'int32')].flatMap((integers) => {
+          const floats = tf.cast(integers, 'float32') as tf.Tensor4D;
+          return [
+            tf.transpose(floats, [2, 0, 3, 1]),
+            tf.sum(floats, [1, 3]),
+            tf.max(floats, [0, 2]),
+            tf.reverse(floats, 1),
+            tf.tile(floats, [1, 2, 1, 3]),
+            tf.pad(floats, [
+              [0, 1],
+              [2, 0],
+              [0, 0],
+              [1, 1],
+            ]),
+            tf.mirrorPad(
+              floats,
+              [
+                [0, 0],
+                [1, 1],
+                [0, 0],
+                [2, 1],
+              ],
+              'reflect',
+            ),
+            tf.gather(floats, tf.tensor1d([2, 0], 'int32'), 2),
+            tf.concat([floats, x], 3),
+            tf.stack([floats, x], 1),
+            tf.slice(floats, [1, 0, 2, 1], [2, 3, 2, 3]),
+            tf.stridedSlice(floats, [0, 0, 0, 0], [4, 3, 6, 5], [2, 1, 3, 2]),
+            tf.cumsum(floats, 2),
+            tf.where(tf.greater(x, 0), floats, x),
+            tf.matMul(tf.reshape(floats, [36, 10]) as tf.Tensor2D, tf.reshape(x, [10, 36]) as tf.Tensor2D),
+            tf.image.resizeNearestNeighbor(floats, [7, 9]),
+            tf.maxPool(floats, 2, 2, 'valid'),
+          ];
+        });
+      },
+      1e-5,
+      { relative: true },
+    );
+  });
+
   // channels by four and odd ones, since shaders read four numbers at a time where they can
   whenFound.each([
     { size: [2, 9, 7, 5], filter: [3, 3, 5, 6], stride: 1, padding: 1 },
