@@ -42,9 +42,19 @@ export type SharedKernels = Readonly<Record<SharedKernel, UnitKernel>>;
 /**
  * Places in the control block, 32-bit integers that all threads see. `signal` counts jobs, and helpers sleep on it. `gate` says in its
  * low seven bits how many helpers are at work, then whether more may join (`OPEN`), and above that which job it is: in one word, so that
- * one who wakes late can neither join a job that is over nor the next one by mistake.
+ * one who wakes late can neither join a job that is over nor the next one by mistake. `invited` is how many helpers may join this one.
  */
-export const at = { signal: 0, gate: 1, next: 2, sleeping: 3, failed: 4, kernel: 5, units: 6, job: 7 } as const;
+export const at = {
+  signal: 0,
+  gate: 1,
+  next: 2,
+  sleeping: 3,
+  failed: 4,
+  kernel: 5,
+  units: 6,
+  job: 7,
+  invited: 8,
+} as const;
 export const OPEN = 128;
 
 /**
@@ -61,6 +71,13 @@ export function takeUnits(control: Int32Array, kernel: UnitKernel, thread: numbe
     kernel(job, unit, thread);
 }
 
+/** Wakes two of the sleeping, or one, or none: as many as are invited and not awake. Those who come wake others. Helpers run its source text, too. */
+export function wakeHelpers(control: Int32Array, helpers: number): void {
+  const sleeping = Atomics.load(control, 3);
+  const wanted = Math.min(2, sleeping, control[8]! - (helpers - sleeping));
+  if (wanted > 0) Atomics.notify(control, 0, wanted);
+}
+
 /**
  * A helper's life. It sleeps without a limit, as nobody owes it a job. Who was in time for one looks out for the next a little longer
  * before it sleeps; who comes too late sleeps again at once, so that more threads than cores do no harm. The waiting is
@@ -69,13 +86,13 @@ export function takeUnits(control: Int32Array, kernel: UnitKernel, thread: numbe
 function help(
   control: Int32Array,
   kernels: readonly UnitKernel[],
-  thread: number,
-  { take, spins }: { take: typeof takeUnits; spins: typeof SPINS },
+  { thread, helpers }: { thread: number; helpers: number },
+  { take, wake, spins }: { take: typeof takeUnits; wake: typeof wakeHelpers; spins: typeof SPINS },
 ): never {
   const join = (): boolean => {
     for (;;) {
       const gate = Atomics.load(control, 1);
-      if ((gate & 128) === 0) return false;
+      if ((gate & 128) === 0 || (gate & 127) >= control[8]!) return false;
       if (Atomics.compareExchange(control, 1, gate, gate + 1) === gate) return true;
     }
   };
@@ -94,7 +111,7 @@ function help(
     seen = Atomics.load(control, 0);
     joined = join();
     if (!joined) continue;
-    if (Atomics.load(control, 3) > 0) Atomics.notify(control, 0, 2);
+    wake(control, helpers);
     try {
       take(control, kernels[control[5]!]!, thread);
     } catch {
@@ -106,8 +123,8 @@ function help(
 
 /** What a helper thread runs. */
 export const helperSource = `
-const { workerData: { module, memory, control, thread } } = require('node:worker_threads');
+const { workerData: { module, memory, control, thread, helpers } } = require('node:worker_threads');
 const { exports } = new WebAssembly.Instance(module, { env: { memory } });
 const kernels = ${JSON.stringify(sharedKernels)}.map((name) => exports[name]);
-(${help.toString()})(control, kernels, thread, { take: ${takeUnits.toString()}, spins: ${JSON.stringify(SPINS)} });
+(${help.toString()})(control, kernels, { thread, helpers }, { take: ${takeUnits.toString()}, wake: ${wakeHelpers.toString()}, spins: ${JSON.stringify(SPINS)} });
 `;

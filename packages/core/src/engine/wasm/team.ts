@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { BulwarkError } from '../../errors.js';
-import { at, helperSource, OPEN, sharedKernels, SPINS, takeUnits } from './helper.js';
+import { startCrowd } from './crowd.js';
+import { at, helperSource, OPEN, sharedKernels, SPINS, takeUnits, wakeHelpers } from './helper.js';
 import type { SharedKernel, SharedKernels } from './helper.js';
 
 /** A job falls into numbered units; each writes a part of the result that is its own. */
@@ -17,7 +18,7 @@ export interface Job {
 export interface Team {
   readonly threads: number;
   /**
-   * Runs all units of a job, on as many threads as are there in time.
+   * Runs all units of a job, on those threads that are there in time, and no more of them than make jobs faster.
    * @throws BulwarkError ENGINE_THREADS if a helper fails or does not come to an end
    */
   run(job: Job): void;
@@ -29,8 +30,6 @@ export interface Team {
 export const WORTH_SHARING = 500_000;
 /** Enough for any machine, and the count of those at work has room in the gate. */
 export const MAX_THREADS = 64;
-/** Threads that this one wakes; each of them wakes as many. */
-const FIRST_WOKEN = 2;
 /** Waiting falls into so many parts, so that a computer that slept meanwhile has used up one of them only. */
 const PARTS = 60;
 
@@ -47,23 +46,25 @@ export function startTeam(options: {
   const threads = Math.min(options.threads, MAX_THREADS);
   const control = new Int32Array(new SharedArrayBuffer(64));
   const helpers = Array.from({ length: threads - 1 }, (_, index) => {
-    const workerData = { module, memory, control, thread: index + 1 };
+    const workerData = { module, memory, control, thread: index + 1, helpers: threads - 1 };
     const helper = new Worker(helperSource, { eval: true, workerData, execArgv: [] });
     helper.unref();
     return helper;
   });
+  const crowd = startCrowd(threads);
   let jobs = 0;
   let budget: number = SPINS.least;
   let fault: BulwarkError | undefined;
 
-  const open = ({ kernel, units, address }: Job): void => {
+  const open = ({ kernel, units, address }: Job, invited: number): void => {
     control[at.kernel] = sharedKernels.indexOf(kernel);
     control[at.units] = units;
     control[at.job] = address;
+    control[at.invited] = invited;
     Atomics.store(control, at.next, 0);
     Atomics.store(control, at.gate, (++jobs << 8) | OPEN);
     Atomics.add(control, at.signal, 1);
-    if (Atomics.load(control, at.sleeping) > 0) Atomics.notify(control, at.signal, FIRST_WOKEN);
+    wakeHelpers(control, threads - 1);
   };
   /** Keeps late helpers out, and waits for those that are in. */
   const close = (): void => {
@@ -80,28 +81,34 @@ export function startTeam(options: {
       }
     }
   };
+  const alone = ({ kernel, units, address }: Job): void => {
+    for (let unit = 0; unit < units; unit++) kernels[kernel](address, unit, 0);
+  };
+  const together = (job: Job, invited: number): void => {
+    open(job, invited);
+    try {
+      takeUnits(control, kernels[job.kernel], 0);
+    } finally {
+      try {
+        close();
+        if (Atomics.load(control, at.failed) !== 0) throw helpersFail('one of its threads broke off');
+      } catch (error) {
+        // a helper that is still at work may write where other tensors will be
+        fault = error as BulwarkError;
+      }
+    }
+    if (fault) throw fault;
+  };
   return {
     threads,
     stop: () => helpers.forEach((helper) => void helper.terminate()),
     run: (job) => {
       if (fault) throw fault;
-      if (threads < 2 || job.units < 2 || job.work < WORTH_SHARING) {
-        for (let unit = 0; unit < job.units; unit++) kernels[job.kernel](job.address, unit, 0);
-        return;
-      }
-      open(job);
-      try {
-        takeUnits(control, kernels[job.kernel], 0);
-      } finally {
-        try {
-          close();
-          if (Atomics.load(control, at.failed) !== 0) throw helpersFail('one of its threads broke off');
-        } catch (error) {
-          // a helper that is still at work may write where other tensors will be
-          fault = error as BulwarkError;
-        }
-      }
-      if (fault) throw fault;
+      if (threads < 2 || job.units < 2 || job.work < WORTH_SHARING) return alone(job);
+      crowd.run(
+        () => `${job.kernel} ${job.units} ${job.work}`,
+        (some) => (some === 1 ? alone(job) : together(job, some - 1)),
+      );
     },
   };
 }
