@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { enginesOf, useEngine, type Plugin, type PluginKind } from '@bulwark/core';
+import { enginesOf, norms as threatNorms, useEngine, type Plugin, type PluginKind } from '@bulwark/core';
 import { contractOf, definitionContract, fixtureNetwork, type ContractOptionsOf } from '@bulwark/core/testing';
 import { encodePng, writeIdx, writeNpz } from '@bulwark/datasets';
 import { toLayersModel, writeLayersModel } from '@bulwark/models';
@@ -146,6 +146,12 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     fab: { options: { iterations: 8 } },
     'fab-t': { options: { iterations: 8 } },
     deepfool: { options: { iterations: 10 } },
+    fmn: { options: { steps: 40 }, refused: [{ steps: 0 }, { gamma: 2 }] },
+    ddn: {
+      options: { steps: 60, levels: 0 },
+      threat: { norm: threatNorms.l2, epsilon: 0.5 },
+      refused: [{ norm: 'linf' }],
+    },
     square: { options: { queries: 60 }, weak: true },
     autoattack: { options: { version: 'custom', attacks: ['apgd-ce', 'square'], queries: 30 } },
   },

@@ -119,6 +119,8 @@ export { unlabelledEntropy } from './terms/entropy.js';
 export { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
 export { squeezed } from './terms/squeeze.js';
 export { relativeOffsets } from './weights/kernels.js';
+export { trainingApgd, type ApgdSteps, type Found } from './norms/apgd.js';
+export type { Ball } from './norms/options.js';
 export { fuseModels, type NamedTensors } from './norms/fusion.js';
 export { modelOption, secondModel } from './teachers.js';
 export { smoothed, smoothedOverOthers, smoothingOption } from './terms/smoothing.js';

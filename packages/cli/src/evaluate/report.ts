@@ -20,6 +20,28 @@ function attackTable(result: EvaluationResult): string {
   return table(['attack', 'images', 'broken', 'accuracy %', 'max linf', 'max l2', 'time', 'images/s'], rows);
 }
 
+const short = (value: number) => Number(value.toPrecision(4));
+
+/** Half of the images that were attacked have something at most so far away; those without count as infinitely far. */
+function median(distances: readonly number[]): number {
+  const sorted = distances.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
+}
+
+/** What attacks found that seek the smallest perturbation. */
+function minimumNorms({ attacks, threat }: EvaluationResult): string[] {
+  return attacks.flatMap(({ label, ensemble, distances, flags: seen }) => {
+    if (!distances || ensemble !== undefined) return [];
+    const attacked = distances.filter((_, i) => seen[i] === '0' || seen[i] === '1').map((found) => found ?? Infinity);
+    if (attacked.length === 0) return [];
+    const found = attacked.filter(Number.isFinite);
+    return [
+      `${label}: smallest perturbations of ${found.length} of ${attacked.length} images, median ${threat.norm} norm ${short(median(attacked))}` +
+        (threat.norm === 'linf' ? ` (${short(255 * median(attacked))}/255)` : ''),
+    ];
+  });
+}
+
 /** Clean and worst-case accuracy with their 95 % intervals, and the classes at the ends. */
 function totals({ clean, worst, repeats }: EvaluationResult, classNames: readonly string[]): string[] {
   const { class: lowest, robust } = worst.worstClass;
@@ -66,6 +88,7 @@ export function evaluationReport(
     '',
     attackTable(result),
     '',
+    ...minimumNorms(result),
     ...totals(result, classNames),
     '',
     classTable(result, classNames),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { BulwarkError } from '@bulwark/core';
+import type { OtherFiles } from './types.js';
 
 const endings = ['.json', '.json.gz'];
 
@@ -31,9 +32,25 @@ export function readCase(path: string): unknown {
   return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()) as unknown;
 }
 
-/** Path of `<name>.json` or `<name>.json.gz` in a folder. */
-export function pathOfCase(folder: string, name: string): string {
-  const path = endings.map((ending) => join(folder, `${name}${ending}`)).find((candidate) => existsSync(candidate));
-  if (!path) throw new BulwarkError('USAGE', `${name}.json is not in ${folder}, but a case there needs it`);
-  return path;
+/** The files of a folder that have a form; each file is read once, whatever is asked for. */
+export function otherFiles(folder: string): OtherFiles {
+  let read: unknown[] | undefined;
+  const parsed = (file: string): unknown[] => {
+    try {
+      return [readCase(join(folder, file))];
+    } catch {
+      return []; // reported where it is a case itself
+    }
+  };
+  return {
+    all(has) {
+      // only what serves cases is kept: the cases themselves are large
+      read ??= caseFiles(folder).flatMap(parsed).filter(servesCases);
+      return read.filter(has);
+    },
+  };
 }
+
+/** A file without `runs`, `blocks` or `steps`: weights, images. */
+const servesCases = (json: unknown): boolean =>
+  typeof json === 'object' && json !== null && ('layers' in json || 'images_uint8' in json);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { attackCases } from './attack-cases.js';
-import { caseFiles, caseName, pathOfCase, readCase } from './case-files.js';
+import { bundledCases, caseFiles, caseName, otherFiles, readCase } from './case-files.js';
 import { modelCases } from './model-cases.js';
 import { trainingCases } from './training-case.js';
-import type { CaseContext, CaseResult, CaseRunner, VerifyRow } from './types.js';
+import type { CaseContext, CaseResult, CaseRunner, OtherFiles, VerifyRow } from './types.js';
 import { unitCases } from './unit-cases.js';
 
 /** Every format of cases; the first runner that matches a file runs it. */
@@ -21,7 +21,16 @@ const failure = (reason: string): VerifyRow => ({
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-async function rowsOf(file: string, folder: string): Promise<{ kind: string; rows: VerifyRow[] | undefined }> {
+interface Places {
+  readonly folder: string;
+  readonly beside: OtherFiles;
+  readonly bundled: OtherFiles;
+}
+
+async function rowsOf(
+  file: string,
+  { folder, beside, bundled }: Places,
+): Promise<{ kind: string; rows: VerifyRow[] | undefined }> {
   let json: unknown;
   try {
     json = readCase(join(folder, file));
@@ -32,7 +41,8 @@ async function rowsOf(file: string, folder: string): Promise<{ kind: string; row
   if (!runner) return { kind: 'unknown', rows: [failure('no documented case has this form')] };
   const context: CaseContext = {
     file,
-    read: (name) => readCase(pathOfCase(folder, name)),
+    folder: beside,
+    bundled,
     pathOf: (name) => join(folder, name),
   };
   try {
@@ -64,11 +74,12 @@ export async function* runCases(
     throw new BulwarkError('USAGE', `no case in ${folder} has ${JSON.stringify(only)} in its name`, {
       cure: 'name part of a case as bulwark verify prints it',
     });
+  const places = { folder, beside: otherFiles(folder), bundled: otherFiles(bundledCases) };
   for (const [at, file] of files.entries()) {
     const name = caseName(file);
     onStart?.(name, at + 1, files.length);
     const began = performance.now();
-    const { kind, rows } = await rowsOf(file, folder);
+    const { kind, rows } = await rowsOf(file, places);
     const seconds = (performance.now() - began) / 1000;
     if (rows) yield { name, kind, seconds, rows, pass: rows.every(({ pass }) => pass) };
   }

@@ -12,12 +12,20 @@ export interface VerifyRow {
   readonly reason?: string;
 }
 
+/** Files beside a case that it may need. */
+export interface OtherFiles {
+  /** The JSON files that have a form. */
+  readonly all: (has: (json: unknown) => boolean) => readonly unknown[];
+}
+
 /** What running a case may use. */
 export interface CaseContext {
   /** File name without folder. */
   readonly file: string;
-  /** Another JSON file of the same folder, by name without `.json`. @throws if it is not there */
-  readonly read: (name: string) => unknown;
+  /** The other files of the same folder. */
+  readonly folder: OtherFiles;
+  /** The files that come with Bulwark. */
+  readonly bundled: OtherFiles;
   /** Path of a file in the same folder, for cases beside which other formats lie. */
   readonly pathOf: (name: string) => string;
 }

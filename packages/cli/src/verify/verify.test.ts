@@ -12,6 +12,23 @@ import { verify } from './verify.js';
 
 beforeAll(() => useEngine('wasm'));
 
+type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+
+/** A linear layer for the first convolution's channels. */
+const fcOf = ({ conv1, fc }: Json) => {
+  const [channels, classes] = [conv1.kernel.shape[3] as number, fc.kernel.shape[1] as number];
+  const data = Array.from({ length: channels * classes }, (_, i) => Math.sin(i));
+  return { kernel: { shape: [channels, classes], data }, bias: new Array<number>(classes).fill(0) };
+};
+
+/** The first quarter of the rows of each image, as images of another shape. */
+const quarter = ({ shape: [n, height, width, channels], data }: { shape: number[]; data: number[] }) => {
+  const rows = height! / 4;
+  const size = height! * width! * channels!;
+  const kept = rows * width! * channels!;
+  return { shape: [n, rows, width, channels], data: data.filter((_, i) => i % size < kept) };
+};
+
 const fixtures = fileURLToPath(new URL('../../fixtures/training', import.meta.url));
 
 async function resultsOf(folder: string): Promise<CaseResult[]> {
@@ -67,7 +84,6 @@ describe('verify', () => {
     });
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
     const original = () => readCase(join(bundledCases, 'at-convbn-k3.json.gz')) as Json;
     const run = async (change: (json: Json) => void) => {
       const json = original();
@@ -109,6 +125,32 @@ describe('verify', () => {
     it('fails a file that is no JSON', async () => {
       writeFileSync(join(folder, 'broken.json'), '{');
       expect(reasons(await resultsOf(folder))[0]).toMatch(/^broken: -: not readable as JSON/);
+    });
+
+    it('finds the classifier that a case names in whatever files it is', async () => {
+      const bundled = (name: string) => readCase(join(bundledCases, `${name}.json.gz`)) as Json;
+      const write = (name: string, json: Json) => writeFileSync(join(folder, `${name}.json`), JSON.stringify(json));
+      const rst = bundled('pgd_rst');
+      const short = (classifier: string) => ({ ...rst, classifier, runs: rst['runs'].slice(0, 1) });
+      // none in the folder: the one that comes with Bulwark
+      write('of-bulwark', short('A'));
+      expect(reasons(await resultsOf(folder))).toEqual([]);
+      // another architecture, its images smaller, under names that say nothing
+      const { arch, layers } = bundled('toy_a_model');
+      const images = bundled('toy_a_images');
+      write('weights', { name: 'B', arch: 'conv1-relu-global_average-fc', layers: { ...layers, fc: fcOf(layers) } });
+      write('the-other', { name: 'A', arch, layers });
+      write('seen', { name: 'A', images_uint8: images['images_uint8'], labels: images['labels'] });
+      write('more', { name: 'B', images_uint8: quarter(images['images_uint8']), labels: images['labels'] });
+      write('of-b', short('B'));
+      write('of-c', short('C'));
+      const found = reasons(await resultsOf(folder));
+      expect(found.filter((line) => line.startsWith('of-bulwark'))).toEqual([]);
+      // it runs on B, which is another model
+      expect(found.find((line) => line.startsWith('of-b:'))).toMatch(/flags off: .* instead of 0/);
+      expect(found.find((line) => line.startsWith('of-c:'))).toMatch(
+        /classifier "C" is in no file .* with images: .*A/,
+      );
     });
 
     it('refuses a folder without cases', async () => {

@@ -4,14 +4,18 @@ import * as tf from '@tensorflow/tfjs-core';
 const patience = 200;
 let lastBreath = 0;
 
-/** Reads a tensor's values and disposes it. Now and then lets the event loop have its turn, so that Ctrl-C is heard. */
+/** Now and then lets the event loop have its turn, so that Ctrl-C is heard. */
+export async function letOthersRun(): Promise<void> {
+  if (performance.now() - lastBreath <= patience) return;
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  lastBreath = performance.now();
+}
+
+/** Reads a tensor's values and disposes it; lets others run. */
 export async function take(tensor: tf.Tensor): Promise<Float32Array> {
   const values = await tensor.data();
   tensor.dispose();
-  if (performance.now() - lastBreath > patience) {
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
-    lastBreath = performance.now();
-  }
+  await letOthersRun();
   return values as Float32Array;
 }
 

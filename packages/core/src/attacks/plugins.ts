@@ -7,6 +7,7 @@ import { fabPlugin, fabTargetedPlugin } from './fab/plugin.js';
 import { fgsm } from './fgsm.js';
 import { iterativeFgsm } from './i-fgsm.js';
 import { momentumFgsm } from './mi-fgsm.js';
+import { ddnPlugin, fmnPlugin } from './minimum-norm/plugins.js';
 import { pgd } from './pgd.js';
 import { squarePlugin } from './square/plugin.js';
 
@@ -21,6 +22,8 @@ export const attackPlugins: readonly Plugin[] = [
   apgdPlugin,
   fabPlugin,
   fabTargetedPlugin,
+  fmnPlugin,
+  ddnPlugin,
   squarePlugin,
   autoAttackPlugin,
 ];

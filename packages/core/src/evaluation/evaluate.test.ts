@@ -11,7 +11,7 @@ import { norms } from '../threat/index.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { mergeEvaluations, shardPositions } from './merge.js';
 import { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
-import type { EvaluationResult, TrustFinding } from './result.js';
+import { parseEvaluation, type EvaluationResult, type TrustFinding } from './result.js';
 import { thresholdModel } from './threshold-testing.js';
 
 /** The class is whether the one pixel is above 0.5: images 0.2, 0.45, 0.55, 0.8 lie 0.3, 0.05, 0.05, 0.3 from the boundary. */
@@ -65,6 +65,28 @@ describe('the evaluator', () => {
     ]);
     expect(result.attacks[0]!.linf.max).toBeCloseTo(0.099, 6);
     expect(result.complete).toBe(true);
+  });
+  it('measures what an attack found that seeks the smallest perturbation, inside the ball or not', async () => {
+    const up: Attack = { ...shift(0.2, { label: 'up' }), minimumNorm: true };
+    const result = await run({ attacks: [up] });
+    const [entry] = result.attacks;
+    // 0.45 becomes 0.65, which is outside the ball of 0.1: no fault, and no success either
+    expect(entry).toMatchObject({ flags: '1111-1', accuracy: result.clean.accuracy, rejected: { 'outside-ball': 0 } });
+    expect(entry!.distances!.map((distance) => distance && Math.round(100 * distance))).toEqual([
+      ...[null, 20, null, null, null, null],
+    ]);
+    const wider = await run({ attacks: [up], threat: { ...threat, epsilon: 0.2 } });
+    expect(wider.attacks[0]).toMatchObject({ flags: '1011-1' });
+    const changed = structuredClone(wider);
+    changed.attacks[0]!.distances![1] = 0.3;
+    expect(() => parseEvaluation(changed, 'file')).toThrow(/attacks.0.distances within the radius is 0; .* it is 1/);
+    expect(parseEvaluation(JSON.parse(JSON.stringify(wider)), 'file')).toEqual(wider);
+  });
+  it('refuses an attack that is not one in the norm, before anything is attacked', async () => {
+    const first = shift(0.1);
+    const attacks = [first, { ...shift(0.1), label: 'round', norms: ['l2'] as const }];
+    await expect(run({ attacks })).rejects.toThrow(/attack round is one in l2, not in linf/);
+    expect(first.calls).toEqual([]);
   });
   it('runs the stages of an ensemble on the survivors only, in full batches', async () => {
     const [up, down] = [shift(0.099, { label: 'up' }), shift(-0.099, { label: 'down' })];

@@ -6,7 +6,7 @@ import { createRandom, type Random } from '../random.js';
 import { refuseBytes, type ThreatModel } from '../threat/index.js';
 import { answersOf } from './answers.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
-import { judge } from './judge.js';
+import { checkNorm, judge } from './judge.js';
 import { Ledger } from './ledger.js';
 import type { EvaluationResult, TrustFinding } from './result.js';
 import { checkModelOutput, checkOutcome } from './trust.js';
@@ -99,6 +99,7 @@ function checkRequest({ model, data, threat, attacks, batchSize = 250, repeats =
   if (!Number.isInteger(repeats) || repeats < 1)
     fail('CONFIG_INVALID', `repeats is ${repeats}; allowed are integers from 1`, 'use 1, or 20 for a randomised model');
   if (attacks.length === 0) fail('CONFIG_INVALID', 'the list of attacks is empty', 'name at least one attack');
+  attacks.forEach((attack) => checkNorm(attack, threat));
 }
 
 /** Clean predictions in `eval` mode. @throws BulwarkError MODEL_INVALID where a logit is NaN or infinite */

@@ -1,4 +1,5 @@
 import type { AttackEntry, EvaluationResult } from './result.js';
+import { norms } from '../threat/index.js';
 import { wilsonInterval } from './statistics.js';
 
 const count = (flags: string, wanted: string) => [...flags].filter((flag) => wanted.includes(flag)).length;
@@ -23,18 +24,27 @@ function summaryFigures(name: string, part: EvaluationResult['clean'], images: n
   ];
 }
 
-function attackFigures({ clean, attacks, data }: EvaluationResult, k: number): Figure[] {
+function attackFigures({ clean, attacks, data, threat }: EvaluationResult, k: number): Figure[] {
   const entry = attacks[k]!;
   const group: AttackEntry[] = [
     ...attacks.slice(0, k).filter(({ ensemble }) => ensemble !== undefined && ensemble === entry.ensemble),
     entry,
   ];
   const left = [...clean.flags].filter((flag, i) => flag === '1' && group.every(({ flags }) => flags[i] !== '0'));
+  const { distances, flags } = entry;
+  const limit = norms[threat.norm].slack(threat.epsilon) + threat.epsilon * (1 + 1e-6);
+  const within = distances?.filter((distance) => distance !== null && distance <= limit).length ?? 0;
   // what has not begun has no accuracy yet
   const begun = entry.done || /[^.]/.test(entry.flags);
   return [
     { name: `attacks.${k}.attacked`, said: entry.attacked, found: count(entry.flags, '01') },
     ...(begun ? [{ name: `attacks.${k}.accuracy`, said: entry.accuracy, found: left.length / data.count }] : []),
+    ...(distances
+      ? [
+          { name: `attacks.${k}.distances`, said: distances.length, found: flags.length },
+          { name: `attacks.${k}.distances within the radius`, said: within, found: count(flags, '0') },
+        ]
+      : []),
     ...(entry.done
       ? [{ name: `attacks.${k}.flags still to be attacked`, said: count(entry.flags, '.'), found: 0 }]
       : []),

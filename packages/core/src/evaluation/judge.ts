@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack, AttackContext } from '../hooks/index.js';
+import type { ThreatModel } from '../threat/index.js';
 import { recheck, type Verdict } from './recheck.js';
 
 /** What an attack did with a batch, and what is true of it. */
@@ -15,7 +16,21 @@ export interface Judgement {
 }
 
 /** Whether a candidate breaks its image: misclassified, and within the rules. */
-export const breaks = ({ misclassified, cheat }: Verdict): boolean => misclassified && cheat === undefined;
+export const breaks = ({ misclassified, inside, cheat }: Verdict): boolean =>
+  misclassified && inside && cheat === undefined;
+
+/** @throws BulwarkError ATTACK_INVALID if the attack, or a stage of it, is not one in the norm of the threat model */
+export function checkNorm(attack: Attack, { norm }: ThreatModel): void {
+  for (const { label, norms } of [attack, ...(attack.stages ?? [])])
+    if (norms && !norms.includes(norm.name))
+      throw new BulwarkError(
+        'ATTACK_INVALID',
+        `attack ${label} is one in ${norms.join(' and ')}, not in ${norm.name}`,
+        {
+          cure: `attack in ${norms.join(' or ')}, or with another attack: apgd, fab and fmn work in every norm`,
+        },
+      );
+}
 
 /** An error that says whose it is: attacks are often plugins, and nobody should look for their faults in the evaluator. */
 const faultOf = ({ label }: Attack, what: string, { cure, cause }: { cure: string; cause?: unknown }) =>
@@ -63,7 +78,7 @@ async function runAttack(attack: Attack, batch: Batch, context: AttackContext): 
  * Runs an attack on a batch and judges every candidate without trusting it: inside the ball, inside [0, 1], finite, truly misclassified.
  * Whoever wants to know what an attack achieves asks here: evaluation, validation, the cascade of an ensemble, benchmarks.
  * @param context.repeats passes by which a candidate is judged: the most frequent answer counts; default 1
- * @throws BulwarkError ATTACK_INVALID, naming the attack, if it throws, disposes what it was given, or returns something else than one
+ * @throws BulwarkError ATTACK_INVALID, naming the attack, if it is not one in this norm, throws, disposes what it was given, or returns something else than one
  *   candidate per image
  */
 export async function judge(
@@ -72,8 +87,9 @@ export async function judge(
   context: AttackContext & { readonly repeats?: number },
 ): Promise<Judgement> {
   const from = performance.now();
+  checkNorm(attack, context.threat);
   const candidates = await runAttack(attack, batch, context);
   const { model, threat, repeats } = context;
-  const verdicts = await recheck(model, batch, { candidates, threat, repeats });
+  const verdicts = await recheck(model, batch, { candidates, threat, anywhere: attack.minimumNorm, repeats });
   return { candidates, verdicts, seconds: (performance.now() - from) / 1000 };
 }

@@ -43,6 +43,7 @@ const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number)
   l2: { max: 0, mean: 0 },
   rejected: Object.fromEntries(cheats.map((cheat) => [cheat, 0])),
   zeroGradients: 0,
+  ...(attack.minimumNorm && { distances: new Array<number | null>(count).fill(null) }),
 });
 
 /** Adds a number to a running maximum and mean over `count` numbers so far. */
@@ -143,10 +144,12 @@ export class Ledger {
   record(key: string, { indices, verdicts, seconds, zeroGradients }: BatchOutcome): void {
     const entry = this.at(key);
     const flags = [...entry.flags];
+    const distances = entry.distances && [...entry.distances];
     verdicts.forEach((verdict, k) => {
       const i = indices[k]!;
       if (verdict.cheat && (verdict.misclassified || verdict.cheat.endsWith('not-finite')))
         entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
+      if (distances && verdict.misclassified && !verdict.cheat) distances[i] = Number(verdict.distance.toPrecision(7));
       const broken = breaks(verdict);
       flags[i] = broken ? '0' : '1';
       if (!broken) return;
@@ -156,6 +159,7 @@ export class Ledger {
       if (this.predictions[i] === this.request.data.labels[i]) this.predictions[i] = verdict.prediction;
     });
     entry.flags = flags.join('');
+    if (distances) entry.distances = distances;
     entry.attacked += indices.length;
     entry.seconds += seconds;
     entry.zeroGradients += zeroGradients;

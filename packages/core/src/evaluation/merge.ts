@@ -50,6 +50,12 @@ function mergeEntries(shards: readonly EvaluationResult[], k: number, length: nu
     linf: mergeSizes(all, 'linf'),
     l2: mergeSizes(all, 'l2'),
     rejected: Object.fromEntries(reasons.map((why) => [why, sum(all.map(({ rejected }) => rejected[why]!))])),
+    ...(first.distances && {
+      distances: interleave(
+        all.map(({ distances }) => distances ?? []),
+        length,
+      ),
+    }),
     zeroGradients: sum(all.map(({ zeroGradients }) => zeroGradients)),
   };
 }

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import type { NormName, ThreatModel } from '../threat/index.js';
+import type { ThreatModel } from '../threat/index.js';
 import { answersOf } from './answers.js';
 
 /** Why a misclassified candidate does not count; the last is no fault of the attack's, but of the model. */
@@ -15,16 +15,13 @@ export interface Verdict {
   /** Set where the candidate breaks the rules; it then counts for nothing. */
   readonly cheat?: Cheat;
   readonly prediction: number;
+  /** Length of the perturbation in the threat model's norm, in float64. */
+  readonly distance: number;
+  /** Whether that is within the radius, but for rounding. */
+  readonly inside: boolean;
   readonly linf: number;
   readonly l2: number;
 }
-
-/** Rounding of float32 pixels: absolute in the maximum norm, where each counts alone; relative where thousands add up. */
-const slackOf: Record<NormName, (epsilon: number) => number> = {
-  linf: () => 1e-6,
-  l2: (epsilon) => 1e-6 + 1e-5 * epsilon,
-  l1: (epsilon) => 1e-6 + 1e-5 * epsilon,
-};
 
 /** Norms of one perturbation and the range of its candidate, in float64. */
 function measure(x: Float32Array, candidate: Float32Array) {
@@ -47,33 +44,42 @@ function measure(x: Float32Array, candidate: Float32Array) {
  * Checks candidates without trusting the attack: finite values, pixel range, distance in float64, and a fresh prediction of the
  * model in `eval` mode.
  * @param options.candidates `[batch, h, w, c]` float32, of the batch's shape
+ * @param options.anywhere whether candidates outside the ball are no fault of the attack, which seeks the smallest perturbation
  * @param options.repeats passes whose most frequent answer counts; default 1
  */
 export async function recheck(
   model: Classifier,
   batch: Batch,
-  { candidates, threat, repeats }: { candidates: tf.Tensor4D; threat: ThreatModel; repeats?: number },
+  {
+    candidates,
+    threat,
+    anywhere = false,
+    repeats,
+  }: { candidates: tf.Tensor4D; threat: ThreatModel; anywhere?: boolean; repeats?: number },
 ): Promise<Verdict[]> {
   const { classes, notFinite } = await answersOf(model, candidates, repeats);
   const [x, points, labels] = (await Promise.all(
     [batch.images, candidates, batch.labels].map((tensor) => tensor.data()),
   )) as [Float32Array, Float32Array, Int32Array];
   const size = x.length / labels.length;
-  const limit = threat.epsilon + slackOf[threat.norm.name](threat.epsilon);
+  const limit = threat.epsilon + threat.norm.slack(threat.epsilon);
   return Array.from(labels, (label, e) => {
     const { norms, inRange, finite } = measure(
       x.subarray(e * size, (e + 1) * size),
       points.subarray(e * size, (e + 1) * size),
     );
+    const distance = norms[threat.norm.name];
+    const inside = distance <= limit;
     const cheat: Cheat | undefined = !finite
       ? 'not-finite'
       : !inRange
         ? 'outside-pixel-range'
-        : norms[threat.norm.name] > limit
+        : !inside && !anywhere
           ? 'outside-ball'
           : notFinite[e] !== undefined
             ? 'logits-not-finite'
             : undefined;
-    return { misclassified: classes[e] !== label, cheat, prediction: classes[e]!, linf: norms.linf, l2: norms.l2 };
+    const { linf, l2 } = norms;
+    return { misclassified: classes[e] !== label, cheat, prediction: classes[e]!, distance, inside, linf, l2 };
   });
 }

@@ -39,6 +39,11 @@ const entry = z.strictObject({
   /** Perturbations of the examples that it broke. */
   linf: size,
   l2: size,
+  /**
+   * Of an attack that seeks the smallest perturbation: the norm of the smallest that it found, per example, within the radius or not; null
+   * where it found none, or was not run.
+   */
+  distances: z.array(z.number().min(0).nullable()).optional(),
   /** Misclassified candidates that were refused, by reason. */
   rejected: z.strictObject(Object.fromEntries(cheats.map((name) => [name, z.number().int().min(0)]))),
   /** Examples with an exactly zero gradient at the start, if the attack looks. */

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Classifier } from '../classifier/index.js';
 import type { Random } from '../random.js';
-import type { ThreatModel } from '../threat/index.js';
+import type { NormName, ThreatModel } from '../threat/index.js';
 
 /** What an attack gets: a model that it uses in `eval` mode only and never changes. */
 export interface AttackContext {
@@ -40,10 +40,17 @@ export interface Attack {
    */
   forClasses?(classes: number): Attack;
   /**
+   * It seeks the smallest perturbation: its candidates are the nearest misclassified points that it found, in the ball or not. Those
+   * outside break nothing, but tell how far away the boundary is at most.
+   */
+  readonly minimumNorm?: boolean;
+  /** The norms that it can be run in; default all. Whoever runs it in another is told before anything is attacked. */
+  readonly norms?: readonly NormName[];
+  /**
    * @param images `[batch, h, w, c]` float32 in [0, 1]
    * @param labels `[batch]` int32
-   * @returns candidates `[batch, h, w, c]` float32 in [0, 1] inside the threat model's ball (minimum-norm attacks may leave an example
-   *   untouched); the evaluator judges them, not the attack
+   * @returns candidates `[batch, h, w, c]` float32 in [0, 1] inside the threat model's ball (of a minimum-norm attack: of any
+   *   length); the evaluator judges them, not the attack
    */
   run(images: tf.Tensor4D, labels: tf.Tensor1D, context: AttackContext): tf.Tensor4D | Promise<tf.Tensor4D>;
 }

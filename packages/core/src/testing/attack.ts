@@ -60,14 +60,20 @@ export function attackContract(plugin: Plugin<'attack'>, options: AttackContract
     const model = more.model ?? fixtureNetwork();
     const batch = fixtureBatch(labels);
     const inputs = images ?? batch.images;
-    const found = await make().run(inputs, batch.labels, {
+    const made = make();
+    const found = await made.run(inputs, batch.labels, {
       threat,
       random: createRandom(23, 'evaluation'),
       ...context,
       model: evalOnly(model),
     });
     const values = numbers(found);
-    promiseInBall(found, { what: 'a candidate', images: inputs, threat: context.threat ?? threat });
+    promiseInBall(found, {
+      what: 'a candidate',
+      images: inputs,
+      threat: context.threat ?? threat,
+      anywhere: made.minimumNorm,
+    });
     found.dispose();
     disposeBatch(batch);
     if (!more.model) model.dispose();

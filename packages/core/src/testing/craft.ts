@@ -13,16 +13,17 @@ const rounding = 1e-5;
 export const valuesOf = (variables: ReadonlyMap<string, tf.Tensor>): number[] =>
   [...variables.values()].flatMap((variable) => numbers(variable));
 
-/** Points of the batch's shape, finite, in [0, 1] and in the ball. */
+/** Points of the batch's shape, finite, in [0, 1] and in the ball, unless they may be anywhere. */
 export function promiseInBall(
   point: tf.Tensor4D,
-  options: { what: string; images: tf.Tensor4D; threat: ThreatModel },
+  options: { what: string; images: tf.Tensor4D; threat: ThreatModel; anywhere?: boolean | undefined },
 ): void {
-  const { what, images, threat } = options;
+  const { what, images, threat, anywhere } = options;
   promiseTensor(point, { what, shape: images.shape });
   const values = numbers(point);
   const outside = values.find((value) => value < 0 || value > 1);
   promise(outside === undefined, () => `${what} has a pixel of ${outside}; allowed is [0, 1]`);
+  if (anywhere) return;
   const far = tf.tidy(() => Math.max(...numbers(threat.norm.measure(tf.sub(point, images) as tf.Tensor4D))));
   promise(
     far <= threat.epsilon * (1 + rounding) + rounding,

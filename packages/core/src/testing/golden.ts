@@ -3,7 +3,8 @@ import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ImageSet, ImageShape } from '../batch.js';
 import { createNetwork, type Network } from '../classifier/index.js';
-import { networkGraph } from '../network/index.js';
+import { BulwarkError } from '../errors.js';
+import { networkGraph, type NetworkGraph } from '../network/index.js';
 import { createRandom, mulberry32, randomFrom, type Random } from '../random.js';
 
 /** A tensor in a golden file: row-major, images NHWC. */
@@ -21,47 +22,68 @@ export function readGolden<T>(name: string): T {
 /** The stream that the golden runs drew from: tensors are filled channel plane by channel plane. */
 export const goldenRandom = (seed: number): Random => randomFrom(mulberry32(seed), { imageOrder: 'nchw' });
 
-/** The classifier of the golden files, as they hold it. */
+/** A classifier of golden files: what follows what (`conv1-bn1-relu-...-global_average-fc`), and the layers by name. */
 export interface ToyModel {
-  readonly layers: {
-    readonly [conv: `conv${number}`]: { readonly kernel: GoldenTensor };
-    readonly [bn: `bn${number}`]: {
-      readonly gamma: number[];
-      readonly beta: number[];
-      readonly mean: number[];
-      readonly var: number[];
-    };
-    readonly fc: { readonly kernel: GoldenTensor; readonly bias: number[] };
-  };
+  readonly name?: string;
+  readonly arch: string;
+  readonly layers: Readonly<Record<string, ToyLayer>>;
 }
 
-const toyGraph = networkGraph([16, 16, 3], (g) => {
-  let x = g.input;
-  for (const [i, filters] of [12, 16, 16].entries()) {
-    x = g.conv(`conv${i + 1}`, x, { filters, kernel: 3, stride: i === 0 ? 1 : 2 });
-    x = g.relu(g.batchNorm(`bn${i + 1}`, x));
-  }
-  return g.linear('fc', g.globalAveragePool(x), { units: 10 });
-});
+/** A convolution (kernel HWIO, stride, pad), a linear layer (kernel [in, out]) or a BatchNorm. */
+interface ToyLayer {
+  readonly kernel?: GoldenTensor;
+  readonly stride?: number;
+  readonly pad?: number;
+  /** Values, or false where there are none. */
+  readonly bias?: readonly number[] | false;
+  readonly gamma?: readonly number[];
+  readonly beta?: readonly number[];
+  readonly mean?: readonly number[];
+  readonly var?: readonly number[];
+}
 
-/** The small adversarially trained classifier of the golden files (16x16x3 images, 10 classes). */
-export function toyClassifier(model: ToyModel = readGolden<ToyModel>('toy-model')): Network {
-  const { layers } = model;
-  const network = createNetwork(toyGraph, { name: 'toy', random: createRandom(0) });
-  const assign = (name: string, values: number[]) => {
-    const variable = (network.parameters.get(name) ?? network.statistics.get(name))!;
-    tf.tidy(() => variable.assign(tf.tensor(values, variable.shape, 'float32')));
+/** The network that a golden file describes, for images of this shape. */
+function toyGraph({ arch, layers }: ToyModel, shape: ImageShape): NetworkGraph {
+  return networkGraph([...shape], (g) => {
+    let x = g.input;
+    for (const name of arch.split('-')) {
+      const { kernel, stride = 1, pad, gamma, bias } = layers[name] ?? {};
+      if (name === 'relu') x = g.relu(x);
+      else if (name === 'global_average') x = g.globalAveragePool(x);
+      else if (name === 'flatten') x = g.flatten(x);
+      else if (gamma) x = g.batchNorm(name, x);
+      else if (kernel?.shape.length === 4)
+        x = g.conv(name, x, {
+          filters: kernel.shape[3]!,
+          kernel: kernel.shape[0]!,
+          stride,
+          ...(pad !== undefined && { padding: pad }),
+          bias: Array.isArray(bias),
+        });
+      else if (kernel?.shape.length === 2) x = g.linear(name, x, { units: kernel.shape[1]! });
+      else
+        throw new BulwarkError('NUMERICS_MISMATCH', `${name} of ${arch} is not a layer that golden classifiers have`);
+    }
+    return x;
+  });
+}
+
+/** The classifier of golden files, by default the small adversarially trained one (16x16x3 images, 10 classes). */
+export function toyClassifier(
+  model: ToyModel = readGolden<ToyModel>('toy-model'),
+  shape: ImageShape = [16, 16, 3],
+): Network {
+  const network = createNetwork(toyGraph(model, shape), { name: 'toy', random: createRandom(0) });
+  const assign = (name: string, values: readonly number[] | false | undefined) => {
+    const variable = network.parameters.get(name) ?? network.statistics.get(name);
+    if (variable && values) tf.tidy(() => variable.assign(tf.tensor([...values], variable.shape, 'float32')));
   };
-  for (const i of [1, 2, 3]) {
-    const bn = layers[`bn${i}`]!;
-    assign(`conv${i}.weight`, layers[`conv${i}`]!.kernel.data);
-    assign(`bn${i}.weight`, bn.gamma);
-    assign(`bn${i}.bias`, bn.beta);
-    assign(`bn${i}.running_mean`, bn.mean);
-    assign(`bn${i}.running_var`, bn.var);
+  for (const [name, layer] of Object.entries(model.layers)) {
+    assign(`${name}.weight`, layer.kernel?.data ?? layer.gamma);
+    assign(`${name}.bias`, layer.beta ?? layer.bias);
+    assign(`${name}.running_mean`, layer.mean);
+    assign(`${name}.running_var`, layer.var);
   }
-  assign('fc.weight', layers.fc.kernel.data);
-  assign('fc.bias', layers.fc.bias);
   return network;
 }
 

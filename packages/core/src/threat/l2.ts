@@ -18,6 +18,12 @@ export const l2: Norm = {
       return clipToPixelRange(tf.add(origin, tf.mul(perturbation, scale)) as tf.Tensor4D);
     }),
   normalize: (gradient) => tf.tidy(() => tf.div(gradient, tf.add(length(gradient, true), tiny)) as tf.Tensor4D),
+  dual: (gradient) => l2.measure(gradient),
+  toRadius: (perturbation, radii) =>
+    tf.tidy(() => tf.mul(perturbation, tf.div(radii, tf.maximum(length(perturbation, true), tiny)))),
+  along: (perturbation, shares) => tf.mul(perturbation, shares),
+  /** Thousands of pixels add up. */
+  slack: (epsilon) => 1e-6 + 1e-5 * epsilon,
   /** Uniform in the ball: a normal direction, radius epsilon * u^(1/D). */
   randomStart: (random, { shape, epsilon }) =>
     tf.tidy(() => {

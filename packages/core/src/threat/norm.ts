@@ -15,6 +15,17 @@ export interface Norm {
   project(point: tf.Tensor4D, options: { origin: tf.Tensor4D; epsilon: number }): tf.Tensor4D;
   /** Direction of steepest ascent with unit norm, per example; 0 where the gradient is 0. */
   normalize(gradient: tf.Tensor4D): tf.Tensor4D;
+  /** The dual norm of each example's gradient, `[batch]` float32: how fast a linear function grows per unit of this norm. */
+  dual(gradient: tf.Tensor4D): tf.Tensor1D;
+  /**
+   * Brings perturbations to radii of their own, `[batch, 1, 1, 1]`, as the minimum-norm attacks do: linf clamps, l1 projects onto the ball, l2
+   * scales to exactly the radius, from inside, too. The pixel range is not looked at.
+   */
+  toRadius(perturbation: tf.Tensor4D, radii: tf.Tensor4D): tf.Tensor4D;
+  /** A point of the norm's own path from no perturbation (share 0) to this one (share 1); shares `[batch, 1, 1, 1]`. */
+  along(perturbation: tf.Tensor4D, shares: tf.Tensor4D): tf.Tensor4D;
+  /** How far rounding to float32 may carry a point over the edge of a ball of this radius. */
+  slack(epsilon: number): number;
   /** A random perturbation inside the ball (not clipped to the box), `shape` float32. */
   randomStart(random: Random, options: { shape: readonly number[]; epsilon: number }): tf.Tensor4D;
 }

@@ -4,6 +4,14 @@ import { denseSteps } from './dense-steps.js';
 import { normOf, type Ball } from './options.js';
 import { sparseSteps } from './sparse-steps.js';
 
+/** How an attack in one norm runs. */
+export interface ApgdSteps {
+  readonly ball: Ball;
+  readonly steps: number;
+  /** l1: share of the pixels that the first step moves; 0.05 in training (the default), 0.2 where the authors evaluate. */
+  readonly firstShare?: number;
+}
+
 /** What an attack in one norm found. */
 export interface Found {
   /** The points of highest loss, the image included, `[batch, h, w, c]`; the caller's. */
@@ -39,11 +47,7 @@ const choose = (flags: Uint8Array, a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D 
  * APGD for training (Croce and Hein, 2022, robust-finetuning; arXiv:2105.12508): from the image, one run, in eval mode, the points of
  * highest loss. `steps` + 1 forward and `steps` backward passes; the step sizes follow losses that are read back in each iteration.
  */
-export function trainingApgd(
-  batch: Batch,
-  context: CraftContext,
-  { ball, steps }: { ball: Ball; steps: number },
-): Found {
+export function trainingApgd(batch: Batch, context: CraftContext, { ball, steps, firstShare }: ApgdSteps): Found {
   const { model, observe } = context;
   const { images, labels } = batch;
   const y = batch.targets ?? labels;
@@ -62,7 +66,9 @@ export function trainingApgd(
   };
   const { epsilon } = ball;
   const rule =
-    ball.norm === 'l1' ? sparseSteps(images, ball, steps) : denseSteps(images, { norm: normOf(ball), epsilon, steps });
+    ball.norm === 'l1'
+      ? sparseSteps(images, ball, { steps, firstShare })
+      : denseSteps(images, { norm: normOf(ball), epsilon, steps });
 
   let [robust, bestLoss] = [new Uint8Array(), new Float32Array()];
   let state = tf.tidy(() => {

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Steps } from './apgd.js';
 import type { Ball } from './options.js';
 
-/** Share of the pixels that the first step moves. */
-const firstShare = 0.05;
+/** Share of the pixels that the first step moves, in training. */
+const inTraining = 0.05;
 /** Reduction of the share and of the step size; what counts as sparser; the smallest step as a share of epsilon. */
 const shrink = 1.5;
 const sparserThan = 0.95;
@@ -21,7 +21,11 @@ function sparseDirection(gradient: Float32Array, share: number, length: number):
 }
 
 /** Steps of APGD in l1 (Croce and Hein, 2021, section 3.3; arXiv:2103.01208): sparse, and sparser while the best points become so. */
-export function sparseSteps(images: tf.Tensor4D, { epsilon }: Ball, steps: number): Steps {
+export function sparseSteps(
+  images: tf.Tensor4D,
+  { epsilon }: Ball,
+  { steps, firstShare = inTraining }: { steps: number; firstShare?: number },
+): Steps {
   const count = images.shape[0];
   const n = images.size / count;
   const every = Math.max(Math.floor(0.04 * steps), 1);

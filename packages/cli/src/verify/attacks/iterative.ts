@@ -3,15 +3,13 @@ import { apgdDense, apgdL1, fabRun, goldenRandom, squareSearch } from '@bulwark/
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
 import { field, isObject, malformed, type Golden } from '../golden.js';
-import { firstValues, runsOf, shareOff, threatOfCase, type Setting } from './setting.js';
+import { bits, firstValues, numbers, runsOf, shareOff, threatOfCase, type Setting } from './setting.js';
 
 interface Bench {
   readonly setting: Setting;
   readonly comparison: Comparison;
 }
 
-const bits = (text: unknown) => [...String(text)].map(Number);
-const numbers = (json: Golden, name: string) => field(json, name) as number[];
 /** Positions of the ones of a flag string. */
 const positions = (text: unknown) => bits(text).flatMap((flag, i) => (flag === 1 ? [i] : []));
 

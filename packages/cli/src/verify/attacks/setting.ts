@@ -2,7 +2,7 @@ import { norms, takeExamples, type Batch, type ImageSet, type Network, type Thre
 import { toyClassifier, type ToyModel } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { field, isObject, malformed, objectField, toTensor, type Golden, type GoldenTensor } from '../golden.js';
-import type { CaseContext } from '../types.js';
+import type { CaseContext, OtherFiles } from '../types.js';
 
 /** The classifier and images that attack cases share, from the files beside them. */
 export interface Setting {
@@ -22,13 +22,45 @@ export function imagesOf(json: Golden): ImageSet {
   };
 }
 
-/** Runs a case with the classifier and images of its folder, and frees them. */
+export const isClassifier = (json: unknown): json is Golden & ToyModel =>
+  isObject(json) && typeof json['arch'] === 'string' && isObject(json['layers']);
+export const isImages = (json: unknown): json is Golden => isObject(json) && 'images_uint8' in json && 'labels' in json;
+
+/** Classifiers and images of a folder, in whatever files they are. */
+function partsIn({ all }: OtherFiles) {
+  const files = all((json) => isClassifier(json) || isImages(json));
+  return { classifiers: files.filter(isClassifier), images: files.filter((json) => isImages(json)) };
+}
+
+/** The one of this name; where names do not tell, the only one. */
+function chosen<T extends Golden>(parts: readonly T[], wanted: unknown): T | undefined {
+  return (
+    parts.find(({ name }) => name === wanted) ?? (wanted === undefined && parts.length === 1 ? parts[0] : undefined)
+  );
+}
+
+/** The classifier that a case names, with its images: from the case's folder, else those that come with Bulwark. */
+function partsOf({ folder, bundled }: CaseContext, wanted: unknown) {
+  for (const place of [folder, bundled]) {
+    const parts = partsIn(place);
+    const [classifier, images] = [chosen(parts.classifiers, wanted), chosen(parts.images, wanted)];
+    if (classifier && images) return { classifier, images };
+  }
+  const known = [folder, bundled].flatMap((place) => partsIn(place).classifiers.map(({ name }) => String(name)));
+  throw malformed(
+    `the classifier ${JSON.stringify(wanted)} is in no file of its folder, or has no images there; classifiers with images: ${[...new Set(known)].join(', ') || 'none'}`,
+  );
+}
+
+/** Runs a case with the classifier and images that it names, and frees them. */
 export async function withSetting(
   context: CaseContext,
+  wanted: unknown,
   use: (setting: Setting) => Promise<void> | void,
 ): Promise<void> {
-  const images = imagesOf(context.read('toy_a_images') as Golden);
-  const model = toyClassifier(context.read('toy_a_model') as ToyModel);
+  const { classifier, images: shown } = partsOf(context, wanted);
+  const images = imagesOf(shown);
+  const model = toyClassifier(classifier, images.shape);
   const batches: Batch[] = [];
   try {
     await use({
@@ -59,6 +91,12 @@ export function threatOfCase(norm: unknown, eps: unknown): ThreatModel {
 /** Step sizes are printed in the same way. */
 export const stepSizeOfCase = (alpha: unknown): number => threatOfCase('Linf', alpha).epsilon;
 
+/** A text of flags as numbers. */
+export const bits = (text: unknown): number[] => [...String(text)].map(Number);
+
+/** A field of numbers. */
+export const numbers = (json: Golden, name: string): number[] => field(json, name) as number[];
+
 /** `runs` of a case, or the case itself where it is its only run. */
 export const runsOf = (json: Golden): Golden[] =>
   Array.isArray(json['runs']) ? json['runs'].filter(isObject) : [json];
@@ -69,6 +107,10 @@ export function shareOff(actual: ArrayLike<number>, expected: ArrayLike<number>,
   for (let i = 0; i < expected.length; i++) if (!(Math.abs(actual[i]! - expected[i]!) <= allowed)) off++;
   return off / expected.length;
 }
+
+/** How many of the flags differ. */
+export const flagsOff = (actual: ArrayLike<number>, expected: readonly number[]): number =>
+  expected.filter((flag, e) => flag !== actual[e]).length;
 
 /** The first values of a tensor, as many as the golden array has. */
 export function firstValues(actual: tf.Tensor, golden: unknown): { actual: Float32Array; expected: Float32Array } {

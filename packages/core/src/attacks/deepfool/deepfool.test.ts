@@ -11,7 +11,7 @@ interface Lts4 {
   per_example: { loops: number; end_label: number; l2: number }[];
 }
 interface Foolbox {
-  name: 'foolbox_l2' | 'foolbox_linf';
+  name: 'foolbox_l2' | 'foolbox_linf' | 'torchattacks';
   l2: number[];
   linf: number[];
   pred: number[];
@@ -19,6 +19,7 @@ interface Foolbox {
 const runs = readGolden<{ runs: (Lts4 | Foolbox)[] }>('deepfool').runs;
 const lts4 = runs.find((run) => run.name === 'lts4') as Lts4;
 const foolbox = runs.filter((run) => run.name.startsWith('foolbox')) as Foolbox[];
+const torchattacks = runs.find((run) => run.name === 'torchattacks') as Foolbox;
 const base = { iterations: 50, overshoot: 0.02, candidates: 10 };
 let model: Network;
 let batch: Batch;
@@ -62,5 +63,10 @@ describe('DeepFool', () => {
     expect(classes).toEqual(golden.pred);
     expectNear(l2, golden.l2);
     expectNear(linf, golden.linf);
+  });
+  it('repeats torchattacks, which may end on the boundary exactly: lengths only', async () => {
+    const { l2, linf } = await run({ variant: 'torchattacks', norm: 'l2' });
+    expectNear(l2, torchattacks.l2);
+    expectNear(linf, torchattacks.linf);
   });
 });

@@ -1,12 +1,8 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { BulwarkError } from '../../errors.js';
 import { defineAttack, integer, number } from '../../plugins/index.js';
-import { take } from '../gradient.js';
-import { choose } from '../judge.js';
+import { clipToPixelRange, l2 } from '../../threat/index.js';
 import { deepFool, deepFoolVariants } from './run.js';
 
-/** A minimum-norm attack: points outside the threat model's ball come back as the image. */
 export const deepFoolPlugin = defineAttack({
   name: 'deepfool',
   summary: 'DeepFool: steps to the nearest linearised class boundary; finds small perturbations fast.',
@@ -15,27 +11,22 @@ export const deepFoolPlugin = defineAttack({
     variant: z
       .enum(deepFoolVariants)
       .default('foolbox')
-      .describe("foolbox: inside the pixel range; lts4: the authors' code"),
+      .describe("foolbox: inside the pixel range; lts4: the authors' code; torchattacks: steps from point to point"),
     iterations: integer({ min: 1 }).default(50).describe('Steps at most'),
     overshoot: number({ min: 0 }).default(0.02).describe('Share by which the perturbation is lengthened'),
     candidates: integer({ min: 2 }).default(10).describe('How many of the most likely classes are considered'),
   },
   create: (options) => ({
-    label: options.variant === 'foolbox' ? 'deepfool' : 'deepfool-lts4',
+    label: options.variant === 'foolbox' ? 'deepfool' : `deepfool-${options.variant}`,
     settings: { ...options },
-    async run(images, labels, { model, threat, progress, observe }) {
-      const { name } = threat.norm;
-      if (name === 'l1')
-        throw new BulwarkError('ATTACK_INVALID', 'deepfool works in the linf and l2 balls, not in l1', {
-          cure: 'use fab or apgd in the l1 ball',
-        });
-      const norm = options.variant === 'lts4' ? 'l2' : name;
+    minimumNorm: true,
+    norms: ['linf', 'l2'],
+    async run(images, labels, { model, threat, progress }) {
+      const norm = options.variant !== 'foolbox' || threat.norm === l2 ? 'l2' : 'linf';
       const { points } = await deepFool({ ...options, images, labels, model, norm, progress });
-      const lengths = tf.tidy(() => threat.norm.measure(tf.sub(points, images)));
-      const candidates = tf.tidy(() => choose(tf.lessEqual(lengths, threat.epsilon), points, images));
+      // the authors' code does not know of the pixel range
+      const candidates = clipToPixelRange(points);
       points.dispose();
-      const perExample = await take(lengths);
-      observe?.({ kind: 'minimum-norm', perExample });
       return candidates;
     },
   }),

@@ -6,8 +6,9 @@ import { logitDifference } from '../logit-difference.js';
 /**
  * Which code is followed. `foolbox`: from the label, clipped to [0, 1] after every step; examples that are wrong already stay.
  * `lts4`: the authors' code, from the predicted class, without the pixel range; the perturbation is rounded to float32.
+ * `torchattacks`: each step starts from the last point, overshot and clipped by itself, exactly to the linearised boundary.
  */
-export const deepFoolVariants = ['foolbox', 'lts4'] as const;
+export const deepFoolVariants = ['foolbox', 'lts4', 'torchattacks'] as const;
 export type DeepFoolVariant = (typeof deepFoolVariants)[number];
 
 export interface DeepFoolRun {
@@ -24,8 +25,10 @@ export interface DeepFoolRun {
   readonly progress?: (share: number) => void;
 }
 
-/** Keeps a step from ending on the boundary exactly; both codes add it. */
-const beyond = 1e-4;
+/** Keeps a step from ending on the boundary exactly. */
+const beyond: Readonly<Record<DeepFoolVariant, number>> = { foolbox: 1e-4, lts4: 1e-4, torchattacks: 0 };
+
+const inPixelRange = (value: number) => Math.min(Math.max(value, 0), 1);
 
 /** An example that has not crossed a boundary yet. */
 interface Walker {
@@ -71,13 +74,18 @@ async function stepAll(walkers: readonly Walker[], run: DeepFoolRun, at: tf.Tens
   }
   walkers.forEach((walker, k) => {
     const { distance, direction } = nearest[k]!;
-    direction.forEach((d, j) => (walker.total[j]! += (distance + beyond) * d));
+    const step = direction.map((d) => (distance + beyond[run.variant]) * d);
+    walker.steps++;
+    if (run.variant === 'torchattacks') {
+      walker.point = walker.point.map((value, j) => inPixelRange(value + (1 + run.overshoot) * step[j]!));
+      return;
+    }
+    step.forEach((d, j) => (walker.total[j]! += d));
     if (run.variant === 'lts4') walker.total.forEach((value, j) => (walker.total[j] = Math.fround(value)));
     walker.point = walker.total.map((moved, j) => {
       const value = walker.x[j]! + (1 + run.overshoot) * moved;
-      return run.variant === 'foolbox' ? Math.min(Math.max(value, 0), 1) : value;
+      return run.variant === 'foolbox' ? inPixelRange(value) : value;
     });
-    walker.steps++;
   });
 }
 
