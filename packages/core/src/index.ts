@@ -5,6 +5,7 @@
 export * from './errors.js';
 export {
   createBudget,
+  cureOf,
   digestOf,
   placeholderOf,
   readIfThere,

@@ -1,37 +1,44 @@
-import { BulwarkError } from '@bulwark/core';
+import { BulwarkError, cureOf } from '@bulwark/core';
 import { CommanderError } from 'commander';
 import { styleText } from 'node:util';
+import { fewFiles } from './few-files.js';
 import { interruptedCode } from './interrupt.js';
 
 const colour = (style: 'red' | 'yellow', text: string) =>
   process.stderr.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
 
+/** An operation on a file that the system refused: the disk's or the user's doing, wherever it happened. */
+const ofTheSystem = (error: unknown): error is NodeJS.ErrnoException => {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return error instanceof Error && typeof code === 'string' && /^E[A-Z]+$/.test(code) && typeof syscall === 'string';
+};
+
 /** What a command that threw this ends with: 2 for wrong use, 70 for a fault of our own. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (!(error instanceof BulwarkError)) return 70;
-  return error.code === 'INTERRUPTED' ? interruptedCode() : error.exitCode;
+  if (error instanceof BulwarkError) return error.code === 'INTERRUPTED' ? interruptedCode() : error.exitCode;
+  return ofTheSystem(error) ? 1 : 70;
 }
 
-/** Ends the process with one clear message; a stack trace only with --debug or for a fault of our own. */
-export function fail(error: unknown): never {
-  const code = exitCodeOf(error);
-  if (error instanceof CommanderError) process.exit(code); // commander has printed it
+/** What a person reads of an error: one clear message, and what to do. A stack trace only with --debug. */
+export function textOfFailure(error: unknown): string {
   const debug = process.argv.includes('--debug');
+  const { message = String(error), stack } = error as Error;
   if (error instanceof BulwarkError) {
     // who pressed Ctrl-C got what they asked for: that is no error
-    const asked = error.code === 'INTERRUPTED';
-    process.stderr.write(
-      asked ? `${colour('yellow', error.message)}\n` : `${colour('red', 'error')} ${error.message}\n`,
-    );
-    if (error.cure) process.stderr.write(`  ${error.cure}\n`);
-    if (debug) process.stderr.write(`${error.code}\n${error.stack}\n`);
-    process.exit(code);
+    const first = error.code === 'INTERRUPTED' ? colour('yellow', message) : `${colour('red', 'error')} ${message}`;
+    return `${first}\n${error.cure ? `  ${error.cure}\n` : ''}${debug ? `${error.code}\n${stack}\n` : ''}`;
   }
-  const { message = String(error), stack } = error as Error;
-  process.stderr.write(`${colour('red', 'unexpected error')} ${message}\n`);
-  process.stderr.write(
-    debug ? `${stack}\n` : '  this is a fault in Bulwark; run again with --debug and report what it prints\n',
-  );
-  process.exit(code);
+  if (ofTheSystem(error)) {
+    const told = /^E[MN]FILE$/.test(error.code!) ? fewFiles(error) : undefined;
+    return `${told ?? `${colour('red', 'error')} ${message}\n  ${cureOf(error)}\n`}${debug ? `${stack}\n` : ''}`;
+  }
+  const advice = '  this is a fault in Bulwark; run again with --debug and report what it prints';
+  return `${colour('red', 'unexpected error')} ${message}\n${debug ? stack : advice}\n`;
+}
+
+/** Ends the process with what a person reads of an error. */
+export function fail(error: unknown): never {
+  if (!(error instanceof CommanderError)) process.stderr.write(textOfFailure(error)); // commander has printed its own
+  process.exit(exitCodeOf(error));
 }
