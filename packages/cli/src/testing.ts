@@ -13,8 +13,8 @@ export interface ProgramOptions {
   readonly seconds?: number;
 }
 
-/** Longer where more wants to run than there are cores; `jest.config.js` says by how much. */
-export const withPatience = (seconds: number): number => seconds * Number(process.env['TEST_PATIENCE'] ?? 1);
+/** Whole seconds, longer where more wants to run than there are cores; `jest.config.js` says by how much. */
+export const withPatience = (seconds: number): number => Math.ceil(seconds * Number(process.env['TEST_PATIENCE'] ?? 1));
 
 /**
  * Runs Node with these arguments to its end.
@@ -26,7 +26,7 @@ export function runNode(
 ): SpawnSyncReturns<string> {
   if (args.includes(main) && !existsSync(main))
     throw new Error('run `npm run build` first: this test runs the built command');
-  const limit = Math.round(withPatience(seconds));
+  const limit = withPatience(seconds);
   const timeout = limit * 1000;
   const result = spawnSync(process.execPath, [...args], { cwd, env, encoding: 'utf8', timeout, killSignal: 'SIGKILL' });
   if ((result.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
