@@ -3,6 +3,18 @@
 /** tfjs-node, whose kernels and binding we use; the same release as our tfjs-core. */
 export const tfjsNodeVersion = '4.22.0';
 
+/** The two packages of that release, with their digests. */
+export const tfjsNodePackages = {
+  '@tensorflow/tfjs-node': {
+    spec: `@tensorflow/tfjs-node@${tfjsNodeVersion}`,
+    integrity: 'sha512-uHrXeUlfgkMxTZqHkESSV7zSdKdV0LlsBeblqkuKU9nnfxB1pC6DtoyYVaLxznzZy7WQSegjcohxxCjAf6Dc7w==',
+  },
+  '@tensorflow/tfjs-node-gpu': {
+    spec: `@tensorflow/tfjs-node-gpu@${tfjsNodeVersion}`,
+    integrity: 'sha512-p//NN6DGiN4hInUmIkRffaFVMcdTREUMjPyjW04J7OXvB2zBlQimj61eFKSgRrH3f5TnOfKzb0n56he/B6a4bw==',
+  },
+} as const;
+
 /** The TensorFlow whose C library the binding is built against when it comes from a Python wheel. */
 export const tensorflowVersion = '2.21.0';
 

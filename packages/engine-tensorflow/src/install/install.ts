@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { fetchPackage, requireCompiler, requirePip, requirePython, requireSpace } from '@bulwark/core/install';
 import type { NodePackage } from '../package.js';
-import { tfjsNodeVersion } from '../versions.js';
+import { tfjsNodePackages, tfjsNodeVersion } from '../versions.js';
 import { builds, packageFolder, slotName } from './cache.js';
 import type { InstalledEngine } from './cache.js';
 import { compileBinding } from './compile.js';
@@ -106,7 +106,7 @@ async function make(folder: string, { gpu = false, from, progress = () => {} }: 
   const target: NodePackage = { name, folder: packageFolder({ folder }) };
   progress(`getting ${name} ${tfjsNodeVersion}`);
   await requireSpace(folder, 100 * megabyte);
-  await fetchPackage(`${name}@${tfjsNodeVersion}`, target.folder);
+  await fetchPackage(tfjsNodePackages[name], target.folder);
   const obtained = await obtain({ gpu, from, build: folder, package: target, progress });
   progress('checking its numbers in a separate process');
   const probe = await probePackage(target.folder);

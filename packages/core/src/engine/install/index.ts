@@ -1,6 +1,6 @@
 export { cacheFolder } from '../cache-folder.js';
 export { buildCache, type Build, type BuildCache, type Built, type Useless } from './build-cache.js';
-export { fetchPackage } from './fetch-package.js';
+export { fetchPackage, type PinnedPackage } from './fetch-package.js';
 export { nodeApiLevel, nodeHeaders } from './headers.js';
 export { withLock } from './lock.js';
 export { printReport, probeInChild, type ProbeCures, type ProbeReport } from './probe.js';

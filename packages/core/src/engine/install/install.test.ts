@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fetchPackage } from './fetch-package.js';
 import { buildCache, type Build } from './build-cache.js';
 import { withLock } from './lock.js';
 import { requireSpace } from './requirements.js';
@@ -123,6 +125,23 @@ describe('the install lock', () => {
 });
 
 describe('requirements', () => {
+  it('take the npm package that is known, and no other', async () => {
+    const source = join(cache, 'source');
+    mkdirSync(source, { recursive: true });
+    writeFileSync(join(source, 'package.json'), JSON.stringify({ name: 'small', version: '1.0.0' }));
+    const packed = spawnSync('npm', ['pack', source, '--pack-destination', cache, '--json'], { encoding: 'utf8' });
+    const [{ integrity }] = JSON.parse(packed.stdout) as [{ integrity: string }];
+    await fetchPackage({ spec: source, integrity }, join(cache, 'known'));
+    expect(existsSync(join(cache, 'known/package.json'))).toBe(true);
+
+    const other = { spec: source, integrity: `sha512-${'A'.repeat(86)}==` };
+    await expect(fetchPackage(other, join(cache, 'other'))).rejects.toMatchObject({
+      code: 'ENGINE_INSTALL',
+      message: expect.stringContaining(integrity) as unknown,
+    });
+    expect(existsSync(join(cache, 'other'))).toBe(false);
+    expect(existsSync(join(cache, 'other-download'))).toBe(false);
+  });
   it('refuse a disk without room', async () => {
     await expect(requireSpace(cache, 1e18)).rejects.toEqual(failure(/MB free; the install needs/));
   });
