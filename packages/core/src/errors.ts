@@ -36,6 +36,7 @@ export const errorCatalogue = {
   LOSS_NOT_FINITE: 'A loss term or gradient became NaN or infinite.',
   CALLBACK_FAILED: 'A callback of the run failed.',
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',
+  ROBUSTNESS_LOST: 'Training lost its robustness within an epoch (catastrophic overfitting).',
   NUMERICS_MISMATCH: 'A golden case did not reproduce.',
   JOBS_FAILED: 'Some of several jobs failed.',
   LAUNCHER_UNAVAILABLE: 'What should run the jobs is not there or does not answer.',

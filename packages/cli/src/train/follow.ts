@@ -5,7 +5,17 @@ import { showProgress } from '../terminal/progress.js';
 import { table } from '../terminal/table.js';
 
 /** Best and last side by side, and what training on past the best has cost. */
-function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks, ...how }: RunSummary): string[] {
+function summaryLines({
+  best,
+  last,
+  gap,
+  selectedBy,
+  split,
+  images,
+  rollbacks,
+  overfitting = [],
+  ...how
+}: RunSummary): string[] {
   const rows = [...(best ? [{ kind: 'best', ...best }] : []), { kind: 'last', ...last }];
   const columns = Object.keys(last.accuracy ?? {});
   const shown = rows.map(({ kind, epoch, accuracy }) => [
@@ -23,6 +33,10 @@ function summaryLines({ best, last, gap, selectedBy, split, images, rollbacks, .
   if (best) lines.push(`best epoch ${best.epoch}: ${best.metric} ${percent(best.value)}% on validation`);
   if (gap !== undefined)
     lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
+  for (const { epoch, attack, best: before, robust, rolledBack } of overfitting)
+    lines.push(
+      `catastrophic overfitting in epoch ${epoch}: ${attack} from ${percent(before)}% to ${percent(robust)}% on validation${rolledBack ? ', rolled back' : ''}`,
+    );
   if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
   if (how.arithmetic !== undefined) lines.push(`computed with ${how.arithmetic}`);
   if (how.repeatable === false)

@@ -1,5 +1,5 @@
 export type { Callback, EpochSeen, ModelReader, RunEnded, RunStarted, StepSeen } from './callback.js';
-export type { EpochMetrics, FinalCheckpoint, RunSummary, StepReport } from './reports.js';
+export type { EpochMetrics, FinalCheckpoint, Overfitting, RunSummary, StepReport } from './reports.js';
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
 export { permutationSampler, type Augmentation, type DataSource, type RawBatch, type Sampler } from './data-source.js';
 export {

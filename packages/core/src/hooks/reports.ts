@@ -39,6 +39,21 @@ export interface FinalCheckpoint {
   readonly accuracy?: Readonly<Record<string, number>>;
 }
 
+/** One loss of robustness, in accuracies on validation images. */
+export interface Overfitting {
+  /** The epoch after which it was seen, from 1. */
+  readonly epoch: number;
+  /** The attack of several steps under which accuracy fell. */
+  readonly attack: string;
+  /** Its best accuracy so far, and the one after this epoch. */
+  readonly best: number;
+  readonly robust: number;
+  /** Accuracy under a single step after this epoch. */
+  readonly singleStep: number;
+  /** True if training went back to before this epoch. */
+  readonly rolledBack?: boolean;
+}
+
 /** What a finished run reports: the best and the last checkpoint, and what stopping early was worth. */
 export interface RunSummary {
   readonly name: string;
@@ -65,4 +80,6 @@ export interface RunSummary {
   /** Accuracy of the best checkpoint less that of the last, by the accuracy that chose it: robust overfitting. */
   readonly gap?: number;
   readonly rollbacks: number;
+  /** Where robustness was lost within an epoch, in epochs that were rolled back, too. */
+  readonly overfitting?: readonly Overfitting[];
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import { factsFromMetadata, factsToMetadata, readSafetensors, writeSafetensors } from '../formats/index.js';
 import { snapshotVersion, type Snapshot, type TrainingState } from '../trainer/index.js';
-import { describeIssue, epochMetricsSchema, numbersByName } from './stored-schema.js';
+import { describeIssue, epochMetricsSchema, numbersByName, overfittingSchema } from './stored-schema.js';
 
 /** The checkpoints that a snapshot goes with, by kind: the digest of each, or `self` where it is the snapshot itself. */
 export type Companions = Readonly<Partial<Record<'epoch' | 'best', string>>>;
@@ -29,6 +29,7 @@ const trainingStateSchema = z.looseObject({
   history: z.array(epochMetricsSchema),
   learningRateScale: z.number(),
   rollbacks: count,
+  overfitting: z.array(overfittingSchema).optional(),
   best: z.strictObject({ epoch: count, value: z.number(), metric: z.string() }).optional(),
   fingerprint: z.string().optional(),
 });

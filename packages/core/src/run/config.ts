@@ -147,6 +147,20 @@ export const runConfigSchema = z.strictObject({
         .enum(['switch-off', 'stop'])
         .default('switch-off')
         .describe('when a callback fails: go on without it, or stop; at the start of a run it always stops'),
+      overfitting: z
+        .strictObject({
+          action: z
+            .enum(['warn', 'stop', 'rollback'])
+            .default('warn')
+            .describe('warn and go on, stop, or go back to the start of the epoch with a lower learning rate'),
+          share: number({ min: 0, max: 1 })
+            .default(0.5)
+            .describe(
+              'counts where validation accuracy under attacks of several steps falls below this share of its best, while that under one step holds; 0 for never',
+            ),
+        })
+        .prefault({})
+        .describe('when single-step training loses its robustness (catastrophic overfitting)'),
     })
     .prefault({})
     .describe('what counts as failed training, and what happens then'),

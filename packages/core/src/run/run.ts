@@ -228,6 +228,7 @@ function assemble(options: {
   const { reducedPrecision } = engine;
   const opByOpBecause = model.opByOpBecause?.();
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
+  const singleStep = services.make('attack', { use: 'fgsm' });
   const fingerprint = fingerprintOf(folder.frozen.config, data.train);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
 
@@ -248,11 +249,11 @@ function assemble(options: {
       if (kinds.includes('epoch')) folder.writeMetrics(snapshot.state.history);
     },
   };
-  const accuracies = (set: typeof data.test, signal?: AbortSignal) =>
+  const accuracies = (set: typeof data.test, signal?: AbortSignal, chosen: typeof attacks = attacks) =>
     validate({
       model,
       set,
-      attacks,
+      attacks: chosen,
       threat,
       batchSize: evaluation.batchSize,
       seed,
@@ -273,7 +274,11 @@ function assemble(options: {
   const trainAndMeasure = async (signal?: AbortSignal): Promise<RunResult> => {
     folder.writeMetrics(resumeFrom?.state.history ?? []);
     const result = await train(
-      { ...parts, store, callbacks, collective, validate: held && ((_epoch, stop) => accuracies(held, stop)) },
+      {
+        ...{ ...parts, store, callbacks, collective },
+        validate: held && ((_epoch, stop) => accuracies(held, stop)),
+        underSingleStep: held && (async (stop) => (await accuracies(held, stop, [singleStep]))[singleStep.label]!),
+      },
       {
         seed,
         epochs: config.epochs,
@@ -311,6 +316,7 @@ function assemble(options: {
         ...(set && { images: countOf(set) }),
         ...(await finalCheckpoints({ store: storeOfFirst(collective, store)!, model, result, measure })),
         rollbacks: result.rollbacks,
+        ...(result.overfitting && { overfitting: result.overfitting }),
       };
       folder.writeSummary(summary);
       return { ...result, summary };

@@ -64,6 +64,16 @@ export const frozenConfigSchema = z.strictObject({
 
 const checkpoint = { epoch, validation: numbersByName.optional(), accuracy: numbersByName.optional() };
 
+/** A loss of robustness. */
+export const overfittingSchema = z.strictObject({
+  epoch,
+  attack: z.string(),
+  best: number,
+  robust: number,
+  singleStep: number,
+  rolledBack: z.boolean().optional(),
+});
+
 /** `summary.json`. */
 export const summarySchema = z.looseObject({
   name: z.string(),
@@ -77,6 +87,7 @@ export const summarySchema = z.looseObject({
   last: z.looseObject({ ...metrics, ...checkpoint }),
   gap: number.optional(),
   rollbacks: count,
+  overfitting: z.array(overfittingSchema).optional(),
 });
 
 /** Path and message of the first thing that does not fit. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import type { EpochMetrics, StepReport } from '../hooks/index.js';
+import type { EpochMetrics, Overfitting, StepReport } from '../hooks/index.js';
 
 /** `last`: where to go on; `epoch`: the end of the last epoch, which rollbacks go to; `best`: chosen by validation. */
 export type CheckpointKind = 'last' | 'epoch' | 'best';
@@ -18,6 +18,8 @@ export interface TrainerEvents {
   checkpoint: (event: { kinds: readonly CheckpointKind[]; epoch: number; step: number; seconds: number }) => void;
   /** The guard went back to the start of `epoch` (from 1) because of `reason`. */
   rollback: (event: { epoch: number; learningRateScale: number; reason: string }) => void;
+  /** Robustness was lost within an epoch; once for each loss. */
+  overfitting: (event: Overfitting & { message: string }) => void;
   /** Something that a person should know. */
   warning: (event: { message: string }) => void;
   /** Training has ended. */

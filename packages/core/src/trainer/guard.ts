@@ -2,6 +2,7 @@ import type { ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { EpochMetrics } from '../hooks/index.js';
 import type { StepNumbers } from './measure.js';
+import type { OverfittingOptions } from './overfitting.js';
 import type { TrainingState } from './snapshot.js';
 
 /** What happens when training fails, and what counts as failing besides numbers that are not finite. */
@@ -18,6 +19,7 @@ export interface GuardOptions {
     /** Share of the way from chance to 1 that still counts as chance. */
     readonly margin: number;
   };
+  readonly overfitting: OverfittingOptions;
 }
 
 const list = (values: Readonly<Record<string, number>>) =>
@@ -84,21 +86,29 @@ export function checkCollapse(history: readonly EpochMetrics[], chance: number, 
   );
 }
 
+/** Whether any failure leads to a rollback. */
+export const mayRollBack = ({ onFailure, overfitting }: GuardOptions): boolean =>
+  onFailure === 'rollback' || overfitting.action === 'rollback';
+
 /**
- * Where to go back to after a failure: the start of the epoch for numbers that are not finite, the best checkpoint from before a
- * collapse.
+ * Where to go back to after a failure: the start of the epoch for numbers that are not finite and for lost robustness, the best checkpoint
+ * from before a collapse.
  * @throws the error itself, if the guard does not allow a rollback or there is nothing to go back to
  */
 export function rollbackTarget(error: unknown, state: TrainingState, options: GuardOptions): 'epoch' | 'best' {
   const code = error instanceof BulwarkError ? error.code : undefined;
-  if ((code !== 'LOSS_NOT_FINITE' && code !== 'TRAINING_COLLAPSED') || options.onFailure === 'stop') throw error;
+  const failed = code === 'LOSS_NOT_FINITE' || code === 'TRAINING_COLLAPSED';
+  const allowed = failed
+    ? options.onFailure === 'rollback'
+    : code === 'ROBUSTNESS_LOST' && options.overfitting.action === 'rollback';
+  if (!allowed) throw error;
   const { message } = error as BulwarkError;
   if (state.rollbacks >= options.retries)
-    throw new BulwarkError(code, `${message}; given up after ${state.rollbacks} rollbacks`, {
+    throw new BulwarkError(code!, `${message}; given up after ${state.rollbacks} rollbacks`, {
       cure: 'train again with a lower learning rate; the last checkpoint is still good',
       cause: error,
     });
-  if (code === 'LOSS_NOT_FINITE') return 'epoch';
+  if (code !== 'TRAINING_COLLAPSED') return 'epoch';
   const healthy = state.history.length - options.collapse.epochs;
   if (!state.best || state.best.epoch > healthy) throw error;
   return 'best';

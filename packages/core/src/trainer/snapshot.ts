@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { BulwarkError } from '../errors.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 import { factDifferences, type ModelFacts } from '../formats/index.js';
-import type { EpochMetrics, Objective, Optimizer } from '../hooks/index.js';
+import type { EpochMetrics, Objective, Overfitting, Optimizer } from '../hooks/index.js';
 import type { WeightAverage } from './averaging.js';
 import { trainedParameters, trainedStatistics } from './companions.js';
 import type { CheckpointKind } from './events.js';
@@ -32,6 +32,8 @@ export interface TrainingState {
   learningRateScale: number;
   /** Rollbacks so far. */
   rollbacks: number;
+  /** Losses of robustness so far, those that were rolled back among them; absent without any. */
+  overfitting?: Overfitting[];
   best?: { epoch: number; value: number; metric: string };
   /** Whatever the caller said that this run is made of; a resumed run must say the same. */
   readonly fingerprint?: string;
@@ -95,13 +97,14 @@ function named(holders: Holders): Map<string, tf.Tensor> {
 /** Copies all state out of the engine. The same state gives the same bytes, whatever way led to it. */
 export async function takeSnapshot(state: TrainingState, holders: Holders): Promise<Snapshot> {
   const { version, seed, fingerprint, epoch, step, steps, epochSums, history, best } = state;
-  const { learningRateScale, rollbacks } = state;
+  const { learningRateScale, rollbacks, overfitting } = state;
+  const losses = overfitting && { overfitting };
   const position = { version, seed, fingerprint, epoch, step, steps, epochSums, history };
   const hooks = { objective: holders.objective.state?.save().values, average: holders.average?.state.save().values };
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, tensor] of named(holders))
     tensors.set(name, { shape: tensor.shape, data: (await tensor.data()) as Float32Array });
-  return { state: structuredClone({ ...position, learningRateScale, rollbacks, best, ...hooks }), tensors };
+  return { state: structuredClone({ ...position, learningRateScale, rollbacks, ...losses, best, ...hooks }), tensors };
 }
 
 /**

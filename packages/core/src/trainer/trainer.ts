@@ -9,6 +9,7 @@ import {
   type EpochMetrics,
   type Objective,
   type Optimizer,
+  type Overfitting,
   type RawBatch,
   type Schedule,
   type WeightPerturber,
@@ -19,8 +20,9 @@ import type { ThreatModel } from '../threat/index.js';
 import { withAverage, type WeightAverage } from './averaging.js';
 import type { CallbackRunner } from './callbacks.js';
 import type { CheckpointKind, TrainerBus } from './events.js';
-import { chanceAccuracy, checkCollapse, checkFinite, rollbackTarget, type GuardOptions } from './guard.js';
+import { chanceAccuracy, checkCollapse, checkFinite, mayRollBack, rollbackTarget, type GuardOptions } from './guard.js';
 import { addToSums, epochMeans, readNumbers } from './measure.js';
+import { findFall, overfittingError, overfittingOf, overfittingText } from './overfitting.js';
 import { createPipeline } from './pipeline.js';
 import { agreeing, snapshotOfFirst, storeOfFirst } from './ranks.js';
 import { shareOf } from './share.js';
@@ -52,6 +54,8 @@ export interface TrainerParts {
    * ranks, which throw INTERRUPTED together if it is aborted on one.
    */
   readonly validate?: (epoch: number, signal?: AbortSignal) => Promise<Record<string, number>>;
+  /** Accuracy under a single step on the same data; asked where `validate` finds accuracy fallen and has no such figure. */
+  readonly underSingleStep?: (signal?: AbortSignal) => Promise<number>;
   /** Checkpoints; of several ranks, that of rank 0. */
   readonly store?: CheckpointStore;
   /** Who looks on. */
@@ -92,9 +96,17 @@ export interface TrainingResult {
   readonly best?: TrainingState['best'];
   /** How often the guard went back. */
   readonly rollbacks: number;
+  /** Where robustness was lost, in epochs that were rolled back, too; absent without any. */
+  readonly overfitting?: readonly Overfitting[];
 }
 
-const stopAtOnce: GuardOptions = { onFailure: 'stop', factor: 1, retries: 0, collapse: { epochs: 0, margin: 0 } };
+const stopAtOnce: GuardOptions = {
+  onFailure: 'stop',
+  factor: 1,
+  retries: 0,
+  collapse: { epochs: 0, margin: 0 },
+  overfitting: { action: 'warn', share: 0 },
+};
 
 /** Trains until the last epoch or until `signal` is aborted, which finishes the step and writes a checkpoint. */
 export async function train(
@@ -106,7 +118,7 @@ export async function train(
   const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, guard = stopAtOnce } = options;
   const { signal } = control;
   const resumeFrom = snapshotOfFirst(collective, control.resumeFrom);
-  const keeps = collective !== undefined || guard.onFailure === 'rollback';
+  const keeps = collective !== undefined || mayRollBack(guard);
   const store = storeOfFirst(collective, parts.store ?? (keeps ? memoryStore() : undefined));
   const stopped = () => (collective ? anyRank(collective, signal?.aborted ?? false) : signal?.aborted);
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
@@ -203,6 +215,24 @@ export async function train(
     }
   }
 
+  /** Tells once of each loss of robustness. @throws BulwarkError ROBUSTNESS_LOST, if training shall not go on */
+  const checkOverfitting = async () => {
+    const { action, share } = guard.overfitting;
+    const { overfitting = [], history } = state;
+    const fall = findFall(history, share);
+    if (!fall || overfitting.some(({ epoch, rolledBack }) => !rolledBack && epoch >= fall.since)) return;
+    const measured =
+      fall.singleStep ?? (await withAverage(model, average, async () => parts.underSingleStep?.(signal)));
+    const lost = measured === undefined ? undefined : overfittingOf(fall, measured);
+    if (!lost) return;
+    const event = action === 'rollback' ? { ...lost, rolledBack: true } : lost;
+    state.overfitting = [...overfitting, event];
+    const message = overfittingText(lost);
+    bus.emit('overfitting', { ...event, message });
+    if (action !== 'warn') throw overfittingError(lost);
+    bus.emit('warning', { message: `${message}; training goes on, as guard.overfitting.action is warn` });
+  };
+
   const finishEpoch = async (seconds: number) => {
     const means = epochMeans(state.epochSums);
     const { examples } = state.epochSums;
@@ -223,6 +253,7 @@ export async function train(
     state.history.push(metrics);
     bus.emit('epoch:end', { metrics, seconds, examples });
     checkCollapse(state.history, chance, guard);
+    await checkOverfitting();
     const value = options.selectBest === undefined ? undefined : validation?.[options.selectBest];
     // of equal ones the later wins, as in the reference
     const better = value !== undefined && value >= (state.best?.value ?? -1);
@@ -262,8 +293,8 @@ export async function train(
   };
 
   const resultOf = (reason: TrainingResult['reason']): TrainingResult => {
-    const { history, best, rollbacks } = state;
-    return { reason, history, best, rollbacks };
+    const { history, best, rollbacks, overfitting } = state;
+    return { reason, history, best, rollbacks, ...(overfitting && { overfitting }) };
   };
 
   if (resumeFrom) goOnFrom(resumeFrom);
@@ -280,9 +311,13 @@ export async function train(
       return resultOf('interrupted');
     } catch (error) {
       const target = rollbackTarget(error, state, guard);
-      const { learningRateScale, rollbacks } = state;
+      const { learningRateScale, rollbacks, overfitting } = state;
       goOnFrom(store!.load(target));
-      Object.assign(state, { learningRateScale: learningRateScale * guard.factor, rollbacks: rollbacks + 1 });
+      Object.assign(state, {
+        learningRateScale: learningRateScale * guard.factor,
+        rollbacks: rollbacks + 1,
+        overfitting,
+      });
       await save('last', 'epoch');
       const reason = (error as Error).message;
       bus.emit('rollback', { epoch: state.epoch + 1, learningRateScale: state.learningRateScale, reason });

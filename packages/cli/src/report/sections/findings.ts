@@ -1,9 +1,23 @@
 import { html, type Html } from '../page/html.js';
+import { points } from '../page/numbers.js';
 import type { RunRecord } from '../read-run.js';
 
 /** What the trust checks of the evaluations found, and what that means. */
 export function findingsSection(runs: readonly RunRecord[]): Html {
   const evaluated = runs.flatMap((run) => run.evaluations.map((evaluation) => ({ run, ...evaluation })));
+  const lost = runs.flatMap((run) =>
+    (run.summary?.overfitting ?? []).map(
+      ({ epoch, attack, best, robust, singleStep, rolledBack }) =>
+        html`<div class="finding">
+          <b>${run.label}</b> <span class="soft">summary.json</span><br /><b>catastrophic overfitting</b> in epoch
+          ${epoch}: accuracy under ${attack} on validation images fell from ${points(best)} % to ${points(robust)} %,
+          while that under a single step was ${points(singleStep)} %.<br />
+          <i
+            >${rolledBack ? 'the guard went back to before this epoch' : 'the last checkpoint may have no robustness; the best one was chosen by validation'}</i
+          >
+        </div>`,
+    ),
+  );
   const blocks = evaluated.map(({ run, file, result }) => {
     const where = html`<b>${run.label}</b> <span class="soft">${file}</span>`;
     if (result.findings.length === 0)
@@ -17,6 +31,7 @@ export function findingsSection(runs: readonly RunRecord[]): Html {
     );
   });
   return html`<h2>Can these figures be trusted?</h2>
+    ${lost}
     ${
       blocks.length > 0
         ? blocks
