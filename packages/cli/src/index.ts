@@ -7,6 +7,7 @@ export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
 export { loadModel, type LoadedModel, type Prediction } from '@bulwark/inference';
 export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
+export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
 export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
 export { train, type TrainedRun, type TrainOptions } from './programs/train.js';
 export { program } from './program.js';

@@ -4,6 +4,7 @@ import {
   BulwarkError,
   countOf,
   evaluate,
+  factsOf,
   loadEvaluation,
   lockEvaluation,
   mergeEvaluations,
@@ -18,6 +19,7 @@ import {
   type TierName,
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
+import { claimFile } from '../evaluate/robustbench.js';
 import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
 import { attacksOf, parseImages, planEvaluation, positions } from '../evaluate/plan.js';
@@ -53,6 +55,7 @@ interface Flags extends TargetFlags, LaunchFlags {
   readonly fresh?: boolean;
   readonly shard?: string;
   readonly merge?: string;
+  readonly robustbench?: string;
   readonly probes: boolean;
   readonly json?: boolean;
 }
@@ -105,6 +108,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   const seed = numberFlag('seed', flags.seed, { min: 0, integer: true });
   const repeats = numberFlag('repeats', flags.repeats, { min: 1, integer: true });
   const warn = (text: string) => output.warn(text);
+  const claim = flags.robustbench === undefined ? undefined : claimFile(flags.robustbench, specs);
   const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
   const { model, data, config, engine, what } = target;
   const threat = threatOf(config);
@@ -159,6 +163,12 @@ async function run(path: string, flags: Flags): Promise<void> {
       for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
       if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
       output.line(`\nwritten to ${file}`);
+      if (claim) {
+        const architecture = factsOf(model).architecture ?? config.model;
+        const gaps = claim.write(result, { model: architecture, data: config.data.use, batchSize });
+        output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
+        for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
+      }
       output.result({ file, ...result });
     } finally {
       lock.release();
@@ -174,6 +184,7 @@ Examples:
   bulwark evaluate runs/st-awp --tier full
   bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
+  bulwark evaluate runs/st-awp --tier full --robustbench st-awp.json
   bulwark evaluate runs/st-awp --tier full --shard 3/8
   bulwark evaluate runs/st-awp --tier full --merge 8
   bulwark evaluate runs/st-awp --tier full --shards 8 --launcher slurm:partition=gpu:gpus=1
@@ -211,6 +222,10 @@ export function evaluateCommand(): Command {
     .option('--shard <i/n>', 'only the i-th of n parts of the images, for several machines')
     .option('--merge <n>', 'make one result of the n parts, with the same other flags')
     .option('--shards <n>', 'have n parts measured by jobs, and make one result of them')
+    .option(
+      '--robustbench <file>',
+      "write the result as RobustBench's model_info (.json) and AutoAttack's log lines (.log)",
+    )
     .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
@@ -218,6 +233,7 @@ export function evaluateCommand(): Command {
     command,
     { flags: ['shard'], excludes: ['shards', 'merge'] },
     { flags: ['merge'], excludes: ['shards'] },
+    { flags: ['robustbench'], excludes: ['shard'] },
     { flags: ['fresh'], excludes: ['shards', 'merge'] },
   );
   return addLaunchFlags(command, 'shards').action((path: string, flags: Flags) => run(path, flags));

@@ -131,7 +131,7 @@ describe('the ensemble', () => {
       const fitting = attack.forClasses!(classes);
       expect(fitting === attack).toBe(classes === 4);
       expect(fitting.label).toBe(`autoattack-custom(${labels.join('+')})`);
-      expect(autoAttack({ version: 'standard', queries: 1 }, 'linf').forClasses!(classes).label).toBe(
+      expect(autoAttack({ version: 'standard', queries: 5000 }, 'linf').forClasses!(classes).label).toBe(
         classes === 4 ? 'autoattack-standard' : 'autoattack-custom(apgd-ce+apgd-margin-t+fab-t+square)',
       );
       const pixels = Uint8Array.from({ length: 16 * 6 }, (_, i) => 60 + ((i * 37) % 130));
@@ -152,6 +152,13 @@ describe('the ensemble', () => {
       small.dispose();
     },
   );
+  it('names what departs from a version', () => {
+    const label = (more: Partial<AutoAttackOptions>) =>
+      autoAttack({ version: 'standard', queries: 5000, ...more }, 'linf').label;
+    expect(label({})).toBe('autoattack-standard');
+    expect(label({ version: 'rand' })).toBe('autoattack-rand');
+    expect(label({ queries: 100, restarts: 2, eot: 5 })).toBe('autoattack-standard-queries100-x2-eot5');
+  });
   it('refuses a list of attacks together with a named version, and custom without one', () => {
     const services = { threat } as Parameters<typeof autoAttackPlugin.create>[1];
     const make = (options: object) => () => autoAttackPlugin.create(autoAttackPlugin.options.parse(options), services);

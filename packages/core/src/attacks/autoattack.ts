@@ -30,6 +30,9 @@ export interface AutoAttackOptions {
   readonly eot?: number | undefined;
 }
 
+/** Queries of square in the official versions. */
+const usualQueries = 5000;
+
 const orders: Record<AutoAttackOptions['version'], readonly AutoAttackPart[]> = {
   standard: ['apgd-ce', 'apgd-t', 'fab-t', 'square'],
   plus: ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t'],
@@ -101,13 +104,20 @@ async function cascade(
   return pool.finish();
 }
 
+/** What departs from a version is part of its name: only the version itself is AutoAttack. */
+function labelOf({ version, queries, restarts, eot }: AutoAttackOptions, stages: readonly Attack[]): string {
+  if (version === 'custom') return `autoattack-custom(${stages.map(({ label }) => label).join('+')})`;
+  const changes = [
+    queries !== usualQueries && `queries${queries}`,
+    restarts !== undefined && `x${restarts}`,
+    eot !== undefined && `eot${eot}`,
+  ];
+  return [`autoattack-${version}`, ...changes.filter(Boolean)].join('-');
+}
+
 function ensemble(stages: readonly Attack[], options: AutoAttackOptions): Attack {
-  const { version } = options;
   const attack: Attack = {
-    label:
-      version === 'custom'
-        ? `autoattack-custom(${stages.map(({ label }) => label).join('+')})`
-        : `autoattack-${version}`,
+    label: labelOf(options, stages),
     settings: { ...options },
     stages,
     // with other parts it is no version of the official code any more
@@ -135,7 +145,7 @@ export const autoAttackPlugin = defineAttack({
       .default('standard')
       .describe('standard, plus, rand (randomised models) or custom'),
     attacks: z.array(z.enum(autoAttackParts)).min(1).optional().describe('Parts of the custom version, in order'),
-    queries: integer({ min: 1 }).default(5000).describe('Queries of square'),
+    queries: integer({ min: 1 }).default(usualQueries).describe('Queries of square'),
     restarts: integer({ min: 1 })
       .optional()
       .describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),
