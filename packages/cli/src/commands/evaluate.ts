@@ -19,6 +19,7 @@ import {
   type TierName,
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
+import { runCorruptions } from '../evaluate/corruptions.js';
 import { claimFile } from '../evaluate/robustbench.js';
 import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
@@ -56,6 +57,7 @@ interface Flags extends TargetFlags, LaunchFlags {
   readonly shard?: string;
   readonly merge?: string;
   readonly robustbench?: string;
+  readonly corruptions?: string | true;
   readonly probes: boolean;
   readonly json?: boolean;
 }
@@ -110,6 +112,16 @@ async function run(path: string, flags: Flags): Promise<void> {
   const warn = (text: string) => output.warn(text);
   const claim = flags.robustbench === undefined ? undefined : claimFile(flags.robustbench, specs);
   const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
+  if (flags.corruptions !== undefined) {
+    const { corruptions, out, fresh } = flags;
+    const { count: most, fromStart } = parseImages(flags.images) ?? { count: Infinity, fromStart: true };
+    if (fromStart && most < Infinity)
+      throw new BulwarkError('USAGE', `--images ${flags.images}: images of corruptions are spread over each of them`, {
+        cure: `write --images ${most}`,
+      });
+    const asked = { corruptions, batchSize, repeats, out, fresh, ...(most < Infinity && { images: most }) };
+    return runCorruptions(target, asked, output).finally(() => target.model.dispose());
+  }
   const { model, data, config, engine, what } = target;
   const threat = threatOf(config);
   const attacks = attacksOf(specs, target);
@@ -185,6 +197,7 @@ Examples:
   bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
   bulwark evaluate runs/st-awp --tier full --robustbench st-awp.json
+  bulwark evaluate runs/st-awp --corruptions
   bulwark evaluate runs/st-awp --tier full --shard 3/8
   bulwark evaluate runs/st-awp --tier full --merge 8
   bulwark evaluate runs/st-awp --tier full --shards 8 --launcher slurm:partition=gpu:gpus=1
@@ -223,6 +236,10 @@ export function evaluateCommand(): Command {
     .option('--merge <n>', 'make one result of the n parts, with the same other flags')
     .option('--shards <n>', 'have n parts measured by jobs, and make one result of them')
     .option(
+      '--corruptions [data]',
+      'accuracy under common corruptions instead of attacks (default: cifar10-c or cifar100-c of the model; or cifar10-c:folder=...)',
+    )
+    .option(
       '--robustbench <file>',
       "write the result as RobustBench's model_info (.json) and AutoAttack's log lines (.log)",
     )
@@ -234,6 +251,10 @@ export function evaluateCommand(): Command {
     { flags: ['shard'], excludes: ['shards', 'merge'] },
     { flags: ['merge'], excludes: ['shards'] },
     { flags: ['robustbench'], excludes: ['shard'] },
+    {
+      flags: ['corruptions'],
+      excludes: 'attacks tier norm epsilon seed shard shards merge robustbench'.split(' '),
+    },
     { flags: ['fresh'], excludes: ['shards', 'merge'] },
   );
   return addLaunchFlags(command, 'shards').action((path: string, flags: Flags) => run(path, flags));

@@ -3,6 +3,7 @@ import { style } from './page/style.js';
 import type { RunRecord } from './read-run.js';
 import { classesSection } from './sections/classes.js';
 import { configSection } from './sections/config.js';
+import { corruptionsSection } from './sections/corruptions.js';
 import { costSection } from './sections/cost.js';
 import { curvesSection } from './sections/curves.js';
 import { findingsSection } from './sections/findings.js';
@@ -27,8 +28,8 @@ export async function reportBody(
     <h1>${title}</h1>
     ${summarySection(runs)} ${accuracySection(runs)}
     ${await (runs.length === 1 ? curvesSection(runs[0]!) : togetherSection(runs))}
-    ${await classesSection(runs, (run) => opened.get(run)?.classNames)} ${findingsSection(runs)}
-    ${imagesSection(runs, opened)} ${costSection(runs)} ${configSection(runs)}
+    ${await classesSection(runs, (run) => opened.get(run)?.classNames)} ${corruptionsSection(runs)}
+    ${findingsSection(runs)} ${imagesSection(runs, opened)} ${costSection(runs)} ${configSection(runs)}
     <footer>
       Written by Bulwark ${runs[0]!.frozen.versions['bulwark']} on
       ${written.toISOString().slice(0, 16).replace('T', ' ')} UTC.

@@ -1,8 +1,10 @@
 import { basename, join, relative } from 'node:path';
 import {
   BulwarkError,
+  loadCorruptions,
   loadEvaluation,
   openRunFolder,
+  type CorruptionResult,
   type EpochMetrics,
   type EpochTiming,
   type EvaluationResult,
@@ -20,6 +22,12 @@ export interface FoundEvaluation {
   readonly result: EvaluationResult;
 }
 
+/** Accuracies under common corruptions that were found in a run folder. */
+export interface FoundCorruptions {
+  readonly checkpoint: string;
+  readonly result: CorruptionResult;
+}
+
 /** Everything that a run folder tells, finished or not. */
 export interface RunRecord {
   readonly path: string;
@@ -33,6 +41,7 @@ export interface RunRecord {
   readonly timings: readonly EpochTiming[];
   readonly summary?: RunSummary;
   readonly evaluations: readonly FoundEvaluation[];
+  readonly corruptions: readonly FoundCorruptions[];
   /** Label of the accuracy under attack that the run is followed by. */
   readonly robust?: string;
 }
@@ -55,6 +64,21 @@ async function readEvaluations(path: string, warn: (text: string) => void): Prom
     }
   }
   return found;
+}
+
+function readCorruptions(path: string, warn: (text: string) => void): FoundCorruptions[] {
+  const root = join(path, 'corruptions');
+  return filesBelow(root, '.json').flatMap((name) => {
+    try {
+      const result = loadCorruptions(join(root, name));
+      const checkpoint = name.startsWith('last') ? 'last' : 'best';
+      return result && result.groups.length > 0 ? [{ checkpoint, result }] : [];
+    } catch (error) {
+      if (!(error instanceof BulwarkError)) throw error;
+      warn(`${join(root, name)} is left out: ${error.message}`);
+      return [];
+    }
+  });
 }
 
 /** Validation accuracy that stands for robustness: the one that chose the best checkpoint, else the last attack. */
@@ -81,6 +105,7 @@ export async function readRun(path: string, warn: (text: string) => void): Promi
     timings: folder.readTimings(),
     ...(summary && { summary }),
     evaluations: await readEvaluations(path, warn),
+    corruptions: readCorruptions(path, warn),
     ...(robust !== undefined && { robust }),
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { evaluate, saveEvaluation, startRun } from '@bulwark/core';
+import { evaluateCorruptions, saveCorruptions, evaluate, saveEvaluation, startRun } from '@bulwark/core';
 import { program } from '../program.js';
 import { builtinRegistry } from '../registry.js';
 import { withPatience } from '../testing.js';
@@ -41,6 +41,15 @@ async function finished(folder: string, name: string, objective: object): Promis
   });
   const findings = [{ id: 'pgd-gap', what: 'left <b>1 & 2</b>', meaning: 'meaning', cure: 'cure' }];
   await saveEvaluation(join(path, 'evaluation', 'best', 'custom.json'), { ...result, findings });
+  const each = Math.floor(data.test.labels.length / 4);
+  const groups = ['fog', 'snow'].flatMap((weather, c) =>
+    [1, 2].map((level) => ({ name: weather, level, from: (2 * c + level - 1) * each, to: (2 * c + level) * each })),
+  );
+  const corrupted = { name: 'weather', test: data.test, groups };
+  saveCorruptions(
+    join(path, 'corruptions', 'best', 'weather.json'),
+    await evaluateCorruptions({ model, data: corrupted, images: 10 }),
+  );
   run.dispose();
   return path;
 }
@@ -139,6 +148,18 @@ describe('bulwark report', () => {
     const [low, high] = own!.clean.interval;
     expect(low).toBeLessThan(own!.clean.share);
     expect(high).toBeGreaterThan(own!.clean.share);
+  });
+
+  it('has the accuracy under corruptions: by severity for one run, side by side for several', async () => {
+    const text = (page: string) => page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    const alone = text((await report(st)).page);
+    expect(alone).toMatch(/weather, best checkpoint: [\d.]+ %/);
+    expect(alone).toMatch(
+      /fog [\d.]+ [\d.]+ [\d.]+ snow [\d.]+ [\d.]+ [\d.]+ Accuracy without an adversary on 40 images/,
+    );
+    const both = text((await report(st, join(folder, 'natural'))).page);
+    expect(both).toMatch(/fog [\d.]+ [\d.]+ snow [\d.]+ [\d.]+ mean [\d.]+ [\d.]+/);
+    expect(both.match(/Common corruptions/g)).toHaveLength(1);
   });
 
   it('tells runs of one name apart', async () => {

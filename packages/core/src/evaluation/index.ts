@@ -1,4 +1,14 @@
 export { answersOf, type Answers } from './answers.js';
+export {
+  corruptionTable,
+  evaluateCorruptions,
+  loadCorruptions,
+  saveCorruptions,
+  type CorruptionEvaluation,
+  type CorruptionGroup,
+  type CorruptionResult,
+  type CorruptionRow,
+} from './corruptions.js';
 export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.js';
 export { fingerprintData, fingerprintModel, fingerprintModelSync } from './fingerprint.js';
 export { mergeEvaluations, shardPositions } from './merge.js';

@@ -8,6 +8,16 @@ export interface Sampler {
   epoch(random: Random): readonly Int32Array[];
 }
 
+/** Images of the test set that have something in common, at a level of it: a corruption and its severity. */
+export interface TestGroup {
+  readonly name: string;
+  /** From 1, the mildest. */
+  readonly level: number;
+  /** Positions in the test set, the end not included. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Hook: where do (x, y) come from, in which mixture? */
 export interface DataSource {
   readonly name: string;
@@ -18,6 +28,8 @@ export interface DataSource {
   readonly validation?: ImageSet;
   /** For the final evaluation only. */
   readonly test: ImageSet;
+  /** What the test set consists of, where its parts are to be told apart (`bulwark evaluate --corruptions`). */
+  readonly groups?: readonly TestGroup[];
   /** Default: a new permutation every epoch, cut into batches, the last short batch kept. */
   readonly sampler?: (options: { batchSize: number }) => Sampler;
   /** What to say about the data in a report or model card: origin, licence, selection. */

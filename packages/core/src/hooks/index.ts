@@ -1,7 +1,14 @@
 export type { Callback, EpochSeen, ModelReader, RunEnded, RunStarted, StepSeen } from './callback.js';
 export type { EpochMetrics, FinalCheckpoint, Overfitting, RunSummary, StepReport } from './reports.js';
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
-export { permutationSampler, type Augmentation, type DataSource, type RawBatch, type Sampler } from './data-source.js';
+export {
+  permutationSampler,
+  type Augmentation,
+  type DataSource,
+  type RawBatch,
+  type Sampler,
+  type TestGroup,
+} from './data-source.js';
 export {
   progressOf,
   type CraftContext,

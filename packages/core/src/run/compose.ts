@@ -106,7 +106,7 @@ async function makeData(config: RunConfig, services: PluginServices): Promise<Da
   const test = labelledOnly(data.test, 'test', services.warn);
   return validation === data.validation && test === data.test
     ? data
-    : { ...data, ...(validation && { validation }), test };
+    : { ...data, ...(validation && { validation }), test, ...(test !== data.test && { groups: undefined }) };
 }
 
 /** What accuracy is measured on: an image without a label is neither right nor wrong. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BulwarkError, concatenated, defineDataSource, rangeOf, type ImageSet } from '@bulwark/core';
+import { BulwarkError, concatenated, countOf, defineDataSource, rangeOf, type ImageSet } from '@bulwark/core';
 import { z } from 'zod';
 import { cifar100Classes, cifar10Classes } from '../class-names.js';
 import { corrupt } from '../corrupt.js';
@@ -79,12 +79,19 @@ const corrupted = (name: string, set: { of: string; classNames: readonly string[
           );
         return rangeOf(whole, (severity - 1) * each, severity * each);
       });
+      const levels = severity === 'all' ? Array.from({ length: severities }, (_, s) => s + 1) : [severity];
+      const each = parts.map((part) => countOf(part) / levels.length);
+      let from = 0;
+      const groups = chosen.flatMap((one, c) =>
+        levels.map((level) => ({ name: one, level, from, to: (from += each[c]!) })),
+      );
       const what = `corruption ${corruption}, severity ${severity}`;
       return {
         name,
         shape: [32, 32, 3],
         classNames: set.classNames,
         ...onlyTest(concatenated(parts)),
+        groups,
         notes: [`${name}: ${what}.`],
       };
     },

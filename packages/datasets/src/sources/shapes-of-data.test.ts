@@ -76,7 +76,11 @@ describe('test sets that are made to judge models', () => {
     expect([countOf(train), [...test.labels]]).toEqual([0, [2, 3]]);
     expect([allImages(test)[0], allImages(test)[3072]]).toEqual([2, 3]);
     expect(notes).toEqual(['cifar10-c: corruption fog, severity 2.']);
-    expect(countOf((await open({ use: 'cifar10-c', folder: '.', corruption: 'fog' })).test)).toBe(10);
+    const fog = await open({ use: 'cifar10-c', folder: '.', corruption: 'fog' });
+    expect(countOf(fog.test)).toBe(10);
+    expect(fog.groups).toEqual(
+      [1, 2, 3, 4, 5].map((level) => ({ name: 'fog', level, from: 2 * (level - 1), to: 2 * level })),
+    );
     expect(await message({ use: 'cifar10-c', folder: '.', corruption: 'fogg' })).toMatch(/data\.corruption is "fogg"/);
     expect(await message({ use: 'cifar10-c', folder: '.', severity: 6 })).toMatch(/data\.severity is 6/);
     expect(await message({ use: 'cifar10-c', folder: '.' })).toMatch(/gaussian_noise\.npy does not exist.*zenodo/);
