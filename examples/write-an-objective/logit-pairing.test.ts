@@ -12,9 +12,9 @@ describeObjective(logitPairing, { options: { inner: { steps: 2 } }, refused: [{ 
 
 // what this one promises
 it('pairs logits by their mean squared distance', () => {
-  const logits = { natural: tf.tensor2d([[1, 2, 3]]), adversarial: tf.tensor2d([[1, 0, 6]]) };
+  const z = { natural: tf.tensor2d([[1, 2, 3]]), adversarial: tf.tensor2d([[1, 0, 6]]) };
   const [, pairing] = makePlugin(logitPairing, {}).terms;
-  const views = { logits: (role: keyof typeof logits) => logits[role] } as unknown as Views;
+  const views = { z } as unknown as Views;
   expect(pairing!.values(views).dataSync()[0]).toBeCloseTo((0 + 4 + 9) / 3, 6);
 });
 

@@ -18,21 +18,19 @@ const lastLoss = (run: string) => {
 
 /** A plugin as a user writes it: in TypeScript, in a project of their own, on the public API only. */
 const plugin = `
-import { crossEntropy, defineObjective, number, passes } from '@bulwark/core';
-import { onCrossEntropy, pgd } from '@bulwark/objectives';
-import * as tf from '@tensorflow/tfjs-core';
+import { crossEntropy, defineObjective, meanSquared, weight, weighted } from '@bulwark/core';
+import { pgd } from '@bulwark/objectives';
 
 export const logitPairing = defineObjective({
   name: 'logit-pairing',
   summary: 'Squared distance of natural and adversarial logits.',
-  options: { beta: number({ min: 0 }).default(0.5).describe('weight') },
+  options: { beta: weight(0.5) },
   create: ({ beta }) => ({
-    inner: pgd({ steps: 1, stepSize: 0.05, start: 'uniform', startScale: 0.001, mode: 'eval', role: 'adversarial', goal: onCrossEntropy }),
-    passes: passes(['natural', 'adversarial']),
-    terms: [
-      { name: 'classification', weight: 1, over: 'labelled', needs: ['adversarial'], values: ({ logits, batch }) => crossEntropy(logits('adversarial'), batch.labels) },
-      { name: 'pairing', weight: beta, over: 'all', needs: ['natural', 'adversarial'], values: ({ logits }) => tf.mean(tf.squaredDifference(logits('natural'), logits('adversarial')), 1) as tf.Tensor1D },
-    ],
+    points: pgd({ steps: 1, stepSize: 0.05, start: 'uniform', startScale: 0.001, mode: 'eval' }),
+    loss: {
+      classification: ({ z, y }) => crossEntropy(z.adversarial, y),
+      pairing: weighted(beta, ({ z }) => meanSquared(z.natural, z.adversarial)),
+    },
   }),
 });
 `;

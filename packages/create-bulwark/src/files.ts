@@ -16,42 +16,23 @@ epochs: 6
 evaluation: { attacks: [{ use: pgd, steps: 10, stepSize: 0.025 }], examples: 250 }
 `;
 
-const objective = `import { crossEntropy, defineObjective, number, passes } from '@bulwark/core';
-import { innerSection, onCrossEntropy, pgd } from '@bulwark/objectives';
-import * as tf from '@tensorflow/tfjs-core';
+const objective = `import { crossEntropy, defineObjective, meanSquared, weight, weighted } from '@bulwark/core';
+import { innerSection, pgd } from '@bulwark/objectives';
 
 /** \`CE(z(x'), y) + beta mean (z(x) - z(x'))^2\`: replace it by the loss of your method. */
 export const logitPairing = defineObjective({
   name: 'logit-pairing',
   summary: 'Adversarial logit pairing: squared distance of natural and adversarial logits.',
   cite: 'Kannan et al., 2018; arXiv:1803.06373',
-  options: {
-    beta: number({ min: 0 }).default(0.5).describe('weight of the pairing term'),
-    inner: innerSection({ start: 'uniform', mode: 'eval' }),
-  },
+  options: { beta: weight(0.5, 'the pairing'), inner: innerSection({ start: 'uniform', mode: 'eval' }) },
   create: ({ beta, inner }) => ({
     // which neighbours of x it trains on
-    inner: pgd({ ...inner, role: 'adversarial', goal: onCrossEntropy }),
-    // forward passes of the loss, in the order in which they update the running statistics
-    passes: passes(['natural', 'adversarial']),
-    // the loss, one value per example
-    terms: [
-      {
-        name: 'classification',
-        weight: 1,
-        over: 'labelled',
-        needs: ['adversarial'],
-        values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
-      },
-      {
-        name: 'pairing',
-        weight: beta,
-        over: 'all',
-        needs: ['natural', 'adversarial'],
-        values: ({ logits }) =>
-          tf.mean(tf.squaredDifference(logits('natural'), logits('adversarial')), 1) as tf.Tensor1D,
-      },
-    ],
+    points: pgd(inner),
+    // the loss, one value per example; z are logits by point, y what they are compared with
+    loss: {
+      classification: ({ z, y }) => crossEntropy(z.adversarial, y),
+      pairing: weighted(beta, ({ z }) => meanSquared(z.natural, z.adversarial)),
+    },
   }),
 });
 `;

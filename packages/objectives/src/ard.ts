@@ -1,14 +1,11 @@
-import { defineObjective, discrepancy, logitsOf, number, type Classifier, type InnerOptimizer } from '@bulwark/core';
+import { defineObjective, kl, logitsOf, number, weighted, type Classifier, type InnerOptimizer } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { onCrossEntropy } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { modelOption, secondModel } from './teachers.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
-
-const kl = discrepancy('kl');
+import { passesInOrder } from './terms/passes-option.js';
 
 /** An attack, and what the teacher says of the images. */
 export const withTeacher = (inner: InnerOptimizer, teacher: Classifier): InnerOptimizer => ({
@@ -35,29 +32,22 @@ export const ard = defineObjective({
       .default('class-mean')
       .describe("the KL divided by the number of classes, as in the authors' code, or not, as in the paper"),
     inner: innerSection({ start: 'unclipped-uniform', mode: 'train' }),
-    passes: passesOption(['adversarial', 'natural']),
+    passes: passesInOrder(['adversarial', 'natural']),
   },
   create({ teacher: spec, distillWeight, temperature, reduction, inner, passes }, services) {
     const teacher = secondModel('ard: the teacher', spec, services);
     const soft = (z: tf.Tensor) => tf.div(z, temperature) as tf.Tensor2D;
-    const objective = assemble({
-      inner: withTeacher(pgd({ ...inner, role: 'adversarial', goal: onCrossEntropy }), teacher),
-      classification: crossEntropyAt('natural'),
+    return {
+      points: withTeacher(pgd(inner), teacher),
+      loss: {
+        classification: weighted(1 - distillWeight, crossEntropyAt('natural')),
+        distillation: weighted(distillWeight * temperature ** 2, ({ z, fact, classes }) => {
+          const divergence = kl(soft(fact('teacher')), soft(z.adversarial));
+          return reduction === 'sum' ? divergence : (tf.div(divergence, classes) as tf.Tensor1D);
+        }),
+      },
       passes,
-      extra: [
-        {
-          ...{ name: 'distillation', over: 'all', needs: ['adversarial'] },
-          weight: distillWeight * temperature ** 2,
-          values({ logits, fact, classes }) {
-            const divergence = kl(soft(fact('teacher')), soft(logits('adversarial')));
-            return reduction === 'sum' ? divergence : (tf.div(divergence, classes) as tf.Tensor1D);
-          },
-        },
-      ],
-    });
-    const terms = objective.terms.map((term) =>
-      term.name === 'classification' ? { ...term, weight: 1 - distillWeight } : term,
-    );
-    return { ...objective, terms, dispose: () => teacher.dispose() };
+      dispose: () => teacher.dispose(),
+    };
   },
 });

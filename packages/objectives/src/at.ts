@@ -1,10 +1,9 @@
 import { defineObjective } from '@bulwark/core';
 import { z } from 'zod';
-import { onCrossEntropy } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 /**
  * Adversarial training: `CE(z(x'), y)` at the end of projected gradient ascent on the same loss. Authors differ in the attack's
@@ -20,14 +19,12 @@ export const at = defineObjective({
       .boolean()
       .default(false)
       .describe('one more attack pass at the last point and a clean pass after the update, as Rice et al. make them'),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
   create: ({ inner, riceBookkeeping, passes }) => ({
-    ...assemble({
-      inner: pgd({ ...inner, role: 'adversarial', goal: onCrossEntropy, evaluateLast: riceBookkeeping }),
-      classification: crossEntropyAt('adversarial'),
-      passes,
-    }),
+    points: pgd({ ...inner, evaluateLast: riceBookkeeping }),
+    loss: { classification: crossEntropyAt('adversarial') },
+    passes,
     ...(riceBookkeeping && { passesAfter: ['natural'] }),
   }),
 });

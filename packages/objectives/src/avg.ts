@@ -1,8 +1,7 @@
-import { defineObjective, passes, type InnerOptimizer } from '@bulwark/core';
+import { defineObjective, weighted, type InnerOptimizer } from '@bulwark/core';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { findings } from './norms/worst.js';
-import { classificationTerm } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 
 const inEach = (balls: readonly Ball[], steps: number): InnerOptimizer => {
@@ -25,12 +24,7 @@ export const avg = defineObjective({
   cite: 'Tramer and Boneh, 2019, Eq. 4; arXiv:1904.13000',
   options: { norms: ballsOption(['linf', 'l1', 'l2']), steps: stepsOption(10) },
   create: ({ norms: balls, steps }) => ({
-    inner: inEach(balls, steps),
-    passes: passes(balls.map(({ norm }) => norm)),
-    terms: balls.map(({ norm }) => ({
-      ...classificationTerm(crossEntropyAt(norm)),
-      name: norm,
-      weight: 1 / balls.length,
-    })),
+    points: inEach(balls, steps),
+    loss: Object.fromEntries(balls.map(({ norm }) => [norm, weighted(1 / balls.length, crossEntropyAt(norm))])),
   }),
 });

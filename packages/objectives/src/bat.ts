@@ -1,14 +1,12 @@
-import { defineObjective, discrepancy, integer, passes, type InnerOptimizer, type Term } from '@bulwark/core';
+import { defineObjective, integer, kl, weight, weighted, type InnerOptimizer } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint, type PgdOptions } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
-import { betaOption, classificationTerm } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 
-const kl = discrepancy('kl');
 const bridge = (i: number) => (i === 0 ? 'natural' : `bridge-${i}`);
 
 /** Points on the way from x to the adversarial point: `x + delta i / m`, i = 1..m. */
@@ -25,11 +23,6 @@ const bridges = (count: number, attack: PgdOptions): InnerOptimizer => ({
   },
 });
 
-const span = (i: number, beta: number): Term => {
-  const { needs, penalty } = between(bridge(i - 1), bridge(i), kl);
-  return { name: bridge(i), weight: beta, needs, over: 'all', values: penalty };
-};
-
 /**
  * Bridged adversarial training: `CE(z(x), y) + beta sum_i D(p(x_{i-1}) || p(x_i))` along m bridges, not divided by m. The clean
  * pass comes before the attack, which sees its statistics; it is made again for the loss, as one tape cannot span the attack.
@@ -39,22 +32,23 @@ export const bat = defineObjective({
   summary: 'Bridged adversarial training: KL between neighbouring points on the way to the adversarial one.',
   cite: "Kim et al., 2021; arXiv:2108.11135, after its author's library",
   options: {
-    beta: betaOption(6),
+    beta: weight(6),
     bridges: integer({ min: 1 }).default(2).describe('number of points between the image and the end, that included'),
     goal: z.enum(['cross-entropy', 'kl']).default('cross-entropy').describe('what the attack climbs'),
     inner: innerSection({ start: 'uniform', mode: 'eval' }),
   },
-  create: ({ beta, bridges: count, goal, inner }) => ({
-    inner: bridges(count, {
-      ...inner,
-      role: 'adversarial',
-      goal: goal === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy,
-    }),
-    passesBefore: ['natural'],
-    passes: passes(['natural:batch', ...Array.from({ length: count }, (_, i) => bridge(i + 1))]),
-    terms: [
-      classificationTerm(crossEntropyAt('natural')),
-      ...Array.from({ length: count }, (_, i) => span(i + 1, beta)),
-    ],
-  }),
+  create({ beta, bridges: count, goal, inner }) {
+    const ends = Array.from({ length: count }, (_, i) => i + 1);
+    const spans = ends.map((i) => [bridge(i), weighted(beta, between(bridge(i - 1), bridge(i), kl))] as const);
+    return {
+      points: bridges(count, {
+        ...inner,
+        role: 'adversarial',
+        goal: goal === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy,
+      }),
+      loss: { classification: crossEntropyAt('natural'), ...Object.fromEntries(spans) },
+      passesBefore: ['natural'],
+      passes: ['natural:batch', ...ends.map(bridge)],
+    };
+  },
 });

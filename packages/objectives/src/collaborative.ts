@@ -1,11 +1,10 @@
-import { defineObjective, discrepancy as discrepancyNamed } from '@bulwark/core';
-import { onCrossEntropy } from './inner/goals.js';
+import { defineObjective, discrepancy as discrepancyNamed, weight, weighted } from '@bulwark/core';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
-import { assemble, betaOption, passesOption } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { discrepancyOptions } from './terms/discrepancy-options.js';
+import { passesOption } from './terms/passes-option.js';
 
 /**
  * Training on collaborative examples only: `CE(z(x), y) + beta KL(x, x'')`, where x'' descends the cross-entropy. The paper states
@@ -16,17 +15,17 @@ export const collaborative = defineObjective({
   summary: 'Cross-entropy at natural images plus the discrepancy to collaborative examples.',
   cite: 'Li et al., 2023, Eq. 4 and 5; arXiv:2205.11156',
   options: {
-    beta: betaOption(6),
+    beta: weight(6),
     ...discrepancyOptions({ discrepancy: 'kl', detachTarget: false }),
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
-    passes: passesOption(['natural', 'collaborative']),
+    passes: passesOption(),
   },
-  create: ({ beta, discrepancy, detachTarget, inner, passes }) =>
-    assemble({
-      inner: pgd({ ...inner, role: 'collaborative', goal: onCrossEntropy, descend: true }),
+  create: ({ beta, discrepancy, detachTarget, inner, passes }) => ({
+    points: pgd({ ...inner, role: 'collaborative', descend: true }),
+    loss: {
       classification: crossEntropyAt('natural'),
-      regularizer: between('natural', 'collaborative', discrepancyNamed(discrepancy, { detachTarget })),
-      beta,
-      passes,
-    }),
+      regularizer: weighted(beta, between('natural', 'collaborative', discrepancyNamed(discrepancy, { detachTarget }))),
+    },
+    passes,
+  }),
 });

@@ -2,8 +2,8 @@ import { defineObjective, type HookState, type InnerOptimizer, type StepFindings
 import * as tf from '@tensorflow/tfjs-core';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 /** How many examples were attacked in each norm, and how many of them withstood, since the run began. */
 export interface NormCounts {
@@ -58,7 +58,7 @@ export const eAt = defineObjective({
   options: {
     norms: ballsOption(['linf', 'l1']),
     steps: stepsOption(10),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
   create({ norms: balls, steps, passes }) {
     const counts: NormCounts = { seen: balls.map(() => 0), robust: balls.map(() => 0) };
@@ -67,7 +67,9 @@ export const eAt = defineObjective({
       restore: ({ values }) => void Object.assign(counts, structuredClone(values)),
     };
     return {
-      ...assemble({ inner: oneNorm(balls, steps, counts), classification: crossEntropyAt('adversarial'), passes }),
+      points: oneNorm(balls, steps, counts),
+      loss: { classification: crossEntropyAt('adversarial') },
+      passes,
       afterStep: (findings) => count(counts, findings),
       state,
     };

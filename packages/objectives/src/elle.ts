@@ -4,15 +4,17 @@ import {
   integer,
   number,
   type InnerOptimizer,
-  type Objective,
+  weighted,
+  type ObjectiveForm,
   type PassText,
-  type Term,
+  type PerExample,
+  type WeightedTerm,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesInOrder } from './terms/passes-option.js';
 
 /** Two random points of the ball and one on the line between them, normalised together. */
 const triplet = ['linear-a', 'linear-b', 'linear-c'] as const;
@@ -34,7 +36,7 @@ export const elleOptions = {
   updates: integer({ min: 1 })
     .default(1)
     .describe("updates with the gradients of one step; the authors' released loop makes 2 by mistake"),
-  passes: passesOption(['adversarial', triplet.join('+')]),
+  passes: passesInOrder(['adversarial', triplet.join('+')]),
 };
 
 /** Draws: the start (also where noise is 0), one draw for a and b, one number per image. Nothing is clipped to [0, 1]. */
@@ -68,26 +70,20 @@ const stepAndTriplet = ({ noise, clamp, ...options }: Omit<ElleOptions, 'passes'
  * `(l(c) - (1 - v) l(a) - v l(b))^2` per example: how far the loss is from linear on the way from a to b. Gradient flows through all
  * three; 0 where there is no label.
  */
-export const linearityTerm = (weight: Term['weight']): Term => ({
-  name: 'linearity',
-  weight,
-  over: 'labelled',
-  needs: triplet,
-  values({ logits, y, fact }) {
-    const v = tf.reshape(fact('mix'), [-1]);
-    const [a, b, c] = triplet.map((role) => crossEntropy(logits(role), y)) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    return tf.square(tf.sub(tf.sub(c, tf.mul(tf.sub(1, v), a)), tf.mul(v, b))) as tf.Tensor1D;
-  },
-});
+export const linearity: PerExample = ({ z, y, fact }) => {
+  const v = tf.reshape(fact('mix'), [-1]);
+  const [a, b, c] = triplet.map((role) => crossEntropy(z[role]!, y)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  return tf.square(tf.sub(tf.sub(c, tf.mul(tf.sub(1, v), a)), tf.mul(v, b))) as tf.Tensor1D;
+};
 
 /** `CE(z(x'), y) + lambda E_lin`. */
-export const createElle = ({ passes, updates, ...options }: ElleOptions, lambda: Term['weight']): Objective => ({
-  ...assemble({
-    inner: stepAndTriplet(options),
-    classification: crossEntropyAt('adversarial'),
-    extra: [linearityTerm(lambda)],
-    passes,
-  }),
+export const createElle = (
+  { passes, updates, ...options }: ElleOptions,
+  lambda: WeightedTerm['weight'],
+): ObjectiveForm => ({
+  points: stepAndTriplet(options),
+  loss: { classification: crossEntropyAt('adversarial'), linearity: weighted(lambda, linearity) },
+  passes,
   updates,
 });
 

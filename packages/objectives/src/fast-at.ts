@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { keptPerturbation, type KeptPerturbation } from './inner/kept-perturbation.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 type Options = Omit<SingleStep, 'start'> & { readonly init: 'random' | 'zero' | 'previous' };
 
@@ -39,13 +39,13 @@ export const fastAt = defineObjective({
       .enum(['random', 'zero', 'previous'])
       .default('random')
       .describe('where the step starts: a random point of the ball, the image, or where the last batch ended'),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
   create({ passes, ...options }) {
     const kept = keptPerturbation();
-    const objective = assemble({ inner: fgsm(options, kept), classification: crossEntropyAt('adversarial'), passes });
-    if (options.init !== 'previous') return objective;
+    const form = { points: fgsm(options, kept), loss: { classification: crossEntropyAt('adversarial') }, passes };
+    if (options.init !== 'previous') return form;
     const keep = ({ fact }: StepFindings) => kept.keep(fact('delta') as tf.Tensor4D);
-    return { ...objective, afterStep: keep, state: kept.state, dispose: kept.dispose };
+    return { ...form, afterStep: keep, state: kept.state, dispose: kept.dispose };
   },
 });

@@ -1,18 +1,14 @@
-import { defineObjective, integer, type InnerOptimizer, type StepFindings } from '@bulwark/core';
+import { defineObjective, integer, type PointMaker, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { keptPerturbation, type KeptPerturbation } from './inner/kept-perturbation.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 /** The image with the perturbation that the last step left, which may leave [0, 1] on a new batch. */
-const perturbed = (kept: KeptPerturbation): InnerOptimizer => ({
-  produces: ['adversarial'],
-  beyond: ['adversarial'],
-  craft({ images }, { threat, offset = 0 }) {
-    const delta = () => (threat.epsilon === 0 ? tf.zerosLike(images) : kept.rows(images.shape, offset));
-    return { points: { adversarial: tf.tidy(() => tf.add(images, delta()) as tf.Tensor4D) } };
-  },
-});
+const perturbed =
+  (kept: KeptPerturbation): PointMaker =>
+  ({ images }, { threat, offset = 0 }) =>
+    tf.add(images, threat.epsilon === 0 ? tf.zerosLike(images) : kept.rows(images.shape, offset)) as tf.Tensor4D;
 
 /** `delta <- delta + epsilon sign(g)`, in the ball and the pixel range, with the gradient that the update of the weights used. */
 function moved(kept: KeptPerturbation, { batch, threat, imageGradient }: StepFindings): void {
@@ -34,12 +30,15 @@ export const freeAt = defineObjective({
     replays: integer({ min: 1 })
       .default(8)
       .describe('steps in a row on each batch; train for that many times fewer epochs'),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
   create({ replays, passes }) {
     const kept = keptPerturbation();
     return {
-      ...assemble({ inner: perturbed(kept), classification: crossEntropyAt('adversarial'), passes }),
+      points: { adversarial: perturbed(kept) },
+      beyond: ['adversarial'],
+      loss: { classification: crossEntropyAt('adversarial') },
+      passes,
       replays,
       imageGradients: ['adversarial'],
       afterStep: (findings) => moved(kept, findings),

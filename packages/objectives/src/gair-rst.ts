@@ -1,14 +1,12 @@
-import { defineObjective, discrepancy, number, type InnerOptimizer, type Regularizer } from '@bulwark/core';
+import { defineObjective, kl, number, weight, weighted, type InnerOptimizer, type PerExample } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { inBurnIn, pgdWithKappa } from './inner/geometry.js';
 import { onClampedMargin, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
-import { assemble, betaOption, passesOption } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
-
-const kl = discrepancy('kl');
+import { passesInOrder } from './terms/passes-option.js';
 
 interface GairRstOptions {
   readonly inner: InnerSettings;
@@ -35,14 +33,11 @@ const twoGoals = ({ inner, lambda, burnIn }: GairRstOptions): InnerOptimizer => 
 });
 
 /** `w KL(x, x_kl) + (1 - w) KL(x, x_cw)`. */
-const mixedKl: Regularizer = {
-  needs: ['natural', 'adversarial', 'carlini-wagner'],
-  penalty(views) {
-    const weight = views.fact('weight');
-    const at = (role: string) => between('natural', role, kl).penalty(views);
-    const mixed = tf.add(tf.mul(weight, at('adversarial')), tf.mul(tf.sub(1, weight), at('carlini-wagner')));
-    return mixed as tf.Tensor1D;
-  },
+const mixedKl: PerExample = (views) => {
+  const share = views.fact('weight');
+  const at = (role: string) => between('natural', role, kl)(views);
+  const mixed = tf.add(tf.mul(share, at('adversarial')), tf.mul(tf.sub(1, share), at('carlini-wagner')));
+  return mixed as tf.Tensor1D;
 };
 
 /** Geometry-aware RST: near the boundary the KL counts at the TRADES point, far from it at a margin point. */
@@ -51,20 +46,17 @@ export const gairRst = defineObjective({
   summary: 'RST with two adversarial points per image, mixed by the distance to the decision boundary.',
   cite: 'Zhang et al., 2021, with the RST loss; arXiv:2010.01736',
   options: {
-    beta: betaOption(6),
+    beta: weight(6),
     inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: 0.007 }),
     lambda: number().default(3).describe('shifts the mixture towards the TRADES point'),
     burnIn: number({ min: 0, max: 1 })
       .default(0.5)
       .describe('share of the epochs, from the first, with the TRADES point alone'),
-    passes: passesOption(['adversarial', 'carlini-wagner', 'natural']),
+    passes: passesInOrder(['adversarial', 'carlini-wagner', 'natural']),
   },
-  create: ({ beta, passes, ...options }) =>
-    assemble({
-      inner: twoGoals(options),
-      classification: crossEntropyAt('natural'),
-      regularizer: mixedKl,
-      beta,
-      passes,
-    }),
+  create: ({ beta, passes, ...options }) => ({
+    points: twoGoals(options),
+    loss: { classification: crossEntropyAt('natural'), regularizer: weighted(beta, mixedKl) },
+    passes,
+  }),
 });

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { inBurnIn, pgdWithKappa } from './inner/geometry.js';
 import { onCrossEntropy } from './inner/goals.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 /** From the distance to the boundary to a weight. */
 export const weightFunctions = ['tanh', 'sigmoid', 'discrete'] as const;
@@ -64,14 +64,14 @@ export const gairat = defineObjective({
     lambda: number().default(-1).describe('shifts the weights: larger is more even'),
     weights: z.enum(weightFunctions).default('tanh').describe('from distance to weight'),
     burnIn: number({ min: 0, max: 1 }).default(0.5).describe('share of the epochs, from the first, with equal weights'),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
   create: ({ passes, ...options }) => {
     const plain = crossEntropyAt('adversarial');
-    return assemble({
-      inner: geometryAware(options),
-      classification: { ...plain, loss: (views) => tf.mul(views.fact('weight'), plain.loss(views)) as tf.Tensor1D },
+    return {
+      points: geometryAware(options),
+      loss: { classification: (views) => tf.mul(views.fact('weight'), plain(views)) as tf.Tensor1D },
       passes,
-    });
+    };
   },
 });

@@ -9,8 +9,8 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesInOrder } from './terms/passes-option.js';
 
 type Options = Omit<SingleStep, 'start'> & { readonly init: 'zero' | 'random'; readonly tieGradient: number };
 
@@ -79,10 +79,12 @@ export const gradAlign = defineObjective({
     tieGradient: number({ min: 0, max: 1 })
       .default(1)
       .describe("derivative of clipping at pixels that are exactly 0 or 1; 0.5 is the authors' code"),
-    passes: passesOption(['adversarial', 'elsewhere']),
+    passes: passesInOrder(['adversarial', 'elsewhere']),
   },
   create: ({ lambda, passes, ...options }) => ({
-    ...assemble({ inner: stepAndElsewhere(options), classification: crossEntropyAt('adversarial'), passes }),
+    points: stepAndElsewhere(options),
+    loss: { classification: crossEntropyAt('adversarial') },
+    passes,
     secondOrder: [alignmentTerm(lambda)],
   }),
 });

@@ -1,12 +1,14 @@
 import {
   crossEntropy,
   defineObjective,
-  discrepancy,
+  kl,
   logitsOf,
   number,
+  weight,
+  weighted,
   type Classifier,
   type InnerOptimizer,
-  type Term,
+  type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
@@ -14,12 +16,10 @@ import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint, type PgdOptions } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { modelOption, secondModel } from './teachers.js';
-import { betaOption, classificationTerm, passesOption, assemble } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 import { smoothingOption } from './terms/smoothing.js';
-
-const kl = discrepancy('kl');
 
 /** x' of an attack; the helper lies on the same line, `x + stretch (x' - x)`, and gets the standard model's class at x'. */
 const helped = (standard: Classifier, attack: PgdOptions, stretch: number): InnerOptimizer => ({
@@ -36,13 +36,7 @@ const helped = (standard: Classifier, attack: PgdOptions, stretch: number): Inne
 });
 
 /** Cross-entropy with the standard model's class, which images without a label have, too. */
-const helperTerm = (gamma: number): Term => ({
-  name: 'helper',
-  weight: gamma,
-  over: 'all',
-  needs: ['helper'],
-  values: ({ logits, fact }) => crossEntropy(logits('helper'), fact('helper-label') as tf.Tensor1D),
-});
+const atHelper: PerExample = ({ z, fact }) => crossEntropy(z['helper']!, fact('helper-label') as tf.Tensor1D);
 
 /** Helper-based adversarial training: `CE(z(x), y) + beta KL(x, x') + gamma CE(z(x + stretch r), standard(x'))` with r = x' - x. */
 export const hat = defineObjective({
@@ -51,8 +45,8 @@ export const hat = defineObjective({
   cite: 'Rade and Moosavi-Dezfooli, 2022, Eq. 7 (ICLR 2022, Azh9QBQ4tR7)',
   options: {
     helper: modelOption('the standard model with its weights, e.g. { use: small-cnn, weights: natural.safetensors }'),
-    beta: betaOption(2.5),
-    gamma: number({ min: 0 }).default(0.5).describe('weight of the helper term'),
+    beta: weight(2.5),
+    gamma: weight(0.5, 'the helper term'),
     stretch: number({ min: 1 })
       .default(2)
       .describe('distance of the helper from the image, in lengths of the perturbation'),
@@ -62,19 +56,21 @@ export const hat = defineObjective({
       .default('kl')
       .describe('what the attack climbs and the regularizer is: the KL, or cross-entropy at the adversarial point'),
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
-    passes: passesOption(['natural', 'adversarial', 'helper']),
+    passes: passesOption(),
   },
   create({ helper, beta, gamma, stretch, smoothing, robustLoss, inner, passes }, services) {
     const standard = secondModel('hat: the helper', helper, services);
     const goal = robustLoss === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy;
-    const robust = { ...classificationTerm(crossEntropyAt('adversarial')), name: 'regularizer', weight: beta };
-    const objective = assemble({
-      inner: helped(standard, { ...inner, role: 'adversarial', goal }, stretch),
-      classification: crossEntropyAt('natural', smoothing),
-      ...(robustLoss === 'kl' && { regularizer: between('natural', 'adversarial', kl), beta }),
+    const robust = robustLoss === 'kl' ? between('natural', 'adversarial', kl) : crossEntropyAt('adversarial');
+    return {
+      points: helped(standard, { ...inner, role: 'adversarial', goal }, stretch),
+      loss: {
+        classification: crossEntropyAt('natural', smoothing),
+        regularizer: weighted(beta, robust),
+        helper: weighted(gamma, atHelper),
+      },
       passes,
-      extra: [...(robustLoss === 'kl' ? [] : [robust]), helperTerm(gamma)],
-    });
-    return { ...objective, dispose: () => standard.dispose() };
+      dispose: () => standard.dispose(),
+    };
   },
 });

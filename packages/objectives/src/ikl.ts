@@ -7,16 +7,17 @@ import {
   oneHotLabels,
   pixelLength,
   stopGradient,
+  weight,
+  weighted,
   type HookState,
-  type InnerOptimizer,
-  type Term,
+  type PointMaker,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { pgdPoint } from './inner/pgd.js';
 import { startNames, type StartName } from './inner/settings.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesInOrder } from './terms/passes-option.js';
 
 /** `-sum_c p_c(natural) log p_c(adversarial)`, the natural side a constant: what trains of the KL, without the rest. */
 export const softCrossEntropy = (natural: tf.Tensor2D, adversarial: tf.Tensor2D): tf.Tensor1D =>
@@ -106,32 +107,28 @@ interface Attack {
 }
 
 /** The attack of an epoch: its radius grows with the epochs up to that of the threat model. */
-const growing = ({ steps, stepLength, start, startScale, squares }: Attack, weights: ClassWeights): InnerOptimizer => ({
-  produces: ['adversarial'],
-  craft(batch, context) {
+const growing =
+  ({ steps, stepLength, start, startScale, squares }: Attack, weights: ClassWeights): PointMaker =>
+  (batch, context, role) => {
     const { model, threat, epoch, epochs } = context;
     const epsilon = (threat.epsilon * (epoch + 1)) / epochs;
-    return tf.tidy(() => {
-      const y = batch.targets ?? oneHotLabels(batch.labels, model.classes);
-      const u = squares ? (tf.matMul(y, weights.table(model.classes)) as tf.Tensor2D) : undefined;
-      const adversarial = pgdPoint(
-        batch,
-        { ...context, threat: { ...threat, epsilon } },
-        {
-          ...{ role: 'adversarial', steps, stepSize: stepLength * epsilon, start, startScale, mode: 'eval' },
-          goal: (points, logitsAt) => {
-            const natural = logitsAt(points.images);
-            return (logits) => {
-              const soft = softCrossEntropy(natural, logits);
-              return u ? (tf.add(soft, weightedSquares(natural, logits, u)) as tf.Tensor1D) : soft;
-            };
-          },
+    const y = batch.targets ?? oneHotLabels(batch.labels, model.classes);
+    const u = squares ? (tf.matMul(y, weights.table(model.classes)) as tf.Tensor2D) : undefined;
+    return pgdPoint(
+      batch,
+      { ...context, threat: { ...threat, epsilon } },
+      {
+        ...{ role, steps, stepSize: stepLength * epsilon, start, startScale, mode: 'eval' },
+        goal: (points, logitsAt) => {
+          const natural = logitsAt(points.images);
+          return (logits) => {
+            const soft = softCrossEntropy(natural, logits);
+            return u ? (tf.add(soft, weightedSquares(natural, logits, u)) as tf.Tensor1D) : soft;
+          };
         },
-      );
-      return { points: { adversarial } };
-    });
-  },
-});
+      },
+    );
+  };
 
 /** Improved KL: the two parts of the KL, a weighted squared error of logit differences and a cross-entropy, weighted apart. */
 export const ikl = defineObjective({
@@ -139,8 +136,8 @@ export const ikl = defineObjective({
   summary: 'Cross-entropy plus the decoupled KL: class-weighted squared logit differences and a soft cross-entropy.',
   cite: 'Cui et al., 2024, Eq. 9 (NeurIPS 2024); arXiv:2305.13948',
   options: {
-    alpha: number({ min: 0 }).default(4).describe('weight of the soft cross-entropy'),
-    beta: number({ min: 0 }).default(20).describe('weight of the squared logit differences'),
+    alpha: weight(4, 'the soft cross-entropy'),
+    beta: weight(20, 'the squared logit differences'),
     temperature: number({ above: 0 }).default(4).describe('softens the outputs whose means weight the classes'),
     momentum: number({ min: 0, max: 1 }).default(1).describe('share of the last epoch in those means'),
     inner: z
@@ -155,30 +152,21 @@ export const ikl = defineObjective({
       })
       .prefault({})
       .describe('the attack that makes the neighbours; its radius grows linearly over the epochs'),
-    passes: passesOption(['adversarial', 'natural']),
+    passes: passesInOrder(['adversarial', 'natural']),
   },
   create({ alpha, beta, temperature, momentum, inner, passes }) {
     const weights = classWeights({ temperature, momentum });
-    const needs = ['natural', 'adversarial'];
-    const squares: Term = {
-      ...{ name: 'squares', weight: beta, over: 'labelled', needs },
-      values({ logits, y, classes }) {
-        const u = tf.matMul(y, weights.table(classes)) as tf.Tensor2D;
-        return weightedSquares(logits('natural'), logits('adversarial'), u);
-      },
-    };
-    const soft: Term = {
-      ...{ name: 'soft-cross-entropy', weight: alpha, over: 'all', needs },
-      values: ({ logits }) => softCrossEntropy(logits('natural'), logits('adversarial')),
-    };
     return {
-      ...assemble({
-        inner: growing(inner, weights),
+      points: { adversarial: growing(inner, weights) },
+      loss: {
         classification: crossEntropyAt('natural'),
-        extra: [squares, soft],
-        passes,
-      }),
-      afterStep: ({ y, logits }) => weights.add(y, logits('natural')),
+        squares: weighted(beta, ({ z, y, classes }) =>
+          weightedSquares(z.natural, z.adversarial, tf.matMul(y, weights.table(classes)) as tf.Tensor2D),
+        ),
+        'soft-cross-entropy': weighted(alpha, ({ z }) => softCrossEntropy(z.natural, z.adversarial)),
+      },
+      passes,
+      afterStep: ({ y, z }) => weights.add(y, z.natural),
       afterEpoch: () => weights.endEpoch(),
       state: weights.state,
       dispose: weights.dispose,

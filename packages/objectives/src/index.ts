@@ -14,7 +14,7 @@ import { msd } from './msd.js';
 import { ramp } from './ramp.js';
 import { collaborative } from './collaborative.js';
 import { compose } from './compose.js';
-import { elle, linearityTerm } from './elle.js';
+import { elle, linearity } from './elle.js';
 import { elleA, onOffLambda, type LambdaRule } from './elle-a.js';
 import { fastAt } from './fast-at.js';
 import { freeAt } from './free-at.js';
@@ -31,7 +31,7 @@ import { mail, marginWeights, probabilisticMargin } from './mail.js';
 import { mart } from './mart.js';
 import { nFgsm } from './n-fgsm.js';
 import { natural } from './natural.js';
-import { rslad, softLabelTerm } from './rslad.js';
+import { rslad, softLabels } from './rslad.js';
 import { rst, stRst } from './rst.js';
 import { score } from './score.js';
 import { st } from './st.js';
@@ -104,14 +104,7 @@ export { innerOptions, innerSection, startNames, type InnerSettings, type StartN
 export { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './inner/sides.js';
 export { squeeze, type SqueezeOptions } from './inner/squeeze.js';
 export { startPoint } from './inner/start.js';
-export {
-  assemble,
-  betaOption,
-  classificationTerm,
-  passesOption,
-  regularizerTerm,
-  type Parts,
-} from './terms/assemble.js';
+export { passesInOrder, passesOption } from './terms/passes-option.js';
 export { between } from './terms/between.js';
 export { crossEntropyAt } from './terms/cross-entropy.js';
 export { discrepancyOptions } from './terms/discrepancy-options.js';
@@ -127,12 +120,12 @@ export { smoothed, smoothedOverOthers, smoothingOption } from './terms/smoothing
 export {
   alignmentTerm,
   classWeights,
-  linearityTerm,
+  linearity,
   marginWeights,
   onOffLambda,
   probabilisticMargin,
   softCrossEntropy,
-  softLabelTerm,
+  softLabels,
   weightedSquares,
   type ClassWeights,
   type LambdaRule,

@@ -1,21 +1,21 @@
 import {
   defineObjective,
-  discrepancy,
+  kl,
   logSoftmax,
   number,
   oneHotLabels,
   strongestWrongClass,
+  weight,
+  weighted,
   withoutGradient,
-  type Objective,
-  type Term,
-  type Views,
+  type ObjectiveForm,
+  type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
-import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
+import { onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
-import { assemble, betaOption } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
@@ -48,41 +48,39 @@ interface MailOptions {
   readonly inner: InnerSettings;
 }
 
-/** The method that the weights are put into; which of its terms they are put at. */
-function baseOf({ base, beta, inner }: MailOptions): {
-  objective: Objective;
-  weighted: 'classification' | 'regularizer';
-} {
-  const kl = discrepancy('kl');
-  const attack = (goal: typeof onCrossEntropy) => pgd({ ...inner, role: 'adversarial', goal });
-  switch (base) {
-    case 'at': {
-      const classification = crossEntropyAt('adversarial');
-      const objective = assemble({ inner: attack(onCrossEntropy), classification, passes: ['adversarial'] });
-      return { objective, weighted: 'classification' };
-    }
-    case 'trades': {
-      const objective = assemble({
-        inner: attack(onDiscrepancyToNatural(kl)),
-        classification: crossEntropyAt('natural'),
-        regularizer: between('natural', 'adversarial', kl),
-        beta,
-        passes: ['natural', 'adversarial'],
-      });
-      return { objective, weighted: 'regularizer' };
-    }
-    case 'mart': {
-      const objective = assemble({
-        inner: attack(onCrossEntropy),
-        classification: boostedCrossEntropyAt('adversarial'),
-        regularizer: weightedKl('adversarial'),
-        beta,
-        passes: ['natural', 'adversarial'],
-      });
-      return { objective, weighted: 'classification' };
-    }
-  }
-}
+/** Values times the weights by margin, once the burn-in is over. */
+const reweighed =
+  (options: MailOptions, values: PerExample): PerExample =>
+  (views) => {
+    const { z, batch, epoch, epochs } = views;
+    const weights =
+      epoch < options.burnIn * epochs
+        ? tf.ones([batch.labels.size])
+        : marginWeights(probabilisticMargin(z.adversarial, batch.labels), options);
+    return tf.mul(weights, values(views)) as tf.Tensor1D;
+  };
+
+/** The base method, with the weights in its robust term. */
+const forms: Readonly<Record<MailOptions['base'], (options: MailOptions) => ObjectiveForm>> = {
+  at: (options) => ({
+    points: pgd(options.inner),
+    loss: { classification: reweighed(options, crossEntropyAt('adversarial')) },
+  }),
+  trades: (options) => ({
+    points: pgd({ ...options.inner, goal: onDiscrepancyToNatural(kl) }),
+    loss: {
+      classification: crossEntropyAt('natural'),
+      regularizer: weighted(options.beta, reweighed(options, between('natural', 'adversarial', kl))),
+    },
+  }),
+  mart: (options) => ({
+    points: pgd(options.inner),
+    loss: {
+      classification: reweighed(options, boostedCrossEntropyAt('adversarial')),
+      regularizer: weighted(options.beta, weightedKl('adversarial')),
+    },
+  }),
+};
 
 /** Margin-aware instance reweighting: examples near or beyond the decision boundary weigh more. */
 export const mail = defineObjective({
@@ -91,7 +89,7 @@ export const mail = defineObjective({
   cite: 'Liu et al., 2021, section 4; arXiv:2106.07904',
   options: {
     base: z.enum(['at', 'trades', 'mart']).default('at').describe('the method whose robust term is weighted'),
-    beta: betaOption(5),
+    beta: weight(5),
     slope: number({ min: 0 }).default(10).describe('how sharply weights rise with the margin; 2 for TRADES'),
     bias: number().default(-0.5).describe('added to the margin; 0 for TRADES'),
     burnIn: number({ min: 0, max: 1 })
@@ -99,19 +97,5 @@ export const mail = defineObjective({
       .describe('share of the epochs, from the first, with equal weights'),
     inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: 0.007 }),
   },
-  create(options) {
-    const { objective, weighted } = baseOf(options);
-    const weights = ({ logits, batch, epoch, epochs }: Views) =>
-      epoch < options.burnIn * epochs
-        ? tf.ones([batch.labels.size])
-        : marginWeights(probabilisticMargin(logits('adversarial'), batch.labels), options);
-    const reweighed = (term: Term): Term => ({
-      ...term,
-      values: (views) => tf.mul(weights(views), term.values(views)) as tf.Tensor1D,
-    });
-    return {
-      ...objective,
-      terms: objective.terms.map((term) => (term.name === weighted ? reweighed(term) : term)),
-    };
-  },
+  create: (options) => forms[options.base](options),
 });

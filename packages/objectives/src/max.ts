@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { findings, highestLoss, pointsAt } from './norms/worst.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 const worstOf = (balls: readonly Ball[], steps: number): InnerOptimizer => ({
   produces: ['adversarial'],
@@ -27,8 +27,11 @@ export const max = defineObjective({
   options: {
     norms: ballsOption(['linf', 'l1', 'l2']),
     steps: stepsOption(10),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
-  create: ({ norms, steps, passes }) =>
-    assemble({ inner: worstOf(norms, steps), classification: crossEntropyAt('adversarial'), passes }),
+  create: ({ norms, steps, passes }) => ({
+    points: worstOf(norms, steps),
+    loss: { classification: crossEntropyAt('adversarial') },
+    passes,
+  }),
 });

@@ -9,14 +9,14 @@ import {
   norms,
   type CraftContext,
   type Batch,
-  type InnerOptimizer,
   type NormName,
+  type PointMaker,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { projectOntoL1, sparseStep } from './norms/msd-l1.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 /** How far the attack may go, and how far it steps, in one norm. */
 type Reach = { readonly epsilon: number; readonly stepSize: number };
@@ -93,10 +93,9 @@ function msdStep(batch: Batch, context: CraftContext, options: MsdOptions & { po
   return { point, losses };
 }
 
-const steepest = (options: MsdOptions): InnerOptimizer => ({
-  produces: ['adversarial'],
-  beyond: ['adversarial'],
-  craft(batch, context) {
+const steepest =
+  (options: MsdOptions): PointMaker =>
+  (batch, context) => {
     const { images } = batch;
     let state = { point: images.clone(), best: images.clone(), bestLoss: tf.zeros([batch.labels.size]) };
     for (let step = 0; step < options.steps; step++) {
@@ -109,9 +108,8 @@ const steepest = (options: MsdOptions): InnerOptimizer => ({
       tf.dispose(Object.values(before));
     }
     tf.dispose([state.point, state.bestLoss]);
-    return { points: { adversarial: state.best } };
-  },
-});
+    return state.best;
+  };
 
 const reach = (epsilon: number, stepSize: number) =>
   z
@@ -135,12 +133,12 @@ export const msd = defineObjective({
       .boolean()
       .default(false)
       .describe("the authors' l1 projection: one example outside the ball moves those inside, too"),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
-  create: ({ linf, l2, l1, steps, projectAllWhenAnyOutside, passes }) =>
-    assemble({
-      inner: steepest({ balls: { linf, l2, l1 }, steps, projectAllWhenAnyOutside }),
-      classification: crossEntropyAt('adversarial'),
-      passes,
-    }),
+  create: ({ linf, l2, l1, steps, projectAllWhenAnyOutside, passes }) => ({
+    points: { adversarial: steepest({ balls: { linf, l2, l1 }, steps, projectAllWhenAnyOutside }) },
+    beyond: ['adversarial'],
+    loss: { classification: crossEntropyAt('adversarial') },
+    passes,
+  }),
 });

@@ -1,28 +1,21 @@
-import { clipToPixelRange, defineObjective, number, type InnerOptimizer } from '@bulwark/core';
+import { clipToPixelRange, defineObjective, number, type PointMaker } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
+import { passesOption } from './terms/passes-option.js';
 
 type Options = Omit<SingleStep, 'start'> & { readonly noise: number; readonly clip?: number };
 
-const noisyStep = ({ noise, clip, ...options }: Options): InnerOptimizer => ({
-  produces: ['adversarial'],
-  ...(!(clip !== undefined && clip <= 1) && { beyond: ['adversarial'] }),
-  craft(batch, context) {
+const noisyStep =
+  ({ noise, clip, ...options }: Options): PointMaker =>
+  (batch, context) => {
     const { images } = batch;
     const { threat } = context;
-    const adversarial = tf.tidy(() => {
-      const start =
-        noise === 0 ? images : clipToPixelRange(tf.add(images, randomIn(context, images.shape, noise)) as tf.Tensor4D);
-      const point = clipToPixelRange(singleStep(batch, context, { ...options, start }).point);
-      return clip === undefined
-        ? point
-        : threat.norm.project(point, { origin: images, epsilon: clip * threat.epsilon });
-    });
-    return { points: { adversarial } };
-  },
-});
+    const start =
+      noise === 0 ? images : clipToPixelRange(tf.add(images, randomIn(context, images.shape, noise)) as tf.Tensor4D);
+    const point = clipToPixelRange(singleStep(batch, context, { ...options, start }).point);
+    return clip === undefined ? point : threat.norm.project(point, { origin: images, epsilon: clip * threat.epsilon });
+  };
 
 /** N-FGSM: one step of a radius from strong noise around the image, not projected onto the ball; `CE(z(x'), y)`. */
 export const nFgsm = defineObjective({
@@ -35,8 +28,12 @@ export const nFgsm = defineObjective({
     clip: number({ above: 0 })
       .optional()
       .describe('project onto the ball of this many radii; default: no projection, points reach 1 + noise radii'),
-    passes: passesOption(['adversarial']),
+    passes: passesOption(),
   },
-  create: ({ passes, ...options }) =>
-    assemble({ inner: noisyStep(options), classification: crossEntropyAt('adversarial'), passes }),
+  create: ({ passes, ...options }) => ({
+    points: { adversarial: noisyStep(options) },
+    ...(!(options.clip !== undefined && options.clip <= 1) && { beyond: ['adversarial'] }),
+    loss: { classification: crossEntropyAt('adversarial') },
+    passes,
+  }),
 });

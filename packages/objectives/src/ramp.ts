@@ -1,27 +1,26 @@
 import {
   BulwarkError,
   defineObjective,
-  discrepancy,
+  kl,
   normNames,
   number,
+  weighted,
   withoutGradient,
   type InnerOptimizer,
-  type Term,
+  type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { findings, highestLoss, pointsAt } from './norms/worst.js';
-import { assemble, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
-
-const kl = discrepancy('kl');
+import { passesOption } from './terms/passes-option.js';
 
 /** Points in the source and in the target norm, and for each example the worse of the two; of equal ones the target's. */
 const sourceAndTarget = (source: Ball, target: Ball, steps: number): InnerOptimizer => ({
-  produces: ['source', 'target', 'adversarial'],
-  beyond: ['source', 'target', 'adversarial'],
+  produces: ['target', 'source', 'adversarial'],
+  beyond: ['target', 'source', 'adversarial'],
   craft(batch, context) {
     const attack = (ball: Ball) => trainingApgd(batch, context, { ball, steps });
     const [atSource, atTarget] = [attack(source), attack(target)];
@@ -35,20 +34,14 @@ const sourceAndTarget = (source: Ball, target: Ball, steps: number): InnerOptimi
 });
 
 /** `KL(p(source) || p(target))`, its mean over the examples that the model gets right at the source point; 0 if there is none. */
-const pairing = (weight: number): Term => ({
-  name: 'pairing',
-  weight,
-  over: 'all',
-  needs: ['source', 'target'],
-  values({ logits, batch }) {
-    const { labels } = batch;
-    const right = withoutGradient((z) => {
-      const flags = tf.cast(tf.equal(tf.argMax(z, 1), labels), 'float32');
-      return tf.mul(flags, tf.divNoNan(labels.size, tf.sum(flags)));
-    }, logits('source'));
-    return tf.mul(right, kl(logits('source'), logits('target'))) as tf.Tensor1D;
-  },
-});
+const pairing: PerExample = ({ z, batch }) => {
+  const { labels } = batch;
+  const right = withoutGradient((source) => {
+    const flags = tf.cast(tf.equal(tf.argMax(source, 1), labels), 'float32');
+    return tf.mul(flags, tf.divNoNan(labels.size, tf.sum(flags)));
+  }, z['source']!);
+  return tf.mul(right, kl(z['source']!, z['target']!)) as tf.Tensor1D;
+};
 
 /** Robustness against several norms by logit pairing: the outputs in two norms are tied where the first is withstood. */
 export const ramp = defineObjective({
@@ -61,7 +54,7 @@ export const ramp = defineObjective({
     target: z.enum(normNames).default('l1').describe('the norm that they are tied to'),
     lambda: number({ min: 0 }).default(5).describe('weight of the pairing; 1.5 for fine-tuning'),
     steps: stepsOption(10),
-    passes: passesOption(['target', 'source', 'adversarial']),
+    passes: passesOption(),
   },
   create({ norms: balls, source, target, lambda, steps, passes }) {
     const ballOf = (option: string, name: string): Ball => {
@@ -72,11 +65,10 @@ export const ramp = defineObjective({
         });
       return ball;
     };
-    return assemble({
-      inner: sourceAndTarget(ballOf('source', source), ballOf('target', target), steps),
-      classification: crossEntropyAt('adversarial'),
-      extra: [pairing(lambda)],
+    return {
+      points: sourceAndTarget(ballOf('source', source), ballOf('target', target), steps),
+      loss: { classification: crossEntropyAt('adversarial'), pairing: weighted(lambda, pairing) },
       passes,
-    });
+    };
   },
 });

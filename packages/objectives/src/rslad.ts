@@ -1,20 +1,20 @@
 import {
   defineObjective,
-  discrepancy,
+  kl,
   logitsOf,
   logSoftmax,
   number,
-  passes as readPasses,
+  weighted,
   type Classifier,
   type InnerOptimizer,
-  type Term,
+  type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { onDiscrepancyToTarget } from './inner/goals.js';
 import { pgdPoint } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
 import { modelOption, secondModel } from './teachers.js';
-import { passesOption } from './terms/assemble.js';
+import { passesInOrder } from './terms/passes-option.js';
 
 /** The authors' constant inside the logarithm of the teacher; it shifts the value and nothing else. */
 const shift = 1e-5;
@@ -24,7 +24,7 @@ const againstTeacher = (inner: InnerSettings, teacher: Classifier): InnerOptimiz
   produces: ['adversarial'],
   craft(batch, context) {
     const target = logitsOf(teacher, batch.images);
-    const goal = onDiscrepancyToTarget(discrepancy('kl'), target);
+    const goal = onDiscrepancyToTarget(kl, target);
     return {
       points: { adversarial: pgdPoint(batch, context, { ...inner, role: 'adversarial', goal }) },
       facts: { teacher: target },
@@ -33,17 +33,13 @@ const againstTeacher = (inner: InnerSettings, teacher: Classifier): InnerOptimiz
 });
 
 /** `mean_c p_c(teacher) (log(p_c(teacher) + 1e-5) - log p_c)`: a KL to the teacher's soft labels, averaged over classes. */
-export const softLabelTerm = (role: 'natural' | 'adversarial', weight: number, scale = 1): Term => ({
-  name: role,
-  weight,
-  over: 'all',
-  needs: [role],
-  values({ logits, fact }) {
+export const softLabels =
+  (role: 'natural' | 'adversarial', scale = 1): PerExample =>
+  ({ z, fact }) => {
     const target = tf.exp(logSoftmax(fact('teacher') as tf.Tensor2D));
-    const gap = tf.sub(tf.log(tf.add(target, shift)), logSoftmax(logits(role)));
+    const gap = tf.sub(tf.log(tf.add(target, shift)), logSoftmax(z[role]));
     return tf.mul(scale, tf.mean(tf.mul(target, gap), 1)) as tf.Tensor1D;
-  },
-});
+  };
 
 /** Robust soft label adversarial distillation: the teacher's output at x is the target everywhere, no hard label anywhere. */
 export const rslad = defineObjective({
@@ -61,14 +57,17 @@ export const rslad = defineObjective({
       .describe('weight at the image'),
     scale: number({ above: 0 }).default(1).describe("factor on both; 10 in the authors' script for 100 classes"),
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
-    passes: passesOption(['adversarial', 'natural']),
+    passes: passesInOrder(['adversarial', 'natural']),
   },
   create({ teacher: spec, adversarialWeight, naturalWeight, scale, inner, passes }, services) {
     const teacher = secondModel('rslad: the teacher', spec, services);
     return {
-      inner: againstTeacher(inner, teacher),
-      passes: readPasses(passes),
-      terms: [softLabelTerm('adversarial', adversarialWeight, scale), softLabelTerm('natural', naturalWeight, scale)],
+      points: againstTeacher(inner, teacher),
+      loss: {
+        adversarial: weighted(adversarialWeight, softLabels('adversarial', scale)),
+        natural: weighted(naturalWeight, softLabels('natural', scale)),
+      },
+      passes,
       dispose: () => teacher.dispose(),
     };
   },

@@ -1,18 +1,19 @@
 import {
   defineObjective,
   discrepancy as discrepancyNamed,
-  number,
   type DiscrepancyName,
-  type Objective,
+  weight,
+  weighted,
+  type ObjectiveForm,
   type PassText,
 } from '@bulwark/core';
 import { z } from 'zod';
 import { innerSection, type InnerSettings, type StartName } from './inner/settings.js';
 import { squeeze } from './inner/squeeze.js';
-import { assemble, betaOption, passesOption } from './terms/assemble.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { discrepancyOptions } from './terms/discrepancy-options.js';
 import { unlabelledEntropy } from './terms/entropy.js';
+import { passesInOrder } from './terms/passes-option.js';
 import { squeezed } from './terms/squeeze.js';
 
 /** Options of Squeeze Training and of its variants. */
@@ -27,7 +28,7 @@ export interface StOptions {
 }
 
 export const stOptions = (defaults: { passes: PassText[]; start: StartName; stepSize?: number }) => ({
-  beta: betaOption(6),
+  beta: weight(6),
   ...discrepancyOptions({ discrepancy: 'symmetric-kl', detachTarget: true }),
   noSwapWhenNoBenign: z
     .boolean()
@@ -36,21 +37,28 @@ export const stOptions = (defaults: { passes: PassText[]; start: StartName; step
       "the released code's quirk: without a benign choice in the batch, gradients change sides but points do not",
     ),
   inner: innerSection({ start: defaults.start, mode: 'batch', stepSize: defaults.stepSize }),
-  entropyWeight: number({ min: 0 }).default(0).describe('weight of the entropy at examples without a label'),
-  passes: passesOption(defaults.passes),
+  entropyWeight: weight(0, 'the entropy at examples without a label'),
+  passes: passesInOrder(defaults.passes),
 });
 
 /** `CE(z(x), y) + beta D(x', x'')`, where x' and x'' are the pair that maximises the same D. */
-export function createSt({ discrepancy, detachTarget, inner, noSwapWhenNoBenign, ...options }: StOptions): Objective {
+export function createSt({
+  discrepancy,
+  detachTarget,
+  inner,
+  noSwapWhenNoBenign,
+  ...options
+}: StOptions): ObjectiveForm {
   const measure = discrepancyNamed(discrepancy, { detachTarget });
-  return assemble({
-    inner: squeeze({ ...inner, discrepancy: measure, noSwapWhenNoBenign }),
-    classification: crossEntropyAt('natural'),
-    regularizer: squeezed(measure),
-    beta: options.beta,
-    extra: options.entropyWeight > 0 ? [unlabelledEntropy(options.entropyWeight)] : [],
+  return {
+    points: squeeze({ ...inner, discrepancy: measure, noSwapWhenNoBenign }),
+    loss: {
+      classification: crossEntropyAt('natural'),
+      regularizer: weighted(options.beta, squeezed(measure)),
+      ...(options.entropyWeight > 0 && { entropy: weighted(options.entropyWeight, unlabelledEntropy) }),
+    },
     passes: options.passes,
-  });
+  };
 }
 
 /** Squeeze Training. As in the authors' code the collaborative pass does not touch running statistics. */

@@ -1,20 +1,21 @@
 import {
   defineObjective,
   discrepancy as discrepancyNamed,
-  number,
+  weight,
+  weighted,
   type DiscrepancyName,
-  type Objective,
+  type ObjectiveForm,
   type PassText,
 } from '@bulwark/core';
 import { z } from 'zod';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
-import { assemble, betaOption, passesOption } from './terms/assemble.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { discrepancyOptions } from './terms/discrepancy-options.js';
 import { unlabelledEntropy } from './terms/entropy.js';
+import { passesInOrder } from './terms/passes-option.js';
 import { smoothingOption } from './terms/smoothing.js';
 
 /** Options of TRADES and of its variants. */
@@ -30,42 +31,31 @@ export interface TradesOptions {
 }
 
 export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number }) => ({
-  beta: betaOption(6),
+  beta: weight(6),
   ...discrepancyOptions({ discrepancy: 'kl', detachTarget: false }),
   inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: defaults.stepSize }),
-  entropyWeight: number({ min: 0 }).default(0).describe('weight of the entropy at examples without a label'),
+  entropyWeight: weight(0, 'the entropy at examples without a label'),
   smoothing: smoothingOption(),
   goal: z
     .enum(['discrepancy', 'cross-entropy'])
     .default('discrepancy')
     .describe('what the attack climbs; cross-entropy with the mixed label is what Wang et al. (2023) do with CutMix'),
-  passes: passesOption(defaults.passes),
+  passes: passesInOrder(defaults.passes),
 });
 
 /** `CE(z(x), y) + beta D(x, x')`, where x' climbs the same D; gradient flows through both arguments. */
-export function createTrades({
-  beta,
-  discrepancy,
-  detachTarget,
-  inner,
-  passes,
-  entropyWeight,
-  smoothing,
-  goal,
-}: TradesOptions): Objective {
-  const measure = discrepancyNamed(discrepancy, { detachTarget });
-  return assemble({
-    inner: pgd({
-      ...inner,
-      role: 'adversarial',
-      goal: goal === 'discrepancy' ? onDiscrepancyToNatural(measure) : onCrossEntropy,
-    }),
-    classification: crossEntropyAt('natural', smoothing),
-    regularizer: between('natural', 'adversarial', measure),
-    beta,
-    extra: entropyWeight > 0 ? [unlabelledEntropy(entropyWeight)] : [],
+export function createTrades(options: TradesOptions): ObjectiveForm {
+  const { beta, inner, passes, entropyWeight, smoothing, goal } = options;
+  const measure = discrepancyNamed(options.discrepancy, options);
+  return {
+    points: pgd({ ...inner, goal: goal === 'discrepancy' ? onDiscrepancyToNatural(measure) : onCrossEntropy }),
+    loss: {
+      classification: crossEntropyAt('natural', smoothing),
+      regularizer: weighted(beta, between('natural', 'adversarial', measure)),
+      ...(entropyWeight > 0 && { entropy: weighted(entropyWeight, unlabelledEntropy) }),
+    },
     passes,
-  });
+  };
 }
 
 /**

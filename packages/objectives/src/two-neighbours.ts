@@ -5,26 +5,24 @@ import {
   renamed,
   weightOf,
   type Objective,
-  type OuterPass,
+  type ObjectiveForm,
+  type PassText,
   type Role,
   type Term,
   type Views,
+  type WeightedTerm,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { secondOf, twice } from './inner/twice.js';
 
-/** The same term at the second neighbour. */
-function atSecond(produces: readonly Role[]): (views: Views) => Views {
-  const names = Object.fromEntries(produces.map((role) => [role, secondOf(role)]));
-  return (views) => ({ ...renamed(views, names), fact: (name) => views.fact(secondOf(name)) });
-}
-
 /** Every pass once, in the order of the base method, each neighbour followed by its twin. */
-function doubled(passes: readonly OuterPass[], produces: readonly Role[]): OuterPass[] {
+function doubled({ passes, inner }: Objective): PassText[] {
   const once = passes.filter(({ role }, i) => passes.findIndex((pass) => pass.role === role) === i);
-  return once.flatMap((pass) =>
-    produces.includes(pass.role) ? [pass, { ...pass, role: secondOf(pass.role) }] : [pass],
+  return once.flatMap(({ role, updatesStatistics }) =>
+    (inner.produces.includes(role) ? [role, secondOf(role)] : [role]).map((each) =>
+      updatesStatistics ? each : `${each}:batch`,
+    ),
   );
 }
 
@@ -32,7 +30,7 @@ function doubled(passes: readonly OuterPass[], produces: readonly Role[]): Outer
  * A base method with two neighbours: terms that read a neighbour are taken at both; `mean` averages them, `max` takes, per
  * example, the neighbour with the larger weighted sum.
  */
-export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Objective {
+export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): ObjectiveForm {
   const { produces } = base.inner;
   const [joined] = base.passes.filter(({ role }) => /[+@]/.test(role));
   if (joined || base.afterStep || base.secondOrder?.length)
@@ -41,43 +39,35 @@ export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Obj
       `two-neighbours: ${base.name ?? 'this objective'} cannot be doubled: ${joined ? `its pass ${joined.role} is not of one point` : 'it is more than terms at single points'}`,
       { cure: 'choose an objective such as at, trades or mart' },
     );
-  const second = atSecond(produces);
   const twin = (role: Role) => (produces.includes(role) ? secondOf(role) : role);
+  /** The same term at the second neighbour. */
+  const second = (views: Views) => renamed(views, twin, secondOf);
   const atNeighbours = base.terms.filter((term) => term.needs.some((role) => produces.includes(role)));
+  const common = base.terms.filter((term) => !atNeighbours.includes(term));
 
   const halfOf = (term: Term): Term['weight'] =>
     typeof term.weight === 'number' ? term.weight / 2 : (views) => tf.div(weightOf(term, views), 2) as tf.Scalar;
-  const halves = (term: Term): Term[] => [
-    { ...term, name: `${term.name}-1`, weight: halfOf(term) },
-    {
-      ...term,
-      name: `${term.name}-2`,
-      weight: halfOf(term),
-      needs: term.needs.map(twin),
-      values: (views) => term.values(second(views)),
-    },
-  ];
-  const worst = (over: Term['over']): Term[] => {
+  const halves = ({ name, ...term }: Term): [string, WeightedTerm][] => {
+    const half = { ...term, weight: halfOf({ name, ...term }) };
+    return [
+      [`${name}-1`, half],
+      [`${name}-2`, { ...half, values: (views) => term.values(second(views)) }],
+    ];
+  };
+  const worst = (over: Term['over']): [string, WeightedTerm][] => {
     const terms = atNeighbours.filter((term) => term.over === over);
     if (terms.length === 0) return [];
     const sum = (views: Views) => tf.addN(terms.map((term) => tf.mul(weightOf(term, views), term.values(views))));
-    return [
-      {
-        name: atNeighbours.every((term) => term.over === over) ? 'worst' : `worst-${over}`,
-        weight: 1,
-        over,
-        needs: [...new Set(terms.flatMap(({ needs }) => [...needs, ...needs.map(twin)]))],
-        values: (views) => tf.maximum(sum(views), sum(second(views))) as tf.Tensor1D,
-      },
-    ];
+    const name = terms.length === atNeighbours.length ? 'worst' : `worst-${over}`;
+    return [[name, { weight: 1, over, values: (views) => tf.maximum(sum(views), sum(second(views))) as tf.Tensor1D }]];
   };
-  const common = base.terms.filter((term) => !atNeighbours.includes(term));
   const doubledTerms = combine === 'mean' ? atNeighbours.flatMap(halves) : [...worst('labelled'), ...worst('all')];
+  const { inner, passes: _passes, terms: _terms, name: _name, states, ...rest } = base;
   return {
-    ...base,
-    inner: twice(base.inner),
-    passes: doubled(base.passes, produces),
-    terms: [...common, ...doubledTerms],
+    ...rest,
+    points: twice(inner),
+    loss: Object.fromEntries([...common.map(({ name, ...term }) => [name, term] as const), ...doubledTerms]),
+    ...(states?.passes && { passes: doubled(base) }),
   };
 }
 

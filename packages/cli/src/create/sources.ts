@@ -23,41 +23,23 @@ const objective: Starter = {
   options: '{ options: { inner: { steps: 2 } }, refused: [{ beta: -1 }] }',
   packages: ['objectives'],
   config: `${smallData}\n${smallCnn}\nobjective: { use: __name__, beta: 1, inner: { steps: 3, stepSize: 0.05 } }`,
-  source: `import { logitsOf, crossEntropy, defineObjective, number, passes } from '@bulwark/core';
-import { innerSection, onCrossEntropy, pgd } from '@bulwark/objectives';
-import * as tf from '@tensorflow/tfjs-core';
+  source: `import { crossEntropy, defineObjective, meanSquared, weight, weighted } from '@bulwark/core';
+import { innerSection, pgd } from '@bulwark/objectives';
 
-/** \`CE(z(x'), y) + beta |z(x) - z(x')|^2\`: replace this by the loss of your method. */
+/** \`CE(z(x'), y) + beta mean (z(x) - z(x'))^2\`: replace this by the loss of your method. */
 export const __export__ = defineObjective({
   name: '__name__',
   summary: 'One sentence about the method.',
   cite: 'Authors, year, equation; arXiv number',
-  options: {
-    beta: number({ min: 0 }).default(1).describe('weight of the pairing term'),
-    inner: innerSection({ start: 'uniform', mode: 'eval' }),
-  },
+  options: { beta: weight(1, 'the pairing'), inner: innerSection({ start: 'uniform', mode: 'eval' }) },
   create: ({ beta, inner }) => ({
     // which neighbours of x it trains on
-    inner: pgd({ ...inner, role: 'adversarial', goal: onCrossEntropy }),
-    // forward passes of the loss, in the order in which they update the running statistics
-    passes: passes(['natural', 'adversarial']),
-    // the loss, one value per example
-    terms: [
-      {
-        name: 'classification',
-        weight: 1,
-        over: 'labelled',
-        needs: ['adversarial'],
-        values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
-      },
-      {
-        name: 'pairing',
-        weight: beta,
-        over: 'all',
-        needs: ['natural', 'adversarial'],
-        values: ({ logits }) => tf.mean(tf.squaredDifference(logits('natural'), logits('adversarial')), 1) as tf.Tensor1D,
-      },
-    ],
+    points: pgd(inner),
+    // the loss, one value per example; z are logits by point, y what they are compared with
+    loss: {
+      classification: ({ z, y }) => crossEntropy(z.adversarial, y),
+      pairing: weighted(beta, ({ z }) => meanSquared(z.natural, z.adversarial)),
+    },
   }),
 });
 `,
@@ -108,13 +90,10 @@ export const __export__ = defineRegularizer({
   name: '__name__',
   summary: 'One sentence about the penalty.',
   options: { power: number({ min: 1 }).default(2).describe('power of the distance of two logits') },
-  create: ({ power }) => ({
-    needs: ['natural', 'adversarial'],
-    penalty: ({ logits }) => {
-      const distance = tf.abs(tf.sub(logits('natural'), logits('adversarial')));
-      return tf.mean(tf.pow(distance, power), 1) as tf.Tensor1D;
-    },
-  }),
+  create:
+    ({ power }) =>
+    ({ z }) =>
+      tf.mean(tf.pow(tf.abs(tf.sub(z.natural, z.adversarial)), power), 1) as tf.Tensor1D,
 });
 `,
 };

@@ -33,6 +33,15 @@ export {
   type Term,
 } from './objective.js';
 export type { Optimizer, Progress, Schedule } from './optimizer.js';
-export type { Classification, Regularizer } from './terms.js';
-export { renamed, type StepFindings, type Views } from './views.js';
+export {
+  objectiveOf,
+  passesOf,
+  weighted,
+  type ObjectiveForm,
+  type PerExample,
+  type PointMaker,
+  type WeightedTerm,
+} from './objective-form.js';
+export { readsOf, type Reads } from './trace.js';
+export { renamed, viewsWith, type Logits, type StepFindings, type Views } from './views.js';
 export type { PerturbContext, Reduction, WeightPerturber } from './weight-perturber.js';

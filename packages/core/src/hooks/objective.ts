@@ -83,6 +83,8 @@ export interface Objective {
   afterEpoch?(at: { readonly epoch: number; readonly epochs: number; readonly model: Classifier }): void;
   /** What the method carries from step to step, if anything, so that checkpoints hold it. */
   readonly state?: HookState;
+  /** What its author states although it may follow from the loss: the passes, and which examples terms run over. */
+  readonly states?: { readonly passes: boolean; readonly over: readonly string[] };
   /** Frees what the method owns (a helper model, for example) when its run ends. */
   dispose?(): void;
 }

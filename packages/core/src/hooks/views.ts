@@ -3,13 +3,22 @@ import type { Batch } from '../batch.js';
 import type { ThreatModel } from '../threat/index.js';
 import type { Role } from './inner-optimizer.js';
 
+/** Logits `[batch, classes]` by role; `z['<companion>@<role>']` are those of a companion. */
+export interface Logits {
+  readonly natural: tf.Tensor2D;
+  readonly adversarial: tf.Tensor2D;
+  readonly collaborative: tf.Tensor2D;
+  readonly [role: string]: tf.Tensor2D;
+}
+
 /** What a loss term sees: logits of the points of one batch, on the gradient tape. */
 export interface Views {
   readonly batch: Batch;
   readonly classes: number;
   /**
    * What the outputs are compared with, `[batch, classes]` float32: one-hot rows, the rows that an augmentation mixed, or zeros where
-   * there is no label. A loss that reads this, not `batch.labels`, takes all of them right.
+   * there is no label. A loss that reads this, not `batch.labels`, takes all of them right. The mean of a term that reads it runs over
+   * the examples with a label.
    */
   readonly y: tf.Tensor2D;
   /** Epoch, from 0. */
@@ -18,8 +27,8 @@ export interface Views {
   readonly epochs: number;
   /** Share of the run that is done, in [0, 1). */
   readonly progress: number;
-  /** Logits `[batch, classes]` of the point with this role; each role's forward pass is made once per step. */
-  logits(role: Role): tf.Tensor2D;
+  /** Logits `[batch, classes]` by the role of the point; each role's forward pass is made once per step. */
+  readonly z: Logits;
   /** A finding of the inner optimizer, `[batch, ...]`, constant. */
   fact(name: string): tf.Tensor;
 }
@@ -33,7 +42,16 @@ export interface StepFindings extends Views {
   imageGradient(role: Role): tf.Tensor4D;
 }
 
-/** Views in which one role stands for another: how two-neighbour methods apply a one-neighbour term twice. */
-export function renamed(views: Views, names: Readonly<Record<string, Role>>): Views {
-  return { ...views, logits: (role) => views.logits(names[role] ?? role) };
-}
+/** The same views with some of them replaced; what is a getter stays one, so that nothing is read by the way. */
+export const viewsWith = (views: Views, changes: Partial<Views>): Views =>
+  Object.defineProperties({} as Views, {
+    ...Object.getOwnPropertyDescriptors(views),
+    ...Object.getOwnPropertyDescriptors(changes),
+  });
+
+/** Views in which roles and findings stand for others: how two-neighbour methods apply a one-neighbour term twice. */
+export const renamed = (views: Views, roleOf: (role: Role) => Role, findingOf: (name: string) => string): Views =>
+  viewsWith(views, {
+    z: new Proxy(views.z, { get: (z, role) => z[roleOf(String(role))] }),
+    fact: (name) => views.fact(findingOf(name)),
+  });

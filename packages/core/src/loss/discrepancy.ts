@@ -25,7 +25,8 @@ function logMean(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
   return tf.add(upper, tf.log(tf.mul(0.5, tf.add(tf.exp(tf.sub(logP, upper)), tf.exp(tf.sub(logQ, upper))))));
 }
 
-const kl: Discrepancy = (p, q) => divergence(logSoftmax(p), logSoftmax(q));
+/** `KL(p || q)`, see `Discrepancy`. */
+export const kl: Discrepancy = (p, q) => divergence(logSoftmax(p), logSoftmax(q));
 
 const half = (x: tf.Tensor1D): tf.Tensor1D => tf.mul(0.5, x);
 

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { Plugin, PluginKind } from './plugin.js';
+import { objectiveOf, type ObjectiveForm } from '../hooks/index.js';
+import type { Plugin, PluginKind, PluginServices } from './plugin.js';
 
-/** Engines are made with `defineEngine`, which asks for more. */
-type DefinedKind = Exclude<PluginKind, 'engine'>;
+/** Engines are made with `defineEngine`, which asks for more, objectives with `defineObjective`, which asks for less. */
+type DefinedKind = Exclude<PluginKind, 'engine' | 'objective'>;
 
 /** What an author writes. `options` is a Zod shape; each entry carries `.describe(...)` and its default. */
 export type PluginDefinition<K extends DefinedKind, Shape extends z.ZodRawShape> = Omit<
@@ -13,10 +14,10 @@ export type PluginDefinition<K extends DefinedKind, Shape extends z.ZodRawShape>
 };
 
 /**
- * Makes a plugin of any kind but `engine`, for which there is `defineEngine`. Unknown options are refused when a config is composed.
+ * Makes a plugin of any kind but `engine` and `objective`, for which there are `defineEngine` and `defineObjective`. Unknown options are refused when a config is composed.
  *
  * ```ts
- * const mine = definePlugin('regularizer', { name: 'mine', summary: '...', options: {}, create: () => ({ needs: [], penalty: ... }) });
+ * const mine = definePlugin('regularizer', { name: 'mine', summary: '...', options: {}, create: () => ({ z }) => ... });
  * ```
  */
 export function definePlugin<K extends DefinedKind, Shape extends z.ZodRawShape = Record<never, never>>(
@@ -32,8 +33,42 @@ const definer =
   <Shape extends z.ZodRawShape = Record<never, never>>(definition: PluginDefinition<K, Shape>): Plugin<K> =>
     definePlugin(kind, definition);
 
-/** Makes an objective; see `definePlugin`. */
-export const defineObjective = definer('objective');
+/** What an author of an objective writes: `create` gives the points and the loss, from checked options. */
+export type ObjectiveDefinition<Shape extends z.ZodRawShape> = Omit<
+  Plugin<'objective', z.ZodObject<Shape>>,
+  'kind' | 'options' | 'create'
+> & {
+  readonly options?: Shape;
+  readonly create: (options: z.output<z.ZodObject<Shape>>, services: PluginServices) => ObjectiveForm;
+};
+
+/**
+ * Makes an objective, a training method.
+ *
+ * ```ts
+ * const mine = defineObjective({
+ *   name: 'mine',
+ *   summary: '...',
+ *   options: { beta: weight(1) },
+ *   create: ({ beta }) => ({
+ *     points: { adversarial: (batch, context) => ... },
+ *     loss: { classification: ({ z, y }) => crossEntropy(z.adversarial, y), pairing: weighted(beta, ({ z }) => kl(z.natural, z.adversarial)) },
+ *   }),
+ * });
+ * ```
+ */
+export function defineObjective<Shape extends z.ZodRawShape = Record<never, never>>(
+  definition: ObjectiveDefinition<Shape>,
+): Plugin<'objective'> {
+  const options = z.strictObject((definition.options ?? {}) as Shape) as unknown as z.ZodObject<Shape>;
+  const create = (given: z.output<z.ZodObject<Shape>>, services: PluginServices) =>
+    objectiveOf(definition.create(given, services), {
+      classes: services.classNames.length,
+      inputShape: services.inputShape,
+    });
+  return Object.freeze({ ...definition, kind: 'objective', options, create }) as unknown as Plugin<'objective'>;
+}
+
 /** Makes an inner optimizer; see `definePlugin`. */
 export const defineInnerOptimizer = definer('inner-optimizer');
 /** Makes a regularizer; see `definePlugin`. */

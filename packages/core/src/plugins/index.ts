@@ -13,10 +13,11 @@ export {
   defineRegularizer,
   defineSchedule,
   defineWeightPerturber,
+  type ObjectiveDefinition,
   type PluginDefinition,
 } from './define.js';
 export { enginesOf } from './engines.js';
-export { integer, number, pixelLength, pixelLengths, plugin, pluginReferences } from './option.js';
+export { integer, number, weight, pixelLength, pixelLengths, plugin, pluginReferences } from './option.js';
 export {
   pluginKinds,
   type Plugin,

@@ -28,6 +28,10 @@ export function number(bounds: { min?: number; max?: number; above?: number } = 
     .pipe(checked);
 }
 
+/** The weight of a term, at least 0. @param of what it is the weight of */
+export const weight = (fallback: number, of = 'the regularizer') =>
+  number({ min: 0 }).default(fallback).describe(`weight of ${of}`);
+
 /** Marks options that are lengths in pixel values: the composer holds them against the threat model. */
 export const pixelLengths = z.registry<{ unit: 'pixel' }>();
 

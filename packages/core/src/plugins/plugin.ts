@@ -6,13 +6,12 @@ import type {
   Attack,
   Augmentation,
   Callback,
-  Classification,
   DataSource,
   InnerOptimizer,
   Launcher,
   Objective,
   Optimizer,
-  Regularizer,
+  PerExample,
   Schedule,
   WeightPerturber,
 } from '../hooks/index.js';
@@ -22,11 +21,11 @@ import type { ThreatModel } from '../threat/index.js';
 /** What each kind of plugin makes. The four hooks first; everything else serves them. */
 export interface PluginProducts {
   'inner-optimizer': InnerOptimizer;
-  regularizer: Regularizer;
+  regularizer: PerExample;
   'weight-perturber': WeightPerturber;
   data: DataSource | Promise<DataSource>;
   objective: Objective;
-  classification: Classification;
+  classification: PerExample;
   model: Classifier | Promise<Classifier>;
   attack: Attack;
   augmentation: Augmentation;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { attackStep } from '../attacks/index.js';
 import { inputGradient, logitsOf, createNetwork } from '../classifier/index.js';
 import { networkGraph } from '../network/index.js';
-import { passes, type InnerOptimizer, type Objective } from '../hooks/index.js';
+import type { InnerOptimizer, ObjectiveForm, PerExample, WeightedTerm } from '../hooks/index.js';
 import { crossEntropy, stopGradient } from '../loss/index.js';
 import {
   defineAttack,
@@ -38,24 +38,14 @@ const oneStep: InnerOptimizer = {
   }),
 };
 
-const sound: Objective = {
-  inner: oneStep,
-  passes: passes(['adversarial']),
-  terms: [
-    {
-      name: 'classification',
-      weight: 1,
-      over: 'labelled',
-      needs: ['adversarial'],
-      values: ({ logits, y }) => crossEntropy(logits('adversarial'), y),
-    },
-  ],
-};
+const plain: PerExample = ({ z, y }) => crossEntropy(z.adversarial, y);
+
+const sound: ObjectiveForm = { points: oneStep, loss: { classification: plain } };
 
 const words = { name: 'broken', summary: 'Wrong on purpose.' };
-const objective = (change: Partial<Objective>) =>
+const objective = (change: Partial<ObjectiveForm>) =>
   defineObjective({ ...words, create: () => ({ ...sound, ...change }) });
-const term = (change: object) => objective({ terms: [{ ...sound.terms[0]!, ...change }] });
+const term = (classification: PerExample | WeightedTerm) => objective({ loss: { classification } });
 const inner = (craft: InnerOptimizer['craft'], produces = ['adversarial']) =>
   defineInnerOptimizer({ ...words, create: () => ({ produces, craft }) });
 
@@ -80,60 +70,75 @@ describe('the kit passes', () => {
 });
 
 describe('the kit catches an objective', () => {
-  it('whose term reads a role that it does not name', async () => {
-    expect(says(await broken(term({ needs: [] })))).toContain('reads the adversarial logits, which it does not name');
+  it('whose term reads a point only in some steps, and does not say so', async () => {
+    const create = () => {
+      let calls = 0;
+      const classification: PerExample = ({ z, y }) => crossEntropy(calls++ < 2 ? z.natural : z.adversarial, y);
+      return { ...sound, loss: { classification }, passes: ['natural', 'adversarial'] };
+    };
+    expect(says(await broken(defineObjective({ ...words, create })))).toContain(
+      'the classification term reads z.adversarial in this step, and did not when it was composed',
+    );
+  });
+
+  it('that states passes which follow from its loss', async () => {
+    const found = await broken(objective({ passes: ['adversarial'] }));
+    expect(found).toEqual({
+      'states nothing that follows from its loss': 'its passes adversarial follow from its loss: leave them out',
+    });
+    expect(await broken(objective({ passes: ['adversarial', 'natural'] }))).toEqual({});
   });
 
   it('whose gradient is wrong', async () => {
-    const values: Objective['terms'][number]['values'] = ({ logits, y }) => {
-      const loss = crossEntropy(logits('adversarial'), y);
+    const values: PerExample = (views) => {
+      const loss = plain(views);
       return tf.add(loss, stopGradient(loss)) as tf.Tensor1D;
     };
-    const found = await broken(term({ values }));
+    const found = await broken(term(values));
     expect(says(found)).toContain('finite differences give');
     expect(Object.keys(found)).toEqual(['has terms whose gradient is what finite differences give']);
-    const admitted = await broken(term({ values }), { detached: ['classification'] });
+    const admitted = await broken(term(values), { detached: ['classification'] });
     expect(admitted).toEqual({});
   });
 
   it('that reads labels where targets may be mixed, as the README once did', async () => {
-    const values: Objective['terms'][number]['values'] = ({ logits, batch }) =>
-      crossEntropy(logits('adversarial'), batch.labels);
-    expect(await broken(term({ values }))).toEqual({
-      'has classification terms that read mixed and smoothed targets': expect.stringContaining(
-        'the same for mixed targets as for plain labels: read `y` of the views, not batch.labels',
-      ),
-    });
+    const values: PerExample = ({ z, batch }) => crossEntropy(z.adversarial, batch.labels);
+    for (const form of [values, { weight: 1, values, over: 'labelled' as const }])
+      expect(await broken(term(form))).toEqual({
+        'has classification terms that read mixed and smoothed targets': expect.stringContaining(
+          'the same for mixed targets as for plain labels: read `y` of the views, not batch.labels',
+        ),
+      });
   });
 
   it('that returns a mean instead of a value per example', async () => {
-    const values = ({ logits, batch }: Parameters<Objective['terms'][number]['values']>[0]) =>
-      tf.mean(crossEntropy(logits('adversarial'), batch.labels)) as unknown as tf.Tensor1D;
-    expect(says(await broken(term({ values })))).toContain('float32 []; expected float32 [6]');
+    const values: PerExample = (views) => tf.mean(plain(views)) as unknown as tf.Tensor1D;
+    expect(says(await broken(term(values)))).toContain('float32 []; expected float32 [6]');
   });
 
   it('whose classification term counts examples without a label', async () => {
-    const values = ({ logits }: Parameters<Objective['terms'][number]['values']>[0]) =>
-      tf.sum(tf.square(logits('adversarial')), 1) as tf.Tensor1D;
-    expect(says(await broken(term({ values })))).toContain('at an example without a label');
+    const values: PerExample = ({ z, y }) =>
+      tf.add(tf.sum(tf.square(z.adversarial), 1), tf.mul(0, tf.sum(y, 1))) as tf.Tensor1D;
+    expect(says(await broken(term(values)))).toContain('at an example without a label');
   });
 
   it('that needs a point which nothing makes', async () => {
-    expect(says(await broken(term({ needs: ['collaborative'] })))).toContain('collaborative');
+    expect(says(await broken(term(({ z, y }) => crossEntropy(z.collaborative, y))))).toContain(
+      'the classification term needs the collaborative point, but there is only natural, adversarial',
+    );
   });
 
   it('that becomes infinite', async () => {
-    const values = ({ logits }: Parameters<Objective['terms'][number]['values']>[0]) =>
-      tf.sum(tf.exp(tf.mul(20, logits('adversarial'))), 1) as tf.Tensor1D;
-    expect(says(await broken(term({ values, over: 'all' })))).toMatch(/holds (Infinity|NaN)/);
+    const values: PerExample = ({ z }) => tf.sum(tf.exp(tf.mul(20, z.adversarial)), 1) as tf.Tensor1D;
+    expect(says(await broken(term(values)))).toMatch(/holds (Infinity|NaN)/);
   });
 
   it('that leaks', async () => {
-    const values: Objective['terms'][number]['values'] = (views) => {
+    const values: PerExample = (views) => {
       tf.keep(tf.scalar(1));
-      return sound.terms[0]!.values(views);
+      return plain(views);
     };
-    expect(Object.keys(await broken(term({ values })))).toContain('leaves no tensor behind in a step');
+    expect(Object.keys(await broken(term(values)))).toContain('leaves no tensor behind in a step');
   });
 
   it('that carries something from step to step outside its state', async () => {
@@ -141,9 +146,8 @@ describe('the kit catches an objective', () => {
       ...words,
       create: () => {
         let calls = 0;
-        const values: Objective['terms'][number]['values'] = (views) =>
-          tf.mul(1 + Math.floor(calls++ / 2), sound.terms[0]!.values(views)) as tf.Tensor1D;
-        return { ...sound, terms: [{ ...sound.terms[0]!, values }] };
+        const classification: PerExample = (views) => tf.mul(1 + Math.floor(calls++ / 2), plain(views)) as tf.Tensor1D;
+        return { ...sound, loss: { classification } };
       },
     });
     expect(says(await broken(plugin))).toContain('belongs into objective.state');
@@ -335,18 +339,18 @@ describe('the kit catches', () => {
   it('a regularizer that compares nothing, and a classification term that ignores missing labels', async () => {
     const regularizer = defineRegularizer({
       ...words,
-      create: () => ({
-        needs: ['natural'],
-        penalty: ({ logits }) => tf.sum(tf.square(logits('natural')), 1) as tf.Tensor1D,
-      }),
+      create:
+        () =>
+        ({ z }) =>
+          tf.sum(tf.square(z.natural), 1) as tf.Tensor1D,
     });
     expect(says(await broken(regularizer))).toContain('compares two points');
     const classification = defineClassification({
       ...words,
-      create: () => ({
-        needs: ['natural'],
-        loss: ({ logits }) => tf.sum(tf.square(logits('natural')), 1) as tf.Tensor1D,
-      }),
+      create:
+        () =>
+        ({ z }) =>
+          tf.sum(tf.square(z.natural), 1) as tf.Tensor1D,
     });
     expect(says(await broken(classification))).toContain('without a label');
   });

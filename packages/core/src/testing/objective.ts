@@ -1,6 +1,13 @@
 import { disposeBatch } from '../batch.js';
 import type { Network } from '../classifier/index.js';
-import { checkObjective, type Crafted, type Objective, type Term, type WeightPerturber } from '../hooks/index.js';
+import {
+  checkObjective,
+  passesOf,
+  type Crafted,
+  type Objective,
+  type Term,
+  type WeightPerturber,
+} from '../hooks/index.js';
 import type { Plugin } from '../plugins/index.js';
 import { createRandom } from '../random.js';
 import {
@@ -100,6 +107,15 @@ export function session(
   };
 }
 
+/** A term that looks at one point, and at nothing where there is no label, compares with labels, whether it reads `y` or not. */
+const classifies = (term: Term, facts: NonNullable<Crafted['facts']>): boolean => {
+  if (term.over === 'labelled') return true;
+  if (term.needs.length !== 1) return false;
+  const labels = [0, -1, 2, -1, 4, 0];
+  const values = checkedValues(named(term), { facts, labels });
+  return labels.every((label, i) => label < 0 === (values[i] === 0));
+};
+
 const named = ({ name, needs, values }: Term): PerExample => ({ what: `the term ${name}`, needs, values });
 
 /** Each term with the facts that crafting gives. */
@@ -140,7 +156,17 @@ export function objectiveContract(plugin: Plugin<'objective'>, options: Objectiv
       promise(all.length > 0 && passes.length > 0, () => 'it has no term, or no outer pass');
       promise(new Set(all.map(({ name }) => name)).size === all.length, () => 'two terms have the same name');
     },
-    'has terms that give one finite number per example, from the roles that they name'() {
+    'states nothing that follows from its loss'() {
+      const objective = make();
+      const { states = { passes: false, over: [] } } = objective;
+      const text = (passes: Objective['passes']) =>
+        passes.map(({ role, updatesStatistics }) => `${role}${updatesStatistics ? '' : ':batch'}`).join(', ');
+      promise(
+        !states.passes || 'passes' in (options.options ?? {}) || text(objective.passes) !== text(passesOf(objective)),
+        () => `its passes ${text(objective.passes)} follow from its loss: leave them out`,
+      );
+    },
+    'has terms that give one finite number per example, from the roles that they read'() {
       eachTerm(make(), options, (term, facts) => {
         checkedValues(named(term), { facts });
         checkedValues(named(term), { facts, scale: 40 });
@@ -169,7 +195,7 @@ export function objectiveContract(plugin: Plugin<'objective'>, options: Objectiv
       eachTerm(
         make(),
         options,
-        (term, facts) => term.over === 'labelled' && promiseReadsTargets(named(term), { facts }),
+        (term, facts) => classifies(term, facts) && promiseReadsTargets(named(term), { facts }),
         [0, 1, 2, 3, 4, 1],
       );
     },

@@ -1,6 +1,7 @@
 import type { Plugin } from '../plugins/index.js';
 import { contracts, promise, promiseEqual, promiseNoLeak, type Contract } from './contract.js';
-import { engineOf, makePlugin, type ContractOptions } from './fixture.js';
+import { readsOf } from '../hooks/index.js';
+import { classes, engineOf, imageShape, makePlugin, type ContractOptions } from './fixture.js';
 import { definitionContract } from './plugin-contract.js';
 import {
   checkedValues,
@@ -55,15 +56,16 @@ function termContract(
 /** What a regularizer promises: a finite, differentiable penalty per example. */
 export function regularizerContract(plugin: Plugin<'regularizer'>, options: TermContractOptions = {}): Contract[] {
   const make = (): PerExample => {
-    const { needs, penalty } = makePlugin(plugin, options);
-    return { what: `the penalty ${plugin.name}`, needs, values: penalty };
+    const values = makePlugin(plugin, options);
+    const { roles } = readsOf(values, { classes, inputShape: imageShape });
+    return { what: `the penalty ${plugin.name}`, needs: roles, values };
   };
   const own = contracts(engineOf(options), {
     'ties at least two points together'() {
       const { needs } = make();
       promise(
         new Set(needs).size >= 2,
-        () => `it needs ${needs.join(', ') || 'nothing'}: a regularizer compares two points`,
+        () => `it reads ${needs.join(', ') || 'nothing'}: a regularizer compares two points`,
       );
     },
   });
@@ -78,8 +80,9 @@ export function classificationContract(
   return termContract(
     plugin,
     () => {
-      const { needs, loss } = makePlugin(plugin, options);
-      return { what: `the loss ${plugin.name}`, needs, values: loss };
+      const values = makePlugin(plugin, options);
+      const { roles } = readsOf(values, { classes, inputShape: imageShape });
+      return { what: `the loss ${plugin.name}`, needs: roles, values };
     },
     options,
   );

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
-import type { Role, Views } from '../hooks/index.js';
+import type { Logits, Role, Views } from '../hooks/index.js';
 import { oneHotLabels } from '../loss/index.js';
 import { createRandom } from '../random.js';
 import { ContractBroken, numbers, promise, promiseTensor, scratch } from './contract.js';
@@ -33,13 +33,15 @@ function strictViews(
     epoch: 0,
     epochs: 2,
     progress: 0,
-    logits(role) {
-      promise(
-        term.needs.includes(role),
-        () => `${term.what} reads the ${role} logits, which it does not name in needs`,
-      );
-      return given.logits.get(role)!;
-    },
+    z: new Proxy({} as Logits, {
+      get(_, role) {
+        promise(
+          term.needs.includes(String(role)),
+          () => `${term.what} reads the ${String(role)} logits, and did not when it was composed`,
+        );
+        return given.logits.get(String(role))!;
+      },
+    }),
     fact(name) {
       const fact = given.facts[name];
       if (!fact)

@@ -23,7 +23,7 @@ const plain: Objective = {
       weight: 1,
       needs: ['natural'],
       over: 'labelled',
-      values: ({ logits, batch }) => crossEntropy(logits('natural'), batch.labels),
+      values: ({ z, y }) => crossEntropy(z.natural, y),
     },
   ],
 };

@@ -8,6 +8,7 @@ import {
   weightOf,
   type CraftContext,
   type Crafted,
+  type Logits,
   type Objective,
   type Reduction,
   type Role,
@@ -72,7 +73,7 @@ export function viewsOf(given: {
     epochs: place.epochs,
     progress: progressOf(place),
     fact: (name) => facts![name]!,
-    logits: (role) => logits.get(role)!,
+    z: Object.fromEntries(logits) as unknown as Logits,
   };
 }
 

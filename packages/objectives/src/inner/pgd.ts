@@ -55,8 +55,11 @@ export function pgdPoint(batch: Batch, context: CraftContext, options: PgdOption
   });
 }
 
-/** An inner optimizer that makes one neighbour. */
-export function pgd(options: PgdOptions): InnerOptimizer {
+/** An inner optimizer that makes one neighbour; unless told otherwise the adversarial one, climbing cross-entropy. */
+export function pgd(
+  given: Omit<PgdOptions, 'role' | 'goal'> & Partial<Pick<PgdOptions, 'role' | 'goal'>>,
+): InnerOptimizer {
+  const options = { role: 'adversarial', goal: onCrossEntropy, ...given };
   return {
     produces: [options.role],
     craft: (batch, context) => ({ points: { [options.role]: pgdPoint(batch, context, options) } }),

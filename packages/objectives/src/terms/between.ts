@@ -4,16 +4,16 @@ import {
   discrepancyNames,
   type Discrepancy,
   type DiscrepancyName,
-  type Regularizer,
+  type PerExample,
   type Role,
 } from '@bulwark/core';
 import { z } from 'zod';
 
 /** The discrepancy from one point's output to another's: with KL, `KL(p(from) || p(to))`. */
-export const between = (from: Role, to: Role, measure: Discrepancy): Regularizer => ({
-  needs: [from, to],
-  penalty: ({ logits }) => measure(logits(from), logits(to)),
-});
+export const between =
+  (from: Role, to: Role, measure: Discrepancy): PerExample =>
+  ({ z }) =>
+    measure(z[from]!, z[to]!);
 
 const summaries: Record<DiscrepancyName, string> = {
   kl: 'Kullback-Leibler divergence D(p(from) || p(to)).',

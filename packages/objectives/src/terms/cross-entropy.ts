@@ -1,12 +1,12 @@
-import { crossEntropy, defineClassification, type Classification, type Role } from '@bulwark/core';
+import { crossEntropy, defineClassification, type PerExample, type Role } from '@bulwark/core';
 import { z } from 'zod';
 import { smoothed, smoothingOption } from './smoothing.js';
 
 /** Cross-entropy at one point, with smoothed labels if asked for; 0 where there is no label. */
-export const crossEntropyAt = (role: Role, smoothing = 0): Classification => ({
-  needs: [role],
-  loss: ({ logits, y }) => crossEntropy(logits(role), smoothed(y, smoothing)),
-});
+export const crossEntropyAt =
+  (role: Role, smoothing = 0): PerExample =>
+  ({ z, y }) =>
+    crossEntropy(z[role]!, smoothed(y, smoothing));
 
 export const crossEntropyPlugin = defineClassification({
   name: 'cross-entropy',

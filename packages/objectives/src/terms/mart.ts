@@ -7,8 +7,7 @@ import {
   oneHotLabels,
   strongestWrongClass,
   trueClassProbability,
-  type Classification,
-  type Regularizer,
+  type PerExample,
   type Role,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -27,37 +26,35 @@ const atClass = (values: tf.Tensor2D, index: tf.Tensor1D) =>
  * Boosted cross-entropy of MART (Wang et al., 2020, section 3): `-log p_y - log(1 - max_{k != y} p_k)`, the second logarithm taken
  * of `1.0001 - p_k + 1e-12`. The class k is a constant. 0 where there is no label.
  */
-export const boostedCrossEntropyAt = (role: Role, smoothing = 0): Classification => ({
-  needs: [role],
-  loss({ logits, batch, y, classes }) {
+export const boostedCrossEntropyAt =
+  (role: Role, smoothing = 0): PerExample =>
+  ({ z, batch, y, classes }) => {
     if (classes < 2)
       throw new BulwarkError(
         'MODEL_INVALID',
         `the boosted cross-entropy needs a wrong class; the model has ${classes} class`,
         { cure: 'use at least 2 classes, or cross-entropy' },
       );
-    const z = logits(role);
-    const wrong = atClass(tf.exp(logSoftmax(z)), strongestWrongClass(z, batch.labels));
+    const logits = z[role]!;
+    const wrong = atClass(tf.exp(logSoftmax(logits)), strongestWrongClass(logits, batch.labels));
     const push = tf.neg(tf.log(tf.add(tf.sub(aboveOne, wrong), tiny)));
     const labelled = tf.cast(tf.greaterEqual(batch.labels, 0), 'float32');
-    return tf.add(crossEntropy(z, smoothed(y, smoothing)), tf.mul(labelled, push)) as tf.Tensor1D;
-  },
-});
+    return tf.add(crossEntropy(logits, smoothed(y, smoothing)), tf.mul(labelled, push)) as tf.Tensor1D;
+  };
 
 /**
  * Weighted KL of MART (Wang et al., 2020, section 3): `D(p(x) || p(x')) (1 - p_y(x))`, with the authors' constants; gradient flows through
  * both outputs and through the weight.
  */
-export const weightedKl = (role: Role): Regularizer => ({
-  needs: ['natural', role],
-  penalty({ logits, batch }) {
-    const logP = logSoftmax(logits('natural'));
-    const logQ = tf.log(tf.add(tf.exp(logSoftmax(logits(role))), tiny));
+export const weightedKl =
+  (role: Role): PerExample =>
+  ({ z, batch }) => {
+    const logP = logSoftmax(z.natural);
+    const logQ = tf.log(tf.add(tf.exp(logSoftmax(z[role]!)), tiny));
     const divergence = tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1);
-    const weight = tf.sub(weightCeiling, trueClassProbability(logits('natural'), batch.labels));
+    const weight = tf.sub(weightCeiling, trueClassProbability(z.natural, batch.labels));
     return tf.mul(divergence, weight) as tf.Tensor1D;
-  },
-});
+  };
 
 export const boostedCrossEntropyPlugin = defineClassification({
   name: 'boosted-cross-entropy',

@@ -3,7 +3,7 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   type Discrepancy,
-  type Regularizer,
+  type PerExample,
 } from '@bulwark/core';
 import { z } from 'zod';
 import { chooseSides, pick } from '../inner/sides.js';
@@ -12,14 +12,13 @@ import { chooseSides, pick } from '../inner/sides.js';
  * The discrepancy of the squeezed pair, sides chosen again at the outer logits (Li et al., 2023, Eq. 6; arXiv:2205.11156): a side
  * may turn out to be the natural point, whose logits then get gradient through the regularizer, too.
  */
-export const squeezed = (measure: Discrepancy): Regularizer => ({
-  needs: ['natural', 'collaborative', 'adversarial'],
-  penalty({ logits, batch }) {
-    const triplet = [logits('natural'), logits('collaborative'), logits('adversarial')] as const;
+export const squeezed =
+  (measure: Discrepancy): PerExample =>
+  ({ z, batch }) => {
+    const triplet = [z.natural, z.collaborative, z.adversarial] as const;
     const sides = chooseSides(triplet, batch.labels);
     return measure(pick(sides.lower, triplet), pick(sides.upper, triplet));
-  },
-});
+  };
 
 export const squeezedPlugin = defineRegularizer({
   name: 'squeeze',

@@ -2,7 +2,7 @@ import { crossEntropy, discrepancy, type PluginSpec } from '@bulwark/core';
 import {
   classWeights,
   fuseModels,
-  linearityTerm,
+  linearity,
   marginWeights,
   onOffLambda,
   probabilisticMargin,
@@ -54,19 +54,18 @@ function functions(hyper: Golden, given: { weights: tf.Tensor2D; soft: tf.Tensor
   const ikl = hyper['ikl'] as Readonly<Record<string, number>>;
   const share = Number(hyper['smoothing']);
   const sharpen = (z: tf.Tensor) => tf.div(z, Number(hyper['consistencyTemperature'])) as tf.Tensor2D;
-  const squares: StoredLoss = ({ logits, y }) =>
-    mean(weightedSquares(logits('natural'), logits('adversarial'), tf.matMul(y, weights)));
-  const softened: StoredLoss = ({ logits }) => mean(softCrossEntropy(logits('natural'), logits('adversarial')));
+  const squares: StoredLoss = ({ z, y }) => mean(weightedSquares(z.natural, z.adversarial, tf.matMul(y, weights)));
+  const softened: StoredLoss = ({ z }) => mean(softCrossEntropy(z.natural, z.adversarial));
   return {
     ikl: (views) => tf.add(tf.mul(ikl['beta']!, squares(views)), tf.mul(ikl['alpha']!, softened(views))),
     iklAttack10: softened,
     iklAttack100: (views) => tf.add(softened(views), squares(views)),
-    smoothCe: ({ logits, y }) => mean(crossEntropy(logits('natural'), smoothed(y, share))),
-    smoothCeOther: ({ logits, y }) => mean(crossEntropy(logits('natural'), smoothedOverOthers(y, share))),
-    jsConsistency: ({ logits }) => mean(discrepancy('js')(sharpen(logits('natural')), sharpen(logits('adversarial')))),
-    softTargetKl: ({ logits }) => {
+    smoothCe: ({ z, y }) => mean(crossEntropy(z.natural, smoothed(y, share))),
+    smoothCeOther: ({ z, y }) => mean(crossEntropy(z.natural, smoothedOverOthers(y, share))),
+    jsConsistency: ({ z }) => mean(discrepancy('js')(sharpen(z.natural), sharpen(z.adversarial))),
+    softTargetKl: ({ z }) => {
       const entropy = tf.neg(tf.sum(tf.mul(soft, tf.log(tf.maximum(soft, 1e-30))), 1));
-      return mean(tf.sub(crossEntropy(logits('natural'), soft), entropy));
+      return mean(tf.sub(crossEntropy(z.natural, soft), entropy));
     },
   };
 }
@@ -189,9 +188,9 @@ export const elleUnit: UnitRunner = (json, comparison) => {
         labels: labelsOf(item['y']),
         facts: { mix: tf.tensor1d(numbersOf(item['mix'], 'mix')) },
       };
-      const error: StoredLoss = (views) => mean(linearityTerm(1).values(views));
+      const error: StoredLoss = (views) => mean(linearity(views));
       const total: StoredLoss = (views) =>
-        tf.add(mean(crossEntropy(views.logits('adversarial'), views.y)), tf.mul(Number(item['lambda']), error(views)));
+        tf.add(mean(crossEntropy(views.z.adversarial, views.y)), tf.mul(Number(item['lambda']), error(views)));
       const found = lossAndGradients(stored, total);
       const place = `rawLogits[${i}]`;
       const at = { quantity: 'rawLogits', place, tolerance: unitTolerance };

@@ -116,7 +116,9 @@ function compareEntry(expected: Golden, entry: Entry): void {
   const { comparison, name, place, logits, labels, tolerance } = entry;
   const spec = specOf(name);
   if (!spec) return comparison.fail(name, 'not a known objective');
-  const objective = makePlugin(createRegistry([...objectivePlugins]), 'objective', spec);
+  const classNames = Array.from({ length: logits.natural.shape[1] }, (_, i) => String(i));
+  const data = { inputShape: [1, 1, 1] as const, classNames };
+  const objective = makePlugin(createRegistry([...objectivePlugins]), 'objective', spec, data);
   const { loss, terms, gradients } = evaluate(objective, logits, labels);
   if (expected['selectionStableInFloat32'] === false || expected['tiedTopClasses'] === true)
     return comparison.finite(`${name} (no exact value)`, [loss, ...terms, ...[...gradients.values()].flat()]);

@@ -36,7 +36,7 @@ export function lossAndGradients(stored: Stored, loss: StoredLoss): { loss: numb
   const { value, dLogits } = logitGradients(given, (...z) =>
     loss({
       ...{ batch: { images, labels }, classes, y: oneHotLabels(labels, classes), epoch: 0, epochs: 1, progress: 0 },
-      logits: (role) => z[roles.indexOf(role)]!,
+      z: Object.fromEntries(roles.map((role, at) => [role, z[at]!])) as unknown as Views['z'],
       fact: (name) => facts[name]!,
     }),
   );

@@ -1,0 +1,91 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { ImageShape } from '../batch.js';
+import { BulwarkError } from '../errors.js';
+import { oneHotLabels } from '../loss/index.js';
+import type { Role } from './inner-optimizer.js';
+import { viewsWith, type Logits, type Views } from './views.js';
+
+/** What a term reads. */
+export interface Reads {
+  /** Roles of the logits, in the order in which they are read first. */
+  readonly roles: readonly Role[];
+  /** Whether it compares with `y`. */
+  readonly y: boolean;
+}
+
+/** Number of examples and of steps that stand for a run while a term is traced. */
+const count = 2;
+const epochs = 1000;
+
+/** What a finding of the attack may look like, of which nothing else is known before an attack was made: the first that a term takes. */
+const findings = (classes: number): (() => tf.Tensor)[] => [
+  () => tf.scalar(0),
+  () => tf.zeros([count, classes]),
+  () => tf.zeros([count], 'int32'),
+  () => tf.zeros([count]),
+];
+
+/**
+ * Calls something that reads views on two made-up examples, at the start and at the end of a run, and notes what it reads.
+ * @throws what it throws, unless that may come of a finding of the attack that it reads
+ */
+export function readsOf(reader: (views: Views) => unknown, of: { classes: number; inputShape: ImageShape }): Reads {
+  const roles = new Set<Role>();
+  let [y, finding] = [false, false];
+  const attempt = (make: () => tf.Tensor, epoch: number) => {
+    const batch = {
+      images: tf.zeros<tf.Rank.R4>([count, ...of.inputShape]),
+      labels: tf.tensor1d([0, of.classes - 1], 'int32'),
+      indices: Int32Array.of(0, 1),
+    };
+    reader({
+      ...{ batch, classes: of.classes, epoch, epochs, progress: epoch / epochs },
+      get y() {
+        y = true;
+        return oneHotLabels(batch.labels, of.classes);
+      },
+      z: new Proxy({} as Logits, {
+        get(_, role) {
+          roles.add(String(role));
+          return tf.zeros([count, of.classes]);
+        },
+      }),
+      fact() {
+        finding = true;
+        return make();
+      },
+    });
+  };
+  for (const epoch of [0, epochs - 1]) {
+    let refused: unknown;
+    for (const make of findings(of.classes)) {
+      try {
+        tf.tidy(() => void attempt(make, epoch));
+        refused = undefined;
+        break;
+      } catch (error) {
+        if (!finding || error instanceof BulwarkError) throw error;
+        refused ??= error;
+      }
+    }
+    if (refused !== undefined) break; // what it has read until then; the views of a step hold it to that
+  }
+  return { roles: [...roles], y };
+}
+
+/** Views that hold a term to what it was seen to read. @throws BulwarkError ROLE_MISSING */
+export function heldTo(reads: Reads, views: Views, what: string): Views {
+  const refuse = (read: string): never => {
+    throw new BulwarkError('ROLE_MISSING', `${what} reads ${read} in this step, and did not when it was composed`, {
+      cure: 'read it always, whatever is made of it; or name it: reads: [...]',
+    });
+  };
+  return viewsWith(views, {
+    get y() {
+      return reads.y ? views.y : refuse('y');
+    },
+    z: new Proxy(views.z, {
+      get: (z, role) => (reads.roles.includes(String(role)) ? z[String(role)] : refuse(`z.${String(role)}`)),
+    }),
+  });
+}

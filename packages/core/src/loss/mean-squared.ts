@@ -1,0 +1,5 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Mean over the classes of `(p - q)^2`, per example: `[batch, classes]` twice to `[batch]` float32. */
+export const meanSquared = (p: tf.Tensor2D, q: tf.Tensor2D): tf.Tensor1D =>
+  tf.mean(tf.squaredDifference(p, q), 1) as tf.Tensor1D;
