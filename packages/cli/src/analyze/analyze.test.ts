@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startRun } from '@bulwark/core';
 import { PNG } from 'pngjs';
 import { program } from '../program.js';
+import { accuracyRows } from '../report/accuracy.js';
+import { readRun } from '../report/read-run.js';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
 import { quantiles } from './angles.js';
@@ -119,7 +121,7 @@ describe('bulwark analyze', () => {
   it('trade-off: one point per method, discrepancy and beta, with the accuracies that were measured', async () => {
     type Data = { measured: string; settings: { series: string; beta?: number; clean: number; robust: number }[] };
     const { data, png, head } = await analyze<Data>('trade-off', ['trades-6', 'trades-1', 'st']);
-    expect(data.measured).toBe('tier own test, fgsm, 40 images');
+    expect(data.measured).toBe('tier own test, fgsm, linf 25.5/255, 40 images');
     expect(data.settings.map(({ series, beta }) => `${series} ${beta}`)).toEqual([
       'trades, kl 1',
       'trades, kl 6',
@@ -150,6 +152,66 @@ describe('bulwark analyze', () => {
     const diagnostics = await analyze('diagnostics', ['st']);
     expect(diagnostics.head).toContain('collaborative.crossEntropy');
     expectPicture(diagnostics.png);
+  });
+
+  describe('radius', () => {
+    type Curve = { run: string; norm: string; protocol: string; points: { epsilon: number; accuracy: number }[] };
+    const evaluate = async (...flags: string[]) => {
+      const silent = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+      const words = ['evaluate', join(folder, 'trades-1'), ...flags, '--no-probes', '--json'];
+      try {
+        await program().parseAsync(words, { from: 'user' });
+        return JSON.parse(String(silent.mock.calls.at(-1)![0])) as Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+      } finally {
+        silent.mockRestore();
+      }
+    };
+
+    it('is measured in one run, never rises, and is drawn with norm, attacks and images', async () => {
+      await expect(analyze('radius', ['trades-1'])).rejects.toThrow(/evaluated within several radii/);
+      const attacks = ['--attacks', 'pgd:steps=3', 'fmn:steps=10'];
+      const found = await evaluate('--epsilons', '0.1,0,0.02,0.3', ...attacks);
+      const shares = found['curve'].map(({ accuracy }: { accuracy: number }) => accuracy) as number[];
+      expect(found['curve'].map(({ epsilon }: { epsilon: number }) => epsilon)).toEqual([0, 0.02, 0.1, 0.3]);
+      expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+      expect(shares[3]).toBeLessThan(shares[0]!);
+      const results = found['files'].map((file: string) => JSON.parse(readFileSync(file, 'utf8')));
+      const fmn = results.map((result: { attacks: Record<string, unknown>[] }) => result.attacks[1]!);
+      expect(fmn.map(({ attacked }: { attacked: number }) => attacked)).toEqual([fmn[0].attacked, 0, 0]);
+      const { data, svg, png, lines } = await analyze<{ curves: Curve[] }>('radius', ['trades-1']);
+      expect(data.curves).toMatchObject([{ run: 'trades-1', norm: 'linf' }]);
+      expect(data.curves[0]!.points.map(({ accuracy }) => accuracy)).toEqual(shares);
+      expect(data.curves[0]!.protocol).toBe('pgd-3, fmn-10; tier custom, best checkpoint, 40 images');
+      expect(lines).toHaveLength(4);
+      expect(svgTexts(svg)).toContain('radius, linf (of 255)');
+      expectPicture(png);
+    });
+
+    it('has rows of each norm and of their union in the report, with their radii', async () => {
+      const found = await evaluate('--threats', 'linf:0.1', 'l2:1,l1:3', '--attacks', 'fmn:steps=10');
+      const all = [...found['threats'].map(({ flags }: { flags: string }) => flags), found['clean']].filter(Boolean);
+      const union = [...all[0]].map((_, i) => Number(all.every((flags: string) => flags[i] === '1'))).join('');
+      expect(found['union'].flags).toBe(union);
+      expect(found['threats'].map(({ norm }: { norm: string }) => norm)).toEqual(['linf', 'l2', 'l1']);
+      const rows = accuracyRows(await readRun(join(folder, 'trades-1'), (text) => expect(text).toBe('')));
+      expect(rows[0]!.threat).toBe('linf 25.5/255');
+      const texts = rows.map(({ threat, robust }) => `${threat}: ${robust.share}`);
+      expect(texts).toContain(`union of linf 25.5/255, l2 1, l1 3: ${found['union'].accuracy}`);
+      expect(texts).toContain(`l1 3: ${found['threats'][2].accuracy}`);
+    });
+
+    it.each([
+      [['--epsilons', '0'], /no radius above 0/],
+      [['--epsilons', '2/255,8'], /epsilon.* is 8: pixels are in \[0, 1\]/],
+      [['--epsilons', '8,2/255'], /--epsilons is 8: pixels are in \[0, 1\]/],
+      [['--epsilons', 'a,2/255'], /--epsilons is a/],
+      [['--threats', 'linf'], /"linf" is not norm:radius/],
+      [['--threats', 'l3:1'], /"l3:1" is not norm:radius/],
+      [['--threats', 'l2:1', 'l2:2'], /names l2 twice/],
+      [['--threats', 'linf:0.1', 'l2:1', '--attacks', 'ddn'], /ddn-100 is one in l2, not in linf/],
+    ])('refuses %j before anything is attacked', async (flags, why) => {
+      await expect(evaluate(...flags)).rejects.toThrow(why);
+    });
   });
 
   it('gives a method the same colour in every picture', async () => {

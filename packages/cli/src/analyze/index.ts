@@ -1,3 +1,4 @@
+export { radiusFigure } from './radius.js';
 export { readRuns } from '../report/read-run.js';
 export { analyseAngles } from './angles.js';
 export { analyseCollaborative } from './collaborative.js';

@@ -1,4 +1,4 @@
-import { createRandom, lossSurface, threatOf, type LossSurface, type NeighbourSide } from '@bulwark/core';
+import { createRandom, lossSurface, threatOf, threatText, type LossSurface, type NeighbourSide } from '@bulwark/core';
 import { surfaceChart } from '../report/chart/surface.js';
 import type { RunRecord } from '../report/read-run.js';
 import type { Output } from '../terminal/output.js';
@@ -51,7 +51,7 @@ export async function analyseLandscape(
   const results = await withModels(paths, { flags, output }, async (analysed) => {
     const { run, target, set, batchSize, progress, signal, seed } = analysed;
     const threat = threatOf(target.config);
-    radii.add(`${threat.norm.name} ${Number((255 * threat.epsilon).toFixed(3))}/255`);
+    radii.add(threatText({ norm: threat.norm.name, epsilon: threat.epsilon }));
     const surface = await lossSurface(set, {
       ...{ model: target.model, threat, side: flags.side, batchSize, progress, signal },
       steps: whole('steps', flags.steps),

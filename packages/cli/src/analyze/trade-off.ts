@@ -6,8 +6,8 @@ import type { RunRecord } from '../report/read-run.js';
 import type { Figure } from './write-figure.js';
 
 /** How a row was measured: only equal ones go into one picture. */
-const protocol = ({ tier, attacks, images, complete }: AccuracyRow) =>
-  complete ? `tier ${tier}, ${attacks.join(', ')}, ${images} images` : undefined;
+const protocol = ({ tier, attacks, threat, images, complete }: AccuracyRow) =>
+  complete ? `tier ${tier}, ${attacks.join(', ')}, ${threat}, ${images} images` : undefined;
 
 /** The most thorough measurement that all runs have, of the checkpoint that validation chose. @throws BulwarkError USAGE */
 function sharedRows(runs: readonly RunRecord[]): { shared: string; rows: AccuracyRow[] } {
@@ -19,9 +19,13 @@ function sharedRows(runs: readonly RunRecord[]): { shared: string; rows: Accurac
     const rows = all.map((rows) => rows.find((row) => protocol(row) === shared));
     if (shared !== undefined && rows.every((row) => row !== undefined)) return { shared, rows };
   }
-  throw new BulwarkError('USAGE', 'the runs have no measurement in common: same tier, attacks and number of images', {
-    cure: 'run `bulwark evaluate` with the same options on each of them, or let them finish',
-  });
+  throw new BulwarkError(
+    'USAGE',
+    'the runs have no measurement in common: same tier, attacks, radius and number of images',
+    {
+      cure: 'run `bulwark evaluate` with the same options on each of them, or let them finish',
+    },
+  );
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -19,7 +19,7 @@ const action =
 
 /** An analysis of what run folders hold, without models. */
 const ofRecords =
-  (name: 'diagnosticsFigure' | 'tradeOffFigure'): Make<OutputFlags> =>
+  (name: 'diagnosticsFigure' | 'radiusFigure' | 'tradeOffFigure'): Make<OutputFlags> =>
   async (paths, _flags, output) => {
     const analyses = await import('../analyze/index.js');
     return analyses[name](await analyses.readRuns(paths, (text) => output.warn(text)));
@@ -84,6 +84,12 @@ const tradeOff = () =>
     .addHelpText('after', '\nExample:\n  bulwark analyze trade-off runs/trades-* runs/st-*')
     .action(action(ofRecords('tradeOffFigure')));
 
+const radius = () =>
+  addOutputFlags(new Command('radius').argument(...runsArgument), 'radius')
+    .description('accuracy over the radius, from evaluations within several (bulwark evaluate --epsilons)')
+    .addHelpText('after', '\nExample:\n  bulwark analyze radius runs/at runs/st')
+    .action(action(ofRecords('radiusFigure')));
+
 const curves = () =>
   addOutputFlags(new Command('curves').argument(...runsArgument), 'curves')
     .option('--mean', 'one line per config, the mean over its seeds')
@@ -111,7 +117,7 @@ export function analyzeCommand(): Command {
       'after',
       '\nExamples:\n  bulwark analyze curves runs/at runs/st\n  bulwark analyze collaborative runs/st',
     );
-  for (const make of [collaborative, landscape, angles, tradeOff, curves, diagnostics])
+  for (const make of [collaborative, landscape, angles, tradeOff, radius, curves, diagnostics])
     root.addCommand(make().exitOverride());
   return root;
 }

@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
+  accuracyCurve,
   BulwarkError,
+  checkNorm,
   countOf,
   evaluate,
   factsOf,
@@ -15,7 +17,10 @@ import {
   threatOf,
   tierNames,
   tiers,
+  unionOf,
   type EvaluationResult,
+  type RunConfig,
+  type ThreatModel,
   type TierName,
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
@@ -24,8 +29,9 @@ import { claimFile } from '../evaluate/robustbench.js';
 import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
 import { attacksOf, parseImages, planEvaluation, positions } from '../evaluate/plan.js';
-import { evaluationReport } from '../evaluate/report.js';
+import { curveReport, evaluationReport, unionReport } from '../evaluate/report.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
+import { parseEpsilons, parseThreats } from '../evaluate/threats.js';
 import { shardFile, shardJobs } from '../evaluate/shards.js';
 import {
   addLaunchFlags,
@@ -46,6 +52,8 @@ import { pluginsOption } from '../trust/policy.js';
 
 interface Flags extends TargetFlags, LaunchFlags {
   readonly shards?: string;
+  readonly epsilons?: string;
+  readonly threats?: string[];
   readonly attacks?: string[];
   readonly tier?: TierName;
   readonly images?: string;
@@ -103,6 +111,23 @@ async function measureShards(
   }
 }
 
+/** Threat models in the order of work; what the flags leave out is the run's. */
+function threatsOf(flags: Flags, config: RunConfig): ThreatModel[] {
+  if (flags.threats) return parseThreats(flags.threats);
+  const own = threatOf(config);
+  return flags.epsilons === undefined
+    ? [own]
+    : parseEpsilons(flags.epsilons, own.norm.name).map((epsilon) => ({ norm: own.norm, epsilon }));
+}
+
+/** Norm and radius by which the target is opened where there are several: any of them will do. */
+function openingFlags(flags: Flags): Flags {
+  const [first] = flags.threats ? parseThreats(flags.threats) : [];
+  if (first) return { ...flags, norm: first.norm.name, epsilon: String(first.epsilon) };
+  const last = flags.epsilons?.split(',').at(-1)?.trim();
+  return last === undefined || last === '0' ? flags : { ...flags, epsilon: last };
+}
+
 async function run(path: string, flags: Flags): Promise<void> {
   const output = createOutput(flags);
   const { tier, specs, images } = planEvaluation({ ...flags, images: parseImages(flags.images) });
@@ -111,7 +136,7 @@ async function run(path: string, flags: Flags): Promise<void> {
   const repeats = numberFlag('repeats', flags.repeats, { min: 1, integer: true });
   const warn = (text: string) => output.warn(text);
   const claim = flags.robustbench === undefined ? undefined : claimFile(flags.robustbench, specs);
-  const target = await openTarget(path, flags, { registry: builtinRegistry(), warn });
+  const target = await openTarget(path, openingFlags(flags), { registry: builtinRegistry(), warn });
   if (flags.corruptions !== undefined) {
     const { corruptions, out, fresh } = flags;
     const { count: most, fromStart } = parseImages(flags.images) ?? { count: Infinity, fromStart: true };
@@ -123,24 +148,32 @@ async function run(path: string, flags: Flags): Promise<void> {
     return runCorruptions(target, asked, output).finally(() => target.model.dispose());
   }
   const { model, data, config, engine, what } = target;
-  const threat = threatOf(config);
-  const attacks = attacksOf(specs, target);
+  const threats = threatsOf(flags, config);
   const { test } = data;
   const whole = positions(countOf(test), images);
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
   const set = subset(test, chosen);
-  const wholeFile = resolve(
-    flags.out ?? join(target.folder, `${tier}-${threat.norm.name}-${threat.epsilon.toFixed(4)}.json`),
-  );
+  const fileOf = ({ norm, epsilon }: ThreatModel) => {
+    const whole = flags.out ?? join(target.folder, `${tier}-${norm.name}-${epsilon.toFixed(4)}.json`);
+    return shard && parts === undefined ? shardFile(resolve(whole), shard) : resolve(whole);
+  };
   const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
   const parts = flags.shards ?? flags.merge;
-  const file = shard && parts === undefined ? shardFile(wholeFile, shard) : wholeFile;
   if (flags.shards !== undefined) {
     const count = numberFlag('shards', flags.shards, { min: 1, integer: true });
-    if (!(await measureShards(path, { flags, file, output, count }))) return model.dispose();
+    if (!(await measureShards(path, { flags, file: fileOf(threats[0]!), output, count }))) return model.dispose();
   }
-  const measure = async () => {
+  const attacked = threats.map((threat) => ({
+    threat,
+    file: fileOf(threat),
+    attacks: attacksOf(specs, target, threat),
+  }));
+  for (const { threat, attacks } of attacked) attacks.forEach((attack) => checkNorm(attack, threat));
+  const measure = async (
+    { threat, file, attacks }: (typeof attacked)[number],
+    smaller: EvaluationResult | undefined,
+  ) => {
     const previous = flags.fresh ? undefined : await loadEvaluation(file);
     output.line(`${model.name}, ${what}, engine ${engine.name}`);
     output.line(
@@ -153,6 +186,8 @@ async function run(path: string, flags: Flags): Promise<void> {
       const probes = () => probeTrust({ model, data: set, threat, seed });
       return await evaluate({
         ...{ model, data: set, attacks, threat, batchSize, seed, repeats, tier, previous },
+        ...(smaller && { smaller }),
+        ...(flags.threats && { together: threats }),
         save: (state) => saveEvaluation(file, state),
         progress: progress.report,
         notice: ({ id, what, cure }) => {
@@ -167,27 +202,52 @@ async function run(path: string, flags: Flags): Promise<void> {
       interrupt.release();
     }
   };
+  const results: { file: string; result: EvaluationResult }[] = [];
   try {
-    const lock = lockEvaluation(file);
-    try {
-      const merged = parts !== undefined && (await merge(file, parts, { model, data: set, threat }));
-      const result = merged || (await measure());
-      for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
-      if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
-      output.line(`\nwritten to ${file}`);
-      if (claim) {
-        const architecture = factsOf(model).architecture ?? config.model;
-        const gaps = claim.write(result, { model: architecture, data: config.data.use, batchSize });
-        output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
-        for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
+    for (const each of attacked) {
+      const { file, threat } = each;
+      const lock = lockEvaluation(file);
+      try {
+        const merged = parts !== undefined && (await merge(file, parts, { model, data: set, threat }));
+        const smaller = flags.epsilons === undefined ? undefined : results.at(-1)?.result;
+        const result = merged || (await measure(each, smaller));
+        for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
+        if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
+        output.line(`\nwritten to ${file}\n`);
+        if (claim) {
+          const architecture = factsOf(model).architecture ?? config.model;
+          const gaps = claim.write(result, { model: architecture, data: config.data.use, batchSize });
+          output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
+          for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
+        }
+        results.push({ file, result });
+      } finally {
+        lock.release();
       }
-      output.result({ file, ...result });
-    } finally {
-      lock.release();
     }
   } finally {
     model.dispose();
   }
+  const all = results.map(({ result }) => result);
+  const [{ file, result }] = results as [(typeof results)[number]];
+  if (flags.epsilons !== undefined) {
+    const curve = accuracyCurve(all);
+    for (const line of curveReport(result, curve)) output.line(line);
+    output.result({ files: results.map((each) => each.file), norm: result.threat.norm, curve });
+  } else if (flags.threats) {
+    const union = unionOf(all);
+    for (const line of unionReport(all, union)) output.line(line);
+    output.result({
+      files: results.map((each) => each.file),
+      threats: all.map(({ threat, worst: { accuracy, interval, flags: standing } }) => ({
+        ...threat,
+        accuracy,
+        interval,
+        flags: standing,
+      })),
+      union,
+    });
+  } else output.result({ file, ...result });
 }
 
 const examples = `
@@ -202,6 +262,8 @@ Examples:
   bulwark evaluate runs/st-awp --tier full --merge 8
   bulwark evaluate runs/st-awp --tier full --shards 8 --launcher slurm:partition=gpu:gpus=1
   bulwark evaluate runs/st-awp --attacks apgd:loss=dlr --norm l2 --epsilon 0.5 --images 1000
+  bulwark evaluate runs/st-awp --epsilons 0,2/255,4/255,8/255,16/255 --attacks pgd fmn
+  bulwark evaluate runs/max --threats linf:8/255 l2:0.5 l1:12 --tier fast
 An evaluation that was interrupted goes on when the same command is given again.`;
 
 /** `bulwark evaluate <run | weights>`. */
@@ -224,6 +286,11 @@ export function evaluateCommand(): Command {
     .option('--data <name>', 'data set for a weights file, without a config')
     .option('--norm <name>', 'linf, l2 or l1 instead of the norm of the run')
     .option('--epsilon <radius>', 'radius instead of that of the run, for example 8/255')
+    .option(
+      '--epsilons <list>',
+      'accuracy over radius: 0,2/255,4/255,8/255; what is broken within one is broken in the next',
+    )
+    .option('--threats <specs...>', 'several norms, each with its radius, and their union: linf:8/255 l2:0.5 l1:12')
     .option('--images <n>', 'number of test images, spread over the test set; first:<n> for the first, all for all')
     .option('--batch <n>', 'images per batch', '250')
     .option('--seed <n>', 'seed of the attack noise', '0')
@@ -250,12 +317,14 @@ export function evaluateCommand(): Command {
     command,
     { flags: ['shard'], excludes: ['shards', 'merge'] },
     { flags: ['merge'], excludes: ['shards'] },
-    { flags: ['robustbench'], excludes: ['shard'] },
+    { flags: ['robustbench'], excludes: ['shard', 'epsilons', 'threats'] },
     {
       flags: ['corruptions'],
-      excludes: 'attacks tier norm epsilon seed shard shards merge robustbench'.split(' '),
+      excludes: 'attacks tier norm epsilon epsilons threats seed shard shards merge robustbench'.split(' '),
     },
     { flags: ['fresh'], excludes: ['shards', 'merge'] },
+    { flags: ['epsilons'], excludes: ['epsilon', 'threats', 'out', 'shards'] },
+    { flags: ['threats'], excludes: ['norm', 'epsilon', 'out', 'shards', 'zoo'] },
   );
   return addLaunchFlags(command, 'shards').action((path: string, flags: Flags) => run(path, flags));
 }

@@ -7,9 +7,11 @@ import { render } from './formats.js';
 import { compareRuns } from './group.js';
 import { readRuns, type FinishedRun } from './read-runs.js';
 
+const threat = { norm: 'linf', epsilon: 8 / 255 };
+
 const run = (name: string, seed: number, accuracy: Record<string, number>, over: object = {}): FinishedRun => ({
   path: `runs/${name}/seed-${seed}`,
-  config: { name, seed, objective: { use: name, beta: 6 }, ...over } as unknown as RunConfig,
+  config: { name, seed, threat, objective: { use: name, beta: 6 }, ...over } as unknown as RunConfig,
   summary: {
     name,
     seed,
@@ -79,6 +81,7 @@ describe('a comparison of runs', () => {
       accuracy: { clean: 0.8, autoattack: worst, worst },
       split: 'evaluated',
       images: 100,
+      threat: 'linf 8/255',
     });
     const both = [
       evaluated(runs[0]!, { 'quick-linf-0.0314': 0.5, 'full-linf-0.0314': 0.47 }),
@@ -94,6 +97,16 @@ describe('a comparison of runs', () => {
     );
   });
 
+  it('takes of a curve the radius that was trained for, and names it', () => {
+    const at = (bytes: number) => ({
+      ...{ accuracy: { clean: 0.8, worst: 0.4 }, split: 'evaluated', images: 100, threat: `linf ${bytes}/255` },
+    });
+    const best = new Map([2, 4, 8, 16].map((bytes) => [`full-linf-${(bytes / 255).toFixed(4)}`, at(bytes)]));
+    const comparison = compareRuns([{ ...runs[0]!, evaluations: { best, last: new Map() } }], { checkpoint: 'best' });
+    expect(comparison.source).toBe('full-linf-0.0314');
+    expect(render(comparison, 'markdown')).toContain('attacks within linf 8/255, best checkpoint');
+  });
+
   it('names runs that lack a number, and those for which a more thorough evaluation could not be taken', () => {
     const [first, second, third, other] = runs as [FinishedRun, FinishedRun, FinishedRun, FinishedRun];
     const few = run('at', 2, { clean: 0.85, 'pgd-20': 0.5 });
@@ -101,7 +114,7 @@ describe('a comparison of runs', () => {
     expect(comparison.lacking).toEqual([{ run: 'runs/at/seed-2', columns: ['fgsm', 'pgd-100'] }]);
     expect(Object.keys(comparison.rows[0]!.estimates)).toEqual(['clean', 'pgd-20', 'gap']);
     expect(render(comparison, 'markdown')).toContain('Not measured: FGSM, PGD-100 of runs/at/seed-2.');
-    const measured = { accuracy: { clean: 0.8, worst: 0.4 }, split: 'evaluated', images: 10000 };
+    const measured = { accuracy: { clean: 0.8, worst: 0.4 }, split: 'evaluated', images: 10000, threat: 'linf 8/255' };
     const full = { ...other, evaluations: { best: new Map([['full-linf-0.0314', measured]]), last: new Map() } };
     const { passedOver, source, lacking } = compareRuns([first, second, full], { checkpoint: 'best' });
     expect(source).toBe('summary');

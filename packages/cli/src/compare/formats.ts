@@ -20,11 +20,11 @@ function cell(row: Row, column: string, plusMinus: string): string {
 }
 
 /** What the numbers are, in one sentence. */
-export const caption = ({ checkpoint, source, split, images, rows, lacking }: Comparison): string => {
+export const caption = ({ checkpoint, source, split, images, threat, rows, lacking }: Comparison): string => {
   const seeds = [...new Set(rows.map((row) => row.seeds.length))];
   const without = lacking.map(({ run, columns }) => `${columns.map(title).join(', ')} of ${run}`);
   const runs = seeds.length === 1 ? `${seeds[0]} ${seeds[0] === 1 ? 'seed' : 'seeds'} each` : 'seeds as given';
-  return `Accuracy in % on ${images} ${split} images, ${checkpoint} checkpoint (${source}); mean and 95% confidence interval (Student's t), ${runs}.${without.length > 0 ? ` Not measured: ${without.join('; ')}.` : ''}`;
+  return `Accuracy in % on ${images} ${split} images, attacks within ${threat}, ${checkpoint} checkpoint (${source}); mean and 95% confidence interval (Student's t), ${runs}.${without.length > 0 ? ` Not measured: ${without.join('; ')}.` : ''}`;
 };
 
 function markdown(comparison: Comparison): string {

@@ -1,4 +1,4 @@
-import { BulwarkError, digestOf } from '@bulwark/core';
+import { BulwarkError, digestOf, threatText } from '@bulwark/core';
 import { computesOf } from './computes.js';
 import type { Checkpoint, FinishedRun, Measured } from './read-runs.js';
 import { estimate, type Estimate } from './student-t.js';
@@ -18,6 +18,8 @@ export interface Comparison {
   readonly source: string;
   readonly split: string;
   readonly images: number | undefined;
+  /** Norms and radii that were attacked within, those of all rows. */
+  readonly threat: string;
   /** Labels of accuracies in the order of the paper's Table 1, then `gap`, if the runs have one. */
   readonly columns: readonly string[];
   readonly rows: readonly Row[];
@@ -72,9 +74,15 @@ const thoroughness = ['full', 'fast', 'custom', 'quick'];
 
 /** The most thorough evaluation that every run has, or the runs' own summaries. @throws BulwarkError USAGE */
 function chooseSource(runs: readonly FinishedRun[], checkpoint: Checkpoint, wanted?: string): string {
+  /** Whether it attacks within another radius than the run has trained for, as most points of a curve do. */
+  const elsewhere = (name: string) =>
+    Number(runs[0]!.evaluations[checkpoint].get(name)!.threat !== threatText(runs[0]!.config.threat));
   const common = [...runs[0]!.evaluations[checkpoint].keys()]
     .filter((name) => runs.every(({ evaluations }) => evaluations[checkpoint].has(name)))
-    .sort((a, b) => thoroughness.indexOf(a.split('-')[0]!) - thoroughness.indexOf(b.split('-')[0]!));
+    .sort(
+      (a, b) =>
+        thoroughness.indexOf(a.split('-')[0]!) - thoroughness.indexOf(b.split('-')[0]!) || elsewhere(a) - elsewhere(b),
+    );
   const known = [...common, 'summary'];
   if (wanted !== undefined && !known.includes(wanted))
     throw new BulwarkError(
@@ -102,7 +110,8 @@ function passedOver(runs: readonly FinishedRun[], checkpoint: Checkpoint, source
 function measuredIn(run: FinishedRun, checkpoint: Checkpoint, source: string): Measured {
   if (source !== 'summary') return run.evaluations[checkpoint].get(source)!;
   const { split, images } = run.summary;
-  return { accuracy: (run.summary[checkpoint] ?? run.summary.last).accuracy ?? {}, split, images };
+  const accuracy = (run.summary[checkpoint] ?? run.summary.last).accuracy ?? {};
+  return { accuracy, split, images, threat: threatText(run.config.threat) };
 }
 
 function checkComparable(runs: readonly FinishedRun[], measured: ReadonlyMap<FinishedRun, Measured>): void {
@@ -158,5 +167,6 @@ export function compareRuns(
     return missing.length > 0 ? [{ run: run.path, columns: missing }] : [];
   });
   const over = wanted === undefined ? passedOver(runs, checkpoint, source) : undefined;
-  return { checkpoint, source, split, images, columns, rows, lacking, ...(over && { passedOver: over }) };
+  const threat = [...new Set([...measured.values()].map((each) => each.threat))].join('; ');
+  return { checkpoint, source, split, images, threat, columns, rows, lacking, ...(over && { passedOver: over }) };
 }

@@ -3,6 +3,7 @@ import {
   BulwarkError,
   loadEvaluation,
   openRunFolder,
+  threatText,
   type EvaluationResult,
   type RunConfig,
   type RunSummary,
@@ -16,6 +17,8 @@ export interface Measured {
   readonly accuracy: Readonly<Record<string, number>>;
   readonly split: string;
   readonly images: number | undefined;
+  /** Norm and radius that were attacked within. */
+  readonly threat: string;
 }
 
 /** A finished run, as far as a comparison needs it. */
@@ -28,10 +31,10 @@ export interface FinishedRun {
 }
 
 /** Clean accuracy, each attack, each ensemble after its last stage, and the worst case over all of them. */
-function measuredBy({ clean, attacks, worst, data }: EvaluationResult): Measured {
+function measuredBy({ clean, attacks, worst, data, threat }: EvaluationResult): Measured {
   const byLabel = attacks.map(({ ensemble, label, accuracy }) => [ensemble ?? label, accuracy] as const);
   const accuracy = { clean: clean.accuracy, ...Object.fromEntries(byLabel), worst: worst.accuracy };
-  return { accuracy, split: 'evaluated', images: data.count };
+  return { accuracy, split: 'evaluated', images: data.count, threat: threatText(threat) };
 }
 
 async function readEvaluations(run: string, checkpoint: Checkpoint): Promise<Map<string, Measured>> {

@@ -1,4 +1,13 @@
-import { BulwarkError, checkSpec, spread, tiers, type Attack, type PluginSpec, type TierName } from '@bulwark/core';
+import {
+  BulwarkError,
+  checkSpec,
+  spread,
+  tiers,
+  type Attack,
+  type PluginServices,
+  type PluginSpec,
+  type TierName,
+} from '@bulwark/core';
 import { numberFlag } from '../terminal/number-flag.js';
 import { parseAttacks } from './attack-specs.js';
 import type { Target } from './open-target.js';
@@ -51,6 +60,18 @@ export function planEvaluation(given: {
   return { tier, specs: tiers[tier].attacks, images: images ?? tierImages(tier) };
 }
 
-/** The attacks of a plan, made for the target. @throws BulwarkError PLUGIN_UNKNOWN, CONFIG_INVALID */
-export const attacksOf = (specs: readonly PluginSpec[], { registry, services }: Target): Attack[] =>
-  specs.map((spec, i) => services.make('attack', checkSpec(registry, 'attack', spec, ['attacks', i])));
+/** The attacks of a plan, made for the target and a threat model, by default that of its config. @throws BulwarkError PLUGIN_UNKNOWN, CONFIG_INVALID */
+export function attacksOf(
+  specs: readonly PluginSpec[],
+  { registry, services }: Pick<Target, 'registry' | 'services'>,
+  threat = services.threat,
+): Attack[] {
+  const own: PluginServices = Object.create(services, { threat: { value: threat } }) as PluginServices;
+  return specs.map((spec, i) => {
+    const checked = checkSpec(registry, 'attack', spec, ['attacks', i]);
+    if (threat === services.threat) return services.make('attack', checked);
+    const { use, ...options } = checked;
+    const plugin = registry.find('attack', use);
+    return plugin.create(plugin.options.parse(options), own);
+  });
+}

@@ -1,4 +1,4 @@
-import { wilsonInterval, type EvaluationResult } from '@bulwark/core';
+import { threatText, wilsonInterval, type Accuracy, type CurvePoint, type EvaluationResult } from '@bulwark/core';
 import { duration, percent } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -12,15 +12,14 @@ function attackTable(result: EvaluationResult): string {
     entry.attacked,
     count(entry.flags, '0'),
     percent(entry.accuracy),
-    entry.linf.max.toFixed(4),
-    entry.l2.max.toFixed(3),
+    // what it broke within a smaller radius is not measured again
+    entry.attacked === 0 ? '-' : entry.linf.max.toFixed(4),
+    entry.attacked === 0 ? '-' : entry.l2.max.toFixed(3),
     duration(entry.seconds),
     entry.attacked === 0 ? '-' : (entry.attacked / Math.max(entry.seconds, 1e-9)).toFixed(1),
   ]);
   return table(['attack', 'images', 'broken', 'accuracy %', 'max linf', 'max l2', 'time', 'images/s'], rows);
 }
-
-const short = (value: number) => Number(value.toPrecision(4));
 
 /** Half of the images that were attacked have something at most so far away; those without count as infinitely far. */
 function median(distances: readonly number[]): number {
@@ -35,10 +34,9 @@ function minimumNorms({ attacks, threat }: EvaluationResult): string[] {
     const attacked = distances.filter((_, i) => seen[i] === '0' || seen[i] === '1').map((found) => found ?? Infinity);
     if (attacked.length === 0) return [];
     const found = attacked.filter(Number.isFinite);
-    return [
-      `${label}: smallest perturbations of ${found.length} of ${attacked.length} images, median ${threat.norm} norm ${short(median(attacked))}` +
-        (threat.norm === 'linf' ? ` (${short(255 * median(attacked))}/255)` : ''),
-    ];
+    const half = median(attacked);
+    const middle = Number.isFinite(half) ? threatText({ norm: threat.norm, epsilon: half }) : 'none';
+    return [`${label}: smallest perturbations of ${found.length} of ${attacked.length} images, median ${middle}`];
   });
 }
 
@@ -71,6 +69,31 @@ function classTable({ worst }: EvaluationResult, classNames: readonly string[]):
     mistaken(k),
   ]);
   return table(['class', 'images', 'clean %', 'robust %', '95 % interval of it', 'most often taken for'], rows);
+}
+
+/** Accuracy over the radius, one line for each. */
+export function curveReport({ threat: { norm }, data }: EvaluationResult, curve: readonly CurvePoint[]): string[] {
+  const rows = curve.map(({ epsilon, accuracy, interval: ends }) => [
+    threatText({ norm, epsilon }),
+    percent(accuracy),
+    interval(ends),
+  ]);
+  return [`accuracy over the radius, ${data.count} images`, '', table(['within', 'accuracy %', '95 % interval'], rows)];
+}
+
+/** The worst case of each of several threat models, and of their union. */
+export function unionReport(results: readonly EvaluationResult[], union: Accuracy): string[] {
+  const rows = results.map(({ threat, worst }) => [
+    threatText(threat),
+    percent(worst.accuracy),
+    interval(worst.interval),
+  ]);
+  const all = ['union of all', percent(union.accuracy), interval(union.interval)];
+  return [
+    `worst case in several norms, ${results[0]!.data.count} images`,
+    '',
+    table(['within', 'accuracy %', '95 % interval'], [...rows, all]),
+  ];
 }
 
 /** The whole report for people. */

@@ -1,4 +1,4 @@
-import type { ModelFacts } from '@bulwark/core';
+import { threatText, type ModelFacts } from '@bulwark/core';
 import { stringify } from 'yaml';
 import { cardMarkdown } from './card-markdown.js';
 import type { CardEvaluation, ModelCard } from './model-card.js';
@@ -57,9 +57,6 @@ function metric(name: string, of: CardEvaluation['clean'], images: number) {
   };
 }
 
-const radius = ({ norm, epsilon }: CardEvaluation['threat']) =>
-  norm === 'linf' ? `${norm} ${Number((255 * epsilon).toFixed(3))}/255` : `${norm} ${Number(epsilon.toFixed(6))}`;
-
 /** Clean accuracy of the largest sample, and AutoAttack's of each complete standard evaluation; nothing that was not measured. */
 function metrics(evaluations: readonly CardEvaluation[]) {
   const largest = evaluations.reduce<CardEvaluation | undefined>(
@@ -71,7 +68,7 @@ function metrics(evaluations: readonly CardEvaluation[]) {
   return [
     metric('Clean accuracy (%)', largest.clean, largest.images),
     ...standard.map(({ robust, threat, images }) =>
-      metric(`Robust accuracy under AutoAttack standard, ${radius(threat)} (%)`, robust, images),
+      metric(`Robust accuracy under AutoAttack standard, ${threatText(threat)} (%)`, robust, images),
     ),
   ];
 }

@@ -19,7 +19,7 @@ export interface CardEvaluation {
   /** False: attacks are missing, and the figures are upper bounds. */
   readonly complete: boolean;
   readonly images: number;
-  readonly threat: { readonly norm: string; readonly epsilon: number };
+  readonly threat: EvaluationResult['threat'];
   readonly clean: { readonly accuracy: number; readonly interval: readonly [number, number] };
   readonly robust: { readonly accuracy: number; readonly interval: readonly [number, number] };
   readonly attacks: readonly { readonly label: string; readonly accuracy: number }[];

@@ -1,5 +1,5 @@
-import { wilsonInterval } from '@bulwark/core';
-import type { RunRecord } from './read-run.js';
+import { threatText, unionOf, wilsonInterval, type EvaluationResult } from '@bulwark/core';
+import type { FoundEvaluation, RunRecord } from './read-run.js';
 import { radius } from './sections/measured.js';
 
 /** A share of images with its 95 % interval (Wilson, 1927), which says how far chance alone could have moved it. */
@@ -58,20 +58,69 @@ function ownRows(run: RunRecord): AccuracyRow[] {
 
 const order = ['full', 'custom', 'fast', 'quick'];
 
-/** Every measured robustness of a run, the most thorough first. */
+/** The attacks that a figure is the worst case of. */
+export const attacksOf = ({ attacks }: EvaluationResult): string[] => [
+  ...new Set(attacks.map(({ label, ensemble }) => ensemble ?? label)),
+];
+
+/** Evaluations of one checkpoint with the same effort on the same images. */
+export const isLike = (a: FoundEvaluation, b: FoundEvaluation): boolean =>
+  a.checkpoint === b.checkpoint &&
+  a.result.tier === b.result.tier &&
+  a.result.data.fingerprint === b.result.data.fingerprint &&
+  a.result.model.fingerprint === b.result.model.fingerprint;
+
+/** One row per list of threat models that were evaluated together, for who withstands all of them. */
+function unionRows(run: RunRecord): AccuracyRow[] {
+  const seen = new Set<string>();
+  return run.evaluations.flatMap((found): AccuracyRow[] => {
+    const { together } = found.result;
+    const texts = (together ?? []).map(threatText);
+    const parts = texts.flatMap((text) => {
+      const part = run.evaluations.find((other) => isLike(found, other) && threatText(other.result.threat) === text);
+      return part ? [part.result] : [];
+    });
+    const key = JSON.stringify([found.checkpoint, found.result.tier, texts]);
+    if (!together || parts.length < texts.length || seen.has(key)) return [];
+    seen.add(key);
+    const { clean, data, tier } = found.result;
+    const { accuracy, interval } = unionOf(parts);
+    return [
+      {
+        run,
+        threat: `union of ${texts.join(', ')}`,
+        checkpoint: found.checkpoint,
+        tier,
+        complete: parts.every(({ complete }) => complete),
+        attacks: [...new Set(parts.flatMap(attacksOf))],
+        images: data.count,
+        clean: { share: clean.accuracy, interval: clean.interval },
+        robust: { share: accuracy, interval },
+      },
+    ];
+  });
+}
+
+/**
+ * Every measured robustness of a run: the most thorough first, and of these the one within the radius that the run trained for; the others
+ * of a curve follow by radius.
+ */
 export function accuracyRows(run: RunRecord): AccuracyRow[] {
+  const own = radius(run);
+  const rank = ({ result }: FoundEvaluation) =>
+    2 * order.indexOf(result.tier) + Number(threatText(result.threat) !== own);
   const evaluated = run.evaluations
-    .toSorted((a, b) => order.indexOf(a.result.tier) - order.indexOf(b.result.tier))
+    .toSorted((a, b) => rank(a) - rank(b) || a.result.threat.epsilon - b.result.threat.epsilon)
     .map(({ checkpoint, result }) => ({
       run,
-      threat: radius({ config: { ...run.config, threat: result.threat as typeof run.config.threat } }),
+      threat: threatText(result.threat),
       checkpoint,
       tier: result.tier,
       complete: result.complete,
-      attacks: [...new Set(result.attacks.map(({ label, ensemble }) => ensemble ?? label))],
+      attacks: attacksOf(result),
       images: result.data.count,
       clean: { share: result.clean.accuracy, interval: result.clean.interval },
       robust: { share: result.worst.accuracy, interval: result.worst.interval },
     }));
-  return [...evaluated, ...ownRows(run)];
+  return [...evaluated, ...unionRows(run), ...ownRows(run)];
 }

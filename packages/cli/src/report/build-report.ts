@@ -8,6 +8,7 @@ import { costSection } from './sections/cost.js';
 import { curvesSection } from './sections/curves.js';
 import { findingsSection } from './sections/findings.js';
 import { imagesSection, type Opened } from './sections/images.js';
+import { radiusSection } from './sections/radius.js';
 import { togetherSection } from './sections/together.js';
 import { accuracySection, summarySection } from './sections/summary.js';
 
@@ -27,7 +28,7 @@ export async function reportBody(
   return html`<main>
     <h1>${title}</h1>
     ${summarySection(runs)} ${accuracySection(runs)}
-    ${await (runs.length === 1 ? curvesSection(runs[0]!) : togetherSection(runs))}
+    ${await (runs.length === 1 ? curvesSection(runs[0]!) : togetherSection(runs))} ${await radiusSection(runs)}
     ${await classesSection(runs, (run) => opened.get(run)?.classNames)} ${corruptionsSection(runs)}
     ${findingsSection(runs)} ${imagesSection(runs, opened)} ${costSection(runs)} ${configSection(runs)}
     <footer>

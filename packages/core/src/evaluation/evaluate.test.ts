@@ -8,6 +8,7 @@ import { surrounded, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
 import { norms } from '../threat/index.js';
+import { accuracyCurve, unionOf } from './curve.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { mergeEvaluations, shardPositions } from './merge.js';
 import { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
@@ -81,6 +82,62 @@ describe('the evaluator', () => {
     changed.attacks[0]!.distances![1] = 0.3;
     expect(() => parseEvaluation(changed, 'file')).toThrow(/attacks.0.distances within the radius is 0; .* it is 1/);
     expect(parseEvaluation(JSON.parse(JSON.stringify(wider)), 'file')).toEqual(wider);
+  });
+  const at = (epsilon: number) => ({ threat: { ...threat, epsilon } });
+  it('counts as broken what the same attack broke within a smaller radius, and does not attack it again', async () => {
+    const down = shift(-0.06, { label: 'fickle' });
+    /** Finds something within small radii only. */
+    const fickle: Attack = {
+      ...down,
+      run: (images, labels, context) =>
+        context.threat.epsilon > 0.15 ? images.clone() : down.run(images, labels, context),
+    };
+    const small = await run({ attacks: [fickle], ...at(0.1) });
+    expect(small.worst.flags).toBe('110101');
+    const alone = await run({ attacks: [fickle], ...at(0.2) });
+    expect(alone.worst.flags).toBe('111101');
+    const large = await run({ attacks: [fickle], ...at(0.2), smaller: small });
+    expect(large.worst.flags).toBe('110101');
+    expect(large.attacks[0]).toMatchObject({ attacked: 4, reused: 1, flags: '1101-1' });
+    expect(parseEvaluation(JSON.parse(JSON.stringify(large)), 'file')).toEqual(large);
+    // a finished result learns, too
+    const later = await run({ attacks: [fickle], ...at(0.2), previous: alone, smaller: small });
+    expect(later.worst).toEqual(large.worst);
+    expect(accuracyCurve([large, small]).map(({ epsilon, flags }) => [epsilon, flags])).toEqual([
+      [0, '111101'],
+      [0.1, '110101'],
+      [0.2, '110101'],
+    ]);
+    await expect(run({ attacks: [fickle], ...at(0.05), smaller: small })).rejects.toThrow(/the larger epsilon 0.1/);
+  });
+  it('does not run a stage on what another stage broke within a smaller radius', async () => {
+    const [up, down] = [shift(0.06, { label: 'up' }), shift(-0.06, { label: 'down' })];
+    const ensemble: Attack = { label: 'both', stages: [up, down], run: (images) => images.clone() };
+    const small = await run({ attacks: [ensemble], batchSize: 9 });
+    const large = await run({ attacks: [ensemble], batchSize: 9, ...at(0.2), smaller: small });
+    expect(small.attacks.map(({ flags }) => flags)).toEqual(['1011-1', '1-01-1']);
+    expect(large.attacks.map(({ flags }) => flags)).toEqual(['10-1-1', '1-01-1']);
+    expect(up.calls).toEqual([5, 3]);
+    expect(parseEvaluation(JSON.parse(JSON.stringify(large)), 'file')).toEqual(large);
+  });
+  it('takes the whole curve from one search for the smallest perturbation', async () => {
+    const up: Attack & { calls: number[] } = { ...shift(0.2, { label: 'up' }), minimumNorm: true };
+    const small = await run({ attacks: [up], batchSize: 9 });
+    const large = await run({ attacks: [up], ...at(0.25), smaller: small });
+    expect(up.calls).toEqual([5]);
+    expect(large.attacks[0]).toMatchObject({ attacked: 0, reused: 5, flags: '1011-1' });
+    expect(large.worst.confusion[0]).toEqual([1, 1]);
+    expect(accuracyCurve([small, large]).map(({ accuracy }) => Math.round(6 * accuracy))).toEqual([5, 5, 4]);
+    expect(parseEvaluation(JSON.parse(JSON.stringify(large)), 'file')).toEqual(large);
+  });
+  it('has the union of several threat models per image', async () => {
+    const results = [await run({ attacks: [shift(0.099)] }), await run({ attacks: [shift(-0.099)] })];
+    expect(results.map(({ worst }) => worst.flags)).toEqual(['101101', '110101']);
+    expect(unionOf(results)).toMatchObject({ flags: '100101', accuracy: 0.5 });
+    const others = { ...results[0]!, data: { ...results[0]!.data, fingerprint: 'other' } };
+    expect(() => unionOf([results[0]!, others])).toThrow(/a union of results of different images/);
+    const round = { ...results[0]!, threat: { norm: 'l2' as const, epsilon: 1 } };
+    expect(() => accuracyCurve([results[0]!, round])).toThrow(/in linf and l2/);
   });
   it('refuses an attack that is not one in the norm, before anything is attacked', async () => {
     const first = shift(0.1);

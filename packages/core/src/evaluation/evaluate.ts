@@ -34,6 +34,8 @@ export interface Evaluation {
   readonly attacks: readonly Attack[];
   /** With epsilon 0 no attack is run: the robust accuracy is the clean accuracy. */
   readonly threat: ThreatModel;
+  /** All threat models of one question, this one among them; each is evaluated by itself, `unionOf` says who withstands all. */
+  readonly together?: readonly ThreatModel[];
   readonly batchSize?: number;
   readonly seed?: number;
   /**
@@ -47,6 +49,11 @@ export interface Evaluation {
   readonly tier?: string;
   /** A result to continue or extend; finished attacks are not repeated. */
   readonly previous?: EvaluationResult;
+  /**
+   * A result of the same model and images within a smaller radius of the same norm: what an attack broke there counts as broken here, and what
+   * an attack found there that seeks the smallest perturbation is not sought again. So accuracy never rises with the radius.
+   */
+  readonly smaller?: EvaluationResult;
   /** Called after every batch with the result so far. */
   readonly save?: (result: EvaluationResult) => void | Promise<void>;
   /** Called between iterations. */
@@ -151,12 +158,14 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
   notice(findings);
   const attacks = evaluation.attacks.map((attack) => attack.forClasses?.(model.classes) ?? attack);
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
-  const request = { model, data, threat, seed, repeats, tier, identity };
+  const { together } = evaluation;
+  const request = { model, data, threat, seed, repeats, tier, identity, ...(together && { together }) };
   const ledger = previous
     ? Ledger.continue(previous, request)
     : Ledger.start(request, await cleanPredictions(evaluation));
   const stages = stagesOf(attacks);
   const keys = ledger.plan(stages);
+  if (evaluation.smaller) ledger.adopt(evaluation.smaller);
   const result = () => ledger.result([...findings, ...checkOutcome(ledger.entries, ledger)]);
 
   const interrupt = () => {

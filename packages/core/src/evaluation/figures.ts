@@ -37,7 +37,7 @@ function attackFigures({ clean, attacks, data, threat }: EvaluationResult, k: nu
   // what has not begun has no accuracy yet
   const begun = entry.done || /[^.]/.test(entry.flags);
   return [
-    { name: `attacks.${k}.attacked`, said: entry.attacked, found: count(entry.flags, '01') },
+    { name: `attacks.${k}.attacked`, said: entry.attacked + (entry.reused ?? 0), found: count(entry.flags, '01') },
     ...(begun ? [{ name: `attacks.${k}.accuracy`, said: entry.accuracy, found: left.length / data.count }] : []),
     ...(distances
       ? [

@@ -9,10 +9,11 @@ export {
   type CorruptionResult,
   type CorruptionRow,
 } from './corruptions.js';
+export { accuracyCurve, unionOf, type Accuracy, type CurvePoint } from './curve.js';
 export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.js';
 export { fingerprintData, fingerprintModel, fingerprintModelSync } from './fingerprint.js';
 export { mergeEvaluations, shardPositions } from './merge.js';
-export { breaks, judge, type Judgement } from './judge.js';
+export { breaks, checkNorm, judge, type Judgement } from './judge.js';
 export { cheats, type Cheat, type Verdict } from './recheck.js';
 export { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
 export { parseEvaluation, type AttackEntry, type EvaluationResult, type TrustFinding } from './result.js';

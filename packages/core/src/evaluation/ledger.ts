@@ -13,6 +13,8 @@ export interface LedgerRequest {
   readonly model: Classifier;
   readonly data: ImageSet;
   readonly threat: ThreatModel;
+  /** Threat models that are evaluated together with this one. */
+  readonly together?: readonly ThreatModel[];
   readonly seed: number;
   readonly repeats: number;
   readonly tier: string;
@@ -43,8 +45,15 @@ const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number)
   l2: { max: 0, mean: 0 },
   rejected: Object.fromEntries(cheats.map((cheat) => [cheat, 0])),
   zeroGradients: 0,
-  ...(attack.minimumNorm && { distances: new Array<number | null>(count).fill(null) }),
+  ...(attack.minimumNorm && {
+    distances: new Array<number | null>(count).fill(null),
+    classes: new Array<number | null>(count).fill(null),
+  }),
 });
+
+/** Whether two entries are of the same attack, made in the same way. */
+export const isSameAttack = (a: AttackEntry, b: AttackEntry | undefined): boolean =>
+  a.label === b?.label && a.ensemble === b.ensemble && JSON.stringify(a.settings) === JSON.stringify(b.settings);
 
 /** Adds a number to a running maximum and mean over `count` numbers so far. */
 const include = (size: { max: number; mean: number }, value: number, count: number) => ({
@@ -68,7 +77,7 @@ export class Ledger {
     private readonly predictions: number[],
     entries: readonly AttackEntry[],
   ) {
-    this.entries = entries.map((entry) => ({ ...entry }));
+    this.entries = structuredClone([...entries]);
   }
 
   static start(request: LedgerRequest, predictions: Int32Array): Ledger {
@@ -103,16 +112,63 @@ export class Ledger {
     const used = new Set<number>();
     return stages.map(({ attack, ensemble }) => {
       const fresh = emptyEntry(attack, ensemble, this.count);
-      const same = (entry: Entry, i: number) =>
-        !used.has(i) &&
-        entry.label === fresh.label &&
-        entry.ensemble === fresh.ensemble &&
-        JSON.stringify(entry.settings) === JSON.stringify(fresh.settings);
-      let at = this.entries.findIndex(same);
+      let at = this.entries.findIndex((entry, i) => !used.has(i) && isSameAttack(entry, fresh));
       if (at < 0) at = this.entries.push(fresh) - 1;
       used.add(at);
       return String(at);
     });
+  }
+
+  /**
+   * Takes over what the same attacks found within a smaller radius: what they broke there is broken here, too, whatever another run of them
+   * would find; where an attack has sought the smallest perturbation, nothing is left to do.
+   * @throws BulwarkError USAGE where that result is of another model, data set, norm or number of passes, or of a larger radius
+   */
+  adopt(smaller: EvaluationResult): void {
+    const { identity, threat, repeats } = this.request;
+    const differences = [
+      smaller.model.fingerprint !== identity.model && 'another model (or other weights)',
+      smaller.data.fingerprint !== identity.data && 'other images',
+      smaller.threat.norm !== threat.norm.name && `norm ${smaller.threat.norm}`,
+      smaller.threat.epsilon > threat.epsilon && `the larger epsilon ${smaller.threat.epsilon}`,
+      repeatsOf(smaller) !== repeats && `${repeatsOf(smaller)} passes for each answer`,
+    ].filter(Boolean);
+    if (differences.length > 0)
+      throw new BulwarkError('USAGE', `the result within a smaller radius was made with ${differences.join(', ')}`, {
+        cure: 'evaluate the radii of one curve with the same model, images and options',
+      });
+    this.entries.forEach((entry, k) => {
+      const found = smaller.attacks.find((other) => isSameAttack(entry, other));
+      if (found) this.adoptEntry(String(k), found, smaller.worst.predictions);
+    });
+  }
+
+  private adoptEntry(key: string, found: AttackEntry, predictions: readonly number[]): void {
+    const entry = this.at(key);
+    const flags = [...entry.flags];
+    const { distances, classes } = entry;
+    const { epsilon, norm } = this.request.threat;
+    const limit = epsilon + norm.slack(epsilon);
+    let [taken, again] = [0, 0];
+    flags.forEach((flag, i) => {
+      const there = found.flags[i]!;
+      if (flag === '0' || flag === '-') return;
+      if (distances && classes && found.distances) {
+        if (flag === '1' || there === '-' || there === '.') return;
+        distances[i] = found.distances[i] ?? null;
+        classes[i] = found.classes?.[i] ?? null;
+      } else if (there !== '0') return;
+      const broken = there === '0' || (distances?.[i] ?? Infinity) <= limit;
+      if (flag === '1') again++;
+      flags[i] = broken ? '0' : '1';
+      taken++;
+      if (broken && this.predictions[i] === this.request.data.labels[i])
+        this.predictions[i] = classes?.[i] ?? predictions[i]!;
+    });
+    entry.flags = flags.join('');
+    entry.attacked -= again;
+    if (taken > 0) entry.reused = (entry.reused ?? 0) + taken;
+    this.refresh(key);
   }
 
   private at(key: string): Entry {
@@ -130,10 +186,11 @@ export class Ledger {
   /** The examples that an attack still has to be run on. */
   begin(key: string, { skipAll }: { skipAll: boolean }): { pending: number[] } {
     const entry = this.at(key);
-    const earlier = this.earlier(key);
+    // later stages have broken something already where a smaller radius was attacked before
+    const others = this.entries.filter((other) => entry.ensemble !== undefined && other.ensemble === entry.ensemble);
     entry.flags = [...entry.flags]
       .map((flag, i) => {
-        const target = !skipAll && this.cleanFlags[i] === '1' && earlier.every(({ flags }) => flags[i] !== '0');
+        const target = !skipAll && this.cleanFlags[i] === '1' && others.every(({ flags }) => flags[i] !== '0');
         return flag === '.' && !target ? '-' : flag;
       })
       .join('');
@@ -144,12 +201,15 @@ export class Ledger {
   record(key: string, { indices, verdicts, seconds, zeroGradients }: BatchOutcome): void {
     const entry = this.at(key);
     const flags = [...entry.flags];
-    const distances = entry.distances && [...entry.distances];
+    const { distances, classes } = entry;
     verdicts.forEach((verdict, k) => {
       const i = indices[k]!;
       if (verdict.cheat && (verdict.misclassified || verdict.cheat.endsWith('not-finite')))
         entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
-      if (distances && verdict.misclassified && !verdict.cheat) distances[i] = Number(verdict.distance.toPrecision(7));
+      if (distances && classes && verdict.misclassified && !verdict.cheat) {
+        distances[i] = Number(verdict.distance.toPrecision(7));
+        classes[i] = verdict.prediction;
+      }
       const broken = breaks(verdict);
       flags[i] = broken ? '0' : '1';
       if (!broken) return;
@@ -159,7 +219,6 @@ export class Ledger {
       if (this.predictions[i] === this.request.data.labels[i]) this.predictions[i] = verdict.prediction;
     });
     entry.flags = flags.join('');
-    if (distances) entry.distances = distances;
     entry.attacked += indices.length;
     entry.seconds += seconds;
     entry.zeroGradients += zeroGradients;
@@ -197,7 +256,7 @@ export class Ledger {
   }
 
   result(findings: readonly TrustFinding[]): EvaluationResult {
-    const { model, data, threat, seed, repeats, tier, identity } = this.request;
+    const { model, data, threat, together, seed, repeats, tier, identity } = this.request;
     const summary = (flags: string) => ({
       flags,
       accuracy: ones(flags) / this.count,
@@ -217,11 +276,13 @@ export class Ledger {
       model: { name: model.name, fingerprint: identity.model },
       data: { count: this.count, fingerprint: identity.data, classes: model.classes },
       threat: { norm: threat.norm.name, epsilon: threat.epsilon },
+      ...(together &&
+        together.length > 1 && { together: together.map(({ norm, epsilon }) => ({ norm: norm.name, epsilon })) }),
       seed,
       ...(repeats > 1 && { repeats }),
       complete: this.entries.every(({ done }) => done),
       clean: summary(this.cleanFlags),
-      attacks: this.entries.map((entry) => ({ ...entry })),
+      attacks: structuredClone(this.entries),
       worst: {
         ...summary(worst),
         perClass,

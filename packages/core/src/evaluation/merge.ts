@@ -3,7 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
-import { Ledger, repeatsOf } from './ledger.js';
+import { isSameAttack, Ledger, repeatsOf } from './ledger.js';
 import type { AttackEntry, EvaluationResult } from './result.js';
 import { checkOutcome } from './trust.js';
 
@@ -24,9 +24,6 @@ function mergeSizes(entries: readonly AttackEntry[], norm: 'linf' | 'l2') {
   const total = sum(entries.map((entry) => entry[norm].mean * brokenBy(entry)));
   return { max: Math.max(...entries.map((entry) => entry[norm].max)), mean: broken === 0 ? 0 : total / broken };
 }
-
-const isSameAttack = (a: AttackEntry, b: AttackEntry | undefined) =>
-  a.label === b?.label && a.ensemble === b.ensemble && JSON.stringify(a.settings) === JSON.stringify(b.settings);
 
 function mergeEntries(shards: readonly EvaluationResult[], k: number, length: number): AttackEntry {
   const entries = shards.map(({ attacks }) => attacks[k]);
@@ -50,9 +47,14 @@ function mergeEntries(shards: readonly EvaluationResult[], k: number, length: nu
     linf: mergeSizes(all, 'linf'),
     l2: mergeSizes(all, 'l2'),
     rejected: Object.fromEntries(reasons.map((why) => [why, sum(all.map(({ rejected }) => rejected[why]!))])),
+    ...(all.some(({ reused }) => reused) && { reused: sum(all.map(({ reused = 0 }) => reused)) }),
     ...(first.distances && {
       distances: interleave(
         all.map(({ distances }) => distances ?? []),
+        length,
+      ),
+      classes: interleave(
+        all.map(({ classes }) => classes ?? []),
         length,
       ),
     }),

@@ -6,7 +6,7 @@ import { cheats } from './recheck.js';
 
 /**
  * One character per example: `1` correct, `0` broken, `-` not attacked (wrong from the start, or broken by an earlier stage of the
- * ensemble), `.` still to be attacked.
+ * ensemble or, within a smaller radius, by another), `.` still to be attacked.
  */
 const flags = z.string().regex(/^[01.-]*$/);
 const size = z.strictObject({ max: z.number(), mean: z.number() });
@@ -36,7 +36,9 @@ const entry = z.strictObject({
   seconds: z.number().min(0),
   /** How many examples it was run on so far. */
   attacked: z.number().int().min(0),
-  /** Perturbations of the examples that it broke. */
+  /** How many flags follow from what the same attack found within a smaller radius. */
+  reused: z.number().int().min(0).optional(),
+  /** Perturbations of the examples that it broke here. */
   linf: size,
   l2: size,
   /**
@@ -44,6 +46,8 @@ const entry = z.strictObject({
    * where it found none, or was not run.
    */
   distances: z.array(z.number().min(0).nullable()).optional(),
+  /** The class that the model takes each of these for. */
+  classes: z.array(z.number().int().min(0).nullable()).optional(),
   /** Misclassified candidates that were refused, by reason. */
   rejected: z.strictObject(Object.fromEntries(cheats.map((name) => [name, z.number().int().min(0)]))),
   /** Examples with an exactly zero gradient at the start, if the attack looks. */
@@ -60,6 +64,11 @@ const schema = z.strictObject({
   model: z.strictObject({ name: z.string(), fingerprint: z.string() }),
   data: z.strictObject({ count: z.number().int().min(1), fingerprint: z.string(), classes: z.number().int().min(2) }),
   threat: z.strictObject({ norm: z.enum(normNames), epsilon: z.number().min(0) }),
+  /** The threat models that were evaluated together with this one, itself among them: whoever withstands their union withstands all. */
+  together: z
+    .array(z.strictObject({ norm: z.enum(normNames), epsilon: z.number().min(0) }))
+    .min(2)
+    .optional(),
   seed: z.number().int(),
   /** Passes whose most frequent answer is a prediction; absent: 1. */
   repeats: z.number().int().min(2).optional(),

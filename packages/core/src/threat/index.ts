@@ -5,7 +5,15 @@ import { linf } from './linf.js';
 import type { Norm, NormName } from './norm.js';
 
 export { l1, l2, linf, projectL1InBox };
-export { doubtOfRadius, doubtOfStep, refuseBytes, type LengthScale, type WrittenLength } from './units.js';
+export {
+  doubtOfRadius,
+  doubtOfStep,
+  radiusUnit,
+  refuseBytes,
+  threatText,
+  type LengthScale,
+  type WrittenLength,
+} from './units.js';
 export { clipToPixelRange, normNames, overPixels, type Norm, type NormName, type ThreatModel } from './norm.js';
 
 /** The norms by name. */

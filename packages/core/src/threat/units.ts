@@ -25,6 +25,14 @@ function largestDistance({ norm, shape }: LengthScale): number {
   return norm === 'l2' ? Math.sqrt(pixels) : pixels;
 }
 
+/** How a threat model is written: `linf 8/255`, `l2 0.5`. A measurement is shown with it everywhere. */
+export const threatText = ({ norm, epsilon }: { norm: NormName; epsilon: number }): string =>
+  norm === 'linf' ? `${norm} ${Number((255 * epsilon).toFixed(3))}/255` : `${norm} ${Number(epsilon.toFixed(6))}`;
+
+/** The unit that radii of a norm are drawn in: linf in steps of a byte. A radius times `factor` is in it. */
+export const radiusUnit = (norm: NormName): { readonly factor: number; readonly name: string } =>
+  norm === 'linf' ? { factor: 255, name: 'of 255' } : { factor: 1, name: 'pixels in [0, 1]' };
+
 const short = (value: number) => Number(value.toPrecision(4));
 
 /** The same length as it is meant, if it counts in values of 0 to 255. */

@@ -24,7 +24,10 @@ export const quantity = (field: string, axis: Axis) => ({
   axis: {
     ...(axis.percent && { labelExpr: "format(datum.value * 100, '~g')" }),
     ...(axis.whole && { tickMinStep: 1, format: 'd' }),
-    ...(axis.values && { values: [...axis.values] }),
+    ...(axis.values && {
+      values: [...axis.values],
+      ...(!axis.percent && { labelExpr: "format(datum.value, '.4~g')" }),
+    }),
     tickCount: 5,
   },
 });

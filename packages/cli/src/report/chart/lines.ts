@@ -20,7 +20,8 @@ export interface LineBand {
 
 export interface Lines {
   readonly title?: string;
-  readonly subtitle?: string;
+  /** Several lines where it is long. */
+  readonly subtitle?: string | readonly string[];
   readonly x: Axis;
   readonly y: Axis;
   readonly points: readonly LinePoint[];
@@ -70,7 +71,9 @@ export function lineChart(chart: Lines): Chart {
   const many = new Set(points.map(({ x }) => x)).size > 40;
   const position = { x: quantity('x', chart.x), y: quantity('y', chart.y) };
   return {
-    ...(title && { title: { text: title, ...(subtitle && { subtitle }) } }),
+    ...(title && {
+      title: { text: title, ...(subtitle && { subtitle: typeof subtitle === 'string' ? subtitle : [...subtitle] }) },
+    }),
     width,
     height,
     // a title may be wider than the chart, which fitting would shrink the chart for

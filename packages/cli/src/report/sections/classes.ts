@@ -1,4 +1,4 @@
-import { wilsonInterval } from '@bulwark/core';
+import { threatText, wilsonInterval } from '@bulwark/core';
 import { looksOf, methodColour } from '../chart/palette.js';
 import { pairChart } from '../chart/pairs.js';
 import { charts, figure } from '../page/figure.js';
@@ -6,7 +6,6 @@ import { html, type Html } from '../page/html.js';
 import { points } from '../page/numbers.js';
 import { groupRuns } from '../groups.js';
 import type { FoundEvaluation, RunRecord } from '../read-run.js';
-import { radius } from './measured.js';
 
 const attacksOf = ({ attacks }: FoundEvaluation['result']) =>
   [...new Set(attacks.map(({ label, ensemble }) => ensemble ?? label))].join(', ');
@@ -28,7 +27,7 @@ async function classFigure(run: RunRecord, { checkpoint, result }: FoundEvaluati
   const { worstClass } = result.worst;
   return figure(
     pairChart({ rows, x, looks }),
-    `${run.label}, ${checkpoint}, ${attacksOf(result)}, ${threatOfResult(run, result)}`,
+    `${run.label}, ${checkpoint}, ${attacksOf(result)}, ${threatText(result.threat)}`,
     `tier ${result.tier}, ${result.data.count} images, ${imagesPerClass(result)} of each class; bands: 95 % intervals. Worst class: ${name(worstClass.class)}, ${points(worstClass.robust)} % robust`,
   );
 }
@@ -45,20 +44,17 @@ function imagesPerClass({ worst }: FoundEvaluation['result']): string {
 
 export type ClassNames = readonly string[] | undefined;
 
-const threatOfResult = ({ config }: RunRecord, { threat }: FoundEvaluation['result']) =>
-  radius({ config: { ...config, threat: threat as typeof config.threat } });
-
 /** What evaluations have to share for their classes to be compared. */
-const questionOf = (run: RunRecord, { result }: FoundEvaluation) =>
-  `${attacksOf(result)}, ${threatOfResult(run, result)}, tier ${result.tier}, ${result.data.count} images`;
+const questionOf = ({ result }: FoundEvaluation) =>
+  `${attacksOf(result)}, ${threatText(result.threat)}, tier ${result.tier}, ${result.data.count} images`;
 
 /** Robust accuracy of each class for several runs in one chart; seeds as their mean. */
 async function classesTogether(question: string, runs: readonly RunRecord[], names: ClassNames): Promise<Html> {
-  const groups = groupRuns(runs.filter((run) => run.evaluations.some((each) => questionOf(run, each) === question)));
+  const groups = groupRuns(runs.filter((run) => run.evaluations.some((each) => questionOf(each) === question)));
   const perClass = new Map(
     groups.map(({ label, runs: members }) => [
       label,
-      members.map((run) => run.evaluations.find((each) => questionOf(run, each) === question)!.result.worst.perClass),
+      members.map((run) => run.evaluations.find((each) => questionOf(each) === question)!.result.worst.perClass),
     ]),
   );
   const classes = [...perClass.values()][0]![0]!.map(({ class: k }) => k);
@@ -87,9 +83,7 @@ async function classesTogether(question: string, runs: readonly RunRecord[], nam
     ...(several > 0 ? ['from the lowest to the highest of the seeds, around their mean'] : []),
     ...(several < groups.length ? [`95 % intervals${several > 0 ? ' of single runs' : ''}`] : []),
   ];
-  const [measured] = groups[0]!.runs[0]!.evaluations.filter(
-    (each) => questionOf(groups[0]!.runs[0]!, each) === question,
-  );
+  const [measured] = groups[0]!.runs[0]!.evaluations.filter((each) => questionOf(each) === question);
   const seeds = `${imagesPerClass(measured!.result)} images of each class; bands: ${bands.join('; ')}. `;
   return figure(
     pairChart({ rows, x, looks }),
@@ -103,7 +97,7 @@ export async function classesSection(
   runs: readonly RunRecord[],
   classNames: (run: RunRecord) => ClassNames,
 ): Promise<Html> {
-  const asked = [...new Set(runs.flatMap((run) => run.evaluations.map((each) => questionOf(run, each))))];
+  const asked = [...new Set(runs.flatMap((run) => run.evaluations.map((each) => questionOf(each))))];
   const names = runs.map(classNames).find((each) => each !== undefined);
   const figures = await Promise.all(
     runs.length === 1

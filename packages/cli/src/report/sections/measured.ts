@@ -1,13 +1,11 @@
+import { threatText } from '@bulwark/core';
 import type { RunRecord } from '../read-run.js';
 
 /** Different ones of several texts. */
 export const listed = (texts: readonly string[]): string => [...new Set(texts)].join('; ');
 
 /** The threat model of a run: `linf 8/255`, `l2 0.5`. */
-export const radius = ({ config: { threat } }: Pick<RunRecord, 'config'>): string =>
-  threat.norm === 'linf'
-    ? `${threat.norm} ${Number((threat.epsilon * 255).toFixed(3))}/255`
-    : `${threat.norm} ${Number(threat.epsilon.toFixed(6))}`;
+export const radius = ({ config: { threat } }: Pick<RunRecord, 'config'>): string => threatText(threat);
 
 /** On how many validation images runs are measured, as far as their configs say. */
 export const validationText = (runs: readonly RunRecord[]): string =>

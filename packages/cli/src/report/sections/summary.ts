@@ -27,7 +27,7 @@ function facts(run: RunRecord): Html {
         fact(`${points(row.clean.share)} %`, `clean accuracy, ${row.images} images`),
         fact(
           `${points(row.robust.share)} %`,
-          `robust accuracy, ${row.attacks.join(', ')}, ${radius(run)}, ${row.images} images (tier ${row.tier})`,
+          `robust accuracy, ${row.attacks.join(', ')}, ${row.threat}, ${row.images} images (tier ${row.tier})`,
         ),
       ]
     : Object.entries(latest ?? {}).map(([name, value]) => fact(`${points(value)} %`, `${name}, validation`));
@@ -96,6 +96,7 @@ function seedMeans(runs: readonly RunRecord[], rows: readonly AccuracyRow[]): Ht
     ${htmlTable(
       [
         'runs',
+        'threat',
         'checkpoint',
         'tier',
         { number: 'images each' },
@@ -105,6 +106,7 @@ function seedMeans(runs: readonly RunRecord[], rows: readonly AccuracyRow[]): Ht
       ],
       found.map(({ group, same }) => [
         html`<span class="swatch" style="background:${methodColour(group.method)}"></span>${group.label}`,
+        same[0]!.threat,
         same[0]!.checkpoint,
         same[0]!.tier,
         same[0]!.images,
