@@ -116,6 +116,19 @@ describe('a project outside the packages', () => {
     attacks.forEach(({ accuracy }) => expect(worst.accuracy).toBeLessThanOrEqual(accuracy));
   });
 
+  it('shows a run the examples of another, which needs plugins, too', () => {
+    const { status, stdout, stderr } = bulwark(
+      ...['evaluate', 'own', '--images', '20', '--fresh', '--no-probes', '--json', '--attacks', 'pgd:steps=2'],
+      ...['--transfer-from', 'own', '--plugins', './logit-pairing.ts'],
+    );
+    expect(stderr).toBe(
+      'warning --transfer-from own is the model itself: its examples are those of the attacks on it\n',
+    );
+    expect(status).toBe(0);
+    const { attacks } = JSON.parse(stdout) as EvaluationResult;
+    expect(attacks.map(({ label }) => label)).toEqual(['pgd-2', 'pgd-2-from-own']);
+  });
+
   it.each([
     ['returns NaN', '9', 0, 'trust check attack-not-finite: brighter-9: '],
     ['throws', '-1', 1, 'error attack brighter--1 failed: brighter is never darker\n  this is a fault of the attack'],

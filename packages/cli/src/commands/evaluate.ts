@@ -17,6 +17,7 @@ import {
   threatOf,
   tierNames,
   tiers,
+  transferred,
   unionOf,
   type EvaluationResult,
   type RunConfig,
@@ -30,6 +31,7 @@ import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
 import { attacksOf, parseImages, planEvaluation, positions } from '../evaluate/plan.js';
 import { curveReport, evaluationReport, unionReport } from '../evaluate/report.js';
+import { transferFrom } from '../evaluate/transfer.js';
 import { evaluationProgress } from '../evaluate/show-progress.js';
 import { parseEpsilons, parseThreats } from '../evaluate/threats.js';
 import { shardFile, shardJobs } from '../evaluate/shards.js';
@@ -66,6 +68,7 @@ interface Flags extends TargetFlags, LaunchFlags {
   readonly merge?: string;
   readonly robustbench?: string;
   readonly corruptions?: string | true;
+  readonly transferFrom?: string;
   readonly probes: boolean;
   readonly json?: boolean;
 }
@@ -164,11 +167,15 @@ async function run(path: string, flags: Flags): Promise<void> {
     const count = numberFlag('shards', flags.shards, { min: 1, integer: true });
     if (!(await measureShards(path, { flags, file: fileOf(threats[0]!), output, count }))) return model.dispose();
   }
-  const attacked = threats.map((threat) => ({
-    threat,
-    file: fileOf(threat),
-    attacks: attacksOf(specs, target, threat),
-  }));
+  const source =
+    flags.transferFrom === undefined || flags.shards !== undefined
+      ? undefined
+      : await transferFrom(flags.transferFrom, { target, plugins: flags.plugins, warn });
+  const attacked = threats.map((threat) => {
+    const own = attacksOf(specs, target, threat);
+    const foreign = source ? own.map((attack) => transferred(attack, source)) : [];
+    return { threat, file: fileOf(threat), attacks: [...own, ...foreign] };
+  });
   for (const { threat, attacks } of attacked) attacks.forEach((attack) => checkNorm(attack, threat));
   const measure = async (
     { threat, file, attacks }: (typeof attacked)[number],
@@ -227,6 +234,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     }
   } finally {
     model.dispose();
+    source?.model.dispose();
   }
   const all = results.map(({ result }) => result);
   const [{ file, result }] = results as [(typeof results)[number]];
@@ -257,6 +265,7 @@ Examples:
   bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
   bulwark evaluate runs/st-awp --tier full --robustbench st-awp.json
+  bulwark evaluate runs/st-awp --attacks pgd --transfer-from runs/at
   bulwark evaluate runs/st-awp --corruptions
   bulwark evaluate runs/st-awp --tier full --shard 3/8
   bulwark evaluate runs/st-awp --tier full --merge 8
@@ -303,6 +312,10 @@ export function evaluateCommand(): Command {
     .option('--merge <n>', 'make one result of the n parts, with the same other flags')
     .option('--shards <n>', 'have n parts measured by jobs, and make one result of them')
     .option(
+      '--transfer-from <target>',
+      'run the attacks on this run or weights file, too, and show its examples to the model',
+    )
+    .option(
       '--corruptions [data]',
       'accuracy under common corruptions instead of attacks (default: cifar10-c or cifar100-c of the model; or cifar10-c:folder=...)',
     )
@@ -318,9 +331,12 @@ export function evaluateCommand(): Command {
     { flags: ['shard'], excludes: ['shards', 'merge'] },
     { flags: ['merge'], excludes: ['shards'] },
     { flags: ['robustbench'], excludes: ['shard', 'epsilons', 'threats'] },
+    { flags: ['transfer-from'], excludes: ['merge'] },
     {
       flags: ['corruptions'],
-      excludes: 'attacks tier norm epsilon epsilons threats seed shard shards merge robustbench'.split(' '),
+      excludes: 'attacks tier norm epsilon epsilons threats seed shard shards merge robustbench transfer-from'.split(
+        ' ',
+      ),
     },
     { flags: ['fresh'], excludes: ['shards', 'merge'] },
     { flags: ['epsilons'], excludes: ['epsilon', 'threats', 'out', 'shards'] },

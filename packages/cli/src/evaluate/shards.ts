@@ -9,7 +9,9 @@ export const shardFile = (file: string, { index, count }: Shard): string =>
 
 /** Flags of `evaluate` that say what is measured, by their names in the program. */
 const measuring =
-  'attacks tier checkpoint config zoo from model data norm epsilon images batch seed repeats engine plugins'.split(' ');
+  'attacks tier checkpoint config zoo from model data norm epsilon images batch seed repeats engine plugins transferFrom'.split(
+    ' ',
+  );
 
 /** The parts of an evaluation as jobs, each the same command with its `--shard`. */
 export function shardJobs(
@@ -19,7 +21,9 @@ export function shardJobs(
   const { flags, file, name, count } = given;
   const words = measuring.flatMap((flag) => {
     const value = flags[flag] as string | readonly string[] | undefined;
-    return value === undefined ? [] : [`--${flag}`, ...[value].flat()];
+    return value === undefined
+      ? []
+      : [`--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`, ...[value].flat()];
   });
   return Array.from({ length: count }, (_, i): Job => {
     const part = { index: i + 1, count };

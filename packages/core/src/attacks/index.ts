@@ -8,5 +8,6 @@ export {
   type AutoAttackPart,
 } from './autoattack.js';
 export { probeTrust } from './probes.js';
+export { transferred, type TransferSource } from './transfer.js';
 export { spread, tierNames, tiers, type Tier, type TierName } from './tiers.js';
 export { attackLossNames, type AttackLossName } from './attack-loss.js';

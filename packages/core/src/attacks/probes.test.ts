@@ -23,6 +23,16 @@ describe('probes of trust', () => {
     expect(await probe(model)).toEqual([]);
     expect(tf.memory().numTensors).toBe(before);
   });
+  it('find that preprocessing masks gradients, by passing it as if it changed nothing', async () => {
+    const coarse = surrounded(model, { before: (x) => tf.div(tf.round(tf.mul(x, 64)), 64) });
+    const before = tf.memory().numTensors;
+    const found = await probe(coarse);
+    expect(tf.memory().numTensors).toBe(before);
+    const { what } = found.find(({ id }) => id === 'preprocessing-masks')!;
+    expect(what).toMatch(/^PGD-10 left [\d.]+ %, PGD-10 through the preprocessing [\d.]+ % of 12 images$/);
+    const harmless = surrounded(model, { before: (x) => tf.mul(x, 1) });
+    expect((await probe(harmless)).map(({ id }) => id)).toEqual([]);
+  });
   it('find that accuracy stays where rounding hides the gradient', async () => {
     const masked = surrounded(model, { before: (x) => tf.div(tf.floor(tf.mul(x, 16)), 16) });
     expect((await probe(masked)).map(({ id }) => id)).toContain('not-zero-at-large-epsilon');

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
+import { straightThrough, type Classifier } from '../classifier/index.js';
 import { trustFinding, type TrustFinding } from '../evaluation/index.js';
 import { createRandom } from '../random.js';
 import type { NormName, ThreatModel } from '../threat/index.js';
@@ -18,12 +18,16 @@ const reachesGrey: Record<NormName, (dimension: number) => number> = {
 /** Shares of examples that chance may leave. */
 const tolerated = 0.05;
 
+/** Whether preprocessing keeps the shape of images: only then does the identity stand for it. */
+const sameShape = ({ preprocessed }: Classifier, images: tf.Tensor4D) =>
+  tf.tidy(() => preprocessed!.by(images).shape.join() === images.shape.join());
+
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /**
  * Attacks a few images again in ways whose outcome is known for a model without gradient masking (Athalye et al., 2018, section 3;
  * Carlini et al., 2019, section 5; arXiv:1902.06705): accuracy falls to nothing in a ball that holds every image, and more steps do
- * not find less.
+ * not find less; gradients that pass the preprocessing as if it changed nothing (`straightThrough`) break no more than its own.
  */
 export async function probeTrust(options: {
   model: Classifier;
@@ -37,9 +41,9 @@ export async function probeTrust(options: {
   if (threat.epsilon === 0) return [];
   const batch = takeExamples(data, spread(countOf(data), images));
   const n = batch.labels.size;
-  const accuracy = async (epsilon: number, steps: number): Promise<number> => {
+  const accuracy = async (epsilon: number, steps: number, crafting: Classifier = model): Promise<number> => {
     const ball = { norm: threat.norm, epsilon };
-    const context = { model, threat: ball, random: createRandom(seed, 'probe') };
+    const context = { model: crafting, threat: ball, random: createRandom(seed, 'probe') };
     const points = fixedStepAttack(batch, { loss: 'ce', start: 'random', steps, stepSize: epsilon / 4 }, context);
     const wrong = await take(tf.tidy(() => tf.cast(misclassified(model, points, batch.labels), 'float32')));
     points.dispose();
@@ -51,6 +55,17 @@ export async function probeTrust(options: {
     findings.push(
       trustFinding('more-steps-worse', `PGD-10 left ${percent(few)}, PGD-50 ${percent(many)} of ${n} images`),
     );
+  const through = straightThrough(model);
+  if (through && sameShape(model, batch.images)) {
+    const left = await accuracy(threat.epsilon, 10, through);
+    if (left < few - tolerated)
+      findings.push(
+        trustFinding(
+          'preprocessing-masks',
+          `PGD-10 left ${percent(few)}, PGD-10 through the preprocessing ${percent(left)} of ${n} images`,
+        ),
+      );
+  }
   const everything = Math.max(reachesGrey[threat.norm.name](batch.images.size / n), threat.epsilon);
   const radii = [2 * threat.epsilon, 4 * threat.epsilon, everything];
   const left: number[] = [];

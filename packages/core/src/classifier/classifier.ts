@@ -42,6 +42,14 @@ export interface Classifier {
    * @param momentum the batch's share; default: that of each layer, mostly 0.1
    */
   applyStatistics(statistics: BatchStatistics, momentum?: number): void;
+  /**
+   * What is done to images before the network sees them, and the classifier behind it: where gradients do not pass the first, as rounding or
+   * compression let none, trust checks take it for the identity on the way back (`straightThrough`).
+   */
+  readonly preprocessed?: {
+    readonly by: (images: tf.Tensor4D) => tf.Tensor4D;
+    readonly behind: Classifier;
+  };
   /** Frees all variables. */
   dispose(): void;
 }

@@ -2,6 +2,7 @@ export { disposeStatistics, keepStatistics, parameterCount, type Classifier, typ
 export { inputGradient, logitGradients, logitsOf, type InputGradient, type LogitFunction } from './gradients.js';
 export {
   countingClassifier,
+  straightThrough,
   surrounded,
   withComputeDtype,
   withStatisticsMomentum,

@@ -60,6 +60,7 @@ export function surrounded(model: Classifier, { before, after }: Surroundings, c
   return {
     ...model,
     classes,
+    preprocessed: before && { by: before, behind: after ? surrounded(model, { after }, classes) : model },
     taped: (images, mode) => last(model.taped(first(images) as tf.Tensor4D, mode)) as tf.Tensor2D,
     pass(images, request) {
       const given = images.map((each) => each.clone());
@@ -97,6 +98,33 @@ export function surrounded(model: Classifier, { before, after }: Surroundings, c
             each.y.dispose();
           }
           tf.dispose(given);
+        },
+      };
+    },
+  };
+}
+
+/**
+ * The same answers, with gradients that pass the preprocessing as if it changed nothing: backward pass differentiable approximation
+ * (Athalye et al., 2018, section 4.1; arXiv:1802.00420). For attacks on models whose preprocessing lets no useful gradient through.
+ * @returns undefined where a model has none
+ */
+export function straightThrough(model: Classifier): Classifier | undefined {
+  const { preprocessed } = model;
+  if (!preprocessed) return undefined;
+  const { by, behind } = preprocessed;
+  // several in a row are passed one by one
+  const inner = straightThrough(behind) ?? behind;
+  return {
+    ...model,
+    pass(images, request) {
+      const changed = images.map((each) => tf.tidy(() => by(each).clone()));
+      const pass = inner.pass(changed, request);
+      return {
+        ...pass,
+        dispose() {
+          pass.dispose();
+          tf.dispose(changed);
         },
       };
     },

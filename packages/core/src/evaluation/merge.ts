@@ -124,6 +124,7 @@ export async function mergeEvaluations(
     'attack-not-finite',
     'model-not-finite',
     'square-better',
+    'transfer-better',
     'pgd-gap',
   ];
   const findings = shards.flatMap((shard) => shard.findings.filter(({ id }) => !perShard.includes(id)));

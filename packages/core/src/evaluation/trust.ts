@@ -61,6 +61,16 @@ export const trustTexts = {
       'Accuracy does not fall to chance although the ball contains every image: the attack fails, not the adversary.',
     cure: 'the figures are upper bounds; look for gradient masking and evaluate with square and an adaptive attack',
   },
+  'preprocessing-masks': {
+    meaning:
+      'What is done to images before the network sees them keeps gradients from it: attacks that pass it as if it changed nothing (BPDA) break more.',
+    cure: 'the figures of attacks with gradients are upper bounds; attack straightThrough(model), and run square',
+  },
+  'transfer-better': {
+    meaning:
+      'Examples made on another model break more than the same attack on this one: its own gradients mislead, which is gradient masking.',
+    cure: 'treat the white-box figures as upper bounds; run square and an adaptive attack',
+  },
   'more-steps-worse': {
     meaning: 'More gradient steps broke fewer examples: gradients lead away from adversarial points.',
     cure: 'look for noise or saturation in the gradients; use apgd and square',
@@ -134,6 +144,22 @@ export function squareIsBetter(accuracies: Readonly<Record<string, number>>): bo
 /** Points of accuracy between PGD and AutoAttack that are usual; published models stay below. */
 const usualGap = 0.05;
 
+/** Images that an attack has broken, with the stages of its ensemble before it. */
+function brokenBy(entry: AttackEntry, entries: readonly AttackEntry[]): boolean[] {
+  const upTo = entries.slice(0, entries.indexOf(entry));
+  const group = [...upTo.filter(({ ensemble }) => ensemble !== undefined && ensemble === entry.ensemble), entry];
+  return [...entry.flags].map((_, i) => group.some(({ flags }) => flags[i] === '0'));
+}
+
+/** Whether one attack breaks more than another beyond chance (McNemar's test on the images that only one of them breaks), and by 2 points. */
+function breaksMore(one: AttackEntry, other: AttackEntry, entries: readonly AttackEntry[]): boolean {
+  const [first, second] = [brokenBy(one, entries), brokenBy(other, entries)];
+  const onlyFirst = first.filter((flag, i) => flag && !second[i]).length;
+  const onlySecond = second.filter((flag, i) => flag && !first[i]).length;
+  const more = onlyFirst - onlySecond;
+  return more > 0.02 * first.length && more > 2 * Math.sqrt(onlyFirst + onlySecond);
+}
+
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** Whose fault candidates are that do not count. */
@@ -159,8 +185,19 @@ export function checkOutcome(
     }
   }
   const done = entries.filter((entry) => entry.done);
-  for (const ensemble of new Set(done.flatMap((entry) => (entry.ensemble === undefined ? [] : [entry.ensemble])))) {
-    const stages = done.filter((entry) => entry.ensemble === ensemble);
+  for (const foreign of done.filter(({ settings }) => settings['from'] !== undefined))
+    for (const here of done.filter(({ label }) => foreign.label.startsWith(`${label}-from-`)))
+      if (breaksMore(foreign, here, done))
+        findings.push(
+          trustFinding(
+            'transfer-better',
+            `${foreign.label} left ${percent(foreign.accuracy)}, ${here.label} ${percent(here.accuracy)}`,
+          ),
+        );
+  // what examples of another model achieve says nothing of this one's gradients
+  const own = done.filter(({ settings }) => settings['from'] === undefined);
+  for (const ensemble of new Set(own.flatMap((entry) => (entry.ensemble === undefined ? [] : [entry.ensemble])))) {
+    const stages = own.filter((entry) => entry.ensemble === ensemble);
     const accuracies = Object.fromEntries(
       stages.map(({ label, accuracy }) => [label.startsWith('square') ? 'square' : label, accuracy]),
     );
@@ -172,7 +209,7 @@ export function checkOutcome(
         ),
       );
     const worst = Math.min(...stages.map(({ accuracy }) => accuracy));
-    for (const { label, accuracy } of done)
+    for (const { label, accuracy } of own)
       if (label.startsWith('pgd') && ensemble.startsWith('autoattack') && accuracy > worst + usualGap)
         findings.push(trustFinding('pgd-gap', `${label} left ${percent(accuracy)}, ${ensemble} ${percent(worst)}`));
   }
