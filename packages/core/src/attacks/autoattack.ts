@@ -8,6 +8,8 @@ import type { NormName } from '../threat/index.js';
 import { apgdAttack } from './apgd/attack.js';
 import type { ApgdOptions } from './apgd/restarts.js';
 import { fabAttack } from './fab/plugin.js';
+import { apgdRecipe, fabRecipe, squareRecipe } from './recipe.js';
+import { gatherExamples } from './gradient.js';
 import { squareAttack } from './square/plugin.js';
 import { SurvivorPool } from './survivors.js';
 
@@ -30,9 +32,6 @@ export interface AutoAttackOptions {
   readonly eot?: number | undefined;
 }
 
-/** Queries of square in the official versions. */
-const usualQueries = 5000;
-
 const orders: Record<AutoAttackOptions['version'], readonly AutoAttackPart[]> = {
   standard: ['apgd-ce', 'apgd-t', 'fab-t', 'square'],
   plus: ['apgd-ce', 'apgd-dlr', 'fab', 'square', 'apgd-t', 'fab-t'],
@@ -45,23 +44,18 @@ function stagesOf({ version, attacks, queries, restarts, eot }: AutoAttackOption
   const l1Standard = version === 'standard' && norm === 'l1';
   const many = restarts ?? (version === 'standard' || version === 'rand' ? 1 : 5);
   const apgd: ApgdOptions = {
-    loss: 'ce',
-    iterations: 100,
+    ...apgdRecipe,
     restarts: many,
-    targets: l1Standard ? 5 : 9,
-    rho: 0.75,
-    eot: eot ?? (version === 'rand' ? 20 : 1),
-    largeRadii: l1Standard,
+    ...(l1Standard && { targets: 5, largeRadii: true }),
+    eot: eot ?? (version === 'rand' ? 20 : apgdRecipe.eot),
   };
-  const fab = { iterations: 100, restarts: many, alphaMax: 0.1, eta: 1.05, beta: 0.9, targets: 0 };
-  const square = { queries, initialShare: 0.8, loss: 'margin', rescale: false } as const;
   const makers: Record<AutoAttackPart, () => Attack> = {
     'apgd-ce': () => apgdAttack({ ...apgd, restarts: l1Standard ? (restarts ?? 5) : many }),
     'apgd-dlr': () => apgdAttack({ ...apgd, loss: 'dlr' }),
     'apgd-t': () => apgdAttack({ ...apgd, loss: 'dlr-targeted', restarts: 1 }),
-    fab: () => fabAttack(fab),
-    'fab-t': () => fabAttack({ ...fab, restarts: 1, targets: 9 }),
-    square: () => squareAttack(square),
+    fab: () => fabAttack({ ...fabRecipe, restarts: many }),
+    'fab-t': () => fabAttack({ ...fabRecipe, targets: apgdRecipe.targets }),
+    square: () => squareAttack({ ...squareRecipe, queries }),
   };
   return (attacks ?? orders[version]).map((part) => {
     const made = makers[part]();
@@ -81,7 +75,7 @@ async function cascade(
   target: { images: tf.Tensor4D; labels: tf.Tensor1D },
   context: AttackContext,
 ): Promise<tf.Tensor4D> {
-  const pool = await SurvivorPool.of(target, context.model);
+  const pool = await SurvivorPool.of(target, context);
   const seed = context.random.state();
   for (const [s, stage] of stages.entries()) {
     if (pool.survivors.length === 0) break;
@@ -93,13 +87,14 @@ async function cascade(
       perExample?.forEach((value, k) => (values[indices[k]!] = value));
       context.observe?.({ kind, note, perExample: values });
     };
-    const { candidates, verdicts } = await judge(stage, { images, labels }, { ...context, progress, observe });
+    const clean = { model: context.model, images, logits: gatherExamples(pool.cleanLogits, indices) };
+    const { candidates, verdicts } = await judge(stage, { images, labels }, { ...context, clean, progress, observe });
     pool.settle(
       indices,
       verdicts.map((verdict) => Number(!breaks(verdict))),
       candidates,
     );
-    tf.dispose([images, labels, candidates]);
+    tf.dispose([images, labels, candidates, clean.logits]);
   }
   return pool.finish();
 }
@@ -108,7 +103,7 @@ async function cascade(
 function labelOf({ version, queries, restarts, eot }: AutoAttackOptions, stages: readonly Attack[]): string {
   if (version === 'custom') return `autoattack-custom(${stages.map(({ label }) => label).join('+')})`;
   const changes = [
-    queries !== usualQueries && `queries${queries}`,
+    queries !== squareRecipe.queries && `queries${queries}`,
     restarts !== undefined && `x${restarts}`,
     eot !== undefined && `eot${eot}`,
   ];
@@ -145,7 +140,7 @@ export const autoAttackPlugin = defineAttack({
       .default('standard')
       .describe('standard, plus, rand (randomised models) or custom'),
     attacks: z.array(z.enum(autoAttackParts)).min(1).optional().describe('Parts of the custom version, in order'),
-    queries: integer({ min: 1 }).default(usualQueries).describe('Queries of square'),
+    queries: integer({ min: 1 }).default(squareRecipe.queries).describe('Queries of square'),
     restarts: integer({ min: 1 })
       .optional()
       .describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),

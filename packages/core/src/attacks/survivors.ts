@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { logitsOf, type Classifier } from '../classifier/index.js';
+import { logitsOf } from '../classifier/index.js';
+import type { AttackContext } from '../hooks/index.js';
 import { gatherExamples, take } from './gradient.js';
 
 /**
@@ -21,8 +22,13 @@ export class SurvivorPool {
 
   private readonly found: { position: number; image: tf.Tensor4D }[] = [];
 
-  static async of(target: { images: tf.Tensor4D; labels: tf.Tensor1D }, model: Classifier): Promise<SurvivorPool> {
-    const logits = logitsOf(model, target.images);
+  /** Asks the model which images it classifies correctly, unless the caller knows its clean logits. */
+  static async of(
+    target: { images: tf.Tensor4D; labels: tf.Tensor1D },
+    { model, clean }: Pick<AttackContext, 'model' | 'clean'>,
+  ): Promise<SurvivorPool> {
+    const known = clean?.model === model && clean.images === target.images ? clean.logits : undefined;
+    const logits = known ? known.clone() : logitsOf(model, target.images);
     const correct = await take(tf.tidy(() => tf.cast(tf.equal(tf.argMax(logits, 1), target.labels), 'float32')));
     return new SurvivorPool(target, logits, correct);
   }

@@ -1,3 +1,4 @@
+import { apgdRecipe } from '../attacks/recipe.js';
 import { apgdAttack } from '../attacks/apgd/attack.js';
 import type { ApgdOptions } from '../attacks/apgd/restarts.js';
 import { fixedStepAttack, type FixedStep } from '../attacks/fixed-step.js';
@@ -22,8 +23,4 @@ export const pgdInPage = (choices: PgdChoices = {}): Attack => ({
 });
 
 /** Auto-PGD without the schema of its options (Croce and Hein, 2020; arXiv:2003.01690). */
-export const apgdInPage = (choices: ApgdChoices = {}): Attack =>
-  apgdAttack({
-    ...{ loss: 'ce', iterations: 100, restarts: 1, targets: 9, rho: 0.75, eot: 1, largeRadii: false },
-    ...choices,
-  });
+export const apgdInPage = (choices: ApgdChoices = {}): Attack => apgdAttack({ ...apgdRecipe, ...choices });

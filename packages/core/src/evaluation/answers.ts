@@ -5,6 +5,8 @@ import { logitsOf, type Classifier } from '../classifier/index.js';
 export interface Answers {
   /** The class of each image: the one answered most often, of equally frequent ones the lowest. */
   readonly classes: Int32Array;
+  /** `batch * classes` numbers of the first pass. */
+  readonly logits: Float32Array;
   /** For each image a logit that is NaN or infinite, if there is one. */
   readonly notFinite: readonly (number | undefined)[];
 }
@@ -24,6 +26,7 @@ function majority(answers: readonly number[]): number {
 export async function answersOf(model: Classifier, images: tf.Tensor4D, repeats = 1): Promise<Answers> {
   const passes: Int32Array[] = [];
   const count = images.shape[0];
+  let first: Float32Array | undefined;
   const notFinite = new Array<number | undefined>(count).fill(undefined);
   for (let pass = 0; pass < repeats; pass++) {
     const { logits, classes } = tf.tidy(() => {
@@ -33,11 +36,12 @@ export async function answersOf(model: Classifier, images: tf.Tensor4D, repeats 
     const [z, found] = (await Promise.all([logits.data(), classes.data()])) as [Float32Array, Int32Array];
     tf.dispose([logits, classes]);
     passes.push(found);
+    first ??= z;
     const k = z.length / count;
     for (let i = 0; i < count; i++)
       notFinite[i] ??= z.subarray(i * k, (i + 1) * k).find((value) => !Number.isFinite(value));
   }
-  const [first] = passes as [Int32Array];
-  const classes = repeats === 1 ? first : first.map((_, i) => majority(passes.map((pass) => pass[i]!)));
-  return { classes, notFinite };
+  const [once] = passes as [Int32Array];
+  const classes = repeats === 1 ? once : once.map((_, i) => majority(passes.map((pass) => pass[i]!)));
+  return { classes, logits: first!, notFinite };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { subset, type ImageSet } from '../batch.js';
-import { surrounded, type Network } from '../classifier/index.js';
+import { logitsOf, surrounded, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import type { Attack } from '../hooks/index.js';
 import { norms } from '../threat/index.js';
@@ -281,6 +281,34 @@ describe('the evaluator', () => {
     ],
   ])('refuses %s', async (_what, changes, code) => {
     await expect(run(changes)).rejects.toMatchObject({ code });
+  });
+  it('refuses a model that answers for other classes than it says it has', async () => {
+    const odd = surrounded(model, { after: (logits) => tf.concat([logits, logits], 1) });
+    await expect(run({ model: odd })).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringContaining('answers 4 numbers for each image; it says that it has 2 classes') as unknown,
+    });
+  });
+  it('knows clean logits once: attacks get those of their images, and no pass is made for them again', async () => {
+    const asked: number[][] = [];
+    const attack: Attack = {
+      label: 'asks',
+      async run(images, _labels, { clean, model: attacked }) {
+        expect([clean!.model === attacked, clean!.images === images]).toEqual([true, true]);
+        asked.push([...(await clean!.logits.data())]);
+        return images.clone();
+      },
+    };
+    await run({ attacks: [attack] });
+    const expected = logitsOf(
+      model,
+      tf.tensor4d(
+        [51, 115, 140, 204, 204].map((x) => x / 255),
+        [5, 1, 1, 1],
+      ),
+    );
+    expect(asked.flat().map((x) => x.toFixed(4))).toEqual([...(await expected.data())].map((x) => x.toFixed(4)));
+    expected.dispose();
   });
   it('refuses a model whose logits are not finite', async () => {
     const broken = surrounded(model, { after: (logits) => tf.mul(logits, NaN) });

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
@@ -109,22 +110,42 @@ function checkRequest({ model, data, threat, attacks, batchSize = 250, repeats =
   attacks.forEach((attack) => checkNorm(attack, threat));
 }
 
-/** Clean predictions in `eval` mode. @throws BulwarkError MODEL_INVALID where a logit is NaN or infinite */
-async function cleanPredictions({ model, data, batchSize = 250, repeats }: Evaluation): Promise<Int32Array> {
+/** Clean logits and predictions in `eval` mode. @throws BulwarkError MODEL_INVALID where a logit is NaN or infinite */
+async function cleanAnswers({
+  model,
+  data,
+  batchSize = 250,
+  repeats,
+}: Evaluation): Promise<{ predictions: Int32Array; logits: Float32Array }> {
   const predictions = new Int32Array(countOf(data));
+  const all = new Float32Array(predictions.length * model.classes);
   for (const indices of batchesOf([...predictions.keys()], batchSize)) {
     const batch = takeExamples(data, indices);
-    const { classes, notFinite } = await answersOf(model, batch.images, repeats);
+    const { classes, logits, notFinite } = await answersOf(model, batch.images, repeats);
     disposeBatch(batch);
+    if (logits.length !== indices.length * model.classes)
+      throw new BulwarkError(
+        'MODEL_INVALID',
+        `the model answers ${logits.length / indices.length} numbers for each image; it says that it has ${model.classes} classes`,
+        { cure: 'return one logit for each class: [batch, classes]' },
+      );
     const bad = notFinite.findIndex((value) => value !== undefined);
     if (bad >= 0)
       throw new BulwarkError('MODEL_INVALID', `the logits of example ${indices[bad]} contain ${notFinite[bad]}`, {
         cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
       });
     predictions.set(classes, indices[0]);
+    all.set(logits, indices[0]! * model.classes);
     await breathe();
   }
-  return predictions;
+  return { predictions, logits: all };
+}
+
+/** Rows of a table of so many columns. */
+function rowsOf(table: Float32Array, indices: readonly number[], columns: number): tf.Tensor2D {
+  const rows = new Float32Array(indices.length * columns);
+  indices.forEach((from, to) => rows.set(table.subarray(from * columns, (from + 1) * columns), to * columns));
+  return tf.tensor2d(rows, [indices.length, columns]);
 }
 
 function batchesOf(indices: readonly number[], batchSize: number): number[][] {
@@ -160,9 +181,8 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
   const { together } = evaluation;
   const request = { model, data, threat, seed, repeats, tier, identity, ...(together && { together }) };
-  const ledger = previous
-    ? Ledger.continue(previous, request)
-    : Ledger.start(request, await cleanPredictions(evaluation));
+  const clean = previous ? undefined : await cleanAnswers(evaluation);
+  const ledger = previous ? Ledger.continue(previous, request) : Ledger.start(request, clean!.predictions);
   const stages = stagesOf(attacks);
   const keys = ledger.plan(stages);
   if (evaluation.smaller) ledger.adopt(evaluation.smaller);
@@ -196,11 +216,14 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
           robust: ledger.robustShare,
         });
       };
+      // a continued evaluation did not ask; the most frequent of several answers has no logits
+      const known = clean && repeats === 1 ? rowsOf(clean.logits, indices, model.classes) : undefined;
       let zeroGradients = 0;
       const { candidates, verdicts, seconds } = await judge(attack, batch, {
         model,
         threat,
         repeats,
+        ...(known && { clean: { model, images: batch.images, logits: known } }),
         random: randomFor(`evaluation/${keys[s]}/${indices[0]}`),
         // the end of a batch is reported below, when its outcome is known
         progress: (share) => (share < 1 ? report(share) : interrupt()),
@@ -209,6 +232,7 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
         },
       });
       candidates.dispose();
+      known?.dispose();
       disposeBatch(batch);
       ledger.record(keys[s]!, { indices, verdicts, seconds, zeroGradients });
       report(1);

@@ -9,6 +9,8 @@ export interface AttackContext {
   readonly threat: ThreatModel;
   /** Evaluation noise. */
   readonly random: Random;
+  /** Clean logits that the caller has already; they count for these very images and this very model only. */
+  readonly clean?: { readonly model: Classifier; readonly images: tf.Tensor4D; readonly logits: tf.Tensor2D };
   /** Called between iterations with the share done, in [0, 1]; throws to stop the attack. */
   readonly progress?: (share: number) => void;
   /** Collects what an attack noticed on the way (zero gradients, for example), for the trust checks. */

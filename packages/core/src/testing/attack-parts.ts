@@ -13,5 +13,6 @@ export type { MinimumNormRun } from '../attacks/minimum-norm/nearest.js';
 export { fixedStepAttack, type FixedStep } from '../attacks/fixed-step.js';
 export { momentum } from '../attacks/mi-fgsm.js';
 export { bump } from '../attacks/square/bump.js';
+export { apgdRecipe, fabRecipe, squareRecipe } from '../attacks/recipe.js';
 export { squareSearch } from '../attacks/square/search.js';
 export { shareAt, sideAt } from '../attacks/square/side.js';

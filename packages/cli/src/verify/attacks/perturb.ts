@@ -1,5 +1,13 @@
 import { crossEntropy, logitsOf, takeExamples, type ThreatModel } from '@bulwark/core';
-import { apgd, apgdDense, fabAttack, goldenRandom, type ApgdOptions } from '@bulwark/core/testing';
+import {
+  apgd,
+  apgdDense,
+  apgdRecipe,
+  fabAttack,
+  fabRecipe,
+  goldenRandom,
+  type ApgdOptions,
+} from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
 import { field, malformed, type Golden } from '../golden.js';
@@ -16,9 +24,9 @@ function readLabel(label: string) {
     Number(new RegExp(`\\b${name}=(\\d+)`).exec(label)?.[1] ?? fallback);
   return {
     what: label.split(' ')[0]!,
-    iterations: number('n_iter', 100),
-    restarts: number('n_restarts', 1),
-    targets: number('n_target_classes', 9),
+    iterations: number('n_iter', apgdRecipe.iterations),
+    restarts: number('n_restarts', apgdRecipe.restarts),
+    targets: number('n_target_classes', apgdRecipe.targets),
     largeRadii: /\buse_largereps\b/.test(label),
     bestLoss: /\bbest_loss\b/.test(label),
     seed: Number(/\bseed (\d+)/.exec(label)?.[1] ?? NaN),
@@ -47,7 +55,7 @@ async function highestLoss(
   let bestLoss = new Float32Array(labels.size).fill(-Infinity);
   for (let restart = 0; restart < restarts; restart++) {
     const found = await apgdDense({
-      ...{ images, labels, iterations, rho: 0.75, eot: 1 },
+      ...{ images, labels, iterations, rho: apgdRecipe.rho, eot: apgdRecipe.eot },
       loss: (z) => crossEntropy(z, labels),
       context: { model: setting.model, threat, random },
     });
@@ -89,7 +97,7 @@ export async function apgdPerturbCase(json: Golden, bench: Bench): Promise<void>
       ? await highestLoss(bench, { threat, seed, iterations, restarts })
       : await apgd(
           batch,
-          { loss, iterations, restarts, targets, largeRadii, rho: 0.75, eot: 1 },
+          { ...apgdRecipe, loss, iterations, restarts, targets, largeRadii },
           { model: setting.model, threat, random: goldenRandom(seed) },
         );
     const [robust, expected] = [robustAt(points, bench), bits(run['robust'])];
@@ -115,7 +123,7 @@ export async function fabPerturbCase(json: Golden, bench: Bench): Promise<void> 
     const label = readLabel(part);
     const threat = threatOfRun(run, json, label);
     const attack = fabAttack({
-      ...{ iterations: label.iterations, restarts: label.restarts, alphaMax: 0.1, eta: 1.05, beta: 0.9 },
+      ...{ ...fabRecipe, iterations: label.iterations, restarts: label.restarts },
       targets: label.what === 'targeted' ? label.targets : 0,
     });
     const batch = takeExamples(setting.images, [...setting.images.labels.keys()]);

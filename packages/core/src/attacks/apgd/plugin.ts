@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineAttack, integer, number } from '../../plugins/index.js';
+import { apgdRecipe } from '../recipe.js';
 import { apgdAttack } from './attack.js';
 import { apgdLossNames } from './restarts.js';
 
@@ -9,15 +10,21 @@ export const apgdPlugin = defineAttack({
     'Auto-PGD: no step size to choose; cross-entropy, DLR or margin, targeted or not, in the linf, l2 or l1 ball.',
   cite: 'Croce and Hein, 2020, Algorithm 1; arXiv:2003.01690; l1: Croce and Hein, 2021; arXiv:2103.01208',
   options: {
-    loss: z.enum(apgdLossNames).default('ce').describe('What the attack maximises'),
-    iterations: integer({ min: 1 }).default(100).describe('Iterations per run'),
-    restarts: integer({ min: 1 }).default(1).describe('Runs per example (and target class) while it survives'),
-    targets: integer({ min: 1 }).default(9).describe('Target classes of targeted losses: the next most likely ones'),
+    loss: z.enum(apgdLossNames).default(apgdRecipe.loss).describe('What the attack maximises'),
+    iterations: integer({ min: 1 }).default(apgdRecipe.iterations).describe('Iterations per run'),
+    restarts: integer({ min: 1 })
+      .default(apgdRecipe.restarts)
+      .describe('Runs per example (and target class) while it survives'),
+    targets: integer({ min: 1 })
+      .default(apgdRecipe.targets)
+      .describe('Target classes of targeted losses: the next most likely ones'),
     rho: number({ min: 0, max: 1 })
-      .default(0.75)
+      .default(apgdRecipe.rho)
       .describe('The step size is halved when fewer steps than this share increased the loss'),
-    eot: integer({ min: 1 }).default(1).describe('Gradients averaged per iteration, for randomised models'),
-    largeRadii: z.boolean().default(false).describe('l1 only: begin in balls of 3 and 2 epsilon'),
+    eot: integer({ min: 1 })
+      .default(apgdRecipe.eot)
+      .describe('Gradients averaged per iteration, for randomised models'),
+    largeRadii: z.boolean().default(apgdRecipe.largeRadii).describe('l1 only: begin in balls of 3 and 2 epsilon'),
   },
   create: apgdAttack,
 });

@@ -79,7 +79,7 @@ export async function apgd(
   // the official code fails where there are fewer other classes than targets; here all of them are attacked
   const targets = Math.min(options.targets, context.model.classes - 1);
   const ranks = targeted ? Array.from({ length: targets }, (_, r) => r + 1) : [0];
-  const pool = await SurvivorPool.of(target, context.model);
+  const pool = await SurvivorPool.of(target, context);
   const zero = new Uint8Array(target.images.shape[0]);
   const runs = ranks.length * restarts;
   let done = 0;

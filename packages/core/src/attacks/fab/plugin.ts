@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Attack, AttackContext } from '../../hooks/index.js';
 import { defineAttack, integer, number } from '../../plugins/index.js';
 import { gatherExamples, take } from '../gradient.js';
+import { apgdRecipe, fabRecipe } from '../recipe.js';
 import { SurvivorPool } from '../survivors.js';
 import { fabRun } from './run.js';
 
@@ -24,7 +25,7 @@ async function fab(
   options: FabOptions,
   context: AttackContext,
 ): Promise<tf.Tensor4D> {
-  const pool = await SurvivorPool.of(target, context.model);
+  const pool = await SurvivorPool.of(target, context);
   const targets = Math.min(options.targets, context.model.classes - 1);
   const ranks = targets === 0 ? [0] : Array.from({ length: targets }, (_, r) => r + 1);
   const runs = ranks.length * options.restarts;
@@ -69,13 +70,17 @@ export const fabAttack = (options: FabOptions): Attack => ({
 });
 
 const shared = {
-  iterations: integer({ min: 1 }).default(100).describe('Iterations per run'),
+  iterations: integer({ min: 1 }).default(fabRecipe.iterations).describe('Iterations per run'),
   restarts: integer({ min: 1 })
-    .default(1)
+    .default(fabRecipe.restarts)
     .describe('Runs per example while it survives; from the second on from a random point'),
-  alphaMax: number({ min: 0, max: 1 }).default(0.1).describe('Largest share of the step towards the image'),
-  eta: number({ min: 1 }).default(1.05).describe('Overshoot beyond the linearised boundary'),
-  beta: number({ above: 0, max: 1 }).default(0.9).describe('Backward step: share of the perturbation that is kept'),
+  alphaMax: number({ min: 0, max: 1 })
+    .default(fabRecipe.alphaMax)
+    .describe('Largest share of the step towards the image'),
+  eta: number({ min: 1 }).default(fabRecipe.eta).describe('Overshoot beyond the linearised boundary'),
+  beta: number({ above: 0, max: 1 })
+    .default(fabRecipe.beta)
+    .describe('Backward step: share of the perturbation that is kept'),
 };
 const cite = 'Croce and Hein, 2020, Algorithm 1; arXiv:1907.02044';
 
@@ -91,6 +96,9 @@ export const fabTargetedPlugin = defineAttack({
   name: 'fab-t',
   summary: 'FAB towards each of the most likely wrong classes: cheaper where there are many classes.',
   cite,
-  options: { ...shared, targets: integer({ min: 1 }).default(9).describe('Target classes: the next most likely ones') },
+  options: {
+    ...shared,
+    targets: integer({ min: 1 }).default(apgdRecipe.targets).describe('Target classes: the next most likely ones'),
+  },
   create: fabAttack,
 });

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { Attack } from '../../hooks/index.js';
 import { defineAttack, integer, number } from '../../plugins/index.js';
+import { squareRecipe } from '../recipe.js';
 import { square, type SquareOptions } from './search.js';
 
 /** The attack with these options, as AutoAttack uses it. */
 export const squareAttack = (options: SquareOptions): Attack => ({
-  label: options.queries === 5000 ? 'square' : `square-${options.queries}`,
+  label: options.queries === squareRecipe.queries ? 'square' : `square-${options.queries}`,
   settings: { ...options },
   run: (images, labels, context) => square({ images, labels }, options, context),
 });
@@ -16,10 +17,15 @@ export const squarePlugin = defineAttack({
   summary: 'Square attack: random search with square patches; needs no gradients.',
   cite: 'Andriushchenko et al., 2020, Algorithms 1 to 3; arXiv:1912.00049',
   options: {
-    queries: integer({ min: 1 }).default(5000).describe('Forward passes per image at most'),
-    initialShare: number({ above: 0, max: 1 }).default(0.8).describe('First share of the pixels that a square covers'),
-    loss: z.enum(['margin', 'ce']).default('margin').describe('What the search lowers'),
-    rescale: z.boolean().default(false).describe('Stretch the schedule of sizes to the number of queries'),
+    queries: integer({ min: 1 }).default(squareRecipe.queries).describe('Forward passes per image at most'),
+    initialShare: number({ above: 0, max: 1 })
+      .default(squareRecipe.initialShare)
+      .describe('First share of the pixels that a square covers'),
+    loss: z.enum(['margin', 'ce']).default(squareRecipe.loss).describe('What the search lowers'),
+    rescale: z
+      .boolean()
+      .default(squareRecipe.rescale)
+      .describe('Stretch the schedule of sizes to the number of queries'),
   },
   create: squareAttack,
 });

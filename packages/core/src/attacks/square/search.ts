@@ -112,7 +112,7 @@ export async function square(
   options: SquareOptions,
   context: AttackContext,
 ): Promise<tf.Tensor4D> {
-  const pool = await SurvivorPool.of(target, context.model);
+  const pool = await SurvivorPool.of(target, context);
   if (pool.survivors.length > 0) {
     const { images, labels, indices } = pool.batch();
     const { best, margins } = await squareSearch({ images, labels }, options, context);
