@@ -26,7 +26,15 @@ const floorZones = floors.flatMap((rooms, level) =>
   ),
 );
 /** Packages that import core and nothing else of Bulwark. */
-const leaves = ['objectives', 'models', 'datasets', 'engine-tensorflow', 'engine-torch', 'engine-webgpu'];
+const leaves = [
+  'objectives',
+  'models',
+  'datasets',
+  'engine-tensorflow',
+  'engine-torch',
+  'engine-webgpu',
+  'collective-mpi',
+];
 const packageZones = [
   ...leaves.concat('inference', 'cli').map((from) => ({
     target: './packages/core',
@@ -39,7 +47,7 @@ const packageZones = [
       .map((from) => ({ target: `./packages/${target}`, from: `./packages/${from}` })),
   ),
   // what a service installs
-  ...['objectives', 'cli', 'engine-tensorflow', 'engine-torch', 'engine-webgpu'].map((from) => ({
+  ...['objectives', 'cli', 'engine-tensorflow', 'engine-torch', 'engine-webgpu', 'collective-mpi'].map((from) => ({
     target: './packages/inference',
     from: `./packages/${from}`,
   })),

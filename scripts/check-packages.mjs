@@ -15,6 +15,7 @@ const names = [
   'inference',
   'engine-tensorflow',
   'engine-torch',
+  'collective-mpi',
   'engine-webgpu',
   'cli',
   'create-bulwark',

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { mpiInstaller } from '@bulwark/collective-mpi';
 import { BulwarkError, enginesOf, nearest, type Engine, type InstalledPart } from '@bulwark/core';
 import { Command } from 'commander';
 import { packageOf } from '../engines/absent.js';
@@ -9,11 +10,12 @@ import { createOutput, duration, paint } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
 /** Adds a command for each engine to one that acts on engines, and a clear word for names that are none. */
-function withEngines(command: Command, make: (engine: Engine) => Command): Command {
+function withEngines(command: Command, make: (engine: Engine) => Command, mpi: Command): Command {
   const engines = enginesOf(builtinRegistry());
   for (const engine of engines) command.addCommand(make(engine).exitOverride());
+  command.addCommand(mpi.exitOverride());
   return command.argument('[engine]').action((name: string | undefined) => {
-    const known = engines.map((engine) => engine.name);
+    const known = [...engines.map((engine) => engine.name), mpi.name()];
     const near = name === undefined ? undefined : nearest(name, known);
     throw new BulwarkError(
       'USAGE',
@@ -25,8 +27,8 @@ function withEngines(command: Command, make: (engine: Engine) => Command): Comma
 
 const nothingToDo = ({ name }: Engine): string => `${name} is there and needs nothing else: nothing was done`;
 
-const row = (engine: Engine, { description, bytes, folder }: InstalledPart): string[] => [
-  engine.name,
+const row = (name: string, { description, bytes, folder }: InstalledPart): string[] => [
+  name,
   description,
   `${Math.round(bytes / 1e6)} MB`,
   folder,
@@ -86,11 +88,36 @@ function installOne(engine: Engine): Command {
   return command;
 }
 
+/** `bulwark engine install mpi`: no engine, but got in the same way. */
+function installMpi(): Command {
+  return new Command(mpiInstaller.name)
+    .description(mpiInstaller.summary)
+    .option('--force', 'install again although a working one is there')
+    .option('--json', 'print as JSON')
+    .action(async ({ json, force }: { json?: boolean; force?: boolean }) => {
+      const output = createOutput({ json });
+      const part = await mpiInstaller.install({ force }, (line) => output.line(line));
+      output.line(`${part.description}: ready; next: bulwark train CONFIG --processes 2`);
+      output.result(part);
+    });
+}
+
+function removeMpi(): Command {
+  return new Command(mpiInstaller.name).description(mpiInstaller.summary).action(async () => {
+    sayRemoved(await mpiInstaller.remove());
+  });
+}
+
+const sayRemoved = (removed: readonly InstalledPart[]): void =>
+  createOutput({}).line(
+    removed.length === 0 ? 'nothing was installed' : `removed ${removed.map(({ folder }) => folder).join(', ')}`,
+  );
+
 function installCommand(): Command {
   const command = new Command('install')
     .description('get an engine: its package, and what npm does not bring, native libraries')
     .addHelpText('after', '\nOptions of an engine:\n  bulwark engine install <engine> --help');
-  return withEngines(command, installOne);
+  return withEngines(command, installOne, installMpi());
 }
 
 interface Listed {
@@ -134,7 +161,8 @@ function listCommand(): Command {
         for (const reason of available ? [] : reasons) output.line(`  ${reason}`);
         if (cure) output.line(`  ${cure}`);
       }
-      const parts = engines.flatMap((engine, at) => listed[at]!.installed.map((part) => row(engine, part)));
+      const parts = engines.flatMap((engine, at) => listed[at]!.installed.map((part) => row(engine.name, part)));
+      parts.push(...mpiInstaller.installed().map((part) => row(mpiInstaller.name, part)));
       if (parts.length > 0) output.line(`\n${table(['engine', 'installed', 'size', 'folder'], parts)}`);
       output.line('\n`bulwark doctor` starts them, compares their numbers and measures their speed');
       output.result(listed);
@@ -145,10 +173,7 @@ function removeOne(engine: Engine): Command {
   return new Command(engine.name).description(engine.summary).action(async () => {
     const output = createOutput({});
     if (!engine.installer) return output.line(nothingToDo(engine));
-    const removed = await engine.installer.remove();
-    output.line(
-      removed.length === 0 ? 'nothing was installed' : `removed ${removed.map(({ folder }) => folder).join(', ')}`,
-    );
+    sayRemoved(await engine.installer.remove());
   });
 }
 
@@ -156,7 +181,7 @@ function removeCommand(): Command {
   const command = new Command('remove').description(
     "remove what was installed for an engine from Bulwark's cache folder",
   );
-  return withEngines(command, removeOne);
+  return withEngines(command, removeOne, removeMpi());
 }
 
 /** `bulwark engine install | list | remove`. */

@@ -1,5 +1,13 @@
 import { join, resolve } from 'node:path';
-import { BulwarkError, previewRun, resumeRun, startRun, type RunConfig, type RunHandle } from '@bulwark/core';
+import {
+  BulwarkError,
+  previewRun,
+  resumeRun,
+  startRun,
+  type Collective,
+  type RunConfig,
+  type RunHandle,
+} from '@bulwark/core';
 import { Command, Option } from 'commander';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { override } from '../config/override.js';
@@ -7,16 +15,17 @@ import { parseSpec } from '../evaluate/attack-specs.js';
 import { parseLogs, withLogs } from '../logs/loggers.js';
 import { builtinRegistry } from '../registry.js';
 import { addFlagRules } from '../terminal/flag-rules.js';
-import { createOutput, duration, type Output } from '../terminal/output.js';
+import { createOutput, duration, silentOutput, type Output } from '../terminal/output.js';
 import { addLaunchFlags, chooseLauncher, retriesOf, type LaunchFlags } from '../launch/index.js';
 import { follow } from '../train/follow.js';
+import { addRankFlags, joinRanks, startProcesses, type RankFlags } from '../train/ranks.js';
 import { previewLines } from '../train/preview-lines.js';
 import { parseSeeds, trainSeeds } from '../train/seeds.js';
 import { pluginsOption, rememberPlugins, runServices, type PluginFlags } from '../trust/policy.js';
 
 export { follow } from '../train/follow.js';
 
-interface TrainFlags extends PluginFlags, LaunchFlags {
+interface TrainFlags extends PluginFlags, LaunchFlags, RankFlags {
   readonly set: string[];
   readonly engine?: string;
   readonly out?: string;
@@ -35,6 +44,7 @@ Examples:
   bulwark train st.yaml --dry-run
   bulwark train st.yaml --log tensorboard,csv
   bulwark train st.yaml --seeds 1..7 --jobs 2
+  bulwark train st.yaml --processes 4
   bulwark train --resume runs/st-beta8
   bulwark train --resume runs/st-beta8 --set guard.onFailure=rollback`;
 
@@ -57,11 +67,14 @@ export function trainCommand(): Command {
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
   addFlagRules(command, { flags: ['base-folder'], excludes: ['resume'] });
+  addRankFlags(command);
   return addLaunchFlags(command, 'seeds').action(async (configPath: string | undefined, flags: TrainFlags) => {
-    const output = createOutput(flags);
+    const collective = joinRanks(flags);
+    if (!collective && flags.processes !== undefined) return startProcesses(flags);
+    const output = collective && collective.rank > 0 ? silentOutput : createOutput(flags);
     const logs = flags.log === undefined ? [] : parseLogs(flags.log);
     if (flags.resume !== undefined)
-      return follow(await resume(flags.resume, { configPath, flags, logs, output }), output);
+      return follow(await resume(flags.resume, { configPath, flags, logs, output, collective }), output);
     if (configPath === undefined)
       throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
         cure: '`bulwark init` writes a starter config',
@@ -76,7 +89,7 @@ export function trainCommand(): Command {
       throw new BulwarkError('USAGE', '--plugins goes with --resume; a config lists its plugins itself', {
         cure: 'write them under `plugins:` in the config',
       });
-    const services = { registry, importModule: importUserModule, warn, baseFolder };
+    const services = { registry, importModule: importUserModule, warn, baseFolder, collective };
     const folder = (name: string) => resolve(flags.out ?? join('runs', name));
     if (flags.dryRun) {
       const preview = await previewRun(config, services);
@@ -89,7 +102,7 @@ export function trainCommand(): Command {
     }
     if (flags.seeds === undefined) {
       const run = await startRun(config, { ...services, folder });
-      rememberPlugins(run.config.plugins, baseFolder, warn);
+      if (output !== silentOutput) rememberPlugins(run.config.plugins, baseFolder, warn);
       return follow(run, output);
     }
     const launch = {
@@ -116,9 +129,15 @@ export function trainCommand(): Command {
 
 async function resume(
   path: string,
-  given: { configPath: string | undefined; flags: TrainFlags; logs: readonly string[]; output: Output },
+  given: {
+    configPath: string | undefined;
+    flags: TrainFlags;
+    logs: readonly string[];
+    output: Output;
+    collective: Collective | undefined;
+  },
 ): Promise<RunHandle> {
-  const { configPath, flags, logs, output } = given;
+  const { configPath, flags, logs, output, collective } = given;
   const { engine, seeds, out, dryRun } = flags;
   if ([configPath, engine, seeds, out].some((given) => given !== undefined) || dryRun)
     throw new BulwarkError(
@@ -130,5 +149,5 @@ async function resume(
     );
   const change = (config: RunConfig) => withLogs(override({ ...config }, flags.set), logs);
   const services = runServices(path, flags, (text) => output.warn(text));
-  return resumeRun(resolve(path), { ...services, ...(flags.set.length + logs.length > 0 && { change }) });
+  return resumeRun(resolve(path), { ...services, collective, ...(flags.set.length + logs.length > 0 && { change }) });
 }

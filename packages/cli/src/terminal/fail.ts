@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { styleText } from 'node:util';
 import { fewFiles } from './few-files.js';
 import { interruptedCode } from './interrupt.js';
+import { deferToLowerRanks, ownRank } from './ranks.js';
 
 const colour = (style: 'red' | 'yellow', text: string) =>
   process.stderr.isTTY && !process.env['NO_COLOR'] ? styleText(style, text) : text;
@@ -23,7 +24,9 @@ export function exitCodeOf(error: unknown): number {
 /** What a person reads of an error: one clear message, and what to do. A stack trace only with --debug. */
 export function textOfFailure(error: unknown): string {
   const debug = process.argv.includes('--debug');
-  const { message = String(error), stack } = error as Error;
+  const { message: text = String(error), stack } = error as Error;
+  const { rank } = ownRank() ?? { rank: 0 };
+  const message = rank > 0 && !text.startsWith(`rank ${rank} `) ? `rank ${rank}: ${text}` : text;
   if (error instanceof BulwarkError) {
     // who pressed Ctrl-C got what they asked for: that is no error
     const first = error.code === 'INTERRUPTED' ? colour('yellow', message) : `${colour('red', 'error')} ${message}`;
@@ -37,8 +40,22 @@ export function textOfFailure(error: unknown): string {
   return `${colour('red', 'unexpected error')} ${message}\n${debug ? stack : advice}\n`;
 }
 
-/** Ends the process with what a person reads of an error. */
+/** Ends this process and, where it is one of several, all. */
+function leave(code: number, error: unknown): never {
+  const { collective } = ownRank() ?? {};
+  if (!collective) process.exit(code);
+  // all were asked to stop: together, since the first that ends with a code other than 0 takes the others along
+  if (error instanceof BulwarkError && error.code === 'INTERRUPTED') collective.close();
+  else collective.abort(code);
+  process.exit(code);
+}
+
+/** Ends the process with what a person reads of an error. Of several, rank 0 says it, or the lowest that knows of it. */
 export function fail(error: unknown): never {
+  const code = exitCodeOf(error);
+  const { rank } = ownRank() ?? { rank: 0 };
+  if (rank > 0 && error instanceof BulwarkError && error.code === 'INTERRUPTED') leave(code, error);
+  deferToLowerRanks();
   if (!(error instanceof CommanderError)) process.stderr.write(textOfFailure(error)); // commander has printed its own
-  process.exit(exitCodeOf(error));
+  leave(code, error);
 }

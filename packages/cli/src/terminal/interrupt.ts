@@ -3,8 +3,11 @@ import type { Socket } from 'node:net';
 import { BulwarkError } from '@bulwark/core';
 import logUpdate from 'log-update';
 import type { Output } from './output.js';
+import { ownRank } from './ranks.js';
 
-const signals = ['SIGINT', 'SIGTERM'] as const;
+/** SIGUSR2 is what mpirun passes on to all of its processes. */
+const signals = () => ['SIGINT', 'SIGTERM', ...(ownRank() ? (['SIGUSR2'] as const) : [])] as const;
+
 /**
  * Exit code of a process that SIGTERM stopped and that goes on when it is started again: EX_TEMPFAIL of sysexits.h. A cluster may be told
  * to requeue jobs that end with it (`RequeueExit=75` in slurm.conf).
@@ -13,8 +16,16 @@ export const stoppedCode = 75;
 
 let stoppedBy: NodeJS.Signals | undefined;
 
-/** The code to exit with after INTERRUPTED: 130 after Ctrl-C, as shells have it, and `stoppedCode` after SIGTERM. */
-export const interruptedCode = (): number => (stoppedBy === 'SIGTERM' ? stoppedCode : 130);
+/**
+ * The code to exit with after INTERRUPTED: 130 after Ctrl-C, as shells have it, and `stoppedCode` after SIGTERM. Of several ranks, rank 0
+ * has it, though the signal may have come to another one only.
+ */
+export function interruptedCode(): number {
+  const rank = ownRank()?.rank;
+  if (rank !== undefined && rank > 0) return 0;
+  const byHand = stoppedBy === 'SIGINT' || (stoppedBy === undefined && rank === undefined);
+  return byHand ? 130 : stoppedCode;
+}
 
 const showCursor = '\u001b[?25h';
 
@@ -50,8 +61,10 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
   const watcher = process.stdin.isTTY ? startWatcher() : undefined;
   const handler = (signal: NodeJS.Signals) => {
     stoppedBy = signal;
-    signals.forEach((name) => process.removeAllListeners(name));
-    if (process.stdout.isTTY) {
+    signals().forEach((name) => process.removeAllListeners(name));
+    // launchers say it more than once, and end whom they have lost patience with themselves
+    if (ownRank()) signals().forEach((name) => process.on(name, () => undefined));
+    if (process.stdout.isTTY && !ownRank()?.rank) {
       // what is shown live would stay above the next line
       logUpdate.clear();
       process.stdout.write(showCursor);
@@ -59,11 +72,11 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
     output.line('finishing the step and saving; press Ctrl-C again to stop at once');
     controller.abort();
   };
-  signals.forEach((name) => process.on(name, handler));
+  signals().forEach((name) => process.on(name, handler));
   return {
     signal: controller.signal,
     release() {
-      signals.forEach((name) => process.off(name, handler));
+      signals().forEach((name) => process.off(name, handler));
       watcher?.stop();
     },
   };

@@ -20,6 +20,14 @@ export function createOutput(options: { json?: boolean }): Output {
   };
 }
 
+/** Says nothing: for ranks above 0, whose numbers are those of rank 0. */
+export const silentOutput: Output = {
+  json: true,
+  line: () => undefined,
+  result: () => undefined,
+  warn: () => undefined,
+};
+
 type Style = Parameters<typeof styleText>[0];
 
 /** Colour where a person looks; plain text into pipes and files. */

@@ -1,5 +1,6 @@
 import { BulwarkError, type RunHandle, type RunSummary } from '@bulwark/core';
 import { onInterrupt } from '../terminal/interrupt.js';
+import { ownRank } from '../terminal/ranks.js';
 import { duration, percent, type Output } from '../terminal/output.js';
 import { showProgress } from '../terminal/progress.js';
 import { table } from '../terminal/table.js';
@@ -51,6 +52,8 @@ export async function follow(run: RunHandle, output: Output): Promise<void> {
   output.line(`engine ${run.engine.name}: ${run.engine.reason}`);
   for (const remark of run.engine.remarks ?? []) output.line(`engine ${run.engine.name}: ${remark}`);
   output.line(`run folder ${run.folder.path}`);
+  const { size = 1 } = ownRank()?.collective ?? {};
+  if (size > 1) output.line(`${size} ranks share every batch`);
   const hide = showProgress(run.bus, output, { name: run.config.name });
   const interrupt = onInterrupt(output);
   const began = Date.now();
@@ -67,6 +70,7 @@ export async function follow(run: RunHandle, output: Output): Promise<void> {
     for (const line of result.summary ? summaryLines(result.summary) : []) output.line(line);
     output.line(`done in ${duration((Date.now() - began) / 1000)}; next: bulwark evaluate ${run.folder.path}`);
     output.result({ run: run.folder.path, ...result });
+    ownRank()?.collective?.close();
   } finally {
     hide();
     interrupt.release();

@@ -13,11 +13,48 @@ const comparisons = {
   bulwark: ['has Bulwark', 'install the same version on all machines'],
   node: ['runs Node', 'use the same Node on all machines'],
   engine: ['computes with the engine', 'name one engine in the config, or install the same on all machines'],
-  config: ['has another config, of digest', 'start all ranks with the same config and --set'],
   data: ['has other training images, of digest', 'put the same data on all machines'],
 } as const;
 
 type Facts = Record<keyof typeof comparisons, string>;
+
+/** What a rank tells the others of itself. */
+interface Introduction {
+  readonly host: string;
+  readonly facts: Facts;
+  /** Without the engine, which may have found other options on another machine. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A section of a config as far as a message has room. */
+const short = (value: unknown) => {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 160 ? `${text.slice(0, 160)}...` : text;
+};
+
+/** @throws BulwarkError RANKS_DIFFER, if one of the others differs from the first */
+function compare(all: readonly Introduction[]): void {
+  const first = all[0]!;
+  const fail = (rank: number, [theirs, ours]: [string, string], cure: string) => {
+    const other = `rank ${rank} on ${all[rank]!.host} ${theirs}`;
+    throw new BulwarkError('RANKS_DIFFER', `${other}, rank 0 on ${first.host} ${ours}`, { cure });
+  };
+  for (const [rank, { facts, config }] of all.entries()) {
+    const check = (name: keyof Facts) => {
+      const [has, cure] = comparisons[name];
+      if (facts[name] !== first.facts[name]) fail(rank, [`${has} ${facts[name]}`, first.facts[name]], cure);
+    };
+    check('bulwark');
+    check('node');
+    check('engine');
+    for (const key of Object.keys({ ...first.config, ...config }))
+      if (digestOf({ x: config[key] }) !== digestOf({ x: first.config[key] })) {
+        const texts: [string, string] = [`has ${key}: ${short(config[key])}`, short(first.config[key])];
+        fail(rank, texts, 'start all ranks with the same config and --set');
+      }
+    check('data'); // other options of the data source are another config
+  }
+}
 
 /** @throws BulwarkError RANKS_DIFFER on all ranks, naming the first that differs from rank 0; CONFIG_INVALID for batches too small */
 export function checkSameOnAll(
@@ -31,22 +68,10 @@ export function checkSameOnAll(
     bulwark: versions['bulwark']!,
     node: versions['node']!.split('.')[0]!,
     engine,
-    config: digestOf(computes).slice(0, 12),
     data: data.slice(0, 12),
   };
-  const all = exchangeTexts(collective, JSON.stringify({ facts, host: hostname() })).map(
-    (text) => JSON.parse(text) as { facts: Facts; host: string },
-  );
-  for (const [name, [has, cure]] of Object.entries(comparisons) as [keyof Facts, readonly [string, string]][]) {
-    const at = all.findIndex(({ facts: theirs }) => theirs[name] !== all[0]!.facts[name]);
-    if (at < 0) continue;
-    const [mine, theirs] = [all[0]!, all[at]!];
-    throw new BulwarkError(
-      'RANKS_DIFFER',
-      `rank ${at} on ${theirs.host} ${has} ${theirs.facts[name]}, rank 0 on ${mine.host} ${mine.facts[name]}`,
-      { cure },
-    );
-  }
+  const own: Introduction = { host: hostname(), facts, config: computes };
+  compare(exchangeTexts(collective, JSON.stringify(own)).map((text) => JSON.parse(text) as Introduction));
   const { batchSize, accumulate } = config.data;
   if (batchSize < collective.size * accumulate)
     throw new BulwarkError(
@@ -80,14 +105,16 @@ export async function folderOfRank(
   if (!collective) return open();
   const { rank } = collective;
   const first = await together(collective, () => (rank === 0 ? open() : undefined));
-  const theirs = exchangeTexts(collective, first ? digestOfRun(first) : '')[0]!;
+  const [theirs, theirPath] = exchangeTexts(collective, first ? `${digestOfRun(first)} ${path}` : '')[0]!.split(
+    / (.*)/s,
+  );
   return together(collective, async () => {
     if (first) return first;
     const here = await seen(path);
     if (here && digestOfRun(here) === theirs) return readOnly(here);
     throw new BulwarkError(
       'RANKS_DIFFER',
-      `${hostname()} ${here ? 'sees another run in' : 'does not see'} the run folder ${path} of rank 0`,
+      `${hostname()} ${here ? 'sees another run' : 'sees no run'} in ${path}, and rank 0 has begun one in ${theirPath}`,
       { cure: 'let --out be a folder that all machines share' },
     );
   });

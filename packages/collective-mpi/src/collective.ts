@@ -1,0 +1,76 @@
+import { hostname } from 'node:os';
+import { BulwarkError, exchangeTexts, type Collective } from '@bulwark/core';
+import { addonFile, usableBuild } from './builds.js';
+import type { PlaceAmongRanks } from './environment.js';
+import { loadAddon, type NativeMpi } from './native.js';
+
+/** How long the ranks that are there call the others before they give up, in seconds. */
+const rollCallSeconds = 3;
+
+function load(): NativeMpi {
+  const build = usableBuild();
+  const cure = 'run `bulwark engine install mpi` on this machine';
+  if ('reason' in build) throw new BulwarkError('MPI_UNAVAILABLE', `no MPI to speak over: ${build.reason}`, { cure });
+  try {
+    return loadAddon(addonFile(build));
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new BulwarkError('MPI_UNAVAILABLE', `the addon for ${build.mpi} does not load: ${message}`, {
+      cure: `load the MPI that it was built with, or ${cure} --force`,
+      cause,
+    });
+  }
+}
+
+/**
+ * Joins the processes that a launcher has started.
+ * @param options.seconds how long a rank may keep the others waiting
+ * @throws BulwarkError MPI_UNAVAILABLE
+ */
+export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }): Collective {
+  if (place.launcher === 'torchrun')
+    throw new BulwarkError(
+      'MPI_UNAVAILABLE',
+      'torchrun has started this process; the ranks of Bulwark speak over MPI',
+      {
+        cure: `start them with mpirun -n ${place.size}, srun, or bulwark train --processes ${place.size}`,
+      },
+    );
+  const native = load();
+  const [rank, size] = native.start(Math.max(seconds, 30));
+  if (size !== place.size)
+    throw new BulwarkError(
+      'MPI_UNAVAILABLE',
+      `${place.launcher} has started ${place.size} processes, but MPI sees ${size}`,
+      {
+        cure: 'start them with the mpirun of the MPI that the addon was built with; with srun, add --mpi=pmix or --mpi=pmi2',
+      },
+    );
+  let hosts: readonly string[] = [];
+  /** Ends in words what was not done in time. */
+  const inTime = <T>(done: T | false): T => {
+    if (done !== false) return done;
+    const missing = native.missing(rollCallSeconds).map((each) => `${each}${hosts[each] ? ` on ${hosts[each]}` : ''}`);
+    const who = missing.length === 1 ? `rank ${missing[0]} has` : `ranks ${missing.join(', ')} have`;
+    throw new BulwarkError(
+      'RANK_LOST',
+      missing.length > 0 ? `${who} not answered for ${seconds} s` : `the ranks waited ${seconds} s for each other`,
+      { cure: 'see whether it still runs; --rank-timeout lets the others wait longer' },
+    );
+  };
+  const collective: Collective = {
+    rank,
+    size,
+    allReduce: (values) => void inTime(native.allReduce(values, seconds)),
+    allGather: (values) => inTime(native.allGather(values, seconds)),
+    broadcast: (bytes) => void inTime(native.broadcast(bytes, seconds)),
+    barrier: () => void inTime(native.barrier(seconds)),
+    abort: (code) => native.abort(code),
+    close() {
+      inTime(native.barrier(seconds));
+      native.stop();
+    },
+  };
+  hosts = exchangeTexts(collective, hostname());
+  return collective;
+}
