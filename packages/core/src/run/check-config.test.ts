@@ -163,4 +163,46 @@ describe('checkConfig', () => {
     expect(error.cure).toContain(cure);
     expect(error.exitCode).toBe(2);
   });
+
+  it('names everything that is wrong at once, each with its place and its cure', () => {
+    const error = refusal({
+      epoch: 3,
+      epochs: 0,
+      model: undefined,
+      seed: -1,
+      data: { use: 'toy-data', batchSize: 0, validation: 'x' },
+      threat: { epsilon: 'much', norm: 'l3', radius: 1 },
+      objective: { use: 'toy', bta: 1, beta: -1, inner: { step: 2 }, all: [{ use: 'toi' }, { use: 'toy', beta: 'x' }] },
+      evaluation: { every: 0, attacks: [{ use: 'pdg' }, { use: 'pgd', stepz: 1 }] },
+      optimizer: { schedule: 'cosin' },
+    });
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.exitCode).toBe(2);
+    const places = [...error.message.matchAll(/^- ([\w.[\]]+)/gm)].map(([, place]) => place!.replace(/\.use$/, ''));
+    expect(places.sort()).toEqual(
+      [
+        ...['epoch', 'epochs', 'model', 'seed', 'data.batchSize', 'data.validation'],
+        ...['threat.epsilon', 'threat.norm', 'threat.radius'],
+        ...['objective.bta', 'objective.beta', 'objective.inner.step', 'objective.all[0]', 'objective.all[1].beta'],
+        ...['evaluation.every', 'evaluation.attacks[0]', 'evaluation.attacks[1].stepz', 'optimizer.schedule'],
+      ].sort(),
+    );
+    expect(error.message).toMatch(/^the config has 18 mistakes:\n/);
+    expect(error.message).toContain('did you mean beta?');
+    expect(error.message).toContain('did you mean cosine?');
+  });
+
+  it('names every length that counts in pixel values of 0 to 255', () => {
+    const attacks = [
+      { use: 'pgd', stepSize: 2 },
+      { use: 'pgd', stepSize: 4 },
+    ];
+    const { message } = refusal({ threat: { epsilon: 8 }, evaluation: { attacks } });
+    for (const place of ['threat.epsilon', 'evaluation.attacks[0].stepSize', 'evaluation.attacks[1].stepSize'])
+      expect(message).toContain(place);
+  });
+
+  it.each([null, 3, 'text', []])('refuses %j, which is no config', (input) => {
+    expect(() => checkConfig(input, registry)).toThrow('the config');
+  });
 });

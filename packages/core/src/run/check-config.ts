@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BulwarkError } from '../errors.js';
+import { BulwarkError, type ErrorCode } from '../errors.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { nearest } from '../plugins/index.js';
 import { runConfigSchema, type RunConfig } from './config.js';
@@ -19,23 +19,44 @@ const received = (value: unknown): string => {
 const valueAt = (value: unknown, path: Path): unknown =>
   path.reduce<unknown>((current, key) => (current as Record<string | number, unknown> | undefined)?.[key], value);
 
-/** Turns the first issue of a failed parse into one sentence: path, value received, what is allowed, nearest valid name. */
-function refuse(issue: z.core.$ZodIssue, context: { input: unknown; at: Path; known: readonly string[] }): never {
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!;
-    const near = nearest(key, context.known);
-    throw new BulwarkError(
-      'CONFIG_INVALID',
-      `${written([...context.at, ...(issue.path as Path), key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
-      { cure: near ? `did you mean ${near}?` : 'remove it' },
-    );
-  }
+/** Something that is wrong in a config, and what to do about it. */
+interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly cure: string | undefined;
+}
+
+/** One sentence for each thing that a failed parse found: path, value received, what is allowed, nearest valid name. */
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  context: { input: unknown; at: Path; known: readonly string[] },
+): Problem[] {
   const path = issue.path as Path;
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => {
+      const near = nearest(key, context.known);
+      return {
+        code: 'CONFIG_INVALID',
+        message: `${written([...context.at, ...path, key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
+        cure: near ? `did you mean ${near}?` : 'remove it',
+      };
+    });
   const value = valueAt(context.input, path);
   const place = written([...context.at, ...path]) || 'the config';
   const message =
     value === undefined ? `${place} is missing (${issue.message})` : `${place} is ${received(value)}: ${issue.message}`;
-  throw new BulwarkError('CONFIG_INVALID', message, { cure: `set ${place} to an allowed value` });
+  return [{ code: 'CONFIG_INVALID', message, cure: `set ${place} to an allowed value` }];
+}
+
+/** One error for all that is wrong. @throws BulwarkError, unless nothing is */
+function refuse(problems: readonly Problem[]): void {
+  const [first, ...others] = problems;
+  if (!first) return;
+  if (others.length === 0) throw new BulwarkError(first.code, first.message, { cure: first.cure });
+  const lines = problems.map(({ message, cure }) => `- ${message}${cure ? `\n    ${cure}` : ''}`);
+  throw new BulwarkError('CONFIG_INVALID', `the config has ${problems.length} mistakes:\n${lines.join('\n')}`, {
+    cure: 'correct them all; `bulwark plugins <name>` lists the options of a plugin',
+  });
 }
 
 /** Keys that a strict object at this path of a schema knows, for suggestions. */
@@ -61,11 +82,42 @@ function keysAt(schema: z.ZodType, path: Path): string[] {
   return [];
 }
 
-function parse<S extends z.ZodType>(schema: S, input: unknown, at: Path): z.output<S> {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  return refuse(issue, { input, at, known: keysAt(schema, issue.path as Path) });
+/** A copy without what stands at a path; with `keys`, without these keys of it. */
+function without(value: unknown, path: Path, keys?: readonly string[]): unknown {
+  const [key, ...rest] = path;
+  const left = (dropped: readonly (string | number)[]) =>
+    Object.fromEntries(Object.entries(value as object).filter(([name]) => !dropped.includes(name)));
+  if (key === undefined) return keys ? left(keys) : undefined;
+  if (rest.length === 0 && !keys && !Array.isArray(value)) return left([key]);
+  return replaceAt(value, [key], without((value as Record<string | number, unknown>)[key], rest, keys));
+}
+
+/**
+ * Parses, noting all that is wrong: what is refused is left out, so that its default takes its place, until the rest fits.
+ * @returns undefined if it never does
+ */
+function parse(schema: z.ZodType, given: unknown, place: { at: Path; problems: Problem[] }): unknown {
+  const noted = new Set<string>();
+  for (let input = given; ;) {
+    const result = schema.safeParse(input);
+    if (result.success) return result.data;
+    let next = input;
+    for (const issue of result.error.issues) {
+      const path = issue.path as Path;
+      const known = keysAt(schema, path);
+      const fresh = problemsOf(issue, { input: given, at: place.at, known }).filter(
+        ({ message }) => !noted.has(message),
+      );
+      fresh.forEach(({ message }) => noted.add(message));
+      const there = valueAt(input, path) !== undefined;
+      // what is missing because it was left out is no mistake of its own
+      if (there || valueAt(given, path) === undefined) place.problems.push(...fresh);
+      if (issue.code === 'unrecognized_keys') next = without(next, path, issue.keys);
+      else if (there && path.length > 0) next = without(next, path);
+    }
+    if (next === input) return undefined;
+    input = next;
+  }
 }
 
 /** What may stand where a plugin is named. */
@@ -75,62 +127,134 @@ interface Allowed {
   readonly besides?: string;
 }
 
-/** A plugin section with its options checked and its defaults filled in, nested plugins included. */
+/**
+ * A plugin section with its options checked and its defaults filled in, nested plugins included.
+ * @throws BulwarkError CONFIG_INVALID or PLUGIN_UNKNOWN, with all that is wrong
+ */
 export function checkSpec(
   registry: PluginRegistry,
   allowed: PluginKind | Allowed,
   spec: PluginSpec,
   at: Path,
 ): PluginSpec {
-  const { kind, besides }: Allowed = typeof allowed === 'string' ? { kind: allowed } : allowed;
-  const { use, ...options } = spec;
-  if (use === besides) return { use, ...parse(z.strictObject({}), options, at) };
-  const plugin = findPlugin(registry, { kind, besides }, use, at);
-  const parsed: unknown = checkReferences(registry, plugin.options, parse(plugin.options, options, at), at);
-  return { use, ...(parsed as object) };
+  const problems: Problem[] = [];
+  const checked = checkedSpec(registry, typeof allowed === 'string' ? { kind: allowed } : allowed, spec, {
+    at,
+    problems,
+  });
+  refuse(problems);
+  return checked!;
 }
 
-function findPlugin(registry: PluginRegistry, { kind, besides }: Allowed, name: string, at: Path) {
+function checkedSpec(
+  registry: PluginRegistry,
+  { kind, besides }: Allowed,
+  spec: PluginSpec,
+  place: { at: Path; problems: Problem[] },
+): PluginSpec | undefined {
+  const { use, ...options } = spec;
+  if (use === besides) {
+    parse(z.strictObject({}), options, place);
+    return { use };
+  }
+  const plugin = findPlugin(registry, { kind, besides }, use, place);
+  const parsed = plugin && parse(plugin.options, options, place);
+  if (parsed === undefined) return undefined;
+  return { use, ...(checkReferences(registry, plugin!.options, parsed, place) as object) };
+}
+
+function findPlugin(
+  registry: PluginRegistry,
+  { kind, besides }: Allowed,
+  name: string,
+  { at, problems }: { at: Path; problems: Problem[] },
+) {
   try {
     return registry.find(kind, name, besides);
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
-    throw new BulwarkError(error.code, `${written([...at, 'use'])}: ${error.message}`, { cure: error.cure });
+    const { code, message, cure } = error;
+    problems.push({ code, message: `${written([...at, 'use'])}: ${message}`, cure });
+    return undefined;
   }
 }
 
-function checkReferences(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): unknown {
-  return findReferences(schema, value).reduce<unknown>(
-    (current, { path, value: spec, ...allowed }) =>
-      replaceAt(current, path, checkSpec(registry, allowed, spec as PluginSpec, [...at, ...path])),
-    value,
-  );
+function checkReferences(
+  registry: PluginRegistry,
+  schema: z.ZodType,
+  value: unknown,
+  { at, problems }: { at: Path; problems: Problem[] },
+): unknown {
+  return findReferences(schema, value).reduce<unknown>((current, { path, value: spec, ...allowed }) => {
+    const checked = checkedSpec(registry, allowed, spec as PluginSpec, { at: [...at, ...path], problems });
+    return checked ? replaceAt(current, path, checked) : current;
+  }, value);
 }
 
 /** Options of a section that belong to the run, not to its plugin. */
 const runLevel = { data: ['batchSize', 'accumulate', 'augment'], optimizer: ['schedule', 'clipNorm'] } as const;
 
-/** Checks one of the two sections that mix a plugin's options with the run's own. */
-function checkMixed(registry: PluginRegistry, section: 'data' | 'optimizer', config: RunConfig): unknown {
+/** Checks the plugin of one of the two sections that mix a plugin's options with the run's own. */
+function checkMixed(
+  registry: PluginRegistry,
+  section: 'data' | 'optimizer',
+  config: Partial<RunConfig>,
+  problems: Problem[],
+): unknown {
+  const given = config[section];
+  if (!given) return undefined;
   const own = runLevel[section] as readonly string[];
-  const entries = Object.entries(config[section]);
+  const entries = Object.entries(given);
   const forPlugin = Object.fromEntries(entries.filter(([key]) => !own.includes(key))) as PluginSpec;
   const forRun = Object.fromEntries(entries.filter(([key]) => own.includes(key)));
-  return { ...checkSpec(registry, section, forPlugin, [section]), ...forRun };
+  return { ...checkedSpec(registry, { kind: section }, forPlugin, { at: [section], problems }), ...forRun };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Every section of its own, so that one that cannot be read hides nothing of the others. */
+function parseSections(input: unknown, problems: Problem[]): Partial<RunConfig> {
+  const { shape } = runConfigSchema;
+  if (!isObject(input)) {
+    parse(runConfigSchema, input, { at: [], problems });
+    return {};
+  }
+  const strange = Object.fromEntries(Object.entries(input).filter(([key]) => !Object.hasOwn(shape, key)));
+  for (const issue of z.strictObject({}).safeParse(strange).error?.issues ?? [])
+    problems.push(...problemsOf(issue, { input, at: [], known: Object.keys(shape) }));
+  const sections = Object.entries(shape).map(([key, schema]) => [
+    key,
+    parse(schema, input[key], { at: [key], problems }),
+  ]);
+  return Object.fromEntries(sections.filter(([, value]) => value !== undefined)) as Partial<RunConfig>;
 }
 
 /**
  * Checks a whole config before any data is read: keys, types, ranges, plugins and their options, at any depth.
  * @returns the config with all defaults filled in; composing it again gives the same
- * @throws BulwarkError CONFIG_INVALID or PLUGIN_UNKNOWN, naming the path, the value and what is allowed
+ * @throws BulwarkError CONFIG_INVALID or PLUGIN_UNKNOWN, naming everything that is wrong: the path, the value and what is allowed
  */
 export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig {
-  const config = parse(runConfigSchema, input, []);
-  const mixed = { data: checkMixed(registry, 'data', config), optimizer: checkMixed(registry, 'optimizer', config) };
-  const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, []) as RunConfig;
+  const problems: Problem[] = [];
+  const config = parseSections(input, problems);
+  const mixed = {
+    data: checkMixed(registry, 'data', config, problems),
+    optimizer: checkMixed(registry, 'optimizer', config, problems),
+  };
+  const place = { at: [], problems };
+  const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, place) as RunConfig;
+  refuse(problems);
   const { norm } = checked.threat;
-  for (const length of lengthsIn(registry, runConfigSchema, checked, []))
-    refuseBytes(length, { norm: length.norm ?? norm });
+  for (const length of lengthsIn(registry, runConfigSchema, checked, [])) {
+    try {
+      refuseBytes(length, { norm: length.norm ?? norm });
+    } catch (error) {
+      if (!(error instanceof BulwarkError)) throw error;
+      problems.push({ code: error.code, message: error.message, cure: error.cure });
+    }
+  }
+  refuse(problems);
   return checked;
 }
 
