@@ -46,7 +46,8 @@ Examples:
   bulwark train st.yaml --seeds 1..7 --jobs 2
   bulwark train st.yaml --processes 4
   bulwark train --resume runs/st-beta8
-  bulwark train --resume runs/st-beta8 --set guard.onFailure=rollback`;
+  bulwark train --resume runs/st-beta8 --set guard.onFailure=rollback
+  bulwark train --resume runs/st-beta8 --set epochs=150`;
 
 const collect = (value: string, previous: string[]) => [...previous, value];
 
@@ -58,7 +59,10 @@ export function trainCommand(): Command {
     .option('--set <path=value>', 'override one config value; may be repeated', collect, [])
     .option('--engine <name>', "engine instead of the config's, options after colons: wasm:threads=2")
     .option('--out <folder>', 'run folder (default: runs/<name>)')
-    .option('--resume <run>', 'continue this run where it stopped; --set may then change guard, checkpoint, callbacks')
+    .option(
+      '--resume <run>',
+      'continue this run where it stopped; --set may then change guard, checkpoint, callbacks, more epochs',
+    )
     .option(...pluginsOption)
     .option('--seeds <list>', 'train once per seed, each in <folder>/seed-<n>: 1..7 or 1,2,5; continues what has begun')
     .option('--dry-run', 'compose the run, measure a few steps, say what the whole will cost, write nothing')

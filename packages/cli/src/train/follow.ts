@@ -38,6 +38,7 @@ function summaryLines({
     lines.push(
       `catastrophic overfitting in epoch ${epoch}: ${attack} from ${percent(before)}% to ${percent(robust)}% on validation${rolledBack ? ', rolled back' : ''}`,
     );
+  if (how.extended) lines.push(`extended: it was planned for ${how.extended.join(', then ')} epochs`);
   if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
   if (how.arithmetic !== undefined) lines.push(`computed with ${how.arithmetic}`);
   if (how.repeatable === false)

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { resumeRun, useEngine } from '@bulwark/core';
@@ -69,10 +69,55 @@ describe('a resumed run', () => {
     await finish(await startTiny({}, folder), AbortSignal.abort());
     const changing = (change: object) =>
       resumeRun(folder, { registry: testRegistry(), change: (config) => ({ ...config, ...change }) });
-    await expect(changing({ epochs: 9 })).rejects.toThrow('epochs cannot change when a run is resumed');
+    await expect(changing({ seed: 9 })).rejects.toThrow('seed cannot change when a run is resumed');
     const run = await changing({ guard: { onFailure: 'rollback' } });
     expect(run.config.guard.onFailure).toBe('rollback');
     await finish(run);
     expect((await resume(folder)).config.guard.onFailure).toBe('rollback');
+  });
+});
+
+describe('an extended run', () => {
+  const metricsOf = (folder: string) => readFileSync(join(folder, 'metrics.jsonl'), 'utf8');
+  const extend = (folder: string, epochs: number, warn?: (text: string) => void) =>
+    resumeRun(folder, { registry: testRegistry(), change: (before) => ({ ...before, epochs }), ...(warn && { warn }) });
+
+  it('is what it would have been, had it been as long from the start, and says what it was meant to be', async () => {
+    const folder = await uninterrupted({ epochs: 2 });
+    const warnings: string[] = [];
+    const stopped = await extend(folder, 3, (text) => warnings.push(text));
+    const controller = new AbortController();
+    stopped.bus.on('step', () => controller.abort());
+    await finish(stopped, controller.signal);
+    expect(existsSync(join(folder, 'summary.json'))).toBe(false); // it is on its way again
+    await finish(await extend(folder, 4, (text) => warnings.push(text)));
+    const whole = await uninterrupted({ epochs: 4 });
+    expect(metricsOf(folder)).toBe(metricsOf(whole));
+    const summaryOf = (run: string) => JSON.parse(readFileSync(join(run, 'summary.json'), 'utf8')) as object;
+    expect(summaryOf(folder)).toEqual({ ...summaryOf(whole), extended: [2, 3] });
+    expect(warnings).toEqual([]);
+    // and goes on as any other
+    const again = await resume(folder);
+    expect(again.config.epochs).toBe(4);
+    await finish(again);
+  });
+
+  it('warns where the schedule would have been another one', async () => {
+    const folder = await uninterrupted({ optimizer: { use: 'sgd', learningRate: 0.1, schedule: 'cosine' } });
+    const warnings: string[] = [];
+    await finish(await extend(folder, 3, (text) => warnings.push(text)));
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^the schedule cosine depends on the number of epochs: epoch 2 was trained at 0.05, the next begins at 0.025;/,
+      ),
+    ]);
+  });
+
+  it('does not become shorter', async () => {
+    const folder = await uninterrupted({});
+    await expect(extend(folder, 1)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'epochs is 1; the run has 2, and can only be extended',
+    });
   });
 });

@@ -70,6 +70,8 @@ export interface RunSummary {
   /** How many processes trained together, at the end, if there were several. */
   readonly ranks?: number;
   readonly epochs: number;
+  /** The numbers of epochs that it had before it was extended: its schedule then followed these. */
+  readonly extended?: readonly number[];
   /** Validation accuracy that chose the best checkpoint. */
   readonly selectedBy?: string;
   /** Images that `accuracy` was measured on. */

@@ -81,6 +81,13 @@ describe('checkConfig', () => {
     expect(check(change).engine).toEqual(engine);
   });
 
+  it('takes a name alone for the average that needs no options', () => {
+    expect(check({ averaging: 'ema' }).averaging).toEqual(check({ averaging: { use: 'ema' } }).averaging);
+    expect(refusal({ averaging: 'swa' }).message).toContain('averaging is "swa": expected ema');
+    expect(refusal({ averaging: { use: 'ema', decay: 2 } }).message).toContain('averaging.decay is 2');
+    expect(refusal({ averaging: { use: 'ema', decai: 1 } }).cure).toBe('did you mean decay?');
+  });
+
   it('gives the same when its result is checked again', () => {
     const config = check({ objective: { use: 'toy', of: { use: 'toy', beta: '1/2' } } });
     expect(checkConfig(JSON.parse(JSON.stringify(config)), registry)).toEqual(config);

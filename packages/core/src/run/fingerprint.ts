@@ -8,8 +8,12 @@ import type { RunConfig } from './config.js';
 /** What may be changed when a run is resumed: how it is looked after, not what it computes. */
 export const resumable = ['guard', 'checkpoint', 'callbacks'] as const satisfies readonly (keyof RunConfig)[];
 
-/** Says what a run computes from: its config and its training images. Stands in every checkpoint. */
-export function fingerprintOf(config: RunConfig, train: ImageSet): string {
+/**
+ * Says what a run computes from: its config and its training images. Stands in every checkpoint.
+ * @param extended the numbers of epochs that an extended run had before: its checkpoints keep what they began with
+ */
+export function fingerprintOf(given: RunConfig, train: ImageSet, extended: readonly number[] = []): string {
+  const config = { ...given, epochs: extended[0] ?? given.epochs };
   const computes = Object.fromEntries(
     Object.entries(config).filter(([key]) => !(resumable as readonly string[]).includes(key)),
   );
@@ -20,22 +24,31 @@ export function fingerprintOf(config: RunConfig, train: ImageSet): string {
   return `config ${digestOf(computes)} data ${data}`;
 }
 
-/** The sections of a changed config that a resumed run may take over. @throws BulwarkError CONFIG_INVALID for any other change */
+/**
+ * The sections of a changed config that a resumed run may take over; `epochs` may grow.
+ * @throws BulwarkError CONFIG_INVALID for any other change
+ */
 export function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunConfig> {
   const keys = Object.keys({ ...before, ...after }) as (keyof RunConfig)[];
   const allowed = resumable as readonly string[];
+  if (after.epochs < before.epochs)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `epochs is ${after.epochs}; the run has ${before.epochs}, and can only be extended`,
+      { cure: `set epochs to more than ${before.epochs}, or start a new run` },
+    );
   const changed = keys.find(
-    (key) => !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
+    (key) => key !== 'epochs' && !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
   );
   if (changed !== undefined)
     throw new BulwarkError(
       'CONFIG_INVALID',
-      `${changed} cannot change when a run is resumed; only ${allowed.join(', ')} can`,
+      `${changed} cannot change when a run is resumed; only ${allowed.join(', ')} can, and epochs can grow`,
       {
         cure: 'leave it as it is, or start a new run',
       },
     );
-  return Object.fromEntries(resumable.map((key) => [key, after[key]]));
+  return { ...Object.fromEntries(resumable.map((key) => [key, after[key]])), epochs: after.epochs };
 }
 
 /** @throws BulwarkError CHECKPOINT_CORRUPT or DATA_CORRUPT, if a checkpoint belongs to another config or other images */

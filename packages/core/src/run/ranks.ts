@@ -91,6 +91,7 @@ const readOnly = (folder: RunFolder): RunFolder => ({
   writeMetrics: () => undefined,
   addTiming: () => undefined,
   writeSummary: () => undefined,
+  removeSummary: () => undefined,
 });
 
 /**

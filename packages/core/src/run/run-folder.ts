@@ -28,6 +28,8 @@ export interface FrozenConfig {
   readonly engine: string;
   /** How it rounds, where that is not float32 throughout. */
   readonly arithmetic?: string;
+  /** The numbers of epochs that it had before it was extended. */
+  readonly extended?: readonly number[];
   /** How many processes train together, if there are several. */
   readonly ranks?: number;
 }
@@ -59,6 +61,8 @@ export interface RunFolder {
   readTimings(): EpochTiming[];
   /** Writes `summary.json`. */
   writeSummary(summary: object): void;
+  /** Takes `summary.json` away: the run goes on. */
+  removeSummary(): void;
   /** @throws BulwarkError RUN_CORRUPT */
   readSummary(): Record<string, unknown> | undefined;
 }
@@ -158,6 +162,7 @@ function runFolder(
     addTiming: (timing) =>
       inRun(at('timings.jsonl'), () => appendFileSync(at('timings.jsonl'), `${JSON.stringify(timing)}\n`)),
     writeSummary: (summary) => writeInRun(at('summary.json'), json(summary)),
+    removeSummary: () => inRun(at('summary.json'), () => rmSync(at('summary.json'), { force: true })),
     readSummary() {
       const summary = readJson(at('summary.json'));
       if (summary === undefined) return undefined;

@@ -20,6 +20,7 @@ import { compose, type ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { finalCheckpoints } from './final.js';
 import { arithmeticOf, choiceFor } from './engine-of-model.js';
+import { extendedBy, warnOfSchedule } from './extend.js';
 import { checkFingerprint, fingerprintOf, onlyResumable } from './fingerprint.js';
 import { loadPlugins, loadPluginsOfRun, type ImportModule, type PluginPolicy } from './load-plugins.js';
 import { lockRunFolder, type RunLock } from './lock.js';
@@ -127,7 +128,8 @@ export async function startRun(
 
 /**
  * Continues a run from its last good checkpoint.
- * @param services.change replaces the config's `guard`, `checkpoint` or `callbacks` section; nothing else may differ
+ * @param services.change replaces the config's `guard`, `checkpoint` or `callbacks` section, or extends the run by more `epochs`; nothing else
+ *   may differ
  */
 export async function resumeRun(
   path: string,
@@ -158,8 +160,20 @@ export async function resumeRun(
     });
     if (collective) checkSameOnAll(collective, { ...frozen, versions: versions(), engine: engine.name }, composed);
     const ranks = ranksChanged(frozen, { collective, composed, warn: services.warn });
+    const extended = extendedBy(change, folder);
     if (change || ranks)
-      folder.freeze({ ...frozen, ...ranks, ...(change && { config: { ...frozen.config, ...change } }) });
+      folder.freeze({
+        ...{ ...frozen, ...ranks, ...(extended && { extended }) },
+        ...(change && { config: { ...frozen.config, ...change } }),
+      });
+    if (extended !== frozen.extended) {
+      folder.removeSummary();
+      warnOfSchedule(composed, {
+        epochs: frozen.config.epochs,
+        done: resumeFrom?.state.epoch ?? 0,
+        warn: services.warn,
+      });
+    }
     return assemble({
       composed,
       selectBest: selection(composed),
@@ -167,6 +181,7 @@ export async function resumeRun(
       lock,
       folder,
       opened: true,
+      extended,
       resumeFrom,
       collective,
     });
@@ -217,10 +232,12 @@ function assemble(options: {
   folder: RunFolder;
   /** Whether the folder was there before. */
   opened?: boolean;
+  /** Numbers of epochs that the run had before. */
+  extended?: readonly number[];
   resumeFrom?: Snapshot;
   collective?: Collective;
 }): RunHandle {
-  const { composed, selectBest, lock, folder, opened = false, resumeFrom, collective } = options;
+  const { composed, selectBest, lock, folder, opened = false, extended, resumeFrom, collective } = options;
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
@@ -229,7 +246,7 @@ function assemble(options: {
   const opByOpBecause = model.opByOpBecause?.();
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const singleStep = services.make('attack', { use: 'fgsm' });
-  const fingerprint = fingerprintOf(folder.frozen.config, data.train);
+  const fingerprint = fingerprintOf(folder.frozen.config, data.train, extended);
   if (resumeFrom) checkFingerprint(folder.path, resumeFrom, fingerprint);
 
   const facts = factsOf(model, {
@@ -311,6 +328,7 @@ function assemble(options: {
         ...(opByOpBecause !== undefined && { opByOpBecause }),
         ...(collective && { ranks: collective.size }),
         epochs: config.epochs,
+        ...(extended && { extended }),
         ...(selectBest !== undefined && { selectedBy: selectBest }),
         split: set ? evaluation.final : 'none',
         ...(set && { images: countOf(set) }),

@@ -59,6 +59,7 @@ export const frozenConfigSchema = z.strictObject({
   versions: z.record(z.string(), z.string()),
   engine: z.string(),
   arithmetic: z.string().optional(),
+  extended: z.array(epoch).optional(),
   ranks: z.number().int().min(2).optional(),
 });
 
@@ -87,6 +88,7 @@ export const summarySchema = z.looseObject({
   last: z.looseObject({ ...metrics, ...checkpoint }),
   gap: number.optional(),
   rollbacks: count,
+  extended: z.array(epoch).optional(),
   overfitting: z.array(overfittingSchema).optional(),
 });
 
