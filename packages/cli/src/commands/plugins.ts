@@ -1,7 +1,7 @@
 import { type Plugin, pluginKinds } from '@bulwark/core';
 import { Command } from 'commander';
 import { BulwarkError, nearest, optionsJsonSchema } from '@bulwark/core';
-import { builtinRegistry } from '../registry.js';
+import { configOption, registryOfConfig } from '../config/registry-of-config.js';
 import { createOutput, paint, type Output } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 
@@ -100,11 +100,15 @@ export function pluginsCommand(): Command {
   return new Command('plugins')
     .description('list plugins, or show one with its options')
     .argument('[name]', 'plugin to describe')
+    .option(...configOption)
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExamples:\n  bulwark plugins\n  bulwark plugins st')
-    .action((name: string | undefined, flags: { json?: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  bulwark plugins\n  bulwark plugins st\n  bulwark plugins my-method --config my.yaml',
+    )
+    .action(async (name: string | undefined, flags: { json?: boolean; config?: string }) => {
       const output = createOutput(flags);
-      const all = builtinRegistry().list();
+      const all = (await registryOfConfig(flags.config)).list();
       const chosen = name === undefined ? all : all.filter((plugin) => plugin.name === name);
       if (chosen.length === 0) {
         const near = nearest(
@@ -112,7 +116,9 @@ export function pluginsCommand(): Command {
           all.map((plugin) => plugin.name),
         );
         throw new BulwarkError('PLUGIN_UNKNOWN', `no plugin is called ${JSON.stringify(name)}`, {
-          cure: near ? `did you mean ${near}?` : 'run `bulwark plugins`',
+          cure: near
+            ? `did you mean ${near}?`
+            : 'run `bulwark plugins`; for one of your own, name your config: --config',
         });
       }
       if (name === undefined) list(all, output);

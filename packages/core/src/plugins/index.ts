@@ -17,7 +17,20 @@ export {
   type PluginDefinition,
 } from './define.js';
 export { enginesOf } from './engines.js';
-export { integer, number, weight, pixelLength, pixelLengths, plugin, pluginReferences } from './option.js';
+export {
+  boolean,
+  choice,
+  integer,
+  list,
+  number,
+  pixelLength,
+  pixelLengths,
+  plugin,
+  pluginReferences,
+  section,
+  string,
+  weight,
+} from './option.js';
 export {
   pluginKinds,
   type Plugin,

@@ -50,6 +50,21 @@ export function integer(bounds: { min?: number; max?: number } = {}) {
   return checked;
 }
 
+/** A text. */
+export const string = () => z.string();
+
+/** Yes or no. */
+export const boolean = () => z.boolean();
+
+/** One of several words. */
+export const choice = <const Words extends readonly [string, ...string[]]>(...words: Words) => z.enum(words);
+
+/** Any number of the same. */
+export const list = <Item extends z.ZodType>(item: Item) => z.array(item);
+
+/** Options of their own name, `inner: { steps: 10 }`; each has its default, or is required. */
+export const section = <Shape extends z.ZodRawShape>(options: Shape) => z.strictObject(options);
+
 /** Marks where a schema holds another plugin: the composer validates that plugin's options in place. */
 export const pluginReferences = z.registry<{
   kind: PluginKind;
