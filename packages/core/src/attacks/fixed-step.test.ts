@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../batch.js';
-import { logitsOf, type Network } from '../classifier/index.js';
+import { logitsOf, surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { linf } from '../threat/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
-import { margin } from '../loss/index.js';
+import { margin, stopGradient } from '../loss/index.js';
 import { fixedStepAttack, type FixedStep } from './fixed-step.js';
 import { momentum } from './mi-fgsm.js';
 
@@ -38,6 +38,28 @@ const images = toyImages();
 const eight = 8 / 255;
 
 describe('fixed-step attacks', () => {
+  it('averages gradients over passes, so that noise of the model does not lead them', async () => {
+    await useEngine('wasm');
+    const plain = toyClassifier();
+    const few = takeExamples(images, [0, 1, 2, 3]);
+    let pass = 0;
+    // the gradients of every second pass point the other way, half as strong
+    const back = (z: tf.Tensor2D) => tf.add(tf.mul(z, -0.5), stopGradient(tf.mul(z, 1.5))) as tf.Tensor2D;
+    const moody = surrounded(plain, { after: (z) => (pass++ % 2 === 0 ? z.clone() : back(z)) });
+    const points = (model: Classifier, eot?: number) =>
+      fixedStepAttack(
+        few,
+        { loss: 'margin', start: 'image', steps: 3, stepSize: eight / 4, ...(eot !== undefined && { eot }) },
+        { model, threat: { norm: linf, epsilon: eight }, random: goldenRandom(1) },
+      );
+    const [calm, averaged, misled] = [points(plain), points(moody, 2), points(moody)];
+    const apart = (a: tf.Tensor, b: tf.Tensor) => tf.tidy(() => tf.max(tf.abs(tf.sub(a, b))).dataSync()[0]!);
+    expect(apart(calm, averaged)).toBeLessThan(1e-6);
+    expect(apart(calm, misled)).toBeGreaterThan(eight / 4);
+    tf.dispose([calm, averaged, misled, few.images, few.labels]);
+    plain.dispose();
+  });
+
   let model: Network;
   let batch: Batch;
   beforeAll(async () => {

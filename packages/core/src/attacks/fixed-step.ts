@@ -15,6 +15,8 @@ export interface FixedStep {
   readonly restarts?: number;
   /** `last`: the last point of a restart counts; `any`: the first misclassified point on the way. */
   readonly keep?: 'last' | 'any';
+  /** Passes whose gradients are averaged at each step; default 1. */
+  readonly eot?: number;
   /** Changes the gradient before each step (momentum). */
   readonly transform?: GradientLoop['transform'];
 }
@@ -56,6 +58,7 @@ function oneRestart({ images, labels }: Target, options: FixedStep, context: Att
     model,
     loss,
     transform: options.transform,
+    eot: options.eot,
     onPoint: (point, step) => {
       context.progress?.(step / options.steps);
       if (options.keep === 'any') keepFirst(point, step);

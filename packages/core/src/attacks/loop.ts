@@ -34,12 +34,23 @@ export interface GradientLoop {
   readonly threat: ThreatModel;
   /** Of logits `[batch, classes]`, per example `[batch]`: what the loop climbs. */
   readonly loss: (logits: tf.Tensor2D) => tf.Tensor1D;
+  /** Passes whose gradients are averaged, for models that answer differently each time; default 1. */
+  readonly eot?: number;
   /** Changes the gradient before the step (momentum); returns a tensor that the loop disposes. */
   readonly transform?: (gradient: tf.Tensor4D) => tf.Tensor4D;
   /** Sees every point before the step is made from it (`step` counts from 0) and the last point (`step === steps`). */
   readonly onPoint?: (point: tf.Tensor4D, step: number) => void;
   /** Sees what each step is made from; the tensors live only as long as the call. */
   readonly onGradient?: (found: InputGradient, at: { point: tf.Tensor4D; step: number }) => void;
+}
+
+/** The mean of a gradient and those of further passes (expectation over transformation, Athalye et al., 2018; arXiv:1707.07397). */
+function averagedOver(first: tf.Tensor4D, point: tf.Tensor4D, loop: GradientLoop): tf.Tensor4D {
+  const { eot = 1 } = loop;
+  let sum = first;
+  for (let pass = 1; pass < eot; pass++)
+    sum = tf.tidy(() => tf.add(sum, inputGradient(loop.model, point, loop).gradient) as tf.Tensor4D);
+  return eot === 1 ? first : tf.div(sum, eot);
 }
 
 /**
@@ -53,7 +64,7 @@ export function gradientLoop(loop: GradientLoop): tf.Tensor4D {
     const next = tf.tidy(() => {
       const found = inputGradient(loop.model, point, loop);
       loop.onGradient?.(found, { point, step });
-      const { gradient } = found;
+      const gradient = averagedOver(found.gradient, point, loop);
       return attackStep(point, loop.transform ? loop.transform(gradient) : gradient, loop);
     });
     point.dispose();

@@ -5,11 +5,12 @@ import { fixedStepAttack, type FixedStep } from './fixed-step.js';
 import type { Attack } from '../hooks/index.js';
 
 /** `pgd-20`, `pgd-20-margin`, `pgd-20-x5`: what changes the result is part of the name. */
-const label = (name: string, parts: { steps: number; loss: string; restarts: number }): string =>
+const label = (name: string, parts: { steps: number; loss: string; restarts: number; eot?: number }): string =>
   [
     `${name}-${parts.steps}`,
     ...(parts.loss === 'ce' ? [] : [parts.loss]),
     ...(parts.restarts === 1 ? [] : [`x${parts.restarts}`]),
+    ...(parts.eot === undefined ? [] : [`eot${parts.eot}`]),
   ].join('-');
 
 type PgdOptions = Omit<FixedStep, 'stepSize'> & { readonly stepSize?: number | undefined; readonly restarts: number };
@@ -43,6 +44,7 @@ export const pgd = defineAttack({
     start: z.enum(['random', 'image']).default('random').describe('First point: uniform in the ball, or the image'),
     clipStart: z.boolean().default(false).describe('Clip the random start to [0, 1] before the first gradient'),
     restarts: integer({ min: 1 }).default(1).describe('Random restarts; an example is broken if any of them breaks it'),
+    eot: integer({ min: 2 }).optional().describe('Gradients averaged at each step, for randomised models; default 1'),
     keep: z
       .enum(['last', 'any'])
       .default('last')
