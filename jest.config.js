@@ -1,5 +1,15 @@
+import { mkdtempSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+/** What outlasts a run of the tests. */
+const cacheDirectory = join(tmpdir(), 'bulwark-jest-cache');
+// whatever tests and the programs that they start leave behind is in one folder, which goes when they are done
+if (!process.env.TEST_FILES) {
+  process.env.TEST_FILES_OF = String(process.pid);
+  process.env.TEST_FILES = mkdtempSync(join(tmpdir(), 'bulwark-tests-'));
+  for (const name of ['TMPDIR', 'TEMP', 'TMP']) process.env[name] = process.env.TEST_FILES;
+}
 
 // plugins that tests train with are not the user's to trust
 process.env.BULWARK_CONFIG ??= join(tmpdir(), `bulwark-tests-config-${process.pid}`);
@@ -16,6 +26,8 @@ process.env.TEST_PATIENCE ??= String(patience);
 /** Tests run the TypeScript sources directly; workspace imports resolve to sources, too. */
 export default {
   testEnvironment: 'node',
+  cacheDirectory,
+  globalTeardown: '<rootDir>/scripts/remove-test-files.mjs',
   testMatch: [
     '<rootDir>/packages/*/src/**/*.test.ts',
     '<rootDir>/examples/**/*.test.ts',
