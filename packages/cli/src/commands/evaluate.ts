@@ -26,7 +26,7 @@ import {
 } from '@bulwark/core';
 import { Command, Option } from 'commander';
 import { runCorruptions } from '../evaluate/corruptions.js';
-import { claimFile } from '../evaluate/robustbench.js';
+import { checkStandard, claimFile } from '../evaluate/robustbench.js';
 import { publishedLines } from '../evaluate/zoo.js';
 import { openTarget, type TargetFlags } from '../evaluate/open-target.js';
 import { attacksOf, parseImages, planEvaluation, positions } from '../evaluate/plan.js';
@@ -177,6 +177,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     return { threat, file: fileOf(threat), attacks: [...own, ...foreign] };
   });
   for (const { threat, attacks } of attacked) attacks.forEach((attack) => checkNorm(attack, threat));
+  if (claim) checkStandard(attacked[0]!.attacks, model.classes);
   const measure = async (
     { threat, file, attacks }: (typeof attacked)[number],
     smaller: EvaluationResult | undefined,

@@ -96,6 +96,11 @@ export function unionReport(results: readonly EvaluationResult[], union: Accurac
   ];
 }
 
+/** What the full tier means where the model has too few classes for its attacks. */
+const otherParts = 'AutoAttack with other parts, as the model has few classes: not the figure that papers compare';
+const isOther = ({ tier, attacks }: EvaluationResult) =>
+  tier === 'full' && attacks.every(({ ensemble }) => ensemble !== 'autoattack-standard');
+
 /** The whole report for people. */
 export function evaluationReport(
   result: EvaluationResult,
@@ -107,7 +112,7 @@ export function evaluationReport(
     `  ${cure}`,
   ]);
   return [
-    `tier ${result.tier}${meaning ? `: ${meaning}` : ''}`,
+    `tier ${result.tier}${meaning ? `: ${isOther(result) ? otherParts : meaning}` : ''}`,
     '',
     attackTable(result),
     '',

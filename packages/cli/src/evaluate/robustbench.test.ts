@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import type { AttackEntry, EvaluationResult } from '@bulwark/core';
+import { autoAttack, type AttackEntry, type EvaluationResult } from '@bulwark/core';
 import { zooEntries } from '@bulwark/models';
-import { autoAttackLog, claimFile, radiusText, robustBenchEntry } from './robustbench.js';
+import { autoAttackLog, checkStandard, claimFile, radiusText, robustBenchEntry } from './robustbench.js';
 
 const stage = (label: string, flags: string, accuracy: number, over: Partial<AttackEntry> = {}): AttackEntry => ({
   ...{ label, ensemble: 'autoattack-standard', settings: {}, done: true, flags, accuracy, seconds: 1.25 },
@@ -127,6 +127,9 @@ describe('the file of a claim', () => {
     expect(read()).toMatchObject({ reported: '53.1', autoattack_acc: '37.50' });
   });
   it('is refused before anything is measured where it will not do', () => {
+    const attack = autoAttack({ version: 'standard', queries: 5000 }, 'linf');
+    expect(() => checkStandard([attack], 3)).toThrow('a model of 3 classes has too few');
+    expect(checkStandard([attack], 4)).toBeUndefined();
     const other = join(folder, 'other.json');
     writeFileSync(other, '{"format":"bulwark-evaluation"}');
     expect(() => claimFile(other, specs)).toThrow('holds something else');

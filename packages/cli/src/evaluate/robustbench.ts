@@ -3,6 +3,7 @@ import {
   readIfThere,
   textOf,
   writeAtomically,
+  type Attack,
   type AttackEntry,
   type EvaluationResult,
   type PluginSpec,
@@ -168,6 +169,14 @@ const asksForStandard = (specs: readonly PluginSpec[]) =>
     ({ use, version = 'standard', queries = 5000, ...others }) =>
       use === 'autoattack' && version === 'standard' && queries === 5000 && Object.keys(others).length === 0,
   );
+
+/** @throws BulwarkError USAGE where the model has too few classes for the standard version, before anything is measured */
+export function checkStandard(attacks: readonly Attack[], classes: number): void {
+  if (attacks.some((attack) => (attack.forClasses?.(classes) ?? attack).label === standard)) return;
+  throw new BulwarkError('USAGE', `--robustbench: a model of ${classes} classes has too few for AutoAttack standard`, {
+    cure: 'leave it out: targeted DLR needs 4 classes',
+  });
+}
 
 /** Where a claim is written: the entry as JSON, the log beside it. */
 export interface ClaimFile {

@@ -25,8 +25,8 @@ export const trustTexts = {
   },
   'too-few-classes': {
     meaning:
-      'DLR needs 3 classes, targeted DLR 4, and AutoAttack has 9 targets. The margin stands in for DLR, and all other classes are targets.',
-    cure: 'report which attacks were run, as they are labelled: with the margin, the figure is not that of AutoAttack',
+      'DLR needs 3 classes, targeted DLR 4: with fewer, the margin stands in for it. Where there are fewer other classes than targets, all of them are targets.',
+    cure: 'report the attacks as they are labelled: with the margin, the figure is not that of AutoAttack',
   },
   'zero-gradient': {
     meaning:
