@@ -53,7 +53,7 @@ const stepAndTriplet = ({ noise, clamp, ...options }: Omit<ElleOptions, 'passes'
       const away = tf.sub(point, images) as tf.Tensor4D;
       const scale = tf.minimum(1, tf.divNoNan(threat.epsilon, threat.norm.measure(away)));
       const clamped = () =>
-        threat.norm.name === 'linf'
+        threat.norm.perPixel
           ? tf.clipByValue(away, -threat.epsilon, threat.epsilon)
           : tf.mul(away, tf.reshape(scale, [count, 1, 1, 1]));
       const adversarial = clamp ? tf.add(images, clamped()) : point;

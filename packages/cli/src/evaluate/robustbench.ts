@@ -6,6 +6,7 @@ import {
   type Attack,
   type AttackEntry,
   type EvaluationResult,
+  type NormName,
   type PluginSpec,
 } from '@bulwark/core';
 
@@ -111,12 +112,15 @@ export function claimGaps(entry: RobustBenchEntry, { data, threat }: EvaluationR
     ...(images !== undefined && data.count !== images
       ? [`it was measured on ${data.count} images instead of ${images}`]
       : []),
-    ...(threat.norm === 'l1' ? ['RobustBench has no l1'] : []),
+    ...(rated.includes(threat.norm) ? [] : [`RobustBench has no ${threat.norm}`]),
     ...(empty.length > 0
       ? [`${empty.join(', ')} ${empty.length > 1 ? 'are' : 'is'} empty: write them into the file, they are kept`]
       : []),
   ];
 }
+
+/** The norms that RobustBench has tables of. */
+const rated: readonly NormName[] = ['linf', 'l2'];
 
 const official = { linf: 'Linf', l2: 'L2', l1: 'L1' } as const;
 
@@ -149,7 +153,8 @@ export function autoAttackLog(result: EvaluationResult, batchSize: number): stri
       `robust accuracy after ${stage.label.toUpperCase()}: ${percent(stage.accuracy)}% (total time ${seconds.toFixed(1)} s)`,
     ];
   });
-  const largest = norm === 'l1' ? undefined : Math.max(0, ...stages.map((stage) => stage[norm].max));
+  const sizes = stages.flatMap((stage) => (norm in stage ? [stage[norm as 'linf' | 'l2'].max] : []));
+  const largest = sizes.length === 0 ? undefined : Math.max(...sizes);
   return [
     `setting parameters for standard version`,
     `using standard version including ${standardStages(result)

@@ -96,7 +96,7 @@ export async function imageSheet(
       // the largest change of any pixel stands for epsilon in norms that do not bound single pixels
       const magnified = (i: number) => {
         const change = Float32Array.from(part(i), (value, j) => value - natural[i * size + j]!);
-        const largest = config.threat.norm === 'linf' ? threat.epsilon : Math.max(...change.map(Math.abs));
+        const largest = threat.norm.perPixel ? threat.epsilon : Math.max(...change.map(Math.abs));
         return change.map((value) => 0.5 + value / (2 * Math.max(largest, 1e-9)));
       };
       columns[`${role} perturbation` as SheetColumn] = [...labels].map((_, i) => ({

@@ -4,7 +4,7 @@ import { BulwarkError } from '../errors.js';
 import { breaks, judge } from '../evaluation/index.js';
 import type { Attack, AttackContext } from '../hooks/index.js';
 import { defineAttack, integer } from '../plugins/index.js';
-import type { NormName } from '../threat/index.js';
+import { norms, type NormName } from '../threat/index.js';
 import { apgdAttack } from './apgd/attack.js';
 import type { ApgdOptions } from './apgd/restarts.js';
 import { fabAttack } from './fab/plugin.js';
@@ -41,7 +41,7 @@ const orders: Record<AutoAttackOptions['version'], readonly AutoAttackPart[]> = 
 
 /** The stages of a version, with the settings of the official code for each norm. */
 function stagesOf({ version, attacks, queries, restarts, eot }: AutoAttackOptions, norm: NormName): Attack[] {
-  const l1Standard = version === 'standard' && norm === 'l1';
+  const l1Standard = version === 'standard' && norms[norm].sparse;
   const many = restarts ?? (version === 'standard' || version === 'rand' ? 1 : 5);
   const apgd: ApgdOptions = {
     ...apgdRecipe,

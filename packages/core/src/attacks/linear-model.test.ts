@@ -74,7 +74,7 @@ describe('minimum-norm attacks on a linear model', () => {
   });
   it.each(['linf', 'l2'] as const)('DeepFool comes within 1.25 of the optimum in %s', async (norm) => {
     const { points } = await deepFool({
-      ...{ images, labels, model, norm, variant: 'foolbox' as const },
+      ...{ images, labels, model, norm: norms[norm], variant: 'foolbox' as const },
       ...{ iterations: 50, overshoot: 0.02, candidates: 10 },
     });
     expectNearOptimum(lengthsOf(points, norm), norm);

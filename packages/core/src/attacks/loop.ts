@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { inputGradient, type Classifier, type InputGradient, type Mode } from '../classifier/index.js';
-import { signStep } from '../ops/index.js';
 import type { ThreatModel } from '../threat/index.js';
 
 /**
@@ -13,11 +12,7 @@ export function attackStep(
   options: { origin: tf.Tensor4D; threat: ThreatModel; stepSize: number },
 ): tf.Tensor4D {
   const { origin, threat, stepSize } = options;
-  if (threat.norm.name === 'linf') return signStep(point, gradient, { origin, stepSize, epsilon: threat.epsilon });
-  return tf.tidy(() => {
-    const moved = tf.add(point, tf.mul(threat.norm.normalize(gradient), stepSize)) as tf.Tensor4D;
-    return threat.norm.project(moved, { origin, epsilon: threat.epsilon });
-  });
+  return threat.norm.step(point, gradient, { origin, stepSize, epsilon: threat.epsilon });
 }
 
 /** How a loop of gradient steps runs. */

@@ -3,18 +3,12 @@ import { countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js'
 import { straightThrough, type Classifier } from '../classifier/index.js';
 import { trustFinding, type TrustFinding } from '../evaluation/index.js';
 import { createRandom } from '../random.js';
-import type { NormName, ThreatModel } from '../threat/index.js';
+import type { ThreatModel } from '../threat/index.js';
 import { fixedStepAttack } from './fixed-step.js';
 import { misclassified } from './judge.js';
 import { spread } from './tiers.js';
 import { take } from './gradient.js';
 
-/** The radius of a ball around any image that holds the grey image, which has one class only. */
-const reachesGrey: Record<NormName, (dimension: number) => number> = {
-  linf: () => 0.5,
-  l2: (dimension) => 0.5 * Math.sqrt(dimension),
-  l1: (dimension) => 0.5 * dimension,
-};
 /** Shares of examples that chance may leave. */
 const tolerated = 0.05;
 
@@ -66,7 +60,8 @@ export async function probeTrust(options: {
         ),
       );
   }
-  const everything = Math.max(reachesGrey[threat.norm.name](batch.images.size / n), threat.epsilon);
+  // a ball around any image that holds the grey image, which has one class only
+  const everything = Math.max(0.5 * threat.norm.ofOnes(batch.images.size / n), threat.epsilon);
   const radii = [2 * threat.epsilon, 4 * threat.epsilon, everything];
   const left: number[] = [];
   for (const radius of radii) left.push(await accuracy(radius, 20));

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import type { ThreatModel } from '../threat/index.js';
+import { norms, type ThreatModel } from '../threat/index.js';
 import { answersOf } from './answers.js';
 
 /** Why a misclassified candidate does not count; the last is no fault of the attack's, but of the model. */
@@ -23,21 +23,19 @@ export interface Verdict {
   readonly l2: number;
 }
 
-/** Norms of one perturbation and the range of its candidate, in float64. */
+/** One perturbation in float64, and the range of its candidate. */
 function measure(x: Float32Array, candidate: Float32Array) {
-  let [linf, squares, l1, low, high] = [0, 0, 0, Infinity, -Infinity];
+  let [low, high] = [Infinity, -Infinity];
   let finite = true;
+  const perturbation = new Float64Array(x.length);
   for (let j = 0; j < x.length; j++) {
     const value = candidate[j]!;
     if (!Number.isFinite(value)) finite = false;
-    const d = Math.abs(value - x[j]!);
-    linf = Math.max(linf, d);
-    squares += d * d;
-    l1 += d;
+    perturbation[j] = value - x[j]!;
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  return { norms: { linf, l2: Math.sqrt(squares), l1 }, inRange: low >= 0 && high <= 1, finite };
+  return { perturbation, inRange: low >= 0 && high <= 1, finite };
 }
 
 /**
@@ -64,11 +62,11 @@ export async function recheck(
   const size = x.length / labels.length;
   const limit = threat.epsilon + threat.norm.slack(threat.epsilon);
   return Array.from(labels, (label, e) => {
-    const { norms, inRange, finite } = measure(
+    const { perturbation, inRange, finite } = measure(
       x.subarray(e * size, (e + 1) * size),
       points.subarray(e * size, (e + 1) * size),
     );
-    const distance = norms[threat.norm.name];
+    const distance = threat.norm.lengthOf(perturbation);
     const inside = distance <= limit;
     const cheat: Cheat | undefined = !finite
       ? 'not-finite'
@@ -79,7 +77,9 @@ export async function recheck(
           : notFinite[e] !== undefined
             ? 'logits-not-finite'
             : undefined;
-    const { linf, l2 } = norms;
-    return { misclassified: classes[e] !== label, cheat, prediction: classes[e]!, distance, inside, linf, l2 };
+    return {
+      ...{ misclassified: classes[e] !== label, cheat, prediction: classes[e]!, distance, inside },
+      ...{ linf: norms.linf.lengthOf(perturbation), l2: norms.l2.lengthOf(perturbation) },
+    };
   });
 }

@@ -135,7 +135,7 @@ export function attackContract(plugin: Plugin<'attack'>, options: AttackContract
         Array.from({ length: height * width }, (_, p) => (p % 5 === label ? 0.55 : 0.45)),
       );
       const images = tf.tensor4d(pixels, [labels.length, ...imageShape]);
-      const ball = { linf: 0.1, l2: 0.1 * Math.sqrt(26), l1: 0.1 * 26 }[threat.norm.name];
+      const ball = 0.1 * threat.norm.ofOnes(26);
       const found = await attack({ model, labels, images, threat: { ...threat, epsilon: ball } });
       const predicted = tf.tidy(() =>
         numbers(tf.argMax(logitsOf(model, tf.tensor4d(found, [labels.length, ...imageShape])), 1)),

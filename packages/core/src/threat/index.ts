@@ -1,10 +1,11 @@
+import { projectOnHyperplane, type Hyperplane } from './hyperplane.js';
 import { l1 } from './l1.js';
 import { projectL1InBox } from './l1-projection.js';
 import { l2 } from './l2.js';
 import { linf } from './linf.js';
 import type { Norm, NormName } from './norm.js';
 
-export { l1, l2, linf, projectL1InBox };
+export { l1, l2, linf, projectL1InBox, projectOnHyperplane, type Hyperplane };
 export {
   doubtOfRadius,
   doubtOfStep,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { clipToPixelRange, overPixels, type Norm } from './norm.js';
+import { projectOnHyperplane } from './hyperplane.js';
+import { clipToPixelRange, overPixels, projectedStep, unit, type Norm } from './norm.js';
 import { signOf } from '../ops/index.js';
 import { projectL1InBox } from './l1-projection.js';
 
@@ -29,6 +30,23 @@ function thresholds(perturbation: tf.Tensor4D, radii: tf.Tensor4D): tf.Tensor {
 /** The sum of absolute values over all pixels and channels of an image. */
 export const l1: Norm = {
   name: 'l1',
+  order: 1,
+  dual: 'linf',
+  perPixel: false,
+  sparse: true,
+  lengthOf(values) {
+    let sum = 0;
+    for (let j = 0; j < values.length; j++) sum += Math.abs(values[j]!);
+    return sum;
+  },
+  ofOnes: (dimension) => dimension,
+  step: (point, gradient, options) => projectedStep(l1)(point, gradient, options),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'l1'),
+  randomDirection: (random, shape) =>
+    tf.tidy(() => {
+      const drawn = random.normal<tf.Rank.R4>(shape);
+      return unit(drawn, l1.measure(drawn));
+    }),
   measure: (perturbation) => tf.tidy(() => tf.sum(tf.abs(perturbation), overPixels) as tf.Tensor1D),
   /** Euclidean projection onto the ball and the box together, in float64 off the engine. */
   project: (point, { origin, epsilon }) => {
@@ -51,7 +69,6 @@ export const l1: Norm = {
       const chosen = tf.mul(tf.cast(tf.greaterEqual(magnitude, largest), 'float32'), signOf(gradient));
       return tf.div(chosen, tf.maximum(tf.sum(tf.abs(chosen), overPixels, true), 1)) as tf.Tensor4D;
     }),
-  dual: (gradient) => tf.tidy(() => tf.max(tf.abs(gradient), overPixels) as tf.Tensor1D),
   toRadius: (perturbation, radii) => tf.tidy(() => softened(perturbation, thresholds(perturbation, radii))),
   along: (perturbation, shares) => tf.tidy(() => softened(perturbation, tf.sub(1, shares))),
   /** Thousands of pixels add up. */

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { clipToPixelRange, overPixels, type Norm } from './norm.js';
+import { projectOnHyperplane } from './hyperplane.js';
+import { clipToPixelRange, overPixels, projectedStep, unit, type Norm } from './norm.js';
 
 /** Keeps a division finite where a perturbation or gradient is exactly 0. */
 const tiny = 1e-12;
@@ -9,6 +10,23 @@ const length = (x: tf.Tensor, keepDims: boolean) => tf.sqrt(tf.sum(tf.square(x),
 /** The Euclidean norm over all pixels and channels of an image. */
 export const l2: Norm = {
   name: 'l2',
+  order: 2,
+  dual: 'l2',
+  perPixel: false,
+  sparse: false,
+  lengthOf(values) {
+    let sum = 0;
+    for (let j = 0; j < values.length; j++) sum += values[j]! * values[j]!;
+    return Math.sqrt(sum);
+  },
+  ofOnes: Math.sqrt,
+  step: (point, gradient, options) => projectedStep(l2)(point, gradient, options),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'l2'),
+  randomDirection: (random, shape) =>
+    tf.tidy(() => {
+      const drawn = random.normal<tf.Rank.R4>(shape);
+      return unit(drawn, l2.measure(drawn));
+    }),
   measure: (perturbation) => tf.tidy(() => length(perturbation, false) as tf.Tensor1D),
   project: (point, { origin, epsilon }) =>
     tf.tidy(() => {
@@ -18,7 +36,6 @@ export const l2: Norm = {
       return clipToPixelRange(tf.add(origin, tf.mul(perturbation, scale)) as tf.Tensor4D);
     }),
   normalize: (gradient) => tf.tidy(() => tf.div(gradient, tf.add(length(gradient, true), tiny)) as tf.Tensor4D),
-  dual: (gradient) => l2.measure(gradient),
   toRadius: (perturbation, radii) =>
     tf.tidy(() => tf.mul(perturbation, tf.div(radii, tf.maximum(length(perturbation, true), tiny)))),
   along: (perturbation, shares) => tf.mul(perturbation, shares),

@@ -1,17 +1,34 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { signOf } from '../ops/index.js';
-import { clipToPixelRange, overPixels, type Norm } from './norm.js';
+import { signOf, signStep } from '../ops/index.js';
+import { projectOnHyperplane } from './hyperplane.js';
+import { clipToPixelRange, overPixels, unit, type Norm } from './norm.js';
 
 /** The maximum norm: each pixel moves by at most epsilon. */
 export const linf: Norm = {
   name: 'linf',
+  order: Infinity,
+  dual: 'l1',
+  perPixel: true,
+  sparse: false,
+  lengthOf(values) {
+    let most = 0;
+    for (let j = 0; j < values.length; j++) most = Math.max(most, Math.abs(values[j]!));
+    return most;
+  },
+  ofOnes: () => 1,
+  step: (point, gradient, options) => signStep(point, gradient, options),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'linf'),
+  randomDirection: (random, shape) =>
+    tf.tidy(() => {
+      const drawn = random.uniform<tf.Rank.R4>(shape, -1, 1);
+      return unit(drawn, linf.measure(drawn));
+    }),
   measure: (perturbation) => tf.tidy(() => tf.max(tf.abs(perturbation), overPixels) as tf.Tensor1D),
   project: (point, { origin, epsilon }) =>
     tf.tidy(() =>
       clipToPixelRange(tf.minimum(tf.maximum(point, tf.sub(origin, epsilon)), tf.add(origin, epsilon)) as tf.Tensor4D),
     ),
   normalize: (gradient) => signOf(gradient),
-  dual: (gradient) => tf.tidy(() => tf.sum(tf.abs(gradient), overPixels) as tf.Tensor1D),
   toRadius: (perturbation, radii) =>
     tf.tidy(() => tf.maximum(tf.minimum(perturbation, radii), tf.neg(radii)) as tf.Tensor4D),
   along: (perturbation, shares) => linf.toRadius(perturbation, shares),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../random.js';
+import type { Hyperplane } from './hyperplane.js';
 
 /** The norms that configs may name. */
 export const normNames = ['linf', 'l2', 'l1'] as const;
@@ -9,14 +10,37 @@ export type NormName = (typeof normNames)[number];
 /** A norm is a value: everything an attack needs to know about the geometry of the ball. */
 export interface Norm {
   readonly name: NormName;
+  /** The p of the lp norm; Infinity for the largest pixel. */
+  readonly order: number;
+  /** The norm by which gradients are measured: how fast a linear function grows per unit of this norm. */
+  readonly dual: NormName;
+  /** Whether it bounds every pixel by itself. */
+  readonly perPixel: boolean;
+  /** Whether its steepest steps move few pixels only. */
+  readonly sparse: boolean;
+  /** Length of one perturbation off the engine, in float64. */
+  lengthOf(values: ArrayLike<number>): number;
+  /** Length of a perturbation that moves each of so many pixels by 1: no two images are further apart. */
+  ofOnes(dimension: number): number;
+  /**
+   * One step along the gradient, then the nearest point of the ball around `origin` and of the pixel range. A negative step size descends. Not
+   * differentiable.
+   */
+  step(
+    point: tf.Tensor4D,
+    gradient: tf.Tensor4D,
+    options: { origin: tf.Tensor4D; epsilon: number; stepSize: number },
+  ): tf.Tensor4D;
+  /** Off the engine: the least displacement of a point in [0, 1] onto a hyperplane within the pixel range. */
+  hyperplane(point: Float64Array, plane: Hyperplane): Float64Array;
+  /** A random perturbation of length 1, drawn as APGD and FAB draw the direction of their starts. */
+  randomDirection(random: Random, shape: readonly number[]): tf.Tensor4D;
   /** Norm of each example's perturbation: `[batch, h, w, c]` to `[batch]` float32. */
   measure(perturbation: tf.Tensor4D): tf.Tensor1D;
   /** The nearest point of the ball of radius epsilon around `origin`, then of the box [0, 1]. */
   project(point: tf.Tensor4D, options: { origin: tf.Tensor4D; epsilon: number }): tf.Tensor4D;
   /** Direction of steepest ascent with unit norm, per example; 0 where the gradient is 0. */
   normalize(gradient: tf.Tensor4D): tf.Tensor4D;
-  /** The dual norm of each example's gradient, `[batch]` float32: how fast a linear function grows per unit of this norm. */
-  dual(gradient: tf.Tensor4D): tf.Tensor1D;
   /**
    * Brings perturbations to radii of their own, `[batch, 1, 1, 1]`, as the minimum-norm attacks do: linf clamps, l1 projects onto the ball, l2
    * scales to exactly the radius, from inside, too. The pixel range is not looked at.
@@ -38,6 +62,19 @@ export interface ThreatModel {
 
 /** Per-example reduction over height, width and channels, keeping the axes for broadcasting. */
 export const overPixels = [1, 2, 3];
+
+/** A step of that length along the norm's steepest direction, projected. */
+export const projectedStep =
+  (norm: Pick<Norm, 'normalize' | 'project'>): Norm['step'] =>
+  (point, gradient, { origin, epsilon, stepSize }) =>
+    tf.tidy(() => {
+      const moved = tf.add(point, tf.mul(norm.normalize(gradient), stepSize)) as tf.Tensor4D;
+      return norm.project(moved, { origin, epsilon });
+    });
+
+/** A draw scaled to length 1; one that is 0 stays. */
+export const unit = (drawn: tf.Tensor4D, length: tf.Tensor): tf.Tensor4D =>
+  tf.div(drawn, tf.add(tf.reshape(length, [-1, 1, 1, 1]), 1e-12));
 
 /** Clips pixels to [0, 1]. */
 export const clipToPixelRange = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(x, 0, 1);

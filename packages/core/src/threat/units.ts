@@ -19,10 +19,9 @@ export interface LengthScale {
 
 /** The distance between a black and a white image; unknown for l2 and l1 while the shape is. */
 function largestDistance({ norm, shape }: LengthScale): number {
-  if (norm === 'linf') return 1;
-  if (!shape) return Infinity;
-  const pixels = shape[0] * shape[1] * shape[2];
-  return norm === 'l2' ? Math.sqrt(pixels) : pixels;
+  if (!shape && norm !== 'linf') return Infinity;
+  const pixels = shape ? shape[0] * shape[1] * shape[2] : 1;
+  return norm === 'linf' ? 1 : norm === 'l2' ? Math.sqrt(pixels) : pixels;
 }
 
 /** How a threat model is written: `linf 8/255`, `l2 0.5`. A measurement is shown with it everywhere. */

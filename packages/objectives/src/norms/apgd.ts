@@ -65,10 +65,9 @@ export function trainingApgd(batch: Batch, context: CraftContext, { ball, steps,
     return { gradient: found.gradient, losses: found.losses.dataSync() as Float32Array, correct };
   };
   const { epsilon } = ball;
-  const rule =
-    ball.norm === 'l1'
-      ? sparseSteps(images, ball, { steps, firstShare })
-      : denseSteps(images, { norm: normOf(ball), epsilon, steps });
+  const rule = normOf(ball).sparse
+    ? sparseSteps(images, ball, { steps, firstShare })
+    : denseSteps(images, { norm: normOf(ball), epsilon, steps });
 
   let [robust, bestLoss] = [new Uint8Array(), new Float32Array()];
   let state = tf.tidy(() => {

@@ -1,3 +1,4 @@
+import { norms } from '@bulwark/core';
 import { html, type Html } from '../page/html.js';
 import { sheetColumns, sheetSearch, type SeenImage, type SheetRow } from '../image-sheet.js';
 import type { RunRecord } from '../read-run.js';
@@ -23,8 +24,8 @@ function cell({ source, predicted, trueProbability }: SeenImage, label: number, 
 
 function sheet(run: RunRecord, { rows = [], classNames, checkpoint }: Opened): Html {
   const name = (k: number) => classNames?.[k] ?? `class ${k}`;
-  const { norm } = run.config.threat;
-  const grey = norm === 'linf' ? 'white and black are a full epsilon' : 'white and black are the largest change';
+  const { perPixel } = norms[run.config.threat.norm];
+  const grey = perPixel ? 'white and black are a full epsilon' : 'white and black are the largest change';
   return html`<p class="soft">
       ${checkpoint}, threat ${radius(run)}: ${sheetSearch.steps} steps up (adversarial) and down (collaborative) the
       cross-entropy. Below each image the class it is taken for and the probability of the true class. Perturbations are

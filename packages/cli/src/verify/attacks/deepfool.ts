@@ -1,4 +1,4 @@
-import { logitsOf } from '@bulwark/core';
+import { logitsOf, norms } from '@bulwark/core';
 import { deepFool } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
@@ -8,10 +8,10 @@ import { numbers, runsOf, type Setting } from './setting.js';
 type Kind = Pick<Parameters<typeof deepFool>[0], 'variant' | 'norm'>;
 
 const kinds: Readonly<Record<string, Kind>> = {
-  lts4: { variant: 'lts4', norm: 'l2' },
-  foolbox_l2: { variant: 'foolbox', norm: 'l2' },
-  foolbox_linf: { variant: 'foolbox', norm: 'linf' },
-  torchattacks: { variant: 'torchattacks', norm: 'l2' },
+  lts4: { variant: 'lts4', norm: norms.l2 },
+  foolbox_l2: { variant: 'foolbox', norm: norms.l2 },
+  foolbox_linf: { variant: 'foolbox', norm: norms.linf },
+  torchattacks: { variant: 'torchattacks', norm: norms.l2 },
 };
 
 /** What a run says of its examples: lists, or one record per example. */

@@ -66,7 +66,7 @@ export async function ensembleCase(
       const unequal = flags.filter((flag, i) => stable[label]?.[i] === '1' && flag !== robust[i]).length;
       const part = `${where} ${label}`;
       // l1 with large radii counts rounding residues in the official code: only the number is comparable
-      const l1 = threat.norm.name === 'l1';
+      const l1 = threat.norm.sparse;
       comparison.compare({ quantity: 'stable flags off', part }, l1 ? 0 : unequal, 0, within(0));
       comparison.compare({ quantity: 'robust images', part }, ones(flags.join('')), ones(robust), within(l1 ? 4 : 2));
     }

@@ -17,7 +17,7 @@ const positions = (text: unknown) => bits(text).flatMap((flag, i) => (flag === 1
 export async function apgdCase(json: Golden, { setting, comparison }: Bench): Promise<void> {
   const { images, labels } = setting.batch(Number(field(json, 'n_examples')));
   const threat = threatOfCase(json['norm'], json['eps']);
-  const l1 = threat.norm.name === 'l1';
+  const l1 = threat.norm.sparse;
   const loss = String(json['loss']).replace('-', '_');
   const targets = loss === 'dlr_targeted' ? tf.tensor1d(numbers(json, 'y_target'), 'int32') : undefined;
   const losses: Record<string, (z: tf.Tensor2D) => tf.Tensor1D> = {
@@ -112,7 +112,7 @@ export async function squareCase(json: Golden, { setting, comparison }: Bench): 
     const expected = numbers(run, 'margin_min');
     const part = `${queries} queries`;
     comparison.compare({ quantity: 'queries', part }, used, numbers(run, 'queries_used'), within(0));
-    const allowed = threat.norm.name === 'linf' ? 0 : 1 / expected.length + 1e-9;
+    const allowed = threat.norm.perPixel ? 0 : 1 / expected.length + 1e-9;
     comparison.compare(
       { quantity: 'share of margins off', part },
       shareOff(margins, expected, 1e-4),

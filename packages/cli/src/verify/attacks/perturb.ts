@@ -11,7 +11,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
 import { field, malformed, type Golden } from '../golden.js';
-import { bits, flagsOff, runsOf, threatOfCase, type Setting } from './setting.js';
+import { bits, flagsOff, numbers, runsOf, threatOfCase, type Setting } from './setting.js';
 
 interface Bench {
   readonly setting: Setting;
@@ -133,8 +133,9 @@ export async function fabPerturbCase(json: Golden, bench: Bench): Promise<void> 
     tf.dispose([batch.images, batch.labels]);
     const [robust, expected] = [robustAt(points, bench), bits(run['robust'])];
     comparison.compare({ quantity: 'robust flags off', part }, flagsOff(robust, expected), 0, within(0));
-    const golden = run[threat.norm.name] as number[] | undefined;
-    if (!golden) continue;
+    const { name } = threat.norm;
+    if (!(name in run)) continue;
+    const golden = numbers(run, name);
     const broken = golden.flatMap((length, e) => (length > 0 && !expected[e] ? [lengths[e]! / length] : []));
     const off = broken.filter((ratio) => !(Math.abs(ratio - 1) <= 1e-3)).length;
     comparison.compare({ quantity: 'minimal norms off', part }, off, 0, within(1));

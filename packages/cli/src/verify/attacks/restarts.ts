@@ -1,4 +1,4 @@
-import { logitsOf } from '@bulwark/core';
+import { logitsOf, norms } from '@bulwark/core';
 import { bump, fixedStepAttack, goldenRandom, shareAt, sideAt, squareSearch } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';
@@ -98,7 +98,7 @@ export async function squareSeedsCase(json: Golden, { setting, comparison }: Ben
   }
   if (isObject(json['p_schedule'])) compareSchedule(json['p_schedule'], comparison);
   for (const golden of ((json['eta_rectangles'] ?? []) as unknown[]).filter(isObject)) {
-    const values = bump(Number(golden['rows']), Number(golden['cols']), golden['norm'] === 'L2' ? 'l2' : 'l1');
+    const values = bump(Number(golden['rows']), Number(golden['cols']), norms[golden['norm'] === 'L2' ? 'l2' : 'l1']);
     comparison.compare({ quantity: 'bumps' }, values, (golden['out'] as number[][]).flat(), within(1e-7));
   }
 }

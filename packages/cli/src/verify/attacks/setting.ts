@@ -1,4 +1,12 @@
-import { norms, takeExamples, type Batch, type ImageSet, type Network, type ThreatModel } from '@bulwark/core';
+import {
+  norms,
+  takeExamples,
+  type NormName,
+  type Batch,
+  type ImageSet,
+  type Network,
+  type ThreatModel,
+} from '@bulwark/core';
 import { toyClassifier, type ToyModel } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { field, isObject, malformed, objectField, toTensor, type Golden, type GoldenTensor } from '../golden.js';
@@ -79,10 +87,12 @@ export async function withSetting(
   }
 }
 
+const isNorm = (name: string): name is NormName => Object.hasOwn(norms, name);
+
 /** The threat that a case prints with nine digits: radii in linf are multiples of 1/255, or three decimals. */
 export function threatOfCase(norm: unknown, eps: unknown): ThreatModel {
   const name = String(norm ?? 'Linf').toLowerCase();
-  if (name !== 'linf' && name !== 'l2' && name !== 'l1') throw malformed(`norm ${String(norm)} is not known`);
+  if (!isNorm(name)) throw malformed(`norm ${String(norm)} is not known`);
   const printed = Number(eps);
   const bytes = Math.round(printed * 255) / 255;
   return { norm: norms[name], epsilon: Math.abs(bytes - printed) < 1e-8 ? bytes : printed };

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { overPixels } from '../../threat/index.js';
 import { choose } from '../judge.js';
 import { perExample } from '../gradient.js';
 import { checkpoints } from './schedule.js';
@@ -8,16 +7,10 @@ import { evaluateAt, zeroGradients, type ApgdResult, type ApgdRun } from './run.
 /** Weight of the gradient step against the momentum after the first iteration. */
 const stepWeight = 0.75;
 
-/** Keeps a division finite. */
-const tiny = 1e-12;
-
 /** A random direction whose length (in the norm) is epsilon, from the image, cut to the pixel range. */
 export function apgdStart({ images, context: { threat, random } }: ApgdRun): tf.Tensor4D {
   return tf.tidy(() => {
-    const uniform = threat.norm.name === 'linf';
-    const t = uniform ? random.uniform<tf.Rank.R4>(images.shape, -1, 1) : random.normal<tf.Rank.R4>(images.shape);
-    const length = uniform ? tf.max(tf.abs(t), overPixels, true) : tf.sqrt(tf.sum(tf.square(t), overPixels, true));
-    const noise = tf.mul(tf.div(t, tf.add(length, tiny)), threat.epsilon);
+    const noise = tf.mul(threat.norm.randomDirection(random, images.shape), threat.epsilon);
     return tf.clipByValue(tf.add(images, noise) as tf.Tensor4D, 0, 1);
   });
 }

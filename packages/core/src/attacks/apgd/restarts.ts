@@ -26,8 +26,7 @@ export interface ApgdOptions {
   readonly largeRadii: boolean;
 }
 
-const runOnce = (run: ApgdRun): Promise<ApgdResult> =>
-  run.context.threat.norm.name === 'l1' ? apgdL1(run) : apgdDense(run);
+const runOnce = (run: ApgdRun): Promise<ApgdResult> => (run.context.threat.norm.sparse ? apgdL1(run) : apgdDense(run));
 
 /** The l1 variant of section 3.4: radii 3, 2 and 1 epsilon with 30, 30 and 40 % of the iterations, each from the last best point. */
 async function shrinkingRadii(run: ApgdRun): Promise<ApgdResult> {
@@ -105,7 +104,7 @@ export async function apgd(
         rho,
         eot,
       };
-      const result = await (largeRadii && context.threat.norm.name === 'l1' ? shrinkingRadii(run) : runOnce(run));
+      const result = await (largeRadii && context.threat.norm.sparse ? shrinkingRadii(run) : runOnce(run));
       result.zeroGradient.forEach((flag, k) => (zero[indices[k]!]! |= flag));
       pool.settle(indices, result.robust, result.adversarial);
       tf.dispose([images, labels, result.best, result.adversarial, ...(classes ? [classes, targetClass!] : [])]);

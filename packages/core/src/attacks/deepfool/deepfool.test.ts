@@ -4,6 +4,7 @@ import { takeExamples, type Batch } from '../../batch.js';
 import { logitsOf, type Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
 import { readGolden, toyClassifier, toyImages } from '../../testing/golden.js';
+import { norms } from '../../threat/index.js';
 import { deepFool, type DeepFoolRun } from './run.js';
 
 interface Lts4 {
@@ -30,9 +31,9 @@ beforeAll(async () => {
 });
 afterAll(() => model.dispose());
 
-async function run(options: Pick<DeepFoolRun, 'variant' | 'norm'>) {
+async function run({ variant, norm }: { variant: DeepFoolRun['variant']; norm: 'linf' | 'l2' }) {
   const before = tf.memory().numTensors;
-  const { points, steps } = await deepFool({ ...base, ...options, ...batch, model });
+  const { points, steps } = await deepFool({ ...base, variant, norm: norms[norm], ...batch, model });
   expect(tf.memory().numTensors).toBe(before + 1);
   return tf.tidy(() => {
     const moved = tf.sub(points, batch.images);

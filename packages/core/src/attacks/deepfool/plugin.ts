@@ -22,7 +22,7 @@ export const deepFoolPlugin = defineAttack({
     minimumNorm: true,
     norms: ['linf', 'l2'],
     async run(images, labels, { model, threat, progress }) {
-      const norm = options.variant !== 'foolbox' || threat.norm === l2 ? 'l2' : 'linf';
+      const norm = options.variant === 'foolbox' ? threat.norm : l2;
       const { points } = await deepFool({ ...options, images, labels, model, norm, progress });
       // the authors' code does not know of the pixel range
       const candidates = clipToPixelRange(points);

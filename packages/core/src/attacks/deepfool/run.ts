@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { logitsOf, type Classifier } from '../../classifier/index.js';
+import { norms, type Norm } from '../../threat/index.js';
 import { take } from '../gradient.js';
 import { logitDifference } from '../logit-difference.js';
 
@@ -17,7 +18,7 @@ export interface DeepFoolRun {
   readonly model: Classifier;
   readonly variant: DeepFoolVariant;
   /** Norm in which the nearest boundary is sought. */
-  readonly norm: 'linf' | 'l2';
+  readonly norm: Norm;
   readonly iterations: number;
   readonly overshoot: number;
   /** How many of the largest clean logits are considered, the own class among them. */
@@ -48,12 +49,9 @@ function pathTo(
   { norm, variant }: DeepFoolRun,
 ): { distance: number; direction: Float64Array } {
   const guard = variant === 'foolbox' ? 1e-8 : 0;
-  if (norm === 'linf') {
-    const dual = w.reduce((sum, g) => sum + Math.abs(g), 0);
-    return { distance: Math.abs(value) / (dual + guard), direction: Float64Array.from(w, Math.sign) };
-  }
-  const length = Math.sqrt(w.reduce((sum, g) => sum + g * g, 0)) + guard;
-  return { distance: Math.abs(value) / length, direction: Float64Array.from(w, (g) => g / length) };
+  const length = norms[norm.dual].lengthOf(w) + guard;
+  const direction = Float64Array.from(w, norm.perPixel ? Math.sign : (g) => g / length);
+  return { distance: Math.abs(value) / length, direction };
 }
 
 /** One step of all walkers towards their nearest linearised boundaries. */

@@ -4,9 +4,8 @@ import { takeExamples, type Batch } from '../../batch.js';
 import type { Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
 import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
-import { norms, type NormName } from '../../threat/index.js';
+import { norms, projectOnHyperplane, type NormName } from '../../threat/index.js';
 import { misclassified } from '../judge.js';
-import { projectOnHyperplane } from './hyperplane.js';
 import { fabAttack } from './plugin.js';
 import { fabRun } from './run.js';
 

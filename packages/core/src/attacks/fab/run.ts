@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AttackContext } from '../../hooks/index.js';
-import type { NormName } from '../../threat/index.js';
+import { norms } from '../../threat/index.js';
 import { take } from '../gradient.js';
 import { logitDifference } from '../logit-difference.js';
-import { projectOnHyperplane } from './hyperplane.js';
 import { logitsOf } from '../../classifier/index.js';
 
 /** One run of FAB on images that are classified correctly. */
@@ -34,26 +33,6 @@ export interface FabResult {
   readonly distances: Float64Array;
 }
 
-type Length = (values: ArrayLike<number>) => number;
-
-function sumOf(values: ArrayLike<number>, term: (value: number) => number): number {
-  let sum = 0;
-  for (let j = 0; j < values.length; j++) sum += term(values[j]!);
-  return sum;
-}
-function largest(values: ArrayLike<number>): number {
-  let most = 0;
-  for (let j = 0; j < values.length; j++) most = Math.max(most, Math.abs(values[j]!));
-  return most;
-}
-
-const lengths: Record<NormName, Length> = {
-  linf: largest,
-  l2: (values) => Math.sqrt(sumOf(values, (value) => value * value)),
-  l1: (values) => sumOf(values, Math.abs),
-};
-const dualOf: Record<NormName, NormName> = { linf: 'l1', l2: 'l2', l1: 'linf' };
-
 const inBox = (value: number): number => Math.min(Math.max(value, 0), 1);
 
 /** The linearised boundary that is attacked next, per example: `z_k - z_y` and its gradient. */
@@ -67,7 +46,7 @@ async function boundaries(run: FabRun, points: tf.Tensor4D, labels: Int32Array):
   const { model, threat } = run.context;
   const n = labels.length;
   const dimension = points.size / n;
-  const dual = lengths[dualOf[threat.norm.name]];
+  const dual = norms[threat.norm.dual];
   const linearise = async (target: ArrayLike<number>): Promise<Boundary[]> => {
     const { value, gradient } = await logitDifference(model, points, { target, from: labels });
     return Array.from({ length: n }, (_, e) => ({
@@ -82,7 +61,7 @@ async function boundaries(run: FabRun, points: tf.Tensor4D, labels: Int32Array):
   for (let k = 0; k < model.classes; k++)
     (await linearise(new Array<number>(n).fill(k))).forEach((boundary, e) => {
       if (labels[e] === k) return;
-      const distance = Math.abs(boundary.value) / (dual(boundary.gradient) + 1e-12);
+      const distance = Math.abs(boundary.value) / (dual.lengthOf(boundary.gradient) + 1e-12);
       if (distance < nearest[e]!.distance) nearest[e] = { boundary, distance };
     });
   return nearest.map(({ boundary }) => boundary!);
@@ -95,14 +74,13 @@ function step(
   { boundary, run }: { boundary: Boundary; run: FabRun },
 ): Float64Array {
   const { alphaMax, eta, context } = run;
-  const norm = context.threat.norm.name;
-  const length = lengths[norm];
+  const { norm } = context.threat;
   const w = boundary.gradient;
   let b = -boundary.value;
   for (let j = 0; j < w.length; j++) b += w[j]! * current[j]!;
-  const fromCurrent = projectOnHyperplane(current, { w, b }, norm);
-  const fromImage = projectOnHyperplane(x, { w, b }, norm);
-  const [near, far] = [Math.max(length(fromCurrent), 1e-8), Math.max(length(fromImage), 1e-8)];
+  const fromCurrent = norm.hyperplane(current, { w, b });
+  const fromImage = norm.hyperplane(x, { w, b });
+  const [near, far] = [Math.max(norm.lengthOf(fromCurrent), 1e-8), Math.max(norm.lengthOf(fromImage), 1e-8)];
   const alpha = Math.min(near / (near + far), alphaMax);
   return current.map((value, j) =>
     inBox((1 - alpha) * (value + eta * fromCurrent[j]!) + alpha * (x[j]! + eta * fromImage[j]!)),
@@ -112,12 +90,10 @@ function step(
 async function startPoints(run: FabRun, images: readonly Float64Array[]): Promise<Float64Array[]> {
   if (!run.randomStart) return images.map((x) => x.slice());
   const { random, threat } = run.context;
-  const noise = threat.norm.name === 'linf' ? random.uniform(run.images.shape, -1, 1) : random.normal(run.images.shape);
-  const values = await take(noise);
+  const values = await take(threat.norm.randomDirection(random, run.images.shape));
   return images.map((x, e) => {
     const t = values.subarray(e * x.length, (e + 1) * x.length);
-    const scale = threat.epsilon / (2 * lengths[threat.norm.name](t));
-    return x.map((value, j) => inBox(value + scale * t[j]!));
+    return x.map((value, j) => inBox(value + (threat.epsilon / 2) * t[j]!));
   });
 }
 
@@ -136,7 +112,6 @@ export async function fabRun(run: FabRun): Promise<FabResult> {
   const pixels = await images.data();
   const labels = Int32Array.from(await run.labels.data());
   const x = Array.from({ length: n }, (_, e) => Float64Array.from(pixels.subarray(e * dimension, (e + 1) * dimension)));
-  const length = lengths[threat.norm.name];
   const found: Float64Array[] = x.map((row) => row.slice());
   const distances = new Float64Array(n).fill(Infinity);
   let current = await startPoints(run, x);
@@ -153,7 +128,7 @@ export async function fabRun(run: FabRun): Promise<FabResult> {
     current = current.map((point, e) => {
       if (predictions[e] === labels[e]) return point;
       const origin = x[e]!;
-      const distance = length(point.map((value, j) => value - origin[j]!));
+      const distance = threat.norm.lengthOf(point.map((value, j) => value - origin[j]!));
       if (distance < distances[e]!) {
         distances[e] = distance;
         found[e] = point;

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { inputGradient } from '../../classifier/index.js';
 import { margin } from '../../loss/index.js';
-import { clipToPixelRange, type Norm } from '../../threat/index.js';
+import { clipToPixelRange, norms, type Norm } from '../../threat/index.js';
 import { letOthersRun } from '../gradient.js';
 import {
   bisect,
@@ -80,7 +80,7 @@ export async function fmn(run: FmnRun): Promise<tf.Tensor4D> {
       const length = column(norm.measure(perturbation));
       run.trace?.({ point, adversarial, length }, step);
       const nearest = nearer(before, { point, adversarial, length });
-      const toBoundary = tf.div(tf.abs(column(losses)), tf.maximum(column(norm.dual(gradient)), tiny));
+      const toBoundary = tf.div(tf.abs(column(losses)), tf.maximum(column(norms[norm.dual].measure(gradient)), tiny));
       const radius = nextRadius(
         before,
         { adversarial, length, toBoundary },

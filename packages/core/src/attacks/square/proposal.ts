@@ -1,6 +1,6 @@
 import type { Random } from '../../random.js';
-import { projectL1InBox } from '../../threat/index.js';
-import { doubleBump, type BumpNorm } from './bump.js';
+import { projectL1InBox, type Norm } from '../../threat/index.js';
+import { doubleBump } from './bump.js';
 
 /** Height, width and channels of the images, and the ball. */
 export interface Geometry {
@@ -66,20 +66,16 @@ export function linfProposals({ height, width, channels, epsilon }: Geometry): P
 /** Keeps a division finite. */
 const tiny = 1e-12;
 
-/** What the l2 and l1 attacks measure with: length of values, and back from the sum of powers. */
-const measures: Record<BumpNorm, { power: (value: number) => number; root: (sum: number) => number }> = {
-  l2: { power: (value) => value * value, root: Math.sqrt },
-  l1: { power: Math.abs, root: (sum) => sum },
-};
-
 /** Moves bumps of perturbation from one window to another (sections 3.3 and, for l1, Croce and Hein, 2021, appendix). */
-export function bumpProposals(name: BumpNorm, { height, width, channels, epsilon }: Geometry): Proposals {
-  const { power, root } = measures[name];
+export function bumpProposals(norm: Norm, { height, width, channels, epsilon }: Geometry): Proposals {
+  const { order, sparse } = norm;
+  const power = (value: number) => Math.abs(value) ** order;
+  const root = (sum: number) => sum ** (1 / order);
   const total = (values: Float64Array) => values.reduce((sum, value) => sum + power(value), 0);
 
   /** The image plus the perturbation, brought to the ball's surface (l2) or into the ball (l1). */
   const place = (delta: Float64Array, x: Float32Array, into: Float64Array) => {
-    if (name === 'l1') {
+    if (sparse) {
       // a little inside: a float32 sum of the result must not exceed epsilon
       projectL1InBox(delta, x, epsilon * (1 - 1e-6));
       for (let j = 0; j < x.length; j++) into[j] = x[j]! + delta[j]!;
@@ -104,7 +100,7 @@ export function bumpProposals(name: BumpNorm, { height, width, channels, epsilon
       const deltas = examples.map(({ x }) => new Float64Array(x.length));
       for (let row = 0; row < Math.floor(height / side); row++)
         for (let column = 0; column < Math.floor(width / side); column++) {
-          const pattern = doubleBump(side, name, random);
+          const pattern = doubleBump(side, norm, random);
           const sign = signs(random, examples.length * channels);
           deltas.forEach((delta, e) =>
             eachPixel(side, [offset + row * side, offset + column * side], (index, pixel) => {
@@ -117,13 +113,13 @@ export function bumpProposals(name: BumpNorm, { height, width, channels, epsilon
     propose(examples, side, { random, into }) {
       const to = [random.integer(height - side), random.integer(width - side)] as const;
       const from = [random.integer(height - side), random.integer(width - side)] as const;
-      const pattern = doubleBump(side, name, random);
+      const pattern = doubleBump(side, norm, random);
       const sign = signs(random, examples.length * channels);
       const fresh = new Float64Array(side * side);
       examples.forEach(({ x, best }, e) => {
         const delta = best.map((value, j) => value - x[j]!);
         const used = total(delta);
-        const spare = Math.max((name === 'l2' ? epsilon ** 2 : epsilon) - used, 0) / channels;
+        const spare = Math.max(power(epsilon) - used, 0) / channels;
         const budgets: number[] = [];
         const patches: Float64Array[] = [];
         for (let k = 0; k < channels; k++) {
@@ -138,7 +134,8 @@ export function bumpProposals(name: BumpNorm, { height, width, channels, epsilon
           eachPixel(side, to, (index, pixel) => {
             fresh[index] = pattern[index]! * sign[e * channels + k]! + delta[pixel + k]! / oldLength;
           });
-          budgets.push(name === 'l2' ? Math.sqrt(spare + inTo + inFrom) : (spare + inTo + inFrom) * channels);
+          // as in the official code, which counts the budget of l1 once for each channel
+          budgets.push(root(spare + inTo + inFrom) * (sparse ? channels : 1));
           patches.push(fresh.slice());
         }
         eachPixel(side, from, (_, pixel) => delta.fill(0, pixel, pixel + channels));

@@ -46,8 +46,8 @@ export async function squareSearch(
   const [n, height, width, channels] = images.shape;
   const { threat, random, model } = context;
   const geometry = { height, width, channels, epsilon: threat.epsilon };
-  const norm = threat.norm.name;
-  const proposals = norm === 'linf' ? linfProposals(geometry) : bumpProposals(norm, geometry);
+  const { norm } = threat;
+  const proposals = norm.perPixel ? linfProposals(geometry) : bumpProposals(norm, geometry);
   const size = height * width * channels;
   const [pixels, classes] = await Promise.all([images.data(), labels.data()]);
   const examples: Example[] = Array.from({ length: n }, (_, e) => ({
@@ -78,7 +78,7 @@ export async function squareSearch(
     const alive = [...margins.keys()].filter((e) => margins[e]! > 0);
     if (alive.length === 0) break;
     const share = shareAt(i, { initial: options.initialShare, queries: options.queries, rescale: options.rescale });
-    const side = sideAt(share, { height, width, smooth: norm !== 'linf' });
+    const side = sideAt(share, { height, width, smooth: !norm.perPixel });
     const into = candidates.slice(0, alive.length);
     proposals.propose(
       alive.map((e) => examples[e]!),

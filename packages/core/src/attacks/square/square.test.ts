@@ -67,7 +67,7 @@ describe('the squares', () => {
   });
   it('carry bumps like those of the official code', () => {
     for (const { norm, rows, cols, out } of seeds.eta_rectangles) {
-      const values = bump(rows, cols, norm === 'L2' ? 'l2' : 'l1');
+      const values = bump(rows, cols, norm === 'L2' ? norms.l2 : norms.l1);
       out.flat().forEach((value, i) => expect(values[i]).toBeCloseTo(value, 7));
     }
   });

@@ -1,4 +1,4 @@
-import type { NormName } from '../../threat/index.js';
+import type { NormName } from './norm.js';
 
 /** Coefficients below this do not move a coordinate in the l2 and l1 projections, as in the official code. */
 const negligible = 1e-8;
