@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <stdexcept>
@@ -34,15 +35,49 @@ void check(int code, const char* what) {
   throw std::runtime_error(std::string(what) + ": " + std::string(text, length));
 }
 
+/** Set once the process was asked to end: then a fellow may have been killed, for whom nobody should wait long. */
+volatile std::sig_atomic_t asked = 0;
+struct sigaction listener;
+
+void onTerm(int signal, siginfo_t* info, void* context) {
+  asked = 1;
+  if (listener.sa_flags & SA_SIGINFO) listener.sa_sigaction(signal, info, context);
+  else if (listener.sa_handler != SIG_DFL && listener.sa_handler != SIG_IGN) listener.sa_handler(signal);
+}
+
+/** Hears SIGTERM before the one who listens to it by now, if there is one; while a collective waits, JavaScript hears nothing. */
+void overhear() {
+  struct sigaction now;
+  if (sigaction(SIGTERM, nullptr, &now) != 0 || now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN) return;
+  if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == onTerm) return;
+  listener = now;
+  struct sigaction ours = now;
+  ours.sa_flags |= SA_SIGINFO;
+  ours.sa_sigaction = onTerm;
+  sigaction(SIGTERM, &ours, nullptr);
+}
+
+/** The longest that others were waited for. */
+Clock::duration longest{};
+
 /** Waits for a request. @throws Late */
 void finish(MPI_Request& request, Clock::time_point deadline) {
-  for (int asked = 0;; asked++) {
+  overhear();
+  const auto began = Clock::now();
+  for (int tested = 0;; tested++) {
     int done = 0;
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
-    if (done) return;
-    if (asked % 64 == 63 && Clock::now() > deadline) throw Late{};
+    if (done) {
+      longest = std::max(longest, Clock::now() - began);
+      return;
+    }
+    if (tested % 64 == 63) {
+      const auto now = Clock::now();
+      const auto patience = std::max<Clock::duration>(std::chrono::seconds(10), 3 * longest);
+      if (now > deadline || (asked && now > began + patience)) throw Late{};
+    }
     // at first in a hurry, then leaving the core to others
-    if (asked < 2000) sched_yield();
+    if (tested < 2000) sched_yield();
     else usleep(50);
   }
 }

@@ -47,27 +47,30 @@ export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }
       },
     );
   let hosts: readonly string[] = [];
-  /** Ends in words what was not done in time. */
-  const inTime = <T>(done: T | false): T => {
+  /** Ends in words what is not done in time: after `seconds`, or sooner where this process was asked to end meanwhile. */
+  const inTime = <T>(call: () => T | false): T => {
+    const began = performance.now();
+    const done = call();
     if (done !== false) return done;
+    const waited = Math.round((performance.now() - began) / 1000);
     const missing = native.missing(rollCallSeconds).map((each) => `${each}${hosts[each] ? ` on ${hosts[each]}` : ''}`);
     const who = missing.length === 1 ? `rank ${missing[0]} has` : `ranks ${missing.join(', ')} have`;
     throw new BulwarkError(
       'RANK_LOST',
-      missing.length > 0 ? `${who} not answered for ${seconds} s` : `the ranks waited ${seconds} s for each other`,
+      missing.length > 0 ? `${who} not answered for ${waited} s` : `the ranks waited ${waited} s for each other`,
       { cure: 'see whether it still runs; --rank-timeout lets the others wait longer' },
     );
   };
   const collective: Collective = {
     rank,
     size,
-    allReduce: (values) => void inTime(native.allReduce(values, seconds)),
-    allGather: (values) => inTime(native.allGather(values, seconds)),
-    broadcast: (bytes) => void inTime(native.broadcast(bytes, seconds)),
-    barrier: () => void inTime(native.barrier(seconds)),
+    allReduce: (values) => void inTime(() => native.allReduce(values, seconds)),
+    allGather: (values) => inTime(() => native.allGather(values, seconds)),
+    broadcast: (bytes) => void inTime(() => native.broadcast(bytes, seconds)),
+    barrier: () => void inTime(() => native.barrier(seconds)),
     abort: (code) => native.abort(code),
     close() {
-      inTime(native.barrier(seconds));
+      inTime(() => native.barrier(seconds));
       native.stop();
     },
   };

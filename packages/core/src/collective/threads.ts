@@ -20,8 +20,8 @@ export const sharedRanks = (size: number, capacity = 1 << 20): SharedRanks => ({
 });
 
 /**
- * Ranks that are threads of one process, each with an engine of its own: for tests of what is trained by several.
- * @param options.seconds how long one waits for the others
+ * One of several ranks that are threads of one process, each with an engine of its own, which waits `seconds` for the others: for tests of
+ * what is trained by several.
  */
 export function threadCollective(
   shared: SharedRanks,
