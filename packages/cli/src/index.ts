@@ -5,6 +5,7 @@
 export { starterConfig } from './commands/init.js';
 export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
+export { defineConfig, use, type Config, type OwnSection, type Section } from './config/typed.js';
 export { loadModel, type LoadedModel, type Prediction } from '@bulwark/inference';
 export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
 export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';

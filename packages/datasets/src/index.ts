@@ -30,6 +30,10 @@ export const mnist = wholeSetSource(mnistSet);
 /** Fashion-MNIST, all of it. */
 export const fashionMnist = wholeSetSource(fashionMnistSet);
 
+const augmentations = [randomCrop, horizontalFlip, cutout, mixup, cutmix] as const;
+/** The augmentations of this package, for the types of configs. */
+export type AugmentationPlugin = (typeof augmentations)[number];
+
 /** Every data source and augmentation of this package. */
 export const dataPlugins: Plugin[] = [
   fashionMnistMini,
@@ -46,11 +50,7 @@ export const dataPlugins: Plugin[] = [
   pickle,
   csv,
   rst,
-  randomCrop,
-  horizontalFlip,
-  cutout,
-  mixup,
-  cutmix,
+  ...augmentations,
 ];
 
 export { cifar100C, cifar101, cifar10C, csv };

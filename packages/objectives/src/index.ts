@@ -44,8 +44,7 @@ import { twoNeighbours, withTwoNeighbours } from './two-neighbours.js';
 import { awp } from './weights/awp.js';
 import { rwp } from './weights/rwp.js';
 
-/** Everything that this package adds to a registry. */
-export const objectivePlugins: readonly Plugin[] = [
+const all = [
   natural,
   at,
   trades,
@@ -88,7 +87,12 @@ export const objectivePlugins: readonly Plugin[] = [
   ...discrepancyPlugins,
   weightedKlPlugin,
   squeezedPlugin,
-] as unknown as Plugin[];
+] as const;
+
+/** Everything that this package adds to a registry. */
+export const objectivePlugins = all as unknown as readonly Plugin[];
+/** The plugins of this package, for the types of configs. */
+export type ObjectivePlugin = (typeof all)[number];
 
 export { noNeighbours } from './inner/none.js';
 export {

@@ -69,8 +69,7 @@ const jsonl = (): Callback => {
   };
 };
 
-/** Loggers that write into the run folder. */
-export const fileLoggers: readonly Plugin[] = [
+const all = [
   defineCallback({
     name: 'tensorboard',
     summary: 'Scalars of every step and epoch in `logs/` of the run folder, as TensorBoard reads them.',
@@ -82,7 +81,11 @@ export const fileLoggers: readonly Plugin[] = [
     summary: 'One line per step, `steps.jsonl` of the run folder; of equal positions the later counts.',
     create: jsonl,
   }),
-] as unknown as readonly Plugin[];
+] as const;
+
+/** Loggers that write into the run folder. */
+export const fileLoggers = all as unknown as readonly Plugin[];
+export type FileLogger = (typeof all)[number];
 
 const logNames = ['tensorboard', 'csv', 'jsonl'];
 

@@ -1,4 +1,4 @@
-export { attackPlugins } from './plugins.js';
+export { attackPlugins, type AttackPlugin } from './plugins.js';
 export { attackStep, gradientLoop, type GradientLoop } from './loop.js';
 export {
   autoAttack,

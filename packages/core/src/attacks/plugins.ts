@@ -11,8 +11,7 @@ import { ddnPlugin, fmnPlugin } from './minimum-norm/plugins.js';
 import { pgd } from './pgd.js';
 import { squarePlugin } from './square/plugin.js';
 
-/** Every attack that comes with core. */
-export const attackPlugins: readonly Plugin[] = [
+const all = [
   fgsm,
   iterativeFgsm,
   momentumFgsm,
@@ -26,4 +25,9 @@ export const attackPlugins: readonly Plugin[] = [
   ddnPlugin,
   squarePlugin,
   autoAttackPlugin,
-];
+] as const;
+
+/** Every attack that comes with core. */
+export const attackPlugins: readonly Plugin[] = all;
+/** The attacks that come with core, for the types of configs. */
+export type AttackPlugin = (typeof all)[number];

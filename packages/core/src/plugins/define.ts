@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { objectiveOf, type ObjectiveForm } from '../hooks/index.js';
-import type { Plugin, PluginKind, PluginServices } from './plugin.js';
+import type { Plugin, PluginKind, PluginServices, Written } from './plugin.js';
 
 /** Engines are made with `defineEngine`, which asks for more, objectives with `defineObjective`, which asks for less. */
 type DefinedKind = Exclude<PluginKind, 'engine' | 'objective'>;
@@ -20,18 +20,24 @@ export type PluginDefinition<K extends DefinedKind, Shape extends z.ZodRawShape>
  * const mine = definePlugin('regularizer', { name: 'mine', summary: '...', options: {}, create: () => ({ z }) => ... });
  * ```
  */
-export function definePlugin<K extends DefinedKind, Shape extends z.ZodRawShape = Record<never, never>>(
+export function definePlugin<
+  K extends DefinedKind,
+  const Name extends string,
+  Shape extends z.ZodRawShape = Record<never, never>,
+>(
   kind: K,
-  definition: PluginDefinition<K, Shape>,
-): Plugin<K> {
+  definition: PluginDefinition<K, Shape> & { readonly name: Name },
+): Plugin<K> & Written<Name, z.input<z.ZodObject<Shape>>> {
   const options = z.strictObject((definition.options ?? {}) as Shape) as unknown as z.ZodObject<Shape>;
   return Object.freeze({ ...definition, kind, options }) as unknown as Plugin<K>;
 }
 
 const definer =
   <K extends DefinedKind>(kind: K) =>
-  <Shape extends z.ZodRawShape = Record<never, never>>(definition: PluginDefinition<K, Shape>): Plugin<K> =>
-    definePlugin(kind, definition);
+  <const Name extends string, Shape extends z.ZodRawShape = Record<never, never>>(
+    definition: PluginDefinition<K, Shape> & { readonly name: Name },
+  ): Plugin<K> & Written<Name, z.input<z.ZodObject<Shape>>> =>
+    definePlugin<K, Name, Shape>(kind, definition);
 
 /** What an author of an objective writes: `create` gives the points and the loss, from checked options. */
 export type ObjectiveDefinition<Shape extends z.ZodRawShape> = Omit<
@@ -57,9 +63,9 @@ export type ObjectiveDefinition<Shape extends z.ZodRawShape> = Omit<
  * });
  * ```
  */
-export function defineObjective<Shape extends z.ZodRawShape = Record<never, never>>(
-  definition: ObjectiveDefinition<Shape>,
-): Plugin<'objective'> {
+export function defineObjective<const Name extends string, Shape extends z.ZodRawShape = Record<never, never>>(
+  definition: ObjectiveDefinition<Shape> & { readonly name: Name },
+): Plugin<'objective'> & Written<Name, z.input<z.ZodObject<Shape>>> {
   const options = z.strictObject((definition.options ?? {}) as Shape) as unknown as z.ZodObject<Shape>;
   const create = (given: z.output<z.ZodObject<Shape>>, services: PluginServices) =>
     objectiveOf(definition.create(given, services), {

@@ -38,5 +38,6 @@ export {
   type PluginProducts,
   type PluginServices,
   type PluginSpec,
+  type Written,
 } from './plugin.js';
 export { createRegistry, nearest, type PluginRegistry } from './registry.js';

@@ -84,6 +84,12 @@ export interface PluginServices {
   warn(message: string): void;
 }
 
+/** What a plugin's section in a config looks like: for types only, no plugin has it as a value. */
+export interface Written<Name extends string, Input> {
+  /** Never there. */
+  readonly $config?: { readonly use: Name } & Input;
+}
+
 /** A plugin is a value: kind, name, options schema, factory. */
 export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodObject = z.ZodObject> {
   readonly kind: K;

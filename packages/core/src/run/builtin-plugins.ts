@@ -127,17 +127,9 @@ const warmCosine = defineSchedule({
   create: schedules.warmCosine,
 });
 
-/** The plugins that come with core: attacks, SGD, schedules, the engines that run everywhere. */
-export const corePlugins: readonly Plugin[] = [
-  ...attackPlugins,
-  sgd,
-  adamw,
-  constant,
-  step,
-  cosine,
-  piecewise,
-  cyclic,
-  oneCycle,
-  warmCosine,
-  ...(coreEngines as readonly Plugin[]),
-];
+const own = [sgd, adamw, constant, step, cosine, piecewise, cyclic, oneCycle, warmCosine] as const;
+/** The optimizers and schedules that come with core, for the types of configs. */
+export type OptimizerOrSchedulePlugin = (typeof own)[number];
+
+/** The plugins that come with core: attacks, optimizers, schedules, the engines that run everywhere. */
+export const corePlugins: readonly Plugin[] = [...attackPlugins, ...own, ...(coreEngines as readonly Plugin[])];

@@ -180,6 +180,3 @@ export const runConfigSchema = z.strictObject({
 export type RunConfigInput = z.input<typeof runConfigSchema>;
 /** The same with defaults filled in. */
 export type RunConfig = z.output<typeof runConfigSchema>;
-
-/** Gives a config object its type, for completion in TypeScript config files. */
-export const defineConfig = (config: RunConfigInput): RunConfigInput => config;

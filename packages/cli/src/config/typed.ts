@@ -1,0 +1,88 @@
+import type { AttackPlugin, OptimizerOrSchedulePlugin, Plugin, PluginKind, RunConfigInput } from '@bulwark/core';
+import type { AugmentationPlugin } from '@bulwark/datasets';
+import type { ObjectivePlugin } from '@bulwark/objectives';
+import type { FileLogger } from '../logs/loggers.js';
+import type { mlflow } from '../logs/mlflow.js';
+import type { wandb } from '../logs/wandb.js';
+
+type Known =
+  | ObjectivePlugin
+  | AttackPlugin
+  | OptimizerOrSchedulePlugin
+  | AugmentationPlugin
+  | FileLogger
+  | typeof mlflow
+  | typeof wandb;
+
+/** One object type, which errors and completion show as such. */
+type Flat<T> = { [Key in keyof T]: T[Key] };
+
+/** What a plugin's section looks like. */
+type SpecOf<P> = P extends { readonly $config?: infer Spec } ? Flat<NonNullable<Spec>> : never;
+type SpecOfKind<K extends PluginKind> = SpecOf<Extract<Known, { readonly kind: K }>>;
+
+declare const own: unique symbol;
+/** The section of a plugin of one's own, as `use` makes it. */
+export interface OwnSection<K extends PluginKind> {
+  readonly [own]: K;
+}
+
+/** Names a plugin of this kind: a bare name, a section, or `use` of one's own. */
+export type Section<K extends PluginKind> = SpecOfKind<K>['use'] | SpecOfKind<K> | OwnSection<K>;
+
+type Optional<T> = T | undefined;
+
+/** The optimizer's section holds the schedule, too. */
+type OptimizerSection =
+  SpecOfKind<'optimizer'> extends infer Spec
+    ? Spec extends { readonly use: string }
+      ? Flat<Omit<Spec, 'use'> & { readonly use?: Spec['use'] } & OptimizerExtras> | Flat<Spec & OptimizerExtras>
+      : never
+    : never;
+interface OptimizerExtras {
+  readonly schedule?: Optional<Section<'schedule'>>;
+  readonly clipNorm?: Optional<number | string>;
+}
+
+/**
+ * A config with the options of the plugins that come with Bulwark: methods, perturbers, attacks, augmentations, optimizers, schedules,
+ * callbacks. Models and data sources are checked when the config is read.
+ */
+export type Config = Omit<
+  RunConfigInput,
+  'objective' | 'weightPerturber' | 'optimizer' | 'callbacks' | 'evaluation' | 'data'
+> & {
+  readonly objective: Section<'objective'>;
+  readonly weightPerturber?: Optional<Section<'weight-perturber'>>;
+  readonly optimizer?: Optional<OptimizerSection | OwnSection<'optimizer'>>;
+  readonly callbacks?: Optional<readonly Section<'callback'>[]>;
+  readonly evaluation?: Optional<
+    Omit<NonNullable<RunConfigInput['evaluation']>, 'attacks'> & {
+      readonly attacks?: Optional<readonly Section<'attack'>[]>;
+    }
+  >;
+  readonly data: Omit<RunConfigInput['data'], 'augment'> & {
+    readonly use: string;
+    readonly batchSize?: Optional<number>;
+    readonly accumulate?: Optional<number>;
+    readonly augment?: Optional<readonly Section<'augmentation'>[]>;
+    readonly [option: string]: unknown;
+  };
+};
+
+/** Gives a config its type: completion, and errors for plugins and options that do not exist, while one writes. */
+export const defineConfig = (config: Config): RunConfigInput => config as unknown as RunConfigInput;
+
+/**
+ * The section of a plugin of one's own, with its options checked by their types; `plugins` of the config names its file, too.
+ *
+ * ```ts
+ * defineConfig({ plugins: ['./logit-pairing.ts'], objective: use(logitPairing, { beta: 0.5 }), ... })
+ * ```
+ */
+export const use = <K extends PluginKind, Spec extends { readonly use: string }>(
+  plugin: Plugin<K> & { readonly $config?: Spec },
+  ...[options]: Record<never, never> extends Omit<Spec, 'use'>
+    ? [options?: NoInfer<Omit<Spec, 'use'>>]
+    : [options: NoInfer<Omit<Spec, 'use'>>]
+): OwnSection<K> => ({ use: plugin.name, ...options }) as unknown as OwnSection<K>;
