@@ -95,6 +95,14 @@ describe('the guard against catastrophic overfitting', () => {
     expect(summary!.overfitting).toBeUndefined();
   });
 
+  it.each(['stop', 'rollback'])('refuses to %s by a validation that could never show it', async (action) => {
+    const guard = { overfitting: { action } };
+    await expect(run({ guard, evaluation: { attacks: ['one-step'] } }, [1])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: `guard.overfitting.action is ${action}, but validation measures no attack of several steps (fgsm-weak)`,
+    });
+  });
+
   it('measures a single step where validation does not, and keeps quiet where that breaks all, too', async () => {
     // in the whole pixel range, one step is as good as many
     const failing = await run({ evaluation: { attacks: ['many-steps'], final: 'none' }, epochs: 2 }, [2]);

@@ -6,6 +6,7 @@ import { BulwarkError } from '../errors.js';
 import { enginesOf, type PluginRegistry, type PluginServices } from '../plugins/index.js';
 import type { RunSummary } from '../hooks/index.js';
 import {
+  isSingleStep,
   isStop,
   runCallbacks,
   storeOfFirst,
@@ -208,8 +209,25 @@ async function releasingOnError<T>(lock: RunLock, work: () => Promise<T>): Promi
   }
 }
 
+/** @throws BulwarkError CONFIG_INVALID where a guard is asked for that could never see anything */
+function checkWatched({ config, attacks, parts }: ComposedRun): void {
+  const { action, share } = config.guard.overfitting;
+  if (action === 'warn' || share === 0) return;
+  const missing = !parts.data.validation
+    ? 'there are no validation images'
+    : attacks.every(({ label }) => isSingleStep(label))
+      ? `validation measures no attack of several steps (${attacks.map(({ label }) => label).join(', ') || 'none at all'})`
+      : undefined;
+  if (missing !== undefined)
+    throw new BulwarkError('CONFIG_INVALID', `guard.overfitting.action is ${action}, but ${missing}`, {
+      cure: 'hold out validation images and add { use: pgd, steps: 10 } to evaluation.attacks, or leave the action at warn',
+    });
+}
+
 /** Label of the validation accuracy that chooses the best checkpoint; undefined without validation images. */
-function selection({ config, attacks, parts }: ComposedRun): string | undefined {
+function selection(composed: ComposedRun): string | undefined {
+  const { config, attacks, parts } = composed;
+  checkWatched(composed);
   if (!parts.data.validation) return undefined;
   const labels = ['clean', ...attacks.map(({ label }) => label)];
   const wanted = config.evaluation.selectBest;

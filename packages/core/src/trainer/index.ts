@@ -4,7 +4,7 @@ export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } f
 export { frozenCopy, runCallbacks, type CallbackRunner, type NamedCallback } from './callbacks.js';
 export { lossGradients, type LossGradients, type Place } from './gradients.js';
 export type { GuardOptions } from './guard.js';
-export { findFall, overfittingOf, type Fall, type OverfittingOptions } from './overfitting.js';
+export { findFall, isSingleStep, overfittingOf, type Fall, type OverfittingOptions } from './overfitting.js';
 export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';
 export { createAdamW, type AdamWOptions } from './adamw.js';

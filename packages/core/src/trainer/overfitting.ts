@@ -19,7 +19,8 @@ export interface Fall extends Omit<Overfitting, 'singleStep' | 'rolledBack'> {
 /** Differences of accuracy that noise on a few hundred images does not make. */
 const least = 0.1;
 
-const isSingleStep = (label: string) => label.startsWith('fgsm');
+/** Whether an attack of this label makes one step. */
+export const isSingleStep = (label: string): boolean => label.startsWith('fgsm');
 const trainsOnNeighbours = ({ train }: EpochMetrics) =>
   Object.keys(train).some((name) => name.endsWith('.accuracy') && !name.startsWith('natural.'));
 
