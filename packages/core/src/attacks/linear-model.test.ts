@@ -143,6 +143,25 @@ describe.each(attackPlugins.map(({ name }) => name))('the attack %s', (name) => 
   });
 });
 
+it.each(['linf', 'l2', 'l1'] as const)('FAB leaves a point where two logits are equal, in %s', async (norm) => {
+  const graph = networkGraph([4, 4, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 2 }));
+  const even = createNetwork(graph, { name: 'even', random: createRandom(0) });
+  // both logits of a grey image are exactly 0; the class is the first
+  const kernel = Float32Array.from({ length: 2 * size }, (_, i) => ((i + (i >> 1)) % 2 ? 0.5 : -0.5));
+  even.parameters.get('fc.weight')!.assign(tf.tensor2d(kernel, [size, 2]));
+  even.parameters.get('fc.bias')!.assign(tf.zeros([2]));
+  const grey = tf.fill([1, 4, 4, 1], 0.5) as tf.Tensor4D;
+  const { distances, points } = await fabRun({
+    ...{ images: grey, labels: tf.tensor1d([0], 'int32'), iterations: 5, randomStart: false },
+    ...{ alphaMax: 0.1, eta: 1.05, beta: 0.9 },
+    context: { model: even, threat: { norm: norms[norm], epsilon: 1 }, random: createRandom(0) },
+  });
+  expect(distances[0]).toBeGreaterThan(0);
+  expect(distances[0]).toBeLessThan(1e-4);
+  tf.dispose([grey, points]);
+  even.dispose();
+});
+
 it('FAB reports the minimal norms that it found', async () => {
   const seen: number[][] = [];
   const attack = fabAttack({ iterations: 20, restarts: 1, alphaMax: 0.1, eta: 1.05, beta: 0.9, targets: 0 });

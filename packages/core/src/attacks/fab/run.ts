@@ -33,6 +33,12 @@ export interface FabResult {
   readonly distances: Float64Array;
 }
 
+/**
+ * A boundary nearer than float32 tells two logits apart: it is taken to be this far away. A point on it, where the logits are equal, would else
+ * stay there for ever: no way to go, and not yet misclassified.
+ */
+const indistinct = 2e-6;
+
 const inBox = (value: number): number => Math.min(Math.max(value, 0), 1);
 
 /** The linearised boundary that is attacked next, per example: `z_k - z_y` and its gradient. */
@@ -76,7 +82,7 @@ function step(
   const { alphaMax, eta, context } = run;
   const { norm } = context.threat;
   const w = boundary.gradient;
-  let b = -boundary.value;
+  let b = -(Math.abs(boundary.value) < indistinct ? -indistinct : boundary.value);
   for (let j = 0; j < w.length; j++) b += w[j]! * current[j]!;
   const fromCurrent = norm.hyperplane(current, { w, b });
   const fromImage = norm.hyperplane(x, { w, b });
