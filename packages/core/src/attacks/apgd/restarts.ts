@@ -14,6 +14,7 @@ export type ApgdLossName = (typeof apgdLossNames)[number];
 /** The smallest number of classes that a loss is defined for. */
 export const classesNeeded = (loss: ApgdLossName): number => ({ dlr: 3, 'dlr-targeted': 4 })[loss as 'dlr'] ?? 2;
 
+/** How APGD runs. */
 export interface ApgdOptions {
   readonly loss: ApgdLossName;
   readonly iterations: number;
@@ -64,8 +65,7 @@ const classAtRank = (logits: tf.Tensor2D, rank: number): tf.Tensor1D =>
 /**
  * APGD on the examples that are still classified correctly: for each target rank (targeted) and restart, one run on the survivors;
  * an example leaves with its last misclassified point. Examples that survive come back as they were.
- * @param images `[batch, h, w, c]` float32 in [0, 1]
- * @param labels `[batch]` int32
+ * @param target images `[batch, h, w, c]` float32 in [0, 1]; labels `[batch]` int32
  */
 export async function apgd(
   target: { images: tf.Tensor4D; labels: tf.Tensor1D },

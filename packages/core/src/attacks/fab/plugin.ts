@@ -6,6 +6,7 @@ import { apgdRecipe, fabRecipe } from '../recipe.js';
 import { SurvivorPool } from '../survivors.js';
 import { fabRun } from './run.js';
 
+/** How FAB runs. */
 export interface FabOptions {
   readonly iterations: number;
   readonly restarts: number;

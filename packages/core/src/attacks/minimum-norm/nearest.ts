@@ -12,6 +12,7 @@ export interface MinimumNormRun {
   readonly targets?: tf.Tensor1D;
   readonly model: Classifier;
   readonly steps: number;
+  /** Called between steps with the share done, in [0, 1]. */
   readonly progress?: (share: number) => void;
   /** Sees what each step (from 0) is made from; the tensors live only as long as the call. */
   readonly trace?: (at: { point: tf.Tensor4D; adversarial: tf.Tensor4D; length: tf.Tensor4D }, step: number) => void;
