@@ -61,5 +61,5 @@ export function trainOnThreads(configs: readonly Record<string, unknown>[], size
 if (workerData?.shared) {
   const { shared, rank, configs } = workerData as Order;
   await useEngine({ use: 'wasm', threads: 1 });
-  parentPort!.postMessage(await trainAll(configs, threadCollective(shared, { rank })));
+  parentPort!.postMessage(await trainAll(configs, threadCollective(shared, { rank, seconds: 300 })));
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createRandom, randomOfPart, useEngine } from '@bulwark/core';
 import { builtinRegistry } from '../registry.js';
+import { withPatience } from '../testing.js';
 import { trainAll, trainOnThreads, type Trained } from './ranks-testing.js';
 
 const inner = { steps: 2, stepSize: 0.05 };
@@ -76,25 +77,33 @@ function expectClose(found: Trained, wanted: Trained): void {
 beforeAll(() => useEngine({ use: 'wasm', threads: 1 }));
 
 describe('several ranks that train together', () => {
-  it('come to what one does that works through each batch in as many parts: every objective and perturber', async () => {
-    const names = Object.keys(cases);
-    const single = await trainAll(configs(names, 2));
-    const [first, second] = await trainOnThreads(configs(names, 1), 2);
-    for (const [i, name] of names.entries()) {
-      const where = { name, ranks: [first![i]!, second![i]!] };
-      expect(where.ranks[1]!.tensors).toEqual(where.ranks[0]!.tensors);
-      expect(where.ranks[1]!.values).toEqual(where.ranks[0]!.values);
-      expectClose(first![i]!, single[i]!);
-    }
-  }, 240_000);
+  it(
+    'come to what one does that works through each batch in as many parts: every objective and perturber',
+    async () => {
+      const names = Object.keys(cases);
+      const single = await trainAll(configs(names, 2));
+      const [first, second] = await trainOnThreads(configs(names, 1), 2);
+      for (const [i, name] of names.entries()) {
+        const where = { name, ranks: [first![i]!, second![i]!] };
+        expect(where.ranks[1]!.tensors).toEqual(where.ranks[0]!.tensors);
+        expect(where.ranks[1]!.values).toEqual(where.ranks[0]!.values);
+        expectClose(first![i]!, single[i]!);
+      }
+    },
+    withPatience(240_000),
+  );
 
-  it('do so with four of them, where some batches have fewer examples than ranks', async () => {
-    const few = ['free-at', 'compose, some without labels', 'fast-at with the last start', 'awp'];
-    const small = configs(few, 1).map((config) => ({ ...config, data: { ...config.data, train: 23 } }));
-    const single = await trainAll(small.map((config) => ({ ...config, data: { ...config.data, accumulate: 4 } })));
-    const ranks = await trainOnThreads(small, 4);
-    for (const i of few.keys()) for (const rank of ranks) expectClose(rank[i]!, single[i]!);
-  }, 120_000);
+  it(
+    'do so with four of them, where some batches have fewer examples than ranks',
+    async () => {
+      const few = ['free-at', 'compose, some without labels', 'fast-at with the last start', 'awp'];
+      const small = configs(few, 1).map((config) => ({ ...config, data: { ...config.data, train: 23 } }));
+      const single = await trainAll(small.map((config) => ({ ...config, data: { ...config.data, accumulate: 4 } })));
+      const ranks = await trainOnThreads(small, 4);
+      for (const i of few.keys()) for (const rank of ranks) expectClose(rank[i]!, single[i]!);
+    },
+    withPatience(120_000),
+  );
 });
 
 describe('noise of a part of a batch', () => {
