@@ -12,6 +12,8 @@ export interface Batch {
   readonly labels: tf.Tensor1D;
   /** `[batch, classes]` float32 rows that sum to 1, where an augmentation mixed labels (mixup, cutmix). */
   readonly targets?: tf.Tensor2D;
+  /** Positions of the examples in the training set, for methods that remember something of each; not there outside of training. */
+  readonly indices?: Int32Array;
 }
 
 /** Checks tensors that come from a user: images float32 in [0, 1], labels int32 in [0, classes). Throws BATCH_INVALID. */

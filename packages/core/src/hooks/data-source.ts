@@ -51,6 +51,8 @@ export interface RawBatch {
   readonly labels: Int32Array;
   /** `[batch, classes]` target rows where labels were mixed. */
   readonly targets?: Float32Array;
+  /** Positions of the examples in the training set; an augmentation may leave them out of what it returns. */
+  readonly indices?: Int32Array;
   readonly shape: ImageShape;
   readonly classes: number;
 }

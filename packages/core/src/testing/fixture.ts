@@ -64,6 +64,7 @@ export function fixtureBatch(labels: readonly number[] = [0, 1, 2, 3, 4, 0], sha
       tf.clipByValue(createRandom(5, 'images').uniform<tf.Rank.R4>([labels.length, ...shape], -0.1, 1.1), 0, 1),
     ),
     labels: tf.tensor1d([...labels], 'int32'),
+    indices: Int32Array.from(labels, (_, i) => i),
   };
 }
 

@@ -40,6 +40,7 @@ export function cutBatch(batch: Batch, cuts: readonly number[]): Batch[] {
       images: tf.slice(batch.images, [from, 0, 0, 0], [size, -1, -1, -1]),
       labels: tf.slice(batch.labels, [from], [size]),
       ...(batch.targets && { targets: tf.slice(batch.targets, [from, 0], [size, -1]) }),
+      ...(batch.indices && { indices: batch.indices.slice(from, to) }),
     };
   });
 }

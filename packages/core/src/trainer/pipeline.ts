@@ -29,12 +29,13 @@ export function createPipeline(options: {
       const labels = indices.map((i) => set.labels[i]!);
       const random = createRandom(seed, `augmentation/${epoch}/${step}`);
       const raw: RawBatch = { pixels, labels, shape: set.shape, classes };
-      return augmentations.reduce((batch, augmentation) => augmentation.apply(batch, random), raw);
+      return { ...augmentations.reduce((batch, augmentation) => augmentation.apply(batch, random), raw), indices };
     },
-    toTensors: ({ pixels, labels, targets, shape }) => ({
+    toTensors: ({ pixels, labels, targets, indices, shape }) => ({
       images: tf.tensor4d(pixels, [labels.length, ...shape]),
       labels: tf.tensor1d(labels, 'int32'),
       ...(targets && { targets: tf.tensor2d(targets, [labels.length, classes]) }),
+      ...(indices && { indices }),
     }),
   };
 }

@@ -45,12 +45,16 @@ export function shareOf(
   return { raw: rows(raw, from, to), share };
 }
 
-function rows({ pixels, labels, targets, ...rest }: RawBatch, from: number, to: number): RawBatch {
+function rows({ pixels, labels, targets, indices, ...rest }: RawBatch, from: number, to: number): RawBatch {
   const cut = (values: Float32Array) => {
     const width = values.length / labels.length;
     return values.subarray(from * width, to * width);
   };
-  return { ...rest, pixels: cut(pixels), labels: labels.subarray(from, to), ...(targets && { targets: cut(targets) }) };
+  return {
+    ...{ ...rest, pixels: cut(pixels), labels: labels.subarray(from, to) },
+    ...(targets && { targets: cut(targets) }),
+    ...(indices && { indices: indices.subarray(from, to) }),
+  };
 }
 
 /** Sums of tensors over all ranks, which take the tensors' places: those are given up. One transfer for all. */
