@@ -127,8 +127,9 @@ function threatsOf(flags: Flags, config: RunConfig): ThreatModel[] {
 function openingFlags(flags: Flags): Flags {
   const [first] = flags.threats ? parseThreats(flags.threats) : [];
   if (first) return { ...flags, norm: first.norm.name, epsilon: String(first.epsilon) };
-  const last = flags.epsilons?.split(',').at(-1)?.trim();
-  return last === undefined || last === '0' ? flags : { ...flags, epsilon: last };
+  const parts = flags.epsilons?.split(',').map((part) => part.trim());
+  const last = parts?.findLast((part) => part !== '0');
+  return last === undefined ? flags : { ...flags, epsilon: last };
 }
 
 async function run(path: string, flags: Flags): Promise<void> {
