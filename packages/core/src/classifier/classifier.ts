@@ -47,7 +47,9 @@ export interface Classifier {
    * compression let none, trust checks take it for the identity on the way back (`straightThrough`).
    */
   readonly preprocessed?: {
+    /** Images `[batch, h, w, c]` in, what the network sees of them out. */
     readonly by: (images: tf.Tensor4D) => tf.Tensor4D;
+    /** Takes what comes out of it. */
     readonly behind: Classifier;
   };
   /** Frees all variables. */
