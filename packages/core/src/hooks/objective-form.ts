@@ -10,6 +10,7 @@ export type PerExample = (views: Views) => tf.Tensor1D;
 
 /** A term with its weight, and what it overrides of what follows from the values. */
 export interface WeightedTerm {
+  /** What its values count in the loss. */
   readonly weight: Term['weight'];
   readonly values: PerExample;
   /** Default: the examples with a label, if the values read `y`, else all. Values at other examples must be 0. */
@@ -40,6 +41,12 @@ export interface ObjectiveForm extends Partial<Omit<Objective, 'name' | 'inner' 
    * that the loss reads, the image first.
    */
   readonly passes?: readonly PassText[] | undefined;
+  /** After the update of every step: what a method learns from step to step. Off the tape. */
+  readonly afterStep?: Objective['afterStep'];
+  /** After every epoch (from 0), before its validation. */
+  readonly afterEpoch?: Objective['afterEpoch'];
+  /** Frees what the method owns (a helper model, for example) when its run ends. */
+  readonly dispose?: Objective['dispose'];
 }
 
 const isInner = (points: NonNullable<ObjectiveForm['points']>): points is InnerOptimizer =>
