@@ -27,6 +27,7 @@ export {
   weightOf,
   type HookState,
   type Objective,
+  type ObjectiveExtras,
   type OuterPass,
   type PassText,
   type SecondOrderTerm,

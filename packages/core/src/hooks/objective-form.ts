@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch, ImageShape } from '../batch.js';
 import type { CraftContext, InnerOptimizer, Role } from './inner-optimizer.js';
-import { passes, pointsOfPass, type Objective, type OuterPass, type PassText, type Term } from './objective.js';
+import {
+  passes,
+  pointsOfPass,
+  type Objective,
+  type ObjectiveExtras,
+  type OuterPass,
+  type PassText,
+  type Term,
+} from './objective.js';
 import { heldTo, readsOf } from './trace.js';
 import type { Views } from './views.js';
 
@@ -10,7 +18,7 @@ export type PerExample = (views: Views) => tf.Tensor1D;
 
 /** A term with its weight, and what it overrides of what follows from the values. */
 export interface WeightedTerm {
-  /** What its values count in the loss. */
+  /** A number, or for weights that change along the run a function of the views. */
   readonly weight: Term['weight'];
   readonly values: PerExample;
   /** Default: the examples with a label, if the values read `y`, else all. Values at other examples must be 0. */
@@ -29,7 +37,7 @@ export type PointMaker = (batch: Batch, context: CraftContext, role: Role) => tf
  * A training method in the words of its paper: which points it trains on, and the loss. Which logits a term reads, whether its mean runs
  * over all examples or those with a label, and which forward passes are made follow from the loss.
  */
-export interface ObjectiveForm extends Partial<Omit<Objective, 'name' | 'inner' | 'terms' | 'passes' | 'states'>> {
+export interface ObjectiveForm extends ObjectiveExtras {
   /** The neighbours of the images: an inner optimizer, or functions by the role of the point that they make. Default: none. */
   readonly points?: InnerOptimizer | Readonly<Record<string, PointMaker>>;
   /** Of points that are given as functions, those that leave the ball or the pixel range on purpose. */
@@ -41,12 +49,6 @@ export interface ObjectiveForm extends Partial<Omit<Objective, 'name' | 'inner' 
    * that the loss reads, the image first.
    */
   readonly passes?: readonly PassText[] | undefined;
-  /** After the update of every step: what a method learns from step to step. Off the tape. */
-  readonly afterStep?: Objective['afterStep'];
-  /** After every epoch (from 0), before its validation. */
-  readonly afterEpoch?: Objective['afterEpoch'];
-  /** Frees what the method owns (a helper model, for example) when its run ends. */
-  readonly dispose?: Objective['dispose'];
 }
 
 const isInner = (points: NonNullable<ObjectiveForm['points']>): points is InnerOptimizer =>

@@ -53,13 +53,8 @@ export interface OuterPass {
   readonly updatesStatistics: boolean;
 }
 
-/** A named bundle of an inner optimizer, outer passes and loss terms: a training method. */
-export interface Objective {
-  /** For messages; `checkObjective` sets it. */
-  readonly name?: string;
-  readonly inner: InnerOptimizer;
-  readonly passes: readonly OuterPass[];
-  readonly terms: readonly Term[];
+/** What a training method may have besides points and loss. */
+export interface ObjectiveExtras {
   /** Passes in `train` mode over the natural batch before the attack, for methods whose attack sees the updated statistics. */
   readonly passesBefore?: readonly Role[];
   /** Passes in `train` mode after the update, at the new weights (Rice et al.'s clean pass). */
@@ -83,10 +78,19 @@ export interface Objective {
   afterEpoch?(at: { readonly epoch: number; readonly epochs: number; readonly model: Classifier }): void;
   /** What the method carries from step to step, if anything, so that checkpoints hold it. */
   readonly state?: HookState;
-  /** What its author states although it may follow from the loss: the passes, and which examples terms run over. */
-  readonly states?: { readonly passes: boolean; readonly over: readonly string[] };
   /** Frees what the method owns (a helper model, for example) when its run ends. */
   dispose?(): void;
+}
+
+/** A named bundle of an inner optimizer, outer passes and loss terms: a training method. */
+export interface Objective extends ObjectiveExtras {
+  /** For messages; `checkObjective` sets it. */
+  readonly name?: string;
+  readonly inner: InnerOptimizer;
+  readonly passes: readonly OuterPass[];
+  readonly terms: readonly Term[];
+  /** What its author states although it may follow from the loss: the passes, and which examples terms run over. */
+  readonly states?: { readonly passes: boolean; readonly over: readonly string[] };
 }
 
 /** State of a hook for checkpoints: tensors by name, and plain JSON. The hook keeps ownership of what it saves. */

@@ -45,7 +45,7 @@ export type ObjectiveDefinition<Shape extends z.ZodRawShape> = Omit<
   'kind' | 'options' | 'create'
 > & {
   readonly options?: Shape;
-  /** The method with these options. */
+  /** The points and the loss, from checked options. */
   readonly create: (options: z.output<z.ZodObject<Shape>>, services: PluginServices) => ObjectiveForm;
 };
 
