@@ -1,16 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  checkConfig,
-  checkSpec,
-  errorCatalogue,
-  loadPlugins,
-  pluginKinds,
-  useEngine,
-  type Plugin,
-} from '@bulwark/core';
+import { errorCatalogue, useEngine, type Plugin } from '@bulwark/core';
+import { pluginKinds } from '@bulwark/core/plugins';
+import { checkConfig, checkSpec, loadPlugins } from '@bulwark/core/run';
 import { contractOf } from '@bulwark/core/testing';
 import { builtinRegistry, checkSweep, layOver, program } from '@bulwark/cli';
 import { parse as parseYaml } from 'yaml';
@@ -170,6 +165,14 @@ describe('lists in the documentation', () => {
     const expected = pluginPage(builtinRegistry().list());
     if (process.env['UPDATE_DOCS']) writeFileSync(path, expected);
     expect(readFileSync(path, 'utf8')).toBe(expected);
+  });
+
+  it('architecture.md is what the code is (node scripts/architecture.mjs writes it)', () => {
+    const check = spawnSync(process.execPath, [join(docs, '../scripts/architecture.mjs'), '--check'], {
+      encoding: 'utf8',
+    });
+    expect(check.stderr).toBe('');
+    expect(check.status).toBe(0);
   });
 
   it('the front page names every guide', () => {

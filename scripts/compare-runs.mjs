@@ -1,6 +1,6 @@
 // Compares the last checkpoints of two run folders, tensor by tensor: node scripts/compare-runs.mjs RUN RUN [most].
 // Ends with 1 if a number differs by more than `most` (default 1e-5), or the runs do not hold the same tensors.
-import { openRunFolder } from '@bulwark/core';
+import { openRunFolder } from '@bulwark/core/run';
 
 const [first, second, most = '1e-5'] = process.argv.slice(2);
 const [a, b] = [first, second].map((path) => openRunFolder(path).checkpoints.load('last').tensors);

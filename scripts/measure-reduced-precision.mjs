@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { enginesOf, useEngine } from '@bulwark/core';
+import { useEngine } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
 import { builtinRegistry } from '@bulwark/cli';
 import { runDemoMethod } from '../packages/cli/dist/demo/run-method.js';
 

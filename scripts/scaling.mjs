@@ -3,7 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findMpiRun, openMpi, placeAmongRanks } from '@bulwark/collective-mpi';
-import { checkRun, compose, engineOf, parameterCount, train } from '@bulwark/core';
+import { parameterCount } from '@bulwark/core';
+import { checkRun, compose, engineOf } from '@bulwark/core/run';
+import { train } from '@bulwark/core/trainer';
 import { loadConfig } from '../packages/cli/dist/config/load.js';
 import { override } from '../packages/cli/dist/config/override.js';
 import { builtinRegistry } from '../packages/cli/dist/registry.js';

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { checkSpec, createRegistry, type Plugin, type PluginSpec } from '@bulwark/core';
+import { createRegistry, type Plugin, type PluginSpec } from '@bulwark/core';
+import { checkSpec } from '@bulwark/core/run';
 import { modelPlugins } from '@bulwark/models';
 import { objectivePlugins } from '@bulwark/objectives';
 import { parse } from 'yaml';

@@ -1,4 +1,5 @@
-import { corePlugins, createRegistry, type Plugin, type PluginRegistry } from '@bulwark/core';
+import { createRegistry, type Plugin, type PluginRegistry } from '@bulwark/core';
+import { corePlugins } from '@bulwark/core/run';
 import { dataPlugins } from '@bulwark/datasets';
 import { torch } from '@bulwark/engine-torch';
 import { modelPlugins } from '@bulwark/models';

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
-import { BulwarkError, exchangeTexts, type Collective } from '@bulwark/core';
+import { BulwarkError, type Collective } from '@bulwark/core';
+import { exchangeTexts } from '@bulwark/core/collective';
 import { addonFile, usableBuild } from './builds.js';
 import type { PlaceAmongRanks } from './environment.js';
 import { loadAddon, type NativeMpi } from './native.js';

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
-import { checkRun, useEngine, type Plugin } from '@bulwark/core';
+import { useEngine, type Plugin } from '@bulwark/core';
+import { checkRun } from '@bulwark/core/run';
 import { contractOf } from '@bulwark/core/testing';
 import { builtinRegistry } from '@bulwark/cli';
 import { parse } from 'yaml';

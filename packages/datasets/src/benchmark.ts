@@ -1,4 +1,5 @@
-import { createPipeline, createRandom, type ImageSet, type PluginServices } from '@bulwark/core';
+import { createRandom, type ImageSet, type PluginServices } from '@bulwark/core';
+import { createPipeline } from '@bulwark/core/trainer';
 import { horizontalFlip } from './augment/horizontal-flip.js';
 import { randomCrop } from './augment/random-crop.js';
 

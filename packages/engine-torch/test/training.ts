@@ -1,15 +1,5 @@
-import {
-  createEma,
-  createNetwork,
-  createRandom,
-  createSgd,
-  disposeOutcome,
-  networkGraph,
-  norms,
-  trainStep,
-  type Objective,
-  type PluginServices,
-} from '@bulwark/core';
+import { createNetwork, createRandom, networkGraph, norms, type Objective, type PluginServices } from '@bulwark/core';
+import { createEma, createSgd, disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import { objectivePlugins } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import { readNumbers } from '../../core/src/trainer/measure.js';

@@ -3,18 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  corePlugins,
   createNetwork,
   createRandom,
   createRegistry,
   defineModel,
-  factsToMetadata,
   logitsOf,
   startRun,
   useEngine,
-  writeSafetensors,
   type Network,
 } from '@bulwark/core';
+import { factsToMetadata, writeSafetensors } from '@bulwark/core/formats';
+import { corePlugins } from '@bulwark/core/run';
 import { dataPlugins, encodePng } from '@bulwark/datasets';
 import {
   encodeOnnxModel,

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   BulwarkError,
-  currentSession,
   logitsOf,
   useEngine,
   type Classifier,
@@ -9,6 +8,7 @@ import {
   type ModelFacts,
   type UseEngineOptions,
 } from '@bulwark/core';
+import { currentSession } from '@bulwark/core/engine';
 import { openModel, type OpenOptions } from '@bulwark/models';
 import { pixelsOf, type ImageInput } from './images.js';
 

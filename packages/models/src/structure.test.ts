@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createRegistry, graphParameterCount, multiplyAccumulates } from '@bulwark/core';
+import { createRegistry } from '@bulwark/core';
+import { graphParameterCount, multiplyAccumulates } from '@bulwark/core/network';
 import { smallCnn } from './architectures/small-cnn.js';
 import { vgg } from './architectures/vgg.js';
 import { wideResnet } from './architectures/wide-resnet.js';

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { checkObjective, useEngine, type PluginSpec } from '@bulwark/core';
+import { useEngine, type PluginSpec } from '@bulwark/core';
+import { checkObjective } from '@bulwark/core/hooks';
 import { lossValues, make, oneStep, smallBatch, smallNetwork } from './testing/step.js';
 
 beforeAll(() => useEngine('wasm'));

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { checkObjective, norms, useEngine, type PluginSpec } from '@bulwark/core';
+import { norms, useEngine, type PluginSpec } from '@bulwark/core';
+import { checkObjective } from '@bulwark/core/hooks';
 import * as tf from '@tensorflow/tfjs-core';
 import { objectivePlugins } from './index.js';
 import { craftContext, lossValues, make, oneStep, smallBatch, smallNetwork } from './testing/step.js';

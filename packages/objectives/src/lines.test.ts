@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from '@jest/globals';
-import { passesOf, useEngine } from '@bulwark/core';
+import { useEngine } from '@bulwark/core';
+import { passesOf } from '@bulwark/core/hooks';
 import { make } from './testing/step.js';
 
 beforeAll(() => useEngine('wasm'));

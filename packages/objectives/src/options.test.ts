@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkSpec, createRegistry, type PluginSpec } from '@bulwark/core';
+import { createRegistry, type PluginSpec } from '@bulwark/core';
+import { checkSpec } from '@bulwark/core/run';
 import { objectivePlugins } from './index.js';
 
 const registry = createRegistry([...objectivePlugins]);

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { countingClassifier, useEngine, type PluginSpec } from '@bulwark/core';
+import { useEngine, type PluginSpec } from '@bulwark/core';
+import { countingClassifier } from '@bulwark/core/classifier';
 import * as tf from '@tensorflow/tfjs-core';
 import { make, oneStep, smallBatch, smallNetwork } from './testing/step.js';
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { registerSession, useEngine, type PluginSpec } from '@bulwark/core';
+import { useEngine, type PluginSpec } from '@bulwark/core';
+import { registerSession } from '@bulwark/core/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { make, oneStep, smallBatch, smallNetwork } from './testing/step.js';
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { checkSecondOrder, useEngine, type Objective, type PluginServices } from '@bulwark/core';
+import { useEngine, type Objective, type PluginServices } from '@bulwark/core';
+import { checkSecondOrder } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { ard, hat, lbgat, rslad } from './index.js';
 import { craftContext, make, oneStep, smallBatch, smallNetwork } from './testing/step.js';

@@ -1,13 +1,6 @@
-import {
-  checkSpec,
-  craftedPairs,
-  createRandom,
-  perturbationAngles,
-  searchPairs,
-  threatOf,
-  type AnglePixels,
-  type StepAngles,
-} from '@bulwark/core';
+import { createRandom, type AnglePixels, type StepAngles } from '@bulwark/core';
+import { craftedPairs, perturbationAngles, searchPairs } from '@bulwark/core/analysis';
+import { checkSpec, threatOf } from '@bulwark/core/run';
 import { bandChart, type Band } from '../report/chart/bands.js';
 import type { RunRecord } from '../report/read-run.js';
 import { runLooks } from '../report/sections/curves.js';

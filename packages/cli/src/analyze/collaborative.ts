@@ -1,13 +1,5 @@
-import {
-  logitsOf,
-  collaborativeLosses,
-  disposeBatch,
-  logSoftmax,
-  neighbour,
-  norms,
-  takeExamples,
-  type CollaborativeLoss,
-} from '@bulwark/core';
+import { logitsOf, disposeBatch, logSoftmax, norms, takeExamples, type CollaborativeLoss } from '@bulwark/core';
+import { collaborativeLosses, neighbour } from '@bulwark/core/analysis';
 import * as tf from '@tensorflow/tfjs-core';
 import { lineChart } from '../report/chart/lines.js';
 import { pngOf } from '../report/image-sheet.js';

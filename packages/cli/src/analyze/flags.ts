@@ -1,4 +1,5 @@
-import { BulwarkError, integer, number, refuseBytes, type LengthScale } from '@bulwark/core';
+import { BulwarkError, integer, number, type LengthScale } from '@bulwark/core';
+import { refuseBytes } from '@bulwark/core/threat';
 import { type Command } from 'commander';
 import { pluginsOption, type PluginFlags } from '../trust/policy.js';
 

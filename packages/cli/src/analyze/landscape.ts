@@ -1,4 +1,7 @@
-import { createRandom, lossSurface, threatOf, threatText, type LossSurface, type NeighbourSide } from '@bulwark/core';
+import { createRandom, type LossSurface, type NeighbourSide } from '@bulwark/core';
+import { lossSurface } from '@bulwark/core/analysis';
+import { threatOf } from '@bulwark/core/run';
+import { threatText } from '@bulwark/core/threat';
 import { surfaceChart } from '../report/chart/surface.js';
 import type { RunRecord } from '../report/read-run.js';
 import type { Output } from '../terminal/output.js';

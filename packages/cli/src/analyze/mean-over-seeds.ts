@@ -1,4 +1,5 @@
-import { digestOf, type EpochMetrics } from '@bulwark/core';
+import type { EpochMetrics } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
 import { computesOf } from '../compare/computes.js';
 import type { RunRecord } from '../report/read-run.js';
 

@@ -1,4 +1,5 @@
-import { BulwarkError, threatText } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { threatText } from '@bulwark/core/threat';
 import { lineChart } from '../report/chart/lines.js';
 import { panels } from '../report/chart/panels.js';
 import type { RunRecord } from '../report/read-run.js';

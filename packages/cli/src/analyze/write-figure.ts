@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { writeAtomically } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { toCsv } from '../logs/csv.js';
 import { toPng, toSvg, type Chart } from '../report/chart/render.js';
 import type { Output } from '../terminal/output.js';

@@ -1,16 +1,7 @@
-import {
-  logitsOf,
-  checkRun,
-  compose,
-  createRandom,
-  disposeBatch,
-  disposeOutcome,
-  judge,
-  takeExamples,
-  trainStep,
-  useEngine,
-  type ComposedRun,
-} from '@bulwark/core';
+import { logitsOf, createRandom, disposeBatch, takeExamples, useEngine, type ComposedRun } from '@bulwark/core';
+import { judge } from '@bulwark/core/evaluation';
+import { checkRun, compose } from '@bulwark/core/run';
+import { disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '../registry.js';
 import type { BenchSettings } from './settings.js';

@@ -1,4 +1,6 @@
-import { enginesOf, measureSpeed, useEngine, type EngineSpeed, type PluginRegistry } from '@bulwark/core';
+import { useEngine, type EngineSpeed, type PluginRegistry } from '@bulwark/core';
+import { measureSpeed } from '@bulwark/core/engine';
+import { enginesOf } from '@bulwark/core/plugins';
 import { benchmarkPipeline } from '@bulwark/datasets';
 import type { GivenEngine } from '../engines/given.js';
 import { measureAttacks, type AttackRow } from './attacks.js';

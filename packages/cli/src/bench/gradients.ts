@@ -1,4 +1,5 @@
-import { crossEntropy, inputGradient, logitGradients, logitsOf, multiplyAccumulates } from '@bulwark/core';
+import { crossEntropy, inputGradient, logitGradients, logitsOf } from '@bulwark/core';
+import { multiplyAccumulates } from '@bulwark/core/network';
 import * as tf from '@tensorflow/tfjs-core';
 import { mapSample, sampleSeconds, type Sample } from './sample.js';
 import type { BenchModel, BenchSettings } from './settings.js';

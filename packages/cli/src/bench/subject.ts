@@ -1,19 +1,17 @@
 import {
-  checkRun,
-  compose,
   createRandom,
   defineDataSource,
   disposeBatch,
-  disposeOutcome,
   integer,
   takeExamples,
-  trainStep,
   type Batch,
   type ComposedRun,
   type ImageSet,
   type Network,
   type Plugin,
 } from '@bulwark/core';
+import { checkRun, compose } from '@bulwark/core/run';
+import { disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import { builtinRegistry } from '../registry.js';
 import type { BenchModel, benchMethods } from './settings.js';
 

@@ -1,4 +1,5 @@
-import { diagnoseEngine, type BulwarkError } from '@bulwark/core';
+import type { BulwarkError } from '@bulwark/core';
+import { diagnoseEngine } from '@bulwark/core/engine';
 import { engineNamed, registryWith, type GivenEngine } from '../engines/given.js';
 import type { ChildJob, ChildMessage } from './child.js';
 import { benchEngine } from './bench-engine.js';

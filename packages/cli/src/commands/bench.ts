@@ -1,5 +1,7 @@
 import { availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { BulwarkError, byRank, enginesOf, type EngineDiagnosis, type PluginRegistry } from '@bulwark/core';
+import { BulwarkError, type EngineDiagnosis, type PluginRegistry } from '@bulwark/core';
+import { byRank } from '@bulwark/core/engine';
+import { enginesOf } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import type { EngineBench } from '../bench/bench-engine.js';
 import { inChild } from '../bench/child.js';

@@ -1,4 +1,4 @@
-import { writeAtomically } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { Command, Option } from 'commander';
 import { caption, formats, render, title, type Format } from '../compare/formats.js';
 import { compareRuns } from '../compare/group.js';

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { BulwarkError, nearest, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { nearest } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { packageFiles } from '../create/package-files.js';
 import { starters, type StarterKind } from '../create/sources.js';

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { countOf, type DataSource, writeAtomically } from '@bulwark/core';
+import { countOf, type DataSource } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { describeData, encodePng, fetchDataSet, sampleSheet, type SplitFacts } from '@bulwark/datasets';
 import { Command } from 'commander';
 import { override } from '../config/override.js';

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { BulwarkError, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { Command } from 'commander';
 import { demoConfig, demoMethods, type DemoMethod } from '../demo/configs.js';
 import { demoTable } from '../demo/table.js';

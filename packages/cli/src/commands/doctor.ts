@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import { BulwarkError, enginesOf, measuredOrder, type Engine, type EngineDiagnosis } from '@bulwark/core';
+import { BulwarkError, type Engine, type EngineDiagnosis } from '@bulwark/core';
+import { measuredOrder } from '@bulwark/core/engine';
+import { enginesOf } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inChild } from '../bench/child.js';

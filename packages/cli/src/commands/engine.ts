@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mpiInstaller } from '@bulwark/collective-mpi';
-import { BulwarkError, enginesOf, nearest, type Engine, type InstalledPart } from '@bulwark/core';
+import { BulwarkError, type Engine, type InstalledPart } from '@bulwark/core';
+import { enginesOf, nearest } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { packageOf } from '../engines/absent.js';
 import { addInstallFlags, installOptions } from '../engines/install-flags.js';

@@ -1,29 +1,28 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
-  accuracyCurve,
   BulwarkError,
-  checkNorm,
   countOf,
   evaluate,
   factsOf,
-  loadEvaluation,
-  lockEvaluation,
-  mergeEvaluations,
-  probeTrust,
-  saveEvaluation,
-  shardPositions,
   subset,
-  threatOf,
-  tierNames,
-  tiers,
-  transferred,
-  unionOf,
   type EvaluationResult,
   type RunConfig,
   type ThreatModel,
   type TierName,
 } from '@bulwark/core';
+import { probeTrust, tierNames, tiers, transferred } from '@bulwark/core/attacks';
+import {
+  accuracyCurve,
+  checkNorm,
+  loadEvaluation,
+  lockEvaluation,
+  mergeEvaluations,
+  saveEvaluation,
+  shardPositions,
+  unionOf,
+} from '@bulwark/core/evaluation';
+import { threatOf } from '@bulwark/core/run';
 import { Command, Option } from 'commander';
 import { runCorruptions } from '../evaluate/corruptions.js';
 import { checkStandard, claimFile } from '../evaluate/robustbench.js';

@@ -2,15 +2,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  allImages,
-  factsFromMetadata,
-  fingerprintModel,
-  logitsOf,
-  readSafetensors,
-  startRun,
-  type RunHandle,
-} from '@bulwark/core';
+import { allImages, logitsOf, startRun, type RunHandle } from '@bulwark/core';
+import { fingerprintModel } from '@bulwark/core/evaluation';
+import { factsFromMetadata, readSafetensors } from '@bulwark/core/formats';
 import { goldenWeights, readLayersModel } from '@bulwark/models';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';

@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BulwarkError, fingerprintModel, loadEvaluation, openRunFolder, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { fingerprintModel, loadEvaluation } from '@bulwark/core/evaluation';
+import { writeAtomically } from '@bulwark/core/files';
+import { openRunFolder } from '@bulwark/core/run';
 import { exportedFacts, type ImageLayout } from '@bulwark/models';
 import { Command, Option } from 'commander';
 import { openTarget, type Target, type TargetFlags } from '../evaluate/open-target.js';

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { BulwarkError, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { Command } from 'commander';
 
 /** A config that trains at once on the bundled images, with every section explained. */

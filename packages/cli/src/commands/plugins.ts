@@ -1,6 +1,9 @@
-import { type Plugin, pluginKinds } from '@bulwark/core';
+import type { Plugin } from '@bulwark/core';
+import { pluginKinds } from '@bulwark/core/plugins';
 import { Command } from 'commander';
-import { BulwarkError, nearest, optionsJsonSchema } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { nearest } from '@bulwark/core/plugins';
+import { optionsJsonSchema } from '@bulwark/core/run';
 import { configOption, registryOfConfig } from '../config/registry-of-config.js';
 import { createOutput, paint, type Output } from '../terminal/output.js';
 import { table } from '../terminal/table.js';

@@ -2,20 +2,17 @@ import { extname } from 'node:path';
 import {
   logitsOf,
   BulwarkError,
-  checkRunFolder,
-  composeModel,
   countOf,
   disposeBatch,
-  engineOf,
-  openRunFolder,
-  restoreModel,
   subset,
   takeExamples,
-  writeAtomically,
   type Classifier,
   type ImageSet,
   type PluginRegistry,
 } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { checkRunFolder, composeModel, engineOf, openRunFolder } from '@bulwark/core/run';
+import { restoreModel } from '@bulwark/core/trainer';
 import { pseudoLabels, readArraySet, selectPseudoLabels, writeNpz, type PseudoLabels } from '@bulwark/datasets';
 import { Command } from 'commander';
 import { openSource } from '../data/open-source.js';

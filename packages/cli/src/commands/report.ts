@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
-import { BulwarkError, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { Command } from 'commander';
 import { addFlagRules } from '../terminal/flag-rules.js';
 import { createOutput } from '../terminal/output.js';

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
-import { shardPositions, writeAtomically } from '@bulwark/core';
+import { shardPositions } from '@bulwark/core/evaluation';
+import { writeAtomically } from '@bulwark/core/files';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import { addLaunchFlags, checkJobs, chooseLauncher, retriesOf, runJobs, type LaunchFlags } from '../launch/index.js';

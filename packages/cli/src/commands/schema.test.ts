@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { configJsonSchema } from '@bulwark/core';
+import { configJsonSchema } from '@bulwark/core/run';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
 import { builtinRegistry } from '../registry.js';

@@ -1,4 +1,5 @@
-import { configJsonSchema, writeAtomically } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { configJsonSchema } from '@bulwark/core/run';
 import { Command } from 'commander';
 import { configOption, registryOfConfig } from '../config/registry-of-config.js';
 

@@ -1,13 +1,8 @@
 import { join, resolve } from 'node:path';
 import { mkdirSync } from 'node:fs';
-import {
-  BulwarkError,
-  loadPlugins,
-  lockHolder,
-  lockRunFolder,
-  writeAtomically,
-  type PluginRegistry,
-} from '@bulwark/core';
+import { BulwarkError, type PluginRegistry } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { loadPlugins, lockHolder, lockRunFolder } from '@bulwark/core/run';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import {

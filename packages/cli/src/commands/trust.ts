@@ -1,4 +1,4 @@
-import { locatePlugin, openRunFolder, pluginCode } from '@bulwark/core';
+import { locatePlugin, openRunFolder, pluginCode } from '@bulwark/core/run';
 import { Command } from 'commander';
 import { createOutput } from '../terminal/output.js';
 import { trustStore } from '../trust/store.js';

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { BulwarkError, enginesOf } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import logUpdate from 'log-update';
 import { pluginsOption, registryWith } from '../engines/given.js';

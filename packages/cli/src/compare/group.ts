@@ -1,4 +1,6 @@
-import { BulwarkError, digestOf, threatText } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
+import { threatText } from '@bulwark/core/threat';
 import { computesOf } from './computes.js';
 import type { Checkpoint, FinishedRun, Measured } from './read-runs.js';
 import { estimate, type Estimate } from './student-t.js';

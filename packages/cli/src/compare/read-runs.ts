@@ -1,13 +1,8 @@
 import { basename, join } from 'node:path';
-import {
-  BulwarkError,
-  loadEvaluation,
-  openRunFolder,
-  threatText,
-  type EvaluationResult,
-  type RunConfig,
-  type RunSummary,
-} from '@bulwark/core';
+import { BulwarkError, type EvaluationResult, type RunConfig, type RunSummary } from '@bulwark/core';
+import { loadEvaluation } from '@bulwark/core/evaluation';
+import { openRunFolder } from '@bulwark/core/run';
+import { threatText } from '@bulwark/core/threat';
 import { filesBelow, runFolders } from '../run-folders.js';
 
 export type Checkpoint = 'best' | 'last';

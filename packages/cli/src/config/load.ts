@@ -1,5 +1,6 @@
 import { dirname, extname, resolve } from 'node:path';
-import { BulwarkError, readIfThere, textOf } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { readIfThere, textOf } from '@bulwark/core/files';
 import { createJiti } from 'jiti';
 import { parse as parseYaml } from 'yaml';
 

@@ -1,4 +1,5 @@
-import { loadPlugins, type PluginRegistry } from '@bulwark/core';
+import type { PluginRegistry } from '@bulwark/core';
+import { loadPlugins } from '@bulwark/core/run';
 import { builtinRegistry } from '../registry.js';
 import { importUserModule, loadConfig } from './load.js';
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkConfig, defineObjective, number } from '@bulwark/core';
+import { defineObjective, number } from '@bulwark/core';
+import { checkConfig } from '@bulwark/core/run';
 import { builtinRegistry } from '../registry.js';
 import { defineConfig, use, type Config } from './typed.js';
 

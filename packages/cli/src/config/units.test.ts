@@ -1,17 +1,9 @@
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
-import {
-  checkConfig,
-  composeModel,
-  compose,
-  defineDataSource,
-  doubtOfRadius,
-  doubtOfStep,
-  norms,
-  pixelLengths,
-  pluginKinds,
-  type ImageShape,
-} from '@bulwark/core';
+import { defineDataSource, norms, pixelLengths, type ImageShape } from '@bulwark/core';
+import { pluginKinds } from '@bulwark/core/plugins';
+import { checkConfig, composeModel, compose } from '@bulwark/core/run';
+import { doubtOfRadius, doubtOfStep } from '@bulwark/core/threat';
 import { analyzeCommand } from '../commands/analyze.js';
 import { builtinRegistry } from '../registry.js';
 

@@ -1,13 +1,5 @@
-import {
-  checkSpec,
-  createRandom,
-  type DataSource,
-  type PluginProducts,
-  type PluginKind,
-  type PluginRegistry,
-  type PluginServices,
-  type PluginSpec,
-} from '@bulwark/core';
+import { createRandom, type DataSource, type PluginProducts, type PluginKind, type PluginRegistry, type PluginServices, type PluginSpec } from '@bulwark/core';
+import { checkSpec } from '@bulwark/core/run';
 
 const notForData = (what: string): never => {
   throw new Error(`a data source asked for ${what}, which only a run has`);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { startRun, threatOf, validate, type EpochMetrics, type RunConfigInput } from '@bulwark/core';
+import { startRun, type EpochMetrics, type RunConfigInput } from '@bulwark/core';
+import { threatOf, validate } from '@bulwark/core/run';
 import { builtinRegistry } from '../registry.js';
 import { demoConfig, demoEvaluation, type DemoMethod } from './configs.js';
 

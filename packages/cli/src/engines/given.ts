@@ -1,4 +1,6 @@
-import { BulwarkError, enginesOf, loadPlugins, type Engine, type PluginRegistry, type PluginSpec } from '@bulwark/core';
+import { BulwarkError, type Engine, type PluginRegistry, type PluginSpec } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
+import { loadPlugins } from '@bulwark/core/run';
 import { importUserModule } from '../config/load.js';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { builtinRegistry } from '../registry.js';

@@ -2,21 +2,20 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import {
-  countingClassifier,
   createNetwork,
   createRandom,
   crossEntropy,
-  enginesOf,
   logitGradients,
   networkGraph,
   surrounded,
   useEngine,
-  withComputeDtype,
   type Classifier,
   type Network,
   type NetworkGraph,
   type PassRequest,
 } from '@bulwark/core';
+import { countingClassifier, withComputeDtype } from '@bulwark/core/classifier';
+import { enginesOf } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { goldenGraph, mlp } from '@bulwark/models';
 import { builtinRegistry } from '../registry.js';

@@ -1,16 +1,13 @@
 import { join, resolve } from 'node:path';
+import { BulwarkError, type CorruptionResult, type DataSource, type PluginServices } from '@bulwark/core';
 import {
-  BulwarkError,
-  checkSpec,
   corruptionTable,
   evaluateCorruptions,
   loadCorruptions,
   lockEvaluation,
   saveCorruptions,
-  type CorruptionResult,
-  type DataSource,
-  type PluginServices,
-} from '@bulwark/core';
+} from '@bulwark/core/evaluation';
+import { checkSpec } from '@bulwark/core/run';
 import logUpdate from 'log-update';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { duration, percent, type Output } from '../terminal/output.js';

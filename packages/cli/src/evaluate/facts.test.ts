@@ -2,17 +2,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  logitsOf,
-  openRunFolder,
-  readSafetensors,
-  restoreModel,
-  startRun,
-  takeExamples,
-  writeSafetensors,
-  type Classifier,
-  type RunHandle,
-} from '@bulwark/core';
+import { logitsOf, startRun, takeExamples, type Classifier, type RunHandle } from '@bulwark/core';
+import { readSafetensors, writeSafetensors } from '@bulwark/core/formats';
+import { openRunFolder } from '@bulwark/core/run';
+import { restoreModel } from '@bulwark/core/trainer';
 import { encodeWeights, readLayersModel } from '@bulwark/models';
 import { exportCommand } from '../commands/export.js';
 import { temporaryFolder, testRegistry } from '../train/testing.js';

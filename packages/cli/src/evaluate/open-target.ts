@@ -2,13 +2,6 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   BulwarkError,
-  checkRun,
-  checkRunFolder,
-  composeModel,
-  engineOf,
-  loadPlugins,
-  openRunFolder,
-  restoreModel,
   type CheckedRun,
   type Classifier,
   type DataSource,
@@ -18,6 +11,8 @@ import {
   type PluginServices,
   type RunConfig,
 } from '@bulwark/core';
+import { checkRun, checkRunFolder, composeModel, engineOf, loadPlugins, openRunFolder } from '@bulwark/core/run';
+import { restoreModel } from '@bulwark/core/trainer';
 import { loadWeights, readWeightsFile } from '@bulwark/models';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { refuseFlags } from '../terminal/flag-rules.js';

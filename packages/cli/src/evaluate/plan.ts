@@ -1,13 +1,6 @@
-import {
-  BulwarkError,
-  checkSpec,
-  spread,
-  tiers,
-  type Attack,
-  type PluginServices,
-  type PluginSpec,
-  type TierName,
-} from '@bulwark/core';
+import { BulwarkError, spread, type Attack, type PluginServices, type PluginSpec, type TierName } from '@bulwark/core';
+import { tiers } from '@bulwark/core/attacks';
+import { checkSpec } from '@bulwark/core/run';
 import { numberFlag } from '../terminal/number-flag.js';
 import { parseAttacks } from './attack-specs.js';
 import type { Target } from './open-target.js';

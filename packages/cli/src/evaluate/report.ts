@@ -1,4 +1,6 @@
-import { threatText, wilsonInterval, type Accuracy, type CurvePoint, type EvaluationResult } from '@bulwark/core';
+import type { Accuracy, CurvePoint, EvaluationResult } from '@bulwark/core';
+import { wilsonInterval } from '@bulwark/core/evaluation';
+import { threatText } from '@bulwark/core/threat';
 import { duration, percent } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 

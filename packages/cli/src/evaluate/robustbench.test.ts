@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { autoAttack, type AttackEntry, type EvaluationResult } from '@bulwark/core';
+import type { AttackEntry, EvaluationResult } from '@bulwark/core';
+import { autoAttack } from '@bulwark/core/attacks';
 import { zooEntries } from '@bulwark/models';
 import { autoAttackLog, checkStandard, claimFile, radiusText, robustBenchEntry } from './robustbench.js';
 

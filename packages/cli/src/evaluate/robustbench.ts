@@ -1,14 +1,12 @@
 import {
   BulwarkError,
-  readIfThere,
-  textOf,
-  writeAtomically,
   type Attack,
   type AttackEntry,
   type EvaluationResult,
   type NormName,
   type PluginSpec,
 } from '@bulwark/core';
+import { readIfThere, textOf, writeAtomically } from '@bulwark/core/files';
 
 /** A model's entry in RobustBench's `model_info`, in the order of its files. */
 export interface RobustBenchEntry {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loadEvaluation } from '@bulwark/core';
+import { loadEvaluation } from '@bulwark/core/evaluation';
 import type { Job } from '../launch/index.js';
 import type { Shard } from '../terminal/shard.js';
 

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
-import { BulwarkError, fingerprintModel, type TransferSource } from '@bulwark/core';
+import { BulwarkError, type TransferSource } from '@bulwark/core';
+import { fingerprintModel } from '@bulwark/core/evaluation';
 import { builtinRegistry } from '../registry.js';
 import { openTarget, type Target } from './open-target.js';
 

@@ -1,4 +1,5 @@
-import { threatText, type ModelFacts } from '@bulwark/core';
+import type { ModelFacts } from '@bulwark/core';
+import { threatText } from '@bulwark/core/threat';
 import { stringify } from 'yaml';
 import { cardMarkdown } from './card-markdown.js';
 import type { CardEvaluation, ModelCard } from './model-card.js';

@@ -1,6 +1,5 @@
 import {
   countOf,
-  multiplyAccumulates,
   parameterCount,
   type DataSource,
   type EvaluationResult,
@@ -8,6 +7,7 @@ import {
   type Network,
   type RunConfig,
 } from '@bulwark/core';
+import { multiplyAccumulates } from '@bulwark/core/network';
 import type { Target } from '../evaluate/open-target.js';
 import type { ImageLayout } from '@bulwark/models';
 import { howToUse, type Usage } from './how-to-use.js';

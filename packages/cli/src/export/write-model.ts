@@ -1,14 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import {
-  BulwarkError,
-  factsToMetadata,
-  writeAtomically,
-  type Classifier,
-  type LayersClassifier,
-  type ModelContext,
-  type Network,
-} from '@bulwark/core';
+import { BulwarkError, type Classifier, type LayersClassifier, type ModelContext, type Network } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { factsToMetadata } from '@bulwark/core/formats';
 import {
   encodeOnnxModel,
   encodeWeights,

@@ -1,13 +1,6 @@
 import { Command } from 'commander';
-import {
-  BulwarkError,
-  checkSpec,
-  loadPlugins,
-  type Launcher,
-  type PluginRegistry,
-  type PluginServices,
-  type PluginSpec,
-} from '@bulwark/core';
+import { BulwarkError, type Launcher, type PluginRegistry, type PluginServices, type PluginSpec } from '@bulwark/core';
+import { checkSpec, loadPlugins } from '@bulwark/core/run';
 import { parseSpec } from '../evaluate/attack-specs.js';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { addFlagRules } from '../terminal/flag-rules.js';

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { BulwarkError, versions, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { versions } from '@bulwark/core/run';
 
 /** One command of bulwark within a job, written so that it can be given again at any moment. */
 export interface Step {

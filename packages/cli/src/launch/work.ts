@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { BulwarkError, lockRunFolder, versions } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { lockRunFolder, versions } from '@bulwark/core/run';
 import { exitCodeOf } from '../terminal/fail.js';
 import { stoppedCode } from '../terminal/interrupt.js';
 import { jobFolder, type Step } from './job.js';

@@ -1,7 +1,8 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { BulwarkError, protobuf } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { protobuf } from '@bulwark/core/formats';
 import { maskedCrc32c } from './crc32c.js';
 
 const { concat, doubleField, floatField, integerField, messageField, textField } = protobuf;

@@ -1,13 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  BulwarkError,
-  defineCallback,
-  writeAtomically,
-  type Callback,
-  type EpochMetrics,
-  type Plugin,
-} from '@bulwark/core';
+import { BulwarkError, defineCallback, type Callback, type EpochMetrics, type Plugin } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { toCsv } from './csv.js';
 import { createEventFile, writing, type EventFile } from './event-file.js';
 import { epochScalars, stepScalars } from './scalars.js';

@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  BulwarkError,
-  defineCallback,
-  integer,
-  number,
-  writeAtomically,
-  type Callback,
-  type RunStarted,
-} from '@bulwark/core';
+import { BulwarkError, defineCallback, integer, number, type Callback, type RunStarted } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { z } from 'zod';
 import { mlflowServer, type MlflowServer } from './mlflow-server.js';
 import { epochScalars, stepScalars } from './scalars.js';

@@ -1,14 +1,7 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join, resolve } from 'node:path';
-import {
-  BulwarkError,
-  defineCallback,
-  integer,
-  number,
-  readIfThere,
-  writeAtomically,
-  type Callback,
-} from '@bulwark/core';
+import { BulwarkError, defineCallback, integer, number, type Callback } from '@bulwark/core';
+import { readIfThere, writeAtomically } from '@bulwark/core/files';
 import { z } from 'zod';
 import { epochScalars, stepScalars } from './scalars.js';
 

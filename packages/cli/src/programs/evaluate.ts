@@ -1,13 +1,13 @@
 import {
   countOf,
   evaluate as measure,
-  probeTrust,
   subset,
-  threatOf,
   type EvaluationResult,
   type PluginSpec,
   type TierName,
 } from '@bulwark/core';
+import { probeTrust } from '@bulwark/core/attacks';
+import { threatOf } from '@bulwark/core/run';
 import { openTarget } from '../evaluate/open-target.js';
 import { attacksOf, planEvaluation, positions } from '../evaluate/plan.js';
 import { builtinRegistry } from '../registry.js';

@@ -1,4 +1,6 @@
-import { threatText, unionOf, wilsonInterval, type EvaluationResult } from '@bulwark/core';
+import type { EvaluationResult } from '@bulwark/core';
+import { unionOf, wilsonInterval } from '@bulwark/core/evaluation';
+import { threatText } from '@bulwark/core/threat';
 import type { FoundEvaluation, RunRecord } from './read-run.js';
 import { radius } from './sections/measured.js';
 

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { digestOf } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
 import { computesOf } from '../compare/computes.js';
 import type { RunRecord } from './read-run.js';
 

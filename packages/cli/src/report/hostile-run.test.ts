@@ -2,7 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { BulwarkError, digestOf, evaluate, saveEvaluation, type TrustFinding } from '@bulwark/core';
+import { BulwarkError, evaluate, type TrustFinding } from '@bulwark/core';
+import { saveEvaluation } from '@bulwark/core/evaluation';
+import { digestOf } from '@bulwark/core/files';
 import { startTiny } from '../train/testing.js';
 import { page, reportBody } from './build-report.js';
 import { readRuns } from './read-run.js';

@@ -3,15 +3,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   logitsOf,
   logSoftmax,
-  neighbour,
   takeExamples,
-  threatOf,
   type Classifier,
   type DataSource,
   type ImageSet,
   type ImageShape,
   type RunConfig,
 } from '@bulwark/core';
+import { neighbour } from '@bulwark/core/analysis';
+import { threatOf } from '@bulwark/core/run';
 
 /** One image as the network sees it. */
 export interface SeenImage {

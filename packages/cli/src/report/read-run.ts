@@ -1,9 +1,6 @@
 import { basename, join, relative } from 'node:path';
 import {
   BulwarkError,
-  loadCorruptions,
-  loadEvaluation,
-  openRunFolder,
   type CorruptionResult,
   type EpochMetrics,
   type EpochTiming,
@@ -12,6 +9,8 @@ import {
   type RunConfig,
   type RunSummary,
 } from '@bulwark/core';
+import { loadCorruptions, loadEvaluation } from '@bulwark/core/evaluation';
+import { openRunFolder } from '@bulwark/core/run';
 import { filesBelow, runFolders } from '../run-folders.js';
 
 /** An evaluation that was found in a run folder. */

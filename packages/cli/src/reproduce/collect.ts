@@ -1,4 +1,5 @@
-import { BulwarkError, openRunFolder, type EvaluationResult } from '@bulwark/core';
+import { BulwarkError, type EvaluationResult } from '@bulwark/core';
+import { openRunFolder } from '@bulwark/core/run';
 import { estimate, studentTQuantile, type Estimate } from '../compare/student-t.js';
 import type { PlannedRow } from './plan.js';
 import { evaluationParts, isTrained, measuredPart, partOf, type EvaluationPart } from './run-job.js';

@@ -1,5 +1,7 @@
 import { basename, join, relative, resolve, sep } from 'node:path';
-import { BulwarkError, checkRun, digestOf, type PluginRegistry, type RunConfig } from '@bulwark/core';
+import { BulwarkError, type PluginRegistry, type RunConfig } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
+import { checkRun } from '@bulwark/core/run';
 import { importUserModule, layOver, loadConfig } from '../config/load.js';
 import { computesOf } from '../compare/computes.js';
 import { override } from '../config/override.js';

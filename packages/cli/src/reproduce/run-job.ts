@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { digestOf, loadEvaluation, openRunFolder, writeAtomically, type EvaluationResult } from '@bulwark/core';
+import type { EvaluationResult } from '@bulwark/core';
+import { loadEvaluation } from '@bulwark/core/evaluation';
+import { digestOf, writeAtomically } from '@bulwark/core/files';
+import { openRunFolder } from '@bulwark/core/run';
 import { pluginFlags } from '../trust/policy.js';
 import type { Job, Step } from '../launch/index.js';
 import type { PlannedJob } from './plan.js';

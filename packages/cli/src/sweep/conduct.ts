@@ -1,5 +1,7 @@
 import { join } from 'node:path';
-import { BulwarkError, openRunFolder, writeAtomically, type PluginRegistry, type RunSummary } from '@bulwark/core';
+import { BulwarkError, type PluginRegistry, type RunSummary } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
+import { openRunFolder } from '@bulwark/core/run';
 import { runJobs, type JobsResult, type Launch } from '../launch/index.js';
 import { jobOf, planPoints, runsOf, type PlannedPoint, type PlannedRun } from './plan.js';
 import { pointsOf } from './points.js';

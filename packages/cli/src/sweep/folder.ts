@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BulwarkError, digestOf, versions, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { digestOf, writeAtomically } from '@bulwark/core/files';
+import { versions } from '@bulwark/core/run';
 import type { Sweep } from './sweep-file.js';
 
 /** What `sweep.json` holds: everything that the jobs are made from, so that edited files do not change a sweep on its way. */

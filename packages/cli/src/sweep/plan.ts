@@ -1,14 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  BulwarkError,
-  checkRun,
-  digestOf,
-  loadEvaluation,
-  writeAtomically,
-  type PluginRegistry,
-  type RunConfig,
-} from '@bulwark/core';
+import { BulwarkError, type PluginRegistry, type RunConfig } from '@bulwark/core';
+import { loadEvaluation } from '@bulwark/core/evaluation';
+import { digestOf, writeAtomically } from '@bulwark/core/files';
+import { checkRun } from '@bulwark/core/run';
 import { computesOf } from '../compare/computes.js';
 import { importUserModule } from '../config/load.js';
 import { setAt } from '../config/override.js';

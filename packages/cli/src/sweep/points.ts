@@ -1,4 +1,5 @@
-import { BulwarkError, createRandom, digestOf, type Random } from '@bulwark/core';
+import { BulwarkError, createRandom, type Random } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
 import type { Json, Search } from './sweep-file.js';
 
 /** One setting that a sweep tries: values by path, with a name for files and tables. */

@@ -1,4 +1,5 @@
-import { BulwarkError, previewRun, tiers, type CostPreview, type PluginRegistry } from '@bulwark/core';
+import { BulwarkError, previewRun, type CostPreview, type PluginRegistry } from '@bulwark/core';
+import { tiers } from '@bulwark/core/attacks';
 import { importUserModule } from '../config/load.js';
 import { gradientsOf, secondsPerGradient } from '../reproduce/price.js';
 import type { Conducted } from './conduct.js';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRunFolder, type LaunchedJob, type Launcher } from '@bulwark/core';
+import type { LaunchedJob, Launcher } from '@bulwark/core';
+import { openRunFolder } from '@bulwark/core/run';
 import { jobFolder, jobsFolder } from '../launch/index.js';
 import { stoppedCode } from '../terminal/interrupt.js';
 import { isFinished, runsOf, type PlannedRun } from './plan.js';

@@ -1,4 +1,5 @@
-import { BulwarkError, cureOf } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { cureOf } from '@bulwark/core/files';
 import { CommanderError } from 'commander';
 import { styleText } from 'node:util';
 import { fewFiles } from './few-files.js';

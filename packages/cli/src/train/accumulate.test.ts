@@ -1,17 +1,8 @@
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  checkRun,
-  compose,
-  createRandom,
-  disposeOutcome,
-  splitBatch,
-  stepGradients,
-  takeExamples,
-  trainStep,
-  useEngine,
-  type Batch,
-} from '@bulwark/core';
+import { createRandom, takeExamples, useEngine, type Batch } from '@bulwark/core';
+import { checkRun, compose } from '@bulwark/core/run';
+import { disposeOutcome, splitBatch, stepGradients, trainStep } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { testRegistry, tinyConfig } from './testing.js';
 

@@ -1,19 +1,17 @@
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  checkRun,
-  compose,
   createRandom,
   defineDataSource,
   disposeBatch,
-  disposeOutcome,
   parameterCount,
   takeExamples,
-  trainStep,
-  enginesOf,
   useEngine,
   type ImageSet,
 } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
+import { checkRun, compose } from '@bulwark/core/run';
+import { disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import { modelPlugins } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '../registry.js';

@@ -1,14 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  allImages,
-  createEma,
-  createSwa,
-  restoreModel,
-  type RunHandle,
-  useEngine,
-  type WeightAverage,
-  withAverage,
-} from '@bulwark/core';
+import { allImages, type RunHandle, useEngine, type WeightAverage } from '@bulwark/core';
+import { createEma, createSwa, restoreModel, withAverage } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { startTiny } from './testing.js';
 

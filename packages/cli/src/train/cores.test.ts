@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { enginesOf } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
 import { builtinRegistry } from '../registry.js';
 import { reportedCores, trainOneStep } from './cores-testing.js';
 

@@ -1,7 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { BulwarkError, createRandom, decodeCheckpoint, resumeRun, useEngine, type Random } from '@bulwark/core';
+import { BulwarkError, createRandom, resumeRun, useEngine, type Random } from '@bulwark/core';
+import { decodeCheckpoint } from '@bulwark/core/run';
 import { startTiny, temporaryFolder, testRegistry } from './testing.js';
 
 /** A way to damage a run folder. */

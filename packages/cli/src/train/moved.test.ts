@@ -1,7 +1,8 @@
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { countOf, openRunFolder, resumeRun, startRun, useEngine } from '@bulwark/core';
+import { countOf, resumeRun, startRun, useEngine } from '@bulwark/core';
+import { openRunFolder } from '@bulwark/core/run';
 import { writeNpz } from '@bulwark/datasets';
 import { openTarget } from '../evaluate/open-target.js';
 import { temporaryFolder, testRegistry } from './testing.js';

@@ -1,16 +1,8 @@
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  BulwarkError,
-  checkRun,
-  compose,
-  createRandom,
-  disposeBatch,
-  disposeOutcome,
-  takeExamples,
-  trainStep,
-  useEngine,
-} from '@bulwark/core';
+import { BulwarkError, createRandom, disposeBatch, takeExamples, useEngine } from '@bulwark/core';
+import { checkRun, compose } from '@bulwark/core/run';
+import { disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { testRegistry } from './testing.js';

@@ -1,6 +1,8 @@
 import { tmpdir } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { checkRun, compose, initialState, takeSnapshot, train, useEngine, type Collective } from '@bulwark/core';
+import { useEngine, type Collective } from '@bulwark/core';
+import { checkRun, compose } from '@bulwark/core/run';
+import { initialState, takeSnapshot, train } from '@bulwark/core/trainer';
 import { sharedRanks, threadCollective, type SharedRanks } from '@bulwark/core/testing';
 import { testRegistry, tinyConfig } from './testing.js';
 

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { PNG } from 'pngjs';
-import { BulwarkError, lockRunFolder, resumeRun, useEngine } from '@bulwark/core';
+import { BulwarkError, resumeRun, useEngine } from '@bulwark/core';
+import { lockRunFolder } from '@bulwark/core/run';
 import { startTiny, temporaryFolder, testRegistry } from './testing.js';
 
 beforeAll(() => useEngine('wasm'));

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { BulwarkError, checkConfig, checkRun, digestOf, openRunFolder, type RunServices } from '@bulwark/core';
+import { BulwarkError, type RunServices } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
+import { checkConfig, checkRun, openRunFolder } from '@bulwark/core/run';
 import { checkJobs, runJobs, type Job, type Launch } from '../launch/index.js';
 import { onInterrupt } from '../terminal/interrupt.js';
 import type { Output } from '../terminal/output.js';

@@ -1,20 +1,8 @@
 import { tmpdir } from 'node:os';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  atPerturbedWeights,
-  checkRun,
-  compose,
-  createRandom,
-  createSgd,
-  disposeBatch,
-  disposeOutcome,
-  stepGradients,
-  takeExamples,
-  trainStep,
-  useEngine,
-  type ComposedRun,
-  type StepSetup,
-} from '@bulwark/core';
+import { createRandom, disposeBatch, takeExamples, useEngine, type ComposedRun, type StepSetup } from '@bulwark/core';
+import { checkRun, compose } from '@bulwark/core/run';
+import { atPerturbedWeights, createSgd, disposeOutcome, stepGradients, trainStep } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { testRegistry, tinyConfig } from './testing.js';
 

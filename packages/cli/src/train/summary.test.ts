@@ -1,16 +1,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  defineEngine,
-  openRunFolder,
-  previewRun,
-  restoreModel,
-  startRun,
-  useEngine,
-  validate,
-  type Plugin,
-} from '@bulwark/core';
+import { defineEngine, previewRun, startRun, useEngine, type Plugin } from '@bulwark/core';
+import { openRunFolder, validate } from '@bulwark/core/run';
+import { restoreModel } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { cardMarkdown } from '../export/card-markdown.js';
 import type { ModelCard } from '../export/model-card.js';

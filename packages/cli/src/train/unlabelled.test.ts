@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createRandom, evaluate, openRunFolder, startRun, useEngine } from '@bulwark/core';
+import { createRandom, evaluate, startRun, useEngine } from '@bulwark/core';
+import { openRunFolder } from '@bulwark/core/run';
 import { writeNpz } from '@bulwark/datasets';
 import { openTarget } from '../evaluate/open-target.js';
 import { temporaryFolder, testRegistry } from './testing.js';

@@ -1,15 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { dirname, resolve, sep } from 'node:path';
-import {
-  BulwarkError,
-  locatePlugin,
-  pluginCode,
-  readIfThere,
-  textOf,
-  type LocatedPlugin,
-  type PluginPolicy,
-  type RunServices,
-} from '@bulwark/core';
+import { BulwarkError, type LocatedPlugin, type PluginPolicy, type RunServices } from '@bulwark/core';
+import { readIfThere, textOf } from '@bulwark/core/files';
+import { locatePlugin, pluginCode } from '@bulwark/core/run';
 import { parse as parseYaml } from 'yaml';
 import { importUserModule, yamlForm } from '../config/load.js';
 import { builtinRegistry } from '../registry.js';

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { BulwarkError, readIfThere, writeAtomically } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { readIfThere, writeAtomically } from '@bulwark/core/files';
 import { z } from 'zod';
 
 /** Bulwark's folder for what the user has decided: `BULWARK_CONFIG`, else `bulwark` below `XDG_CONFIG_HOME`, else below ~/.config. */

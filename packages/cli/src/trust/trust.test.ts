@@ -2,7 +2,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { checkRunFolder, digestOf, openRunFolder, type FrozenConfig } from '@bulwark/core';
+import type { FrozenConfig } from '@bulwark/core';
+import { digestOf } from '@bulwark/core/files';
+import { checkRunFolder, openRunFolder } from '@bulwark/core/run';
 import { runCommand } from '../testing.js';
 import { pluginPolicy, rememberPlugins, runServices } from './policy.js';
 import { trustStore } from './store.js';

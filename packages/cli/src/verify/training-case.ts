@@ -1,5 +1,4 @@
 import {
-  checkObjective,
   createRegistry,
   defineModel,
   disposeBatch,
@@ -8,6 +7,7 @@ import {
   type Plugin,
   type PluginRegistry,
 } from '@bulwark/core';
+import { checkObjective } from '@bulwark/core/hooks';
 import { objectivePlugins } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import { createComparison, exact } from './comparison.js';

@@ -1,4 +1,5 @@
-import { enginesOf, useEngine, type Engine, type EngineChoice, type EngineRequest } from '@bulwark/core';
+import { useEngine, type Engine, type EngineChoice, type EngineRequest } from '@bulwark/core';
+import { enginesOf } from '@bulwark/core/plugins';
 import { builtinRegistry } from '../registry.js';
 import { bundledCases } from './case-files.js';
 import { summary } from './report.js';

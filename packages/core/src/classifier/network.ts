@@ -1,10 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { currentSession, type EngineSession } from '../engine/current.js';
 import type { ArchitectureSpec } from '../formats/index.js';
-import { eagerExecutor, layerOf, inputsOf, type Executor, type NetworkGraph } from '../network/index.js';
+import {
+  eagerExecutor,
+  initialVariables,
+  inputsOf,
+  layerOf,
+  storeOf,
+  type Executor,
+  type NetworkGraph,
+} from '../network/index.js';
 import type { Random } from '../random.js';
 import type { Classifier } from './classifier.js';
-import { initialVariables } from './initialise.js';
 import { updateRunningStatistics } from './running-statistics.js';
 
 /** A classifier made of a graph of layers, with its own variables. */
@@ -27,9 +34,9 @@ export function createNetwork(
   graph: NetworkGraph,
   options: { name: string; random: Random | undefined; architecture?: ArchitectureSpec },
 ): Network {
-  const { parameters, statistics } = initialVariables(graph, options.random);
-  const value = (name: string): tf.Tensor => (parameters.get(name) ?? statistics.get(name))!;
-  const store = { parameters: [...parameters.keys()], statistics: [...statistics.keys()], value };
+  const variables = initialVariables(graph, options.random);
+  const { parameters, statistics } = variables;
+  const store = storeOf(variables);
   const eager = eagerExecutor({ graph, store, hostMemory: () => currentSession()?.hostMemory ?? true });
   const prepared = new Map<string, Prepared & { readonly session: EngineSession }>();
 
@@ -72,7 +79,7 @@ export function createNetwork(
     },
     taped(images, mode) {
       const outputs: tf.Tensor[] = [];
-      const context = { value, mode, wrtParameters: true };
+      const context = { value: store.value, mode, wrtParameters: true };
       for (const node of graph.nodes) {
         const inputs = node.op === 'input' ? [images] : inputsOf(node).map((id) => outputs[id]!);
         const { stock, forward } = layerOf(node);

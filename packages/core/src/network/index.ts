@@ -20,6 +20,7 @@ export {
 } from './layer.js';
 export { layerOf, networkGraph, type GraphBuilder, type NetworkGraph, type Node } from './graph.js';
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
+export { initialVariables, storeOf, type Variables } from './initialise.js';
 export { variableSpecs } from './variables.js';
 export { planPass, type Step } from './plan.js';
 export { eagerExecutor, type EagerOptions } from './eager.js';

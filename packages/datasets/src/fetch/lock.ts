@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { BulwarkError, tryLockFile } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { tryLockFile } from '@bulwark/core/files';
 
 /**
  * Runs `work` while this process alone holds a lock file, so that two do not write one folder.

@@ -1,7 +1,8 @@
 import { constants } from 'node:buffer';
 import { basename } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { BulwarkError, createBudget, placeholderOf, readRegularFile } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { createBudget, placeholderOf, readRegularFile } from '@bulwark/core/files';
 import { corrupt } from '../corrupt.js';
 
 /** A Buffer as what it is without Node's own `slice`, which shares memory where Uint8Array's copies. */

@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
-import { BulwarkError, createBudget, type Budget } from '@bulwark/core';
+import { BulwarkError, type Budget } from '@bulwark/core';
+import { createBudget } from '@bulwark/core/files';
 import { corrupt, needBytes } from '../corrupt.js';
 import { plainBytes } from './files.js';
 

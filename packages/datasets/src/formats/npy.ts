@@ -1,4 +1,4 @@
-import { createBudget } from '@bulwark/core';
+import { createBudget } from '@bulwark/core/files';
 import { corrupt, needBytes } from '../corrupt.js';
 import { memorySource, sourcePart, type ByteSource } from './byte-source.js';
 

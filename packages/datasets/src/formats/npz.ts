@@ -1,5 +1,5 @@
 import * as zlib from 'node:zlib';
-import { createBudget } from '@bulwark/core';
+import { createBudget } from '@bulwark/core/files';
 import { zipSync } from 'fflate';
 import { corrupt } from '../corrupt.js';
 import { memorySource, sourcePart, type ByteSource } from './byte-source.js';

@@ -1,4 +1,5 @@
-import { BulwarkError, ForeignObject, numpyGlobals, PickledArray, readPickle } from '@bulwark/core';
+import { BulwarkError } from '@bulwark/core';
+import { ForeignObject, numpyGlobals, PickledArray, readPickle } from '@bulwark/core/formats';
 import { corrupt } from '../corrupt.js';
 import type { NpyArray } from './npy.js';
 

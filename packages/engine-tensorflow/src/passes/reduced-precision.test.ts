@@ -8,10 +8,10 @@ import {
   logitsOf,
   networkGraph,
   useEngine,
-  withComputeDtype,
   type Network,
   type NetworkGraph,
 } from '@bulwark/core';
+import { withComputeDtype } from '@bulwark/core/classifier';
 import * as tf from '@tensorflow/tfjs-core';
 import { goldenGraph, mlp } from '@bulwark/models';
 import { loadTensorflow, tensorflow } from '../index.js';

@@ -1,13 +1,8 @@
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import {
-  BulwarkError,
-  factsFromMetadata,
-  readRegularFile,
-  textOf,
-  writeAtomically,
-  type ModelFacts,
-} from '@bulwark/core';
+import { BulwarkError, type ModelFacts } from '@bulwark/core';
+import { readRegularFile, textOf, writeAtomically } from '@bulwark/core/files';
+import { factsFromMetadata } from '@bulwark/core/formats';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { buildingWithin, checkTopology, manifestSchema } from './check.js';

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { inputsOf, layerOf, stockName, type Network, type StockLayer } from '@bulwark/core';
+import type { Network, StockLayer } from '@bulwark/core';
+import { inputsOf, layerOf, stockName } from '@bulwark/core/network';
 
 type Symbolic = ReturnType<typeof tfl.input>;
 

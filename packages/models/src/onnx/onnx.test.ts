@@ -11,7 +11,6 @@ import {
   classifierOfLayers,
   createNetwork,
   createRandom,
-  factsFromMetadata,
   logitsOf,
   parameterCount,
   useEngine,
@@ -19,6 +18,7 @@ import {
   type Plugin,
   type PluginServices,
 } from '@bulwark/core';
+import { factsFromMetadata } from '@bulwark/core/formats';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { modelPlugins } from '../plugins.js';

@@ -1,12 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
-  encodeOnnx,
-  factsKey,
-  factsToMetadata,
-  inputsOf,
-  layerOf,
-  onnxOpset,
-  versions,
   BulwarkError,
   type Classifier,
   type LayersClassifier,
@@ -15,6 +8,9 @@ import {
   type OnnxGraph,
   type OnnxValue,
 } from '@bulwark/core';
+import { encodeOnnx, factsKey, factsToMetadata, onnxOpset } from '@bulwark/core/formats';
+import { inputsOf, layerOf } from '@bulwark/core/network';
+import { versions } from '@bulwark/core/run';
 import { exportedFacts } from '../weights/save.js';
 import { layersOnnx } from './from-layers.js';
 import type { TensorGraph } from './layer-use.js';

@@ -5,15 +5,14 @@ import {
   blankRandom,
   classifierOfLayers,
   createRegistry,
-  openRunFolder,
-  restoreModel,
-  threatOf,
   type ArchitectureSpec,
   type Classifier,
   type ModelFacts,
   type Plugin,
   type PluginServices,
 } from '@bulwark/core';
+import { openRunFolder, threatOf } from '@bulwark/core/run';
+import { restoreModel } from '@bulwark/core/trainer';
 import { readLayersFacts, readLayersModel } from '../layers/files.js';
 import { modelPlugins } from '../plugins.js';
 import { loadWeights } from '../weights/load.js';

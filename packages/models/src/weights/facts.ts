@@ -1,4 +1,5 @@
-import { BulwarkError, factDifferences, factsOf, type Classifier, type ModelFacts } from '@bulwark/core';
+import { BulwarkError, factsOf, type Classifier, type ModelFacts } from '@bulwark/core';
+import { factDifferences } from '@bulwark/core/formats';
 
 const shown = (value: unknown): string => {
   if (value === null || value === undefined) return 'nothing';

@@ -4,14 +4,14 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createNetwork,
   createRandom,
-  encodeCheckpoint,
   factsOf,
   useEngine,
-  writeSafetensors,
   type ArchitectureSpec,
   type Network,
   type StoredTensor,
 } from '@bulwark/core';
+import { writeSafetensors } from '@bulwark/core/formats';
+import { encodeCheckpoint } from '@bulwark/core/run';
 import { smallCnn } from '../architectures/small-cnn.js';
 import { Instance, Name, torchFile } from '../testing/torch-file.js';
 import { loadWeights, type LoadOptions } from './load.js';

@@ -1,4 +1,4 @@
-import { placeholderOf } from '@bulwark/core';
+import { placeholderOf } from '@bulwark/core/files';
 
 /** Files that are taken for weights, by how they begin, and what to do about each. */
 const strangers: readonly { begins: RegExp; is: string; cure: string }[] = [

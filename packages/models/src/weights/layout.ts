@@ -1,4 +1,5 @@
-import { variableSpecs, type NetworkGraph, type VariableSpec } from '@bulwark/core';
+import type { NetworkGraph, VariableSpec } from '@bulwark/core';
+import { variableSpecs } from '@bulwark/core/network';
 
 /**
  * How one tensor differs between PyTorch's memory and ours: convolutions are OIHW there and HWIO here, linear kernels

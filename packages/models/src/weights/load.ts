@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Classifier, type ModelFacts, type StoredTensor } from '@bulwark/core';
+import type { Classifier, ModelFacts, StoredTensor } from '@bulwark/core';
 import { checkFacts } from './facts.js';
 import { fromPyTorchOrder } from './layout.js';
 import { matchWeights, type MatchSource } from './match.js';

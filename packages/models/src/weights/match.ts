@@ -1,4 +1,6 @@
-import { BulwarkError, nearest, normalisationOf, type Classifier, type InputNormalisation } from '@bulwark/core';
+import { BulwarkError, type Classifier, type InputNormalisation } from '@bulwark/core';
+import { normalisationOf } from '@bulwark/core/classifier';
+import { nearest } from '@bulwark/core/plugins';
 import { candidatesIn, distinct, fits, isAt, placeName, shortNames, type Candidate, type Match } from './fit.js';
 import { architectureHint } from './identify.js';
 import { inUnits, normalisationFor, sameNormalisation } from './normalisation.js';

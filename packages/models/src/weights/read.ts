@@ -1,19 +1,15 @@
 import { basename, dirname, join } from 'node:path';
+import { BulwarkError, type InputNormalisation, type ModelFacts, type StoredTensor } from '@bulwark/core';
+import { readRegularFile, textOf } from '@bulwark/core/files';
 import {
-  BulwarkError,
-  decodeCheckpoint,
   factsFromMetadata,
   isPickle,
   isSafetensors,
   isTorchZip,
-  readRegularFile,
   readSafetensors,
   readTorchCheckpoint,
-  textOf,
-  type InputNormalisation,
-  type ModelFacts,
-  type StoredTensor,
-} from '@bulwark/core';
+} from '@bulwark/core/formats';
+import { decodeCheckpoint } from '@bulwark/core/run';
 import { strangerOf } from './forms.js';
 import type { MatchSource } from './match.js';
 import { onlyNormalisation } from './normalisation.js';

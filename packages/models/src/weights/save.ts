@@ -1,13 +1,7 @@
-import {
-  factsOf,
-  factsToMetadata,
-  fingerprintModelSync,
-  writeSafetensors,
-  type Classifier,
-  type ModelContext,
-  type ModelFacts,
-  writeAtomically,
-} from '@bulwark/core';
+import { factsOf, type Classifier, type ModelContext, type ModelFacts } from '@bulwark/core';
+import { fingerprintModelSync } from '@bulwark/core/evaluation';
+import { writeAtomically } from '@bulwark/core/files';
+import { factsToMetadata, writeSafetensors } from '@bulwark/core/formats';
 import { toStateDict } from './state-dict.js';
 
 /** The facts that travel with a classifier's weights: its own, those of its training, and its fingerprint. */

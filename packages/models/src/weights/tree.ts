@@ -1,4 +1,5 @@
-import { ForeignObject, PickledArray, TorchTensor, type StoredTensor } from '@bulwark/core';
+import type { StoredTensor } from '@bulwark/core';
+import { ForeignObject, PickledArray, TorchTensor } from '@bulwark/core/formats';
 
 /** Everything in a file that could be a part of a network, whatever it lies in, by its path: keys joined by dots. */
 export interface FlatTensors {

@@ -8,15 +8,13 @@ import {
   logitsOf,
   createNetwork,
   createRandom,
-  factsFromMetadata,
-  fingerprintModelSync,
   networkGraph,
-  readSafetensors,
   useEngine,
-  writeSafetensors,
   type Network,
   type StoredTensor,
 } from '@bulwark/core';
+import { fingerprintModelSync } from '@bulwark/core/evaluation';
+import { factsFromMetadata, readSafetensors, writeSafetensors } from '@bulwark/core/formats';
 import { mlp } from '../architectures/mlp.js';
 import { goldenWeights } from '../golden.js';
 import { goldenNetwork } from '../golden-networks.js';

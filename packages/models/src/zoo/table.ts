@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { BulwarkError, nearest, type ArchitectureSpec } from '@bulwark/core';
+import { BulwarkError, type ArchitectureSpec } from '@bulwark/core';
+import { nearest } from '@bulwark/core/plugins';
 
 /** A published robust model. Figures are percent. */
 export interface ZooEntry {

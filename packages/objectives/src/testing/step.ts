@@ -2,12 +2,9 @@ import {
   createNetwork,
   createRandom,
   createRegistry,
-  createSgd,
   defineModel,
-  disposeOutcome,
   networkGraph,
   norms,
-  trainStep,
   type Batch,
   type Classifier,
   type CraftContext,
@@ -21,6 +18,7 @@ import {
   type StepOutcome,
   type WeightPerturber,
 } from '@bulwark/core';
+import { createSgd, disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { objectivePlugins } from '../index.js';
 

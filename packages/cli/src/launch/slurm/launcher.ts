@@ -1,15 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import {
-  BulwarkError,
-  defineLauncher,
-  integer,
-  writeAtomically,
-  type LaunchedJob,
-  type Launcher,
-  type LaunchJob,
-} from '@bulwark/core';
+import { BulwarkError, defineLauncher, integer, type LaunchedJob, type Launcher, type LaunchJob } from '@bulwark/core';
+import { writeAtomically } from '@bulwark/core/files';
 import { z } from 'zod';
 import { firstLine, isFull, slurm } from './commands.js';
 import { arrayScript, type SlurmOptions } from './script.js';

@@ -1,4 +1,5 @@
-import { threatText, wilsonInterval } from '@bulwark/core';
+import { wilsonInterval } from '@bulwark/core/evaluation';
+import { threatText } from '@bulwark/core/threat';
 import { looksOf, methodColour } from '../chart/palette.js';
 import { pairChart } from '../chart/pairs.js';
 import { charts, figure } from '../page/figure.js';

@@ -1,4 +1,4 @@
-import { corruptionTable } from '@bulwark/core';
+import { corruptionTable } from '@bulwark/core/evaluation';
 import { htmlTable } from '../page/table.js';
 import { html, type Html } from '../page/html.js';
 import { points } from '../page/numbers.js';

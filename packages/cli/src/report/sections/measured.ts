@@ -1,4 +1,4 @@
-import { threatText } from '@bulwark/core';
+import { threatText } from '@bulwark/core/threat';
 import type { RunRecord } from '../read-run.js';
 
 /** Different ones of several texts. */

@@ -1,12 +1,6 @@
-import {
-  accuracyCurve,
-  normNames,
-  radiusUnit,
-  threatText,
-  type CurvePoint,
-  type EvaluationResult,
-  type NormName,
-} from '@bulwark/core';
+import { normNames, type CurvePoint, type EvaluationResult, type NormName } from '@bulwark/core';
+import { accuracyCurve } from '@bulwark/core/evaluation';
+import { radiusUnit, threatText } from '@bulwark/core/threat';
 import { attacksOf, isLike } from '../accuracy.js';
 import { lineChart, type Lines } from '../chart/lines.js';
 import { charts, figure } from '../page/figure.js';

@@ -1,4 +1,5 @@
-import { surrounded, autoAttack, evaluate, type AutoAttackOptions, type Classifier } from '@bulwark/core';
+import { surrounded, evaluate, type AutoAttackOptions, type Classifier } from '@bulwark/core';
+import { autoAttack } from '@bulwark/core/attacks';
 import { goldenRandom } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { within, type Comparison } from '../comparison.js';

@@ -1,14 +1,6 @@
-import {
-  logitsOf,
-  crossEntropy,
-  dlr,
-  isRandomised,
-  looksLikeProbabilities,
-  margin,
-  projectL1InBox,
-  squareIsBetter,
-  targetedDlr,
-} from '@bulwark/core';
+import { logitsOf, crossEntropy, dlr, margin, targetedDlr } from '@bulwark/core';
+import { isRandomised, looksLikeProbabilities, squareIsBetter } from '@bulwark/core/evaluation';
+import { projectL1InBox } from '@bulwark/core/threat';
 import { projectOnHyperplane } from '@bulwark/core/testing';
 import * as tf from '@tensorflow/tfjs-core';
 import { scaled, within, type Comparison } from '../comparison.js';

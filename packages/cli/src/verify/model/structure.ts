@@ -1,4 +1,4 @@
-import { graphParameterCount, multiplyAccumulates, variableSpecs } from '@bulwark/core';
+import { graphParameterCount, multiplyAccumulates, variableSpecs } from '@bulwark/core/network';
 import { goldenGraph, stateDictEntries } from '@bulwark/models';
 import { exact, type Comparison } from '../comparison.js';
 import type { Golden } from '../golden.js';

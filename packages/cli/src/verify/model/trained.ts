@@ -1,12 +1,5 @@
-import {
-  crossEntropy,
-  graphParameterCount,
-  inputGradient,
-  logitGradients,
-  logitsOf,
-  multiplyAccumulates,
-  type Network,
-} from '@bulwark/core';
+import { crossEntropy, inputGradient, logitGradients, logitsOf, type Network } from '@bulwark/core';
+import { graphParameterCount, multiplyAccumulates } from '@bulwark/core/network';
 import { goldenNetwork, loadWeights, type TinyGolden } from '@bulwark/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { exact, ofLargest, within, type Comparison } from '../comparison.js';

@@ -2,12 +2,12 @@ import {
   blankRandom,
   createNetwork,
   crossEntropy,
-  graphParameterCount,
   inputGradient,
   logitGradients,
   logitsOf,
   type Network,
 } from '@bulwark/core';
+import { graphParameterCount } from '@bulwark/core/network';
 import {
   loadWeights,
   modelPlugins,

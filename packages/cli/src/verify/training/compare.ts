@@ -1,4 +1,5 @@
-import { crossEntropy, rolesOfPass, strongestWrongClass } from '@bulwark/core';
+import { crossEntropy, strongestWrongClass } from '@bulwark/core';
+import { rolesOfPass } from '@bulwark/core/hooks';
 import { chooseSides, sideIndex } from '@bulwark/objectives';
 import { exact } from '../comparison.js';
 import { numbersOf, type Golden } from '../golden.js';

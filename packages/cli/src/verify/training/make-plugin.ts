@@ -1,11 +1,5 @@
-import {
-  checkSpec,
-  type PluginKind,
-  type PluginProducts,
-  type PluginRegistry,
-  type PluginServices,
-  type PluginSpec,
-} from '@bulwark/core';
+import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '@bulwark/core';
+import { checkSpec } from '@bulwark/core/run';
 
 /**
  * Makes a plugin from a config section, checked as a run checks it.

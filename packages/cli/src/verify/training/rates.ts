@@ -1,4 +1,5 @@
-import { schedules, type Progress, type Schedule } from '@bulwark/core';
+import type { Progress, Schedule } from '@bulwark/core';
+import { schedules } from '@bulwark/core/trainer';
 import { malformed, type FieldReader } from '../golden.js';
 
 /** Learning rate and momentum of a step, counted from 0. */

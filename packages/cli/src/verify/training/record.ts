@@ -1,11 +1,5 @@
 import {
-  createEma,
-  createSgd,
-  disposeOutcome,
-  emaDecay,
   norms,
-  termNames,
-  trainStep,
   type Batch,
   type BatchStatistics,
   type Classifier,
@@ -15,6 +9,8 @@ import {
   type Role,
   type WeightPerturber,
 } from '@bulwark/core';
+import { termNames } from '@bulwark/core/hooks';
+import { createEma, createSgd, disposeOutcome, emaDecay, trainStep } from '@bulwark/core/trainer';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Golden } from '../golden.js';
 import type { Method } from './method.js';

@@ -1,4 +1,5 @@
-import { batchNormEval, batchNormTrain, conv2d, updateRunningStatistics } from '@bulwark/core';
+import { updateRunningStatistics } from '@bulwark/core/classifier';
+import { batchNormEval, batchNormTrain, conv2d } from '@bulwark/core/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { numbersOf, toTensor, type Golden } from '../golden.js';
 import { refuseUnknown, unitTolerance, type UnitRunner } from './unit.js';

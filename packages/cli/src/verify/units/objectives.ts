@@ -1,12 +1,12 @@
 import {
   createRegistry,
-  lossGradients,
   strongestWrongClass,
   trueClassProbability,
   type Classifier,
   type Objective,
   type PluginSpec,
 } from '@bulwark/core';
+import { lossGradients } from '@bulwark/core/trainer';
 import { chooseSides, objectivePlugins, sideIndex, type Triplet } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import { exact, type Comparison, type Tolerance } from '../comparison.js';

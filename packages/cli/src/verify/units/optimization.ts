@@ -1,4 +1,5 @@
-import { attackStep, createSgd, disposeGradients, norms, schedules, type Schedule } from '@bulwark/core';
+import { attackStep, norms, type Schedule } from '@bulwark/core';
+import { createSgd, disposeGradients, schedules } from '@bulwark/core/trainer';
 import { geometryWeights, relativeOffsets, weightFunctions } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import { numbersOf, toTensor, type Golden } from '../golden.js';

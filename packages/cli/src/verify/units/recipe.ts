@@ -1,4 +1,5 @@
-import { createEma, createSwa, schedules, type Classifier, type EmaOptions, type Schedule } from '@bulwark/core';
+import type { Classifier, EmaOptions, Schedule } from '@bulwark/core';
+import { createEma, createSwa, schedules } from '@bulwark/core/trainer';
 import { pasteBox } from '@bulwark/datasets';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Comparison } from '../comparison.js';

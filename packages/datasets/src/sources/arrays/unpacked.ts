@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
-import { createBudget } from '@bulwark/core';
+import { createBudget } from '@bulwark/core/files';
 import { corrupt } from '../../corrupt.js';
 import { dataRoot } from '../../folder.js';
 import { fileSource, type ByteSource } from '../../formats/byte-source.js';

@@ -1,10 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { variableSpecs, type NetworkGraph, type VariableSpec } from '../network/index.js';
 import type { Random } from '../random.js';
+import type { NetworkGraph } from './graph.js';
+import type { VariableSpec } from './layer.js';
+import type { ParameterStore } from './pass.js';
+import { variableSpecs } from './variables.js';
 
-interface Variables {
-  readonly parameters: Map<string, tf.Variable>;
-  readonly statistics: Map<string, tf.Variable>;
+/** Variables of a network, by name. */
+export interface Variables {
+  readonly parameters: ReadonlyMap<string, tf.Variable>;
+  readonly statistics: ReadonlyMap<string, tf.Variable>;
 }
 
 function initialValue({ shape, start }: VariableSpec, random: Random | undefined): tf.Tensor {
@@ -24,3 +28,10 @@ export function initialVariables(graph: NetworkGraph, random: Random | undefined
   }
   return { parameters, statistics };
 }
+
+/** Variables as executors read them: at the moment of the pass. */
+export const storeOf = ({ parameters, statistics }: Variables): ParameterStore => ({
+  parameters: [...parameters.keys()],
+  statistics: [...statistics.keys()],
+  value: (name) => (parameters.get(name) ?? statistics.get(name))!,
+});
