@@ -100,6 +100,21 @@ export default tseslint.config(
       ],
     },
   },
+  {
+    files: ['packages/core/src/**/*.ts'],
+    ignores: ['**/*.test.ts', 'packages/core/src/tensor/**', 'packages/core/src/ops/gradients.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-layers'].map((name) => ({
+            name,
+            message: 'core meets TensorFlow.js in src/tensor',
+          })),
+        },
+      ],
+    },
+  },
   { files: ['*.js', '**/*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   { files: ['**/*.test.ts'], rules: { 'no-restricted-properties': 'off' } },
   // tests of a low floor need an engine that computes

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from './tensor/index.js';
 import { BulwarkError } from './errors.js';
 import { imagesAt, unlabelled, type ImageSet, type ImageShape } from './image-set.js';
 

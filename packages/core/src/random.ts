@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from './tensor/index.js';
 
 // globals are slow to look up inside jest's contexts, and these are used once per random number
 const { imul, sqrt, log, cos, PI } = Math;

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { countOf, type Batch, type ImageSet } from '../batch.js';
 import type { CraftContext, InnerOptimizer } from '../hooks/index.js';
 import type { Random } from '../random.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import type { AttackContext } from '../hooks/index.js';
 import { crossEntropy, discrepancy, dlr, margin } from '../loss/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import { breaks, judge } from '../evaluation/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { AttackContext } from '../hooks/index.js';
 import { attackLoss, type AttackLossName } from './attack-loss.js';
 import { choose, misclassified } from './judge.js';

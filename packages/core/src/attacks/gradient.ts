@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 
 /** How long a computation may keep signals, timers and the terminal waiting, in milliseconds. */
 const patience = 200;

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { logitsOf, type Classifier } from '../classifier/index.js';
 
 /** Predicted classes `[batch]` int32 in `eval` mode; at exact ties the lowest index. */

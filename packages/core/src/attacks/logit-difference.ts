@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { inputGradient, type Classifier } from '../classifier/index.js';
 import { oneHotLabels } from '../loss/index.js';
 import { take } from './gradient.js';

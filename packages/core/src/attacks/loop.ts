@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { inputGradient, type Classifier, type InputGradient, type Mode } from '../classifier/index.js';
 import type { ThreatModel } from '../threat/index.js';
 

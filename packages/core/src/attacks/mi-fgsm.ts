@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { defineAttack, integer, number, pixelLength } from '../plugins/index.js';
 import { overPixels } from '../threat/index.js';
 import { fixedStepAttack } from './fixed-step.js';

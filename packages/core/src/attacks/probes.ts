@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
 import { straightThrough, type Classifier } from '../classifier/index.js';
 import { trustFinding, type TrustFinding } from '../evaluation/index.js';

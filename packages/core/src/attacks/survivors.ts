@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { logitsOf } from '../classifier/index.js';
 import type { AttackContext } from '../hooks/index.js';
 import { gatherExamples, take } from './gradient.js';

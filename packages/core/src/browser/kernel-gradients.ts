@@ -1,4 +1,4 @@
-import { getKernel, registerKernel, zeros } from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, zeros } from '../tensor/index.js';
 
 /**
  * Layers models ask for the gradients of their convolution kernels even where only that of the image is wanted, and the stock wasm backend

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { ImageShape } from '../batch.js';
 import type { ArchitectureSpec } from '../formats/index.js';
 import type { BatchStatistics, ComputeDtype, Pass, PassRequest } from '../network/index.js';

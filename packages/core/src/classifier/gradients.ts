@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { ComputeDtype } from '../network/index.js';
 import type { Classifier, Mode } from './classifier.js';
 

@@ -1,5 +1,5 @@
-import { ones, transpose } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { ones, transpose } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { sameMargins, undilated } from '../ops/index.js';
 import { only, replaceCall, type Interception, type Layer, type Undo } from './layers-intercept.js';
 

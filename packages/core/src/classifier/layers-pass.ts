@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { disposeStatistics } from './classifier.js';
 import type { BatchStatistics, LayerStatistics, Pass, PassRequest } from '../network/index.js';

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import * as tf from '../tensor/index.js';
+import type { LayersModel } from '../tensor/layers.js';
 import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { LayerStatistics, PassRequest } from '../network/index.js';

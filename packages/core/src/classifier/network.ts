@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { currentSession, type EngineSession } from '../engine/current.js';
 import type { ArchitectureSpec } from '../formats/index.js';
 import {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { currentUpdates } from '../engine/updates.js';
 import type { BatchStatistics } from '../network/index.js';
 

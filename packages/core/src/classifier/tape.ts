@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 
 /** One op on TensorFlow.js's gradient tape. */
 interface TapeNode {

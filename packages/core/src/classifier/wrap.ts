@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { ComputeDtype, Pass } from '../network/index.js';
 import type { Classifier } from './classifier.js';
 import { record } from './tape.js';

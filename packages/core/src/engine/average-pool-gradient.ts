@@ -1,5 +1,5 @@
-import { backend_util, getKernel, mul, registerKernel, tensor, tidy, unregisterKernel } from '@tensorflow/tfjs-core';
-import type { KernelFunc, Tensor } from '@tensorflow/tfjs-core';
+import { backend_util, getKernel, mul, registerKernel, tensor, tidy, unregisterKernel } from '../tensor/index.js';
+import type { KernelFunc, Tensor } from '../tensor/index.js';
 
 type Pair = [number, number];
 

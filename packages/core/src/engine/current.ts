@@ -1,4 +1,4 @@
-import { getBackend } from '@tensorflow/tfjs-core';
+import { getBackend } from '../tensor/index.js';
 import type { EngineSession } from './engine.js';
 
 // One per backend, since TensorFlow.js holds its backends in one place, too.

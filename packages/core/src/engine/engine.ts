@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs-core';
+import type { Tensor, Variable } from '../tensor/index.js';
 import type { z } from 'zod';
 import type { ComputeDtype, Executor, NetworkGraph, ParameterStore } from '../network/index.js';
 

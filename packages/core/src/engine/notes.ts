@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { version_core } from '@tensorflow/tfjs-core';
+import { version_core } from '../tensor/index.js';
 import { cacheFolder } from './cache-folder.js';
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };

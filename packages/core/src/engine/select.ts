@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { knownOrder, measureOrder, type Candidate, type Place } from './auto/index.js';
 import { coreEngines } from './core-engines.js';

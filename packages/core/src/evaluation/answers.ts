@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { logitsOf, type Classifier } from '../classifier/index.js';
 
 /** What a model says of some images. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Variable } from '@tensorflow/tfjs-core';
+import type { Variable } from '../tensor/index.js';
 import { hashImages, type ImageSet } from '../batch.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack, AttackContext } from '../hooks/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { createNetwork, type Network } from '../classifier/index.js';
 import { networkGraph } from '../network/index.js';
 import { createRandom } from '../random.js';

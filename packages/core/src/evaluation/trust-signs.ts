@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 
 /** Largest distance of normalised outputs that counts as the same answer, as in the official code. */
 const sameOutput = 1e-4;

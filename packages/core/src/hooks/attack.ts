@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../tensor/index.js';
 import type { Classifier } from '../classifier/index.js';
 import type { Random } from '../random.js';
 import type { NormName, ThreatModel } from '../threat/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Batch, ImageShape } from '../batch.js';
 import type { CraftContext, InnerOptimizer, Role } from './inner-optimizer.js';
 import {

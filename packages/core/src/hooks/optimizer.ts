@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../tensor/index.js';
 import type { Gradients } from '../network/index.js';
 
 /** Updates parameters from gradients. State is keyed by parameter name. */

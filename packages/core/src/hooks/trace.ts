@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import { oneHotLabels } from '../loss/index.js';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import type { ThreatModel } from '../threat/index.js';
 import type { Role } from './inner-optimizer.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { logSoftmax } from '../ops/index.js';
 import { stopGradient } from './stop-gradient.js';
 

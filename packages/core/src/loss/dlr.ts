@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { margin, targetedMargin } from './margin.js';
 
 /** Keeps the quotient finite where the logits are equal; the value of the official code. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { oneHotLabels } from './cross-entropy.js';
 
 /** A value no logit of interest reaches: takes the true class out of a maximum without making infinities. */

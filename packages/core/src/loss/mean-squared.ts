@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 
 /** Mean over the classes of `(p - q)^2`, per example: `[batch, classes]` twice to `[batch]` float32. */
 export const meanSquared = (p: tf.Tensor2D, q: tf.Tensor2D): tf.Tensor1D =>

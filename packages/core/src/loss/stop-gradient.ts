@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 
 const identityWithoutGradient = tf.customGrad((x) => ({
   value: tf.clone(x as tf.Tensor),

@@ -1,5 +1,5 @@
-import { add, tidy, zeros } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { add, tidy, zeros } from '../tensor/index.js';
+import type { Tensor, Tensor2D, Tensor4D } from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { foldedBackward, foldedForward, isFolded } from './folded-convolution.js';
 import { layerOf, type NetworkGraph } from './graph.js';

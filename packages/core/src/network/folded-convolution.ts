@@ -1,5 +1,5 @@
-import { add, mul, neg, rsqrt, sub, zeros } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { add, mul, neg, rsqrt, sub, zeros } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor4D } from '../tensor/index.js';
 import { conv2dBias, conv2dInputGrad, reluGrad } from '../ops/index.js';
 import type { BackwardContext, Backward, Forward, LayerContext } from './layer.js';
 import { batchNormEpsilon } from './layers/batch-norm.js';

@@ -1,5 +1,5 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
-import type { layers } from '@tensorflow/tfjs-layers';
+import type { Tensor } from '../tensor/index.js';
+import type { layers } from '../tensor/layers.js';
 import type { OnnxGraph, OnnxValue } from '../formats/index.js';
 import type { LayerStatistics } from './pass.js';
 

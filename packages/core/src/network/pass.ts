@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../tensor/index.js';
 
 /** What a pass computes in between its layers. Images, weights, logits and gradients are float32 all the same. */
 export type ComputeDtype = 'float32' | 'bfloat16';

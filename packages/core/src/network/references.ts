@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '../tensor/index.js';
 
 /** Counts how often tensors are held, and frees those that nobody holds any more. */
 export interface References {

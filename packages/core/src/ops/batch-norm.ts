@@ -1,5 +1,5 @@
-import { add, div, mean as meanOf, mul, rsqrt, square, sub, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { add, div, mean as meanOf, mul, rsqrt, square, sub, sum } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 type Features = Tensor4D | Tensor2D;

@@ -1,5 +1,5 @@
-import { add, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { add, sum } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor4D } from '../tensor/index.js';
 import { conv2d, conv2dFilterGrad, conv2dInputGrad } from './conv2d.js';
 import type { Conv2DAttrs } from './conv2d.js';
 import { defineOp } from './op.js';

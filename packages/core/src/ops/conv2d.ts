@@ -1,5 +1,5 @@
-import { conv2d as stockConv2d, engine, pad, slice } from '@tensorflow/tfjs-core';
-import type { NamedAttrMap, Tensor4D } from '@tensorflow/tfjs-core';
+import { conv2d as stockConv2d, engine, pad, slice } from '../tensor/index.js';
+import type { NamedAttrMap, Tensor4D } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 type Shape4D = [number, number, number, number];

@@ -1,5 +1,5 @@
-import { pad, reshape, slice, transpose } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { pad, reshape, slice, transpose } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 
 /** A dilated window per axis of the image: taps, distance between them, and zeros before and after the image. */
 export interface DilatedWindow {

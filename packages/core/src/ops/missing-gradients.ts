@@ -11,8 +11,8 @@ import {
   reshape,
   sum,
   zerosLike,
-} from '@tensorflow/tfjs-core';
-import type { Attribute, Tensor } from '@tensorflow/tfjs-core';
+} from '../tensor/index.js';
+import type { Attribute, Tensor } from '../tensor/index.js';
 
 /** Sums over the axes along which an argument was repeated to the result's shape. */
 function likeArgument(gradient: Tensor, argument: Tensor): Tensor {

@@ -1,5 +1,5 @@
-import { engine, getBackend, getKernel, registerGradient, registerKernel, tidy } from '@tensorflow/tfjs-core';
-import type { GradFunc, NamedAttrMap, Tensor } from '@tensorflow/tfjs-core';
+import { engine, getBackend, getKernel, registerGradient, registerKernel, tidy } from '../tensor/index.js';
+import type { GradFunc, NamedAttrMap, Tensor } from '../tensor/index.js';
 import './gradients.js';
 
 /** Named input tensors of an op. */

@@ -1,5 +1,5 @@
-import { maximum, mul, step } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { maximum, mul, step } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 /** Gradient of `relu` with respect to its input, of an output's gradient `dy` and the output `y`: `dy` where y > 0, else 0. */

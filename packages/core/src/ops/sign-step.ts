@@ -1,5 +1,5 @@
-import { add, cast, clipByValue, greater, less, maximum, minimum, mul, sub, zerosLike } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { add, cast, clipByValue, greater, less, maximum, minimum, mul, sub, zerosLike } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 const sign = defineOp<{ x: Tensor }, object, Tensor>({

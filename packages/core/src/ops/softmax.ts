@@ -1,5 +1,5 @@
-import { exp, expandDims, log, max, mul, neg, sub, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { exp, expandDims, log, max, mul, neg, sub, sum } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor2D } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 const logarithm = defineOp<{ logits: Tensor }, object, Tensor>({

@@ -1,5 +1,5 @@
-import { div, mean, mul, ones, reshape } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { div, mean, mul, ones, reshape } from '../tensor/index.js';
+import type { Tensor, Tensor2D, Tensor4D } from '../tensor/index.js';
 import { defineOp } from './op.js';
 
 type Size = { height: number; width: number };

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { countOf, disposeBatch } from '../batch.js';
 import { countingClassifier, parameterCount, type Classifier } from '../classifier/index.js';
 import { permutationSampler } from '../hooks/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { disposeBatch } from '../batch.js';
 import { logitsOf, createNetwork, type Classifier } from '../classifier/index.js';
 import { networkGraph } from '../network/index.js';

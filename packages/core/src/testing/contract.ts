@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { useEngine } from '../engine/index.js';
 
 /** One named promise of a plugin and the check that it is kept: resolves, or throws a `ContractBroken`. */

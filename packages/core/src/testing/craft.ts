@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { disposeBatch, type Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import type { CraftContext, Crafted, InnerOptimizer } from '../hooks/index.js';

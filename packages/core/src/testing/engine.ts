@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { useEngine, wrongNumbers, type Engine, type EngineSession } from '../engine/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Plugin } from '../plugins/index.js';

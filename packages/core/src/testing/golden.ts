@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { ImageSet, ImageShape } from '../batch.js';
 import { createNetwork, type Network } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';

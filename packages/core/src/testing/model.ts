@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { disposeBatch } from '../batch.js';
 import { logitGradients, logitsOf, type Classifier, type Mode } from '../classifier/index.js';
 import { crossEntropy } from '../loss/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { RawBatch } from '../hooks/index.js';
 import type { Plugin } from '../plugins/index.js';
 import { createRandom } from '../random.js';

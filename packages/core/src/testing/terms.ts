@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import type { Logits, Role, Views } from '../hooks/index.js';
 import { oneHotLabels } from '../loss/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { InnerOptimizer, Objective, PerturbContext, WeightPerturber } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
 import type { Plugin } from '../plugins/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { signOf, signStep } from '../ops/index.js';
 import { projectOnHyperplane } from './hyperplane.js';
 import { clipToPixelRange, overPixels, unit, type Norm } from './norm.js';

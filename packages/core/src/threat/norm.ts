@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Random } from '../random.js';
 import type { Hyperplane } from './hyperplane.js';
 

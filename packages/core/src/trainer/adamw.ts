@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Optimizer } from '../hooks/index.js';
 import { decays, type DecayGroup } from './decay.js';
 

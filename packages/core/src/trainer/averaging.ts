@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Classifier } from '../classifier/index.js';
 import { currentUpdates } from '../engine/updates.js';
 import type { HookState } from '../hooks/index.js';

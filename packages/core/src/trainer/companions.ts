@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../tensor/index.js';
 import type { Classifier } from '../classifier/index.js';
 import { pointsOfPass, type Objective, type Role } from '../hooks/index.js';
 import type { BatchStatistics } from '../network/index.js';

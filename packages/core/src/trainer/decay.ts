@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../tensor/index.js';
 
 /** Which parameters weight decay applies to, by the names used in configs. */
 export const decayGroups = ['all', 'no-batch-norm', 'kernels'] as const;

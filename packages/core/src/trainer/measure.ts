@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { unlabelled, type Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { termNames, type Objective } from '../hooks/index.js';

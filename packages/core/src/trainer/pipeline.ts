@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { imagesAt, type Batch, type ImageSet } from '../batch.js';
 import type { Augmentation, RawBatch } from '../hooks/index.js';
 import { createRandom } from '../random.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { keepStatistics, disposeStatistics, type Classifier } from '../classifier/index.js';
 import type { Role } from '../hooks/index.js';
 import type { BatchStatistics } from '../network/index.js';

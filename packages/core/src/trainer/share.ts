@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import type { Collective } from '../collective/index.js';
 import type { Gradients } from '../network/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 import { factDifferences, type ModelFacts } from '../formats/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../tensor/index.js';
 import { disposeBatch, type Batch } from '../batch.js';
 import {
   disposeStatistics,

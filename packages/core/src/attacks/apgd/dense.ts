@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { choose } from '../judge.js';
 import { perExample } from '../gradient.js';
 import { checkpoints } from './schedule.js';

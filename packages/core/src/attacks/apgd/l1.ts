@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { projectL1InBox } from '../../threat/index.js';
 import { evaluateAt, zeroGradients, type ApgdResult, type ApgdRun } from './run.js';
 

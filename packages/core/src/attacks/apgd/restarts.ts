@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import type { AttackContext } from '../../hooks/index.js';
 import { crossEntropy, dlr, margin, targetedDlr, targetedMargin } from '../../loss/index.js';
 import { requireClasses, type LogitLoss } from '../attack-loss.js';

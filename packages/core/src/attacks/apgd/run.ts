@@ -1,9 +1,9 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '../../tensor/index.js';
 import type { AttackContext } from '../../hooks/index.js';
 import type { LogitLoss } from '../attack-loss.js';
 import { inputGradient } from '../../classifier/index.js';
 import { take } from '../gradient.js';
-import * as ops from '@tensorflow/tfjs-core';
+import * as ops from '../../tensor/index.js';
 
 /** One run of APGD on one batch. */
 export interface ApgdRun {

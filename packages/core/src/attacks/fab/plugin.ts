@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import type { Attack, AttackContext } from '../../hooks/index.js';
 import { defineAttack, integer, number } from '../../plugins/index.js';
 import { gatherExamples, take } from '../gradient.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { inputGradient } from '../../classifier/index.js';
 import { crossEntropy } from '../../loss/index.js';
 import type { Random } from '../../random.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { inputGradient } from '../../classifier/index.js';
 import { margin } from '../../loss/index.js';
 import { clipToPixelRange, norms, type Norm } from '../../threat/index.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { eagerExecutor, initialVariables, networkGraph, storeOf, type Executor } from '../../network/index.js';
 import { createRandom } from '../../random.js';
 import type { EngineSession, PrepareRequest } from '../engine.js';

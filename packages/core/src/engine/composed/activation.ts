@@ -1,5 +1,5 @@
-import { add, elu, leakyRelu, minimum, mul, relu, relu6, sigmoid, tanh } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { add, elu, leakyRelu, minimum, mul, relu, relu6, sigmoid, tanh } from '../../tensor/index.js';
+import type { Tensor } from '../../tensor/index.js';
 
 /** What TensorFlow.js's fused kernels do after the product. */
 export interface FusedActivation {

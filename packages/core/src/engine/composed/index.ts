@@ -1,5 +1,5 @@
-import { getKernel, registerKernel, tidy, unregisterKernel } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, tidy, unregisterKernel } from '../../tensor/index.js';
+import type { Tensor } from '../../tensor/index.js';
 import type { ComposedKernel } from './kernel.js';
 import { parametricReluKernel } from './parametric-relu.js';
 import { bilinearResizingGrad, nearestResizingGrad } from './resizing.js';

@@ -1,4 +1,4 @@
-import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, Tensor } from '../../tensor/index.js';
 
 /** A kernel made of others, under TensorFlow.js's name for it; it need not free what it makes. */
 export interface ComposedKernel {

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '../../tensor/index.js';
 import { parametricRelu } from './activation.js';
 import { composed } from './kernel.js';
 

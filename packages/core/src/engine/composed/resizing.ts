@@ -1,5 +1,5 @@
-import { matMul, reshape, tensor3d } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core';
+import { matMul, reshape, tensor3d } from '../../tensor/index.js';
+import type { Tensor, Tensor3D } from '../../tensor/index.js';
 import { composed } from './kernel.js';
 
 interface Attrs {

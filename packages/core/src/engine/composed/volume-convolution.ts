@@ -1,5 +1,5 @@
-import { addN, conv2d, engine, gather, reshape, slice, stack, unstack } from '@tensorflow/tfjs-core';
-import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { addN, conv2d, engine, gather, reshape, slice, stack, unstack } from '../../tensor/index.js';
+import type { NamedAttrMap, Tensor, Tensor4D } from '../../tensor/index.js';
 import { padAxis, sameMargins, undilated } from '../../ops/index.js';
 import { composed } from './kernel.js';
 

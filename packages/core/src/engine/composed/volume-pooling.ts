@@ -1,5 +1,5 @@
-import { avgPool, engine, maxPool, reshape } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { avgPool, engine, maxPool, reshape } from '../../tensor/index.js';
+import type { Tensor, Tensor4D } from '../../tensor/index.js';
 import { composed } from './kernel.js';
 
 type Pair = [number, number];

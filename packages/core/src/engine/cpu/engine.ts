@@ -1,4 +1,4 @@
-import { version_core } from '@tensorflow/tfjs-core';
+import { version_core } from '../../tensor/index.js';
 import { defineEngine } from '../define.js';
 
 /** TensorFlow.js's plain JavaScript: slow, and what every other engine is compared with. */

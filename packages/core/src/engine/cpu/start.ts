@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { findBackend, setBackend } from '@tensorflow/tfjs-core';
+import { findBackend, setBackend } from '../../tensor/index.js';
 import { repairAveragePoolGradient } from '../average-pool-gradient.js';
 import { composedKernels, registerComposedKernels } from '../composed/index.js';
 

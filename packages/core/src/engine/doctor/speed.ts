@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { conv2d } from '../../ops/index.js';
 
 /** How fast the current engine is at what training is made of, in 10^9 floating-point operations per second. */

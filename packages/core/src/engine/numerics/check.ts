@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 
 /** One computation that every engine makes, and the difference that its values may have from plain JavaScript's. */
 export interface Check {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { batchNormTrain, conv2d, relu } from '../../ops/index.js';
 import { startCpu } from '../cpu/start.js';
 import { integers, type Check } from './check.js';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '../../tensor/index.js';
 import { integers, type Check } from './check.js';
 
 type Op = (...inputs: never[]) => tf.Tensor;

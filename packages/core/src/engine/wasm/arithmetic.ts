@@ -1,5 +1,5 @@
-import { backend_util, broadcastTo, getKernel, tidy, util } from '@tensorflow/tfjs-core';
-import type { KernelConfig, KernelFunc, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, broadcastTo, getKernel, tidy, util } from '../../tensor/index.js';
+import type { KernelConfig, KernelFunc, Tensor, TensorInfo } from '../../tensor/index.js';
 import type { SharedKernel } from './helper.js';
 import { addressOf, allocate, FLOAT_WORK, kernelsOn } from './module.js';
 import type { WasmBackend } from './module.js';

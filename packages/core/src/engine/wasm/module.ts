@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import type { DataType, TensorInfo } from '../../tensor/index.js';
 import { BulwarkError } from '../../errors.js';
 import type { SharedKernel, SharedKernels } from './helper.js';
 import { kernelBytes } from './kernels.wasm.js';

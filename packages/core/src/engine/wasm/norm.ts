@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '../../tensor/index.js';
 import { addressOf, allocate, FLOAT_WORK, kernelsOn, withScratch } from './module.js';
 import type { WasmBackend } from './module.js';
 import type { SharedKernel } from './helper.js';

@@ -1,5 +1,5 @@
-import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
-import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, unregisterKernel } from '../../tensor/index.js';
+import type { KernelFunc, TensorInfo } from '../../tensor/index.js';
 import type { WasmBackend } from './module.js';
 
 /** Kernels read their inputs and attributes by name; the op that calls them guarantees the names. */

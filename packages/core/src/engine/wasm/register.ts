@@ -1,5 +1,5 @@
-import { backend_util, registerKernel, unregisterKernel, util } from '@tensorflow/tfjs-core';
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, registerKernel, unregisterKernel, util } from '../../tensor/index.js';
+import type { TensorInfo } from '../../tensor/index.js';
 import { BulwarkError } from '../../errors.js';
 import type { Conv2DAttrs, Conv2DFilterGradAttrs, Conv2DInputGradAttrs } from '../../ops/index.js';
 import { composedKernels, registerComposedKernels } from '../composed/index.js';

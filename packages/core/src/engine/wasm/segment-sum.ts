@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '../../tensor/index.js';
 import { addressOf, allocate, memoryOf } from './module.js';
 import type { WasmBackend } from './module.js';
 

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-wasm';
-import { backend as currentBackend, version_core } from '@tensorflow/tfjs-core';
+import { backend as currentBackend, version_core } from '../../tensor/index.js';
 import { repairAveragePoolGradient } from '../average-pool-gradient.js';
 import type { EngineSession } from '../engine.js';
 import { unavailable } from '../unavailable.js';

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import workerThreads from 'node:worker_threads';
 import { setThreadsCount } from '@tensorflow/tfjs-backend-wasm';
-import { env, findBackend, setBackend } from '@tensorflow/tfjs-core';
+import { env, findBackend, setBackend } from '../../tensor/index.js';
 import { BulwarkError } from '../../errors.js';
 import { MAX_THREADS } from './team.js';
 

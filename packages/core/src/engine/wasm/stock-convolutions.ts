@@ -1,5 +1,5 @@
-import { add, backend_util, conv2d, depthwiseConv2d, tidy } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import { add, backend_util, conv2d, depthwiseConv2d, tidy } from '../../tensor/index.js';
+import type { Tensor, Tensor4D, TensorInfo } from '../../tensor/index.js';
 import { activate, type FusedActivation } from '../composed/activation.js';
 import { undilated } from '../../ops/dilation.js';
 import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';

@@ -9,9 +9,9 @@ import {
   range,
   registerKernel,
   tidy,
-} from '@tensorflow/tfjs-core';
-import { unregisterKernel, util } from '@tensorflow/tfjs-core';
-import type { DataType, KernelConfig, KernelFunc, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+} from '../../tensor/index.js';
+import { unregisterKernel, util } from '../../tensor/index.js';
+import type { DataType, KernelConfig, KernelFunc, Tensor, TensorInfo } from '../../tensor/index.js';
 import type { SharedKernel } from './helper.js';
 import { addressOf, allocate, FLOAT_WORK, floatBits, kernelsOn } from './module.js';
 import type { WasmBackend } from './module.js';

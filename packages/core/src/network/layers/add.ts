@@ -1,5 +1,5 @@
-import { add as plus } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { add as plus } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { BulwarkError } from '../../errors.js';
 import { defineLayer, type NodeId } from '../layer.js';
 

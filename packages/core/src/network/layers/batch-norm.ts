@@ -1,6 +1,6 @@
-import { add, div, mean as meanOf, mul, rsqrt, sqrt, square, sub } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { add, div, mean as meanOf, mul, rsqrt, sqrt, square, sub } from '../../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import {
   batchNormEval,
   batchNormEvalInputGrad,

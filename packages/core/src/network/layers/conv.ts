@@ -1,6 +1,6 @@
-import { add, conv2d as stockConv2d, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { add, conv2d as stockConv2d, sum } from '../../tensor/index.js';
+import type { Tensor, Tensor4D } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { conv2d, conv2dFilterGrad, conv2dInputGrad, padded } from '../../ops/index.js';
 import { defineLayer, stockName, type LayerContext, type NodeId, type Shape, type VariableSpec } from '../layer.js';
 import { uniformFanIn, volume } from '../start.js';

@@ -1,5 +1,5 @@
-import { div, matMul, mul, sqrt, square, sub, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { div, matMul, mul, sqrt, square, sub, sum } from '../../tensor/index.js';
+import type { Tensor, Tensor2D } from '../../tensor/index.js';
 import { defineLayer, type LayerContext, type NodeId } from '../layer.js';
 import { uniformFanIn } from '../start.js';
 import { notStock } from './squeeze-excitation.js';

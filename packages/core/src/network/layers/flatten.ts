@@ -1,5 +1,5 @@
-import { reshape } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { reshape } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { defineLayer, type NodeId } from '../layer.js';
 import { volume } from '../start.js';
 

@@ -1,6 +1,6 @@
-import { mean } from '@tensorflow/tfjs-core';
-import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { mean } from '../../tensor/index.js';
+import type { Tensor4D } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { spatialMean, spatialMeanGrad } from '../../ops/index.js';
 import { defineLayer, type NodeId } from '../layer.js';
 

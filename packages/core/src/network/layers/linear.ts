@@ -1,6 +1,6 @@
-import { add, matMul, sum } from '@tensorflow/tfjs-core';
-import type { Tensor2D } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { add, matMul, sum } from '../../tensor/index.js';
+import type { Tensor2D } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { defineLayer, stockName, type NodeId, type VariableSpec } from '../layer.js';
 import { uniformFanIn } from '../start.js';
 

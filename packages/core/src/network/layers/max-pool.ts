@@ -9,9 +9,9 @@ import {
   reshape,
   slice,
   sum,
-} from '@tensorflow/tfjs-core';
-import type { NamedAttrMap, Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+} from '../../tensor/index.js';
+import type { NamedAttrMap, Tensor, Tensor4D } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { withoutGradient } from '../../loss/index.js';
 import { defineLayer, type NodeId } from '../layer.js';
 

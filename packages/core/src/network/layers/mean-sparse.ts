@@ -1,5 +1,5 @@
-import { abs, cast, greaterEqual, mul, reshape, sqrt, sub, where } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { abs, cast, greaterEqual, mul, reshape, sqrt, sub, where } from '../../tensor/index.js';
+import type { Tensor } from '../../tensor/index.js';
 import { defineLayer, type LayerContext, type NodeId, type VariableSpec } from '../layer.js';
 import { notStock } from './squeeze-excitation.js';
 

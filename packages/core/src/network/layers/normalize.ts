@@ -1,5 +1,5 @@
-import { div, sub, tensor1d } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { div, sub, tensor1d } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { BulwarkError } from '../../errors.js';
 import { defineLayer, type NodeId } from '../layer.js';
 

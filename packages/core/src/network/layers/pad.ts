@@ -1,5 +1,5 @@
-import { pad as padWithZeros, slice } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { pad as padWithZeros, slice } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { defineLayer, type NodeId } from '../layer.js';
 
 /** Rows and columns of zeros on each side of images. */

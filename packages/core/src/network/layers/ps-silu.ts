@@ -1,5 +1,5 @@
-import { abs, add, div, mul, reshape, sigmoid, sub, sum } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { abs, add, div, mul, reshape, sigmoid, sub, sum } from '../../tensor/index.js';
+import type { Tensor } from '../../tensor/index.js';
 import { signOf } from '../../ops/index.js';
 import { defineLayer, type LayerContext, type NodeId } from '../layer.js';
 import { notStock } from './squeeze-excitation.js';

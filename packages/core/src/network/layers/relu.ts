@@ -1,5 +1,5 @@
-import { relu as stockRelu } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { relu as stockRelu } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { relu as rectify, reluGrad } from '../../ops/index.js';
 import { defineLayer, type NodeId } from '../layer.js';
 

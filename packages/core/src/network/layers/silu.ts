@@ -1,6 +1,6 @@
-import { add, customGrad, mul, sigmoid, sub } from '@tensorflow/tfjs-core';
-import type { GradSaveFunc, Tensor } from '@tensorflow/tfjs-core';
-import { layers } from '@tensorflow/tfjs-layers';
+import { add, customGrad, mul, sigmoid, sub } from '../../tensor/index.js';
+import type { GradSaveFunc, Tensor } from '../../tensor/index.js';
+import { layers } from '../../tensor/layers.js';
 import { defineLayer, type NodeId } from '../layer.js';
 
 export interface SiluNode {

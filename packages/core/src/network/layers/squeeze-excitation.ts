@@ -1,5 +1,5 @@
-import { add, matMul, mean, mul, relu, reshape, sigmoid, step, sub, sum } from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { add, matMul, mean, mul, relu, reshape, sigmoid, step, sub, sum } from '../../tensor/index.js';
+import type { Tensor, Tensor2D } from '../../tensor/index.js';
 import { BulwarkError } from '../../errors.js';
 import { defineLayer, type LayerContext, type NodeId, type VariableSpec } from '../layer.js';
 import { uniformFanIn } from '../start.js';

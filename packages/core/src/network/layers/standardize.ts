@@ -1,5 +1,5 @@
-import { add, div, greater, mean, maximum, mul, sqrt, square, sub, sum, where, zerosLike } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { add, div, greater, mean, maximum, mul, sqrt, square, sub, sum, where, zerosLike } from '../../tensor/index.js';
+import type { Tensor } from '../../tensor/index.js';
 import { defineLayer, type NodeId } from '../layer.js';
 import { notStock } from './squeeze-excitation.js';
 
