@@ -9,7 +9,7 @@ parentPort.postMessage({ ready: true, inputShape: model.facts.inputShape, classN
 /** What is wrong with an image is for its sender; what is wrong with us is not. */
 function refusal(error) {
   if (error.code === 'BATCH_INVALID' || error.code === 'DATA_CORRUPT')
-    return { status: 400, body: { error: error.message, hint: error.cure } };
+    return { status: 400, body: { error: error.message, hint: error.hint } };
   console.error(error);
   return { status: 500, body: { error: 'the prediction failed' } };
 }

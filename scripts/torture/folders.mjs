@@ -38,7 +38,7 @@ async function honestRun(folder) {
   await run.train();
   const { model, data, threat } = run.parts;
   const attacks = [run.services.make('attack', { use: 'fgsm' })];
-  const findings = [{ id: 'id', what: 'what', meaning: 'meaning', cure: 'cure' }];
+  const findings = [{ id: 'id', what: 'what', meaning: 'meaning', hint: 'hint' }];
   const result = await evaluate({ model, data: data.test, attacks, threat });
   await saveEvaluation(join(folder, 'honest/evaluation/best/custom.json'), { ...result, findings });
   run.dispose();

@@ -10,14 +10,14 @@ const rollCallSeconds = 3;
 
 function load(): NativeMpi {
   const build = usableBuild();
-  const cure = 'run `bulwark engine install mpi` on this machine';
-  if ('reason' in build) throw new BulwarkError('MPI_UNAVAILABLE', `no MPI to speak over: ${build.reason}`, { cure });
+  const hint = 'run `bulwark engine install mpi` on this machine';
+  if ('reason' in build) throw new BulwarkError('MPI_UNAVAILABLE', `no MPI to speak over: ${build.reason}`, { hint });
   try {
     return loadAddon(addonFile(build));
   } catch (cause) {
     const { message } = cause as Error;
     throw new BulwarkError('MPI_UNAVAILABLE', `the addon for ${build.mpi} does not load: ${message}`, {
-      cure: `load the MPI that it was built with, or ${cure} --force`,
+      hint: `load the MPI that it was built with, or ${hint} --force`,
       cause,
     });
   }
@@ -34,7 +34,7 @@ export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }
       'MPI_UNAVAILABLE',
       'torchrun has started this process; the ranks of Bulwark speak over MPI',
       {
-        cure: `start them with mpirun -n ${place.size}, srun, or bulwark train --processes ${place.size}`,
+        hint: `start them with mpirun -n ${place.size}, srun, or bulwark train --processes ${place.size}`,
       },
     );
   const native = load();
@@ -44,7 +44,7 @@ export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }
       'MPI_UNAVAILABLE',
       `${place.launcher} has started ${place.size} processes, but MPI sees ${size}`,
       {
-        cure: 'start them with the mpirun of the MPI that the addon was built with; with srun, add --mpi=pmix or --mpi=pmi2',
+        hint: 'start them with the mpirun of the MPI that the addon was built with; with srun, add --mpi=pmix or --mpi=pmi2',
       },
     );
   let hosts: readonly string[] = [];
@@ -59,7 +59,7 @@ export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }
     throw new BulwarkError(
       'RANK_LOST',
       missing.length > 0 ? `${who} not answered for ${waited} s` : `the ranks waited ${waited} s for each other`,
-      { cure: 'see whether it still runs; --rank-timeout lets the others wait longer' },
+      { hint: 'see whether it still runs; --rank-timeout lets the others wait longer' },
     );
   };
   const collective: Collective = {

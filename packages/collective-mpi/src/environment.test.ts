@@ -24,7 +24,7 @@ describe('where a process stands among several', () => {
 
   it('cannot be that of torchrun, which brings no MPI', () => {
     const place = { rank: 0, size: 2, launcher: 'torchrun' };
-    const refusal = expect.objectContaining({ code: 'MPI_UNAVAILABLE', cure: expect.stringMatching(/mpirun -n 2/) });
+    const refusal = expect.objectContaining({ code: 'MPI_UNAVAILABLE', hint: expect.stringMatching(/mpirun -n 2/) });
     expect(() => openMpi(place, { seconds: 1 })).toThrow(refusal as never);
   });
 });

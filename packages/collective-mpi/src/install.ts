@@ -8,7 +8,7 @@ import { findMpiRun, type MpiRun } from './mpirun.js';
 const howToGetMpi =
   'install one (Debian, Ubuntu: `apt-get install openmpi-bin libopenmpi-dev`; clusters: `module load openmpi`)';
 
-const refuse = (message: string, cure: string): BulwarkError => new BulwarkError('MPI_UNAVAILABLE', message, { cure });
+const refuse = (message: string, hint: string): BulwarkError => new BulwarkError('MPI_UNAVAILABLE', message, { hint });
 
 /** The compiler that knows where its MPI is: `MPICXX`, else the first of the usual names that runs. */
 async function requireMpiCompiler(): Promise<string> {

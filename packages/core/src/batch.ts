@@ -18,8 +18,8 @@ export interface Batch {
 
 /** Checks tensors that come from a user: images float32 in [0, 1], labels int32 in [0, classes). Throws BATCH_INVALID. */
 export function checkBatch(batch: Batch, where: { name: string; shape: ImageShape; classes: number }): void {
-  const fail = (what: string, cure: string): never => {
-    throw new BulwarkError('BATCH_INVALID', `${where.name}: ${what}`, { cure });
+  const fail = (what: string, hint: string): never => {
+    throw new BulwarkError('BATCH_INVALID', `${where.name}: ${what}`, { hint });
   };
   const { images, labels } = batch;
   if (images.rank !== 4 || images.dtype !== 'float32' || images.shape.slice(1).join() !== where.shape.join())

@@ -66,13 +66,13 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
 export class BulwarkError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, one sentence; printed on its own line. */
-  readonly cure: string | undefined;
+  readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cure?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'BulwarkError';
     this.code = code;
-    this.cure = options.cure;
+    this.hint = options.hint;
   }
 
   get exitCode(): number {

@@ -168,14 +168,14 @@ export function checkImageSet(set: ImageSet, where: { name: string; classes: num
     throw new BulwarkError(
       'BATCH_INVALID',
       `${where.name}: ${images instanceof Uint8Array ? `${images.length} bytes` : `${images.count} images`} do not make ${labels.length} images of ${set.shape.join('x')}`,
-      { cure: 'check that images and labels belong together' },
+      { hint: 'check that images and labels belong together' },
     );
   const bad = labels.findIndex((label) => label < unlabelled || label >= where.classes);
   if (bad >= 0)
     throw new BulwarkError(
       'BATCH_INVALID',
       `${where.name}: label ${labels[bad]} of example ${bad} is outside [0, ${where.classes})`,
-      { cure: `labels are integers from 0 to ${where.classes - 1}, or -1 for "no label"` },
+      { hint: `labels are integers from 0 to ${where.classes - 1}, or -1 for "no label"` },
     );
   return set;
 }

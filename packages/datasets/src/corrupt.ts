@@ -10,22 +10,22 @@ export interface FilePlace {
 
 const anyFile = 'check that it is the file you meant, and whole: it may have to be written or copied again';
 
-/** What reading a published set throws, with the cure that published files have: they can be fetched. Own data cannot. */
+/** What reading a published set throws, with the hint that published files have: they can be fetched. Own data cannot. */
 export function ofPublished(error: unknown, name: string): unknown {
-  if (!(error instanceof BulwarkError) || error.code !== 'DATA_CORRUPT' || error.cure !== anyFile) return error;
-  const cure = `get the file again (\`bulwark data fetch ${name}\`, after removing it), or check that it is the file you meant`;
-  return new BulwarkError(error.code, error.message, { cure, cause: error.cause });
+  if (!(error instanceof BulwarkError) || error.code !== 'DATA_CORRUPT' || error.hint !== anyFile) return error;
+  const hint = `get the file again (\`bulwark data fetch ${name}\`, after removing it), or check that it is the file you meant`;
+  return new BulwarkError(error.code, error.message, { hint, cause: error.cause });
 }
 
 /** The error of a data file that is not what it should be. */
 export function corrupt(
   place: FilePlace,
   what: string,
-  options: { cause?: unknown; cure?: string } = {},
+  options: { cause?: unknown; hint?: string } = {},
 ): BulwarkError {
   const at = place.offset === undefined ? '' : ` at byte ${place.offset}`;
   return new BulwarkError('DATA_CORRUPT', `${place.file}${at}: ${what}`, {
-    cure: options.cure ?? anyFile,
+    hint: options.hint ?? anyFile,
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });
 }

@@ -33,6 +33,6 @@ export function needFile(folder: string, names: readonly string[], dataset: stri
   const found = findFile(folder, names);
   if (found) return found;
   throw new BulwarkError('DATA_MISSING', `${dataset}: ${folder} has no ${names[0]}`, {
-    cure: `run \`bulwark data fetch ${dataset}\` (with --from <folder or url> for a copy of yours), or name its folder: data.folder`,
+    hint: `run \`bulwark data fetch ${dataset}\` (with --from <folder or url> for a copy of yours), or name its folder: data.folder`,
   });
 }

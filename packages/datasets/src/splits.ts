@@ -119,7 +119,7 @@ export function split(
     throw new BulwarkError(
       'CONFIG_INVALID',
       `data.limit.skip: ${options.name} has ${countOf(whole.train)} training examples, all are left out by ${skip}`,
-      { cure: 'lower `skip`' },
+      { hint: 'lower `skip`' },
     );
   const from = rangeOf(whole.train, skip);
   const train = firstExamples(from, options.limit.train);
@@ -137,7 +137,7 @@ export function split(
     throw new BulwarkError(
       'CONFIG_INVALID',
       `data.validation: ${count} examples cannot be held out of the ${countOf(train)} training examples of ${options.name}`,
-      { cure: 'lower `validation`, or set it to 0' },
+      { hint: 'lower `validation`, or set it to 0' },
     );
   const { rest, heldOut } = takeOut(train, stratifiedHoldOut(train.labels, { count, seed: options.splitSeed }));
   return {

@@ -28,7 +28,7 @@ export const tensorflow = defineEngine({
     const { found, refusals } = candidates();
     if (found.length > 0)
       return { available: true, refusals, version: found.map(({ folder, label }) => `${label} ${folder}`).join(', ') };
-    return { available: false, refusals, cure: 'run `bulwark engine install tensorflow`, or use engine: auto' };
+    return { available: false, refusals, hint: 'run `bulwark engine install tensorflow`, or use engine: auto' };
   },
   start: async (options) => (await import('./session.js')).startTensorflow(options),
   installer: {

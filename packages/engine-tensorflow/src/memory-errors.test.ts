@@ -12,9 +12,9 @@ const failing = (message: string) =>
   } as unknown as NativeBinding);
 
 describe('a native op that fails', () => {
-  it('for want of memory says so, with the op, the device and a cure', () => {
+  it('for want of memory says so, with the op, the device and a hint', () => {
     const run = () => failing('OOM when allocating tensor with shape[4096,64,32,32]').executeOp('Conv2D', [], [], 1);
-    expect(run).toThrow(expect.objectContaining({ code: 'ENGINE_MEMORY', cure: expect.stringContaining('batchSize') }));
+    expect(run).toThrow(expect.objectContaining({ code: 'ENGINE_MEMORY', hint: expect.stringContaining('batchSize') }));
     expect(run).toThrow(/GPU ran out of memory in Conv2D/);
   });
 

@@ -13,7 +13,7 @@ export function withMemoryErrors(binding: NativeBinding): NativeBinding {
       if (!outOfMemory.test(message)) throw error;
       const device = binding.isUsingGpuDevice() ? 'GPU' : 'CPU';
       throw new BulwarkError('ENGINE_MEMORY', `the ${device} ran out of memory in ${what}: ${message.split('\n')[0]}`, {
-        cure: 'use a smaller data.batchSize, or another engine (engine: wasm)',
+        hint: 'use a smaller data.batchSize, or another engine (engine: wasm)',
         cause: error,
       });
     }

@@ -10,13 +10,13 @@ export interface TensorflowOptions {
   readonly threads: number | 'auto';
 }
 
-const cure = 'run `bulwark engine install tensorflow`, or use engine: auto';
+const hint = 'run `bulwark engine install tensorflow`, or use engine: auto';
 
 /** Loads the library, which a process does once, and makes it current. */
 export async function startTensorflow({ device, threads }: TensorflowOptions): Promise<EngineSession> {
   const wanted = threads === 'auto' ? undefined : threads;
   const load = await loadTensorflow({ threads: wanted, gpus: device !== 'cpu' });
-  if (!load.available) throw unavailable('tensorflow', load.refusals, cure);
+  if (!load.available) throw unavailable('tensorflow', load.refusals, hint);
   const { engine } = load;
   const refuse = (reason: string, how: string) => unavailable('tensorflow', [{ candidate: 'tensorflow', reason }], how);
   if (device === 'gpu' && !engine.gpu)

@@ -40,13 +40,13 @@ describe('the device', () => {
   ])('is the processor, with the reason, where %s; asked for by name it is refused', (_why, how, reason) => {
     const native = fakeNative({ cuda: 1, ...how });
     expect(deviceChooser()(native, 'auto')).toEqual({ name: 'cpu', remarks: [`computes on the processor: ${reason}`] });
-    const refusal = { code: 'ENGINE_UNAVAILABLE', message: expect.stringContaining(reason), cure: expect.stringMatching(/nvidia-smi/) }; // prettier-ignore
+    const refusal = { code: 'ENGINE_UNAVAILABLE', message: expect.stringContaining(reason), hint: expect.stringMatching(/nvidia-smi/) }; // prettier-ignore
     expect(() => deviceChooser()(native, 'cuda')).toThrow(expect.objectContaining(refusal));
   });
-  it('is refused with a cure where PyTorch was built without it', () => {
-    const without = (device: string, cure: RegExp) =>
+  it('is refused with a hint where PyTorch was built without it', () => {
+    const without = (device: string, hint: RegExp) =>
       expect(() => deviceChooser()(fakeNative({}), device)).toThrow(
-        expect.objectContaining({ code: 'ENGINE_UNAVAILABLE', cure: expect.stringMatching(cure) }),
+        expect.objectContaining({ code: 'ENGINE_UNAVAILABLE', hint: expect.stringMatching(hint) }),
       );
     without('cuda:1', /install a PyTorch with CUDA/);
     without('mps', /device: cpu/);

@@ -1,7 +1,7 @@
 import { unavailable } from '@bulwark/core/engine';
 import { dtypeCodes, type Native } from './backend/native.js';
 
-export const cure = 'run `bulwark engine install torch`, or use engine: auto';
+export const hint = 'run `bulwark engine install torch`, or use engine: auto';
 
 /** What an error says, without the traceback that PyTorch puts below. */
 export const firstLine = (error: unknown): string =>
@@ -34,7 +34,7 @@ export function deviceChooser() {
         return { name: use('cpu'), remarks: [`computes on the processor: ${firstLine(error)}`] };
       }
     }
-    const refuse = (reason: string, how = cure) => unavailable('torch', [{ candidate: 'torch', reason }], how);
+    const refuse = (reason: string, how = hint) => unavailable('torch', [{ candidate: 'torch', reason }], how);
     if (wanted.startsWith('cuda') && !cuda)
       throw refuse(
         `its PyTorch was built without CUDA`,

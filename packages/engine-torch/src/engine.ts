@@ -45,7 +45,7 @@ export const torch = defineEngine({
         ...{ available: true, refusals, version: `${first.torch} ${first.sources}` },
         gpu: first.cuda !== withoutCuda && hasNvidiaDriver(),
       };
-    return { available: false, refusals, cure: 'run `bulwark engine install torch`, or use engine: auto' };
+    return { available: false, refusals, hint: 'run `bulwark engine install torch`, or use engine: auto' };
   },
   start: async (options) => (await import('./session.js')).startTorch(options),
   installer: {

@@ -13,7 +13,7 @@ describe('memory that is full', () => {
     expect(error).toMatchObject({
       code: 'ENGINE_MEMORY',
       message: `the GPU's memory of 80000 MB is full (70000 MB in use, 8000 MB free): conv2d: CUDA out of memory. Tried to allocate 2.00 GiB`,
-      cure: expect.stringMatching(/^a data\.batchSize of about 144 fits/),
+      hint: expect.stringMatching(/^a data\.batchSize of about 144 fits/),
     });
   });
 
@@ -25,15 +25,15 @@ describe('memory that is full', () => {
     [6, 1e15, 3],
     [1, 1e15, 1],
   ])('names fewer than %i images where %i bytes are free: %i', (images, free, fits) => {
-    const { cure } = memoryError(full, on([1, 1, free, 80e9]), { perImage: 50e6, images }) as { cure: string };
-    expect(cure).toMatch(new RegExp(`batchSize of about ${fits} fits`));
+    const { hint } = memoryError(full, on([1, 1, free, 80e9]), { perImage: 50e6, images }) as { hint: string };
+    expect(hint).toMatch(new RegExp(`batchSize of about ${fits} fits`));
   });
 
   it('is told of the processor, and of single operations, without a figure', () => {
     expect(memoryError(full, on([]))).toMatchObject({
       code: 'ENGINE_MEMORY',
       message: expect.stringMatching(/^the memory is full: conv2d/),
-      cure: expect.stringMatching(/smaller data\.batchSize/),
+      hint: expect.stringMatching(/smaller data\.batchSize/),
     });
   });
 

@@ -31,7 +31,7 @@ export function memoryError(error: unknown, native: Native, demand?: Demand): un
   const message = (error as Error).message.split('\n')[0];
   const batch = demand ? `a data.batchSize of about ${fitting(demand, free)} fits` : 'use a smaller data.batchSize';
   return new BulwarkError('ENGINE_MEMORY', `the ${where} is full${held}: ${message}`, {
-    cure: `${batch}; computeDtype bfloat16 or accumulate need less; see who else uses it (nvidia-smi)`,
+    hint: `${batch}; computeDtype bfloat16 or accumulate need less; see who else uses it (nvidia-smi)`,
     cause: error,
   });
 }

@@ -6,7 +6,7 @@ import { whenAvailable } from '../test/kit.js';
 const engine = { use: 'torch', threads: 1, deterministic: true };
 const inner = { steps: 1, stepSize: 0.1 };
 
-// what has state of its own: momentum, an average, weights that are moved and put back, passes with minimal filtering
+// what has state of its own: momentum, an average, weights that are moved and put back, passes with Winograd convolution
 whenAvailable.each<[string, Record<string, unknown>]>([
   ['AT on wide layers', { model: { use: 'small-cnn', width: 64 } }],
   [

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { unavailable, type EngineSession, type Refusal } from '@bulwark/core/engine';
 import { loadAddon } from './addon.js';
-import { chooseDevice, cure, firstLine } from './device.js';
+import { chooseDevice, hint, firstLine } from './device.js';
 import { backendName, registerTorchBackend, type Kit, type Native } from './backend/index.js';
 import { addonFile, usableBuilds, type TorchBuild } from './install/cache.js';
 import { torchExecutor } from './passes/executor.js';
@@ -34,7 +34,7 @@ function load(): Loaded {
     } catch (error) {
       refusals.push({ candidate: `PyTorch ${build.torch}`, reason: firstLine(error) });
     }
-  throw unavailable('torch', refusals, cure);
+  throw unavailable('torch', refusals, hint);
 }
 
 /** The addon that this process has loaded. */

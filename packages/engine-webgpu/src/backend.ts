@@ -52,7 +52,7 @@ export function readSynchronously(backend: WebgpuBackend, { ticks, faults }: { t
         faults.check();
         if (performance.now() > until)
           throw new BulwarkError('ENGINE_UNAVAILABLE', `webgpu: the GPU did not answer for ${PATIENCE} s`, {
-            cure: 'use a smaller data.batchSize, or another engine (engine: wasm); look into the log of its driver',
+            hint: 'use a smaller data.batchSize, or another engine (engine: wasm); look into the log of its driver',
           });
         if (turn > 50) Atomics.wait(nap, 0, 0, 0.1); // a long computation: leave the processor to others
       }

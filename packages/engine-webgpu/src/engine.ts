@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineEngine, repairAveragePoolGradient, unavailable } from '@bulwark/core/engine';
 import { missingVulkan } from './drivers.js';
 
-const cure = 'install the driver of the GPU, or use engine: auto';
+const hint = 'install the driver of the GPU, or use engine: auto';
 
 /** Any GPU with a driver for Vulkan, Metal or D3D12, without CUDA. */
 export const webgpu = defineEngine({
@@ -19,12 +19,12 @@ export const webgpu = defineEngine({
   async probe() {
     const missing = missingVulkan();
     if (missing === undefined) return { available: true };
-    return { available: false, refusals: [{ candidate: 'webgpu', reason: missing }], cure };
+    return { available: false, refusals: [{ candidate: 'webgpu', reason: missing }], hint };
   },
   async start({ power }) {
     const { loadWebgpu } = await import('./load.js');
     const load = await loadWebgpu(power);
-    if (!load.available) throw unavailable('webgpu', load.refusals, cure);
+    if (!load.available) throw unavailable('webgpu', load.refusals, hint);
     const { version, adapter, software } = load.engine;
     await setBackend('webgpu');
     repairAveragePoolGradient('webgpu');

@@ -22,13 +22,13 @@ function fakeDevice() {
 }
 
 describe('faults of a GPU', () => {
-  it('become ENGINE_MEMORY with a cure, once, when memory ran out', () => {
+  it('become ENGINE_MEMORY with a hint, once, when memory ran out', () => {
     const { device, fail } = fakeDevice();
     const faults = watchFaults(device);
     faults.check();
     fail(new Error('Out of memory while allocating 12 bytes\n at dawn'));
     expect(() => faults.check()).toThrow(
-      expect.objectContaining({ code: 'ENGINE_MEMORY', cure: expect.stringContaining('batchSize') }),
+      expect.objectContaining({ code: 'ENGINE_MEMORY', hint: expect.stringContaining('batchSize') }),
     );
     faults.check();
   });

@@ -7,7 +7,7 @@ export interface Faults {
   check(): void;
 }
 
-const cure = 'use a smaller data.batchSize, or another engine (engine: wasm)';
+const hint = 'use a smaller data.batchSize, or another engine (engine: wasm)';
 const outOfMemory = /out.?of.?memory|OutOfMemory|allocat/i;
 
 /** Collects the faults of a device, and refuses buffers that it cannot have. */
@@ -15,7 +15,7 @@ export function watchFaults(device: Device): Faults {
   let fault: Error | undefined;
   const note = (message: string, cause?: Error): void => {
     fault ??= outOfMemory.test(message)
-      ? new BulwarkError('ENGINE_MEMORY', `the GPU ran out of memory: ${message}`, { cure, cause })
+      ? new BulwarkError('ENGINE_MEMORY', `the GPU ran out of memory: ${message}`, { hint, cause })
       : new Error(`webgpu: ${message}`, { cause });
   };
   device.addEventListener('uncapturederror', ({ error }) =>
@@ -31,7 +31,7 @@ export function watchFaults(device: Device): Faults {
       throw new BulwarkError(
         'ENGINE_MEMORY',
         `a tensor of ${descriptor.size} bytes is larger than the ${limit} bytes that this GPU gives one buffer`,
-        { cure },
+        { hint },
       );
     return createBuffer.call(this, descriptor);
   };

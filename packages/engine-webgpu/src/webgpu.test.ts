@@ -243,7 +243,7 @@ describe('webgpu', () => {
     });
   });
 
-  whenFound('refuses a tensor that the GPU cannot hold, with a cure', async () => {
+  whenFound('refuses a tensor that the GPU cannot hold, with a hint', async () => {
     await useEngine('webgpu', { engines: [webgpu] });
     const column = tf.ones([2 ** 16, 1]);
     expect(() => tf.tidy(() => void tf.tile(column, [1, 2 ** 16]))).toThrow(/larger than the \d+ bytes/);

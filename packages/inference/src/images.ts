@@ -30,8 +30,8 @@ export interface SharpImage {
 export type ImageInput =
   ArrayBuffer | SharpImage | Uint8Array | Uint8ClampedArray | Float32Array | DecodedImage | tf.Tensor3D | tf.Tensor4D;
 
-const invalid = (where: string, what: string, cure: string) =>
-  new BulwarkError('BATCH_INVALID', `${where}: ${what}`, { cure });
+const invalid = (where: string, what: string, hint: string) =>
+  new BulwarkError('BATCH_INVALID', `${where}: ${what}`, { hint });
 
 const nameOf = (value: unknown): string => {
   if (value === null || typeof value !== 'object') return `${typeof value} ${JSON.stringify(value)?.slice(0, 40)}`;

@@ -87,7 +87,7 @@ export async function loadModel(path: string, options: LoadModelOptions = {}): P
     classifier,
     async predict(images, { batchSize = 64 } = {}) {
       if (!Number.isInteger(batchSize) || batchSize < 1)
-        throw new BulwarkError('BATCH_INVALID', `batchSize is ${batchSize}`, { cure: 'give a whole number from 1' });
+        throw new BulwarkError('BATCH_INVALID', `batchSize is ${batchSize}`, { hint: 'give a whole number from 1' });
       const pixels = await pixelsOf(images, inputShape);
       const predictions: Prediction[] = [];
       for (let from = 0; from < pixels.length; from += batchSize * size) {

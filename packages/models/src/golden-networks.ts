@@ -10,7 +10,7 @@ const blocks = [2, 2, 2, 2];
 
 const unknown = (name: string, what: string) =>
   new BulwarkError('MODEL_INVALID', `${name}: ${what}`, {
-    cure: 'known are resnet18, preactresnet18, vgg<depth>, wrn-<depth>-<width>, small-cnn, with _w<width>, _nc<classes>',
+    hint: 'known are resnet18, preactresnet18, vgg<depth>, wrn-<depth>-<width>, small-cnn, with _w<width>, _nc<classes>',
   });
 
 /**

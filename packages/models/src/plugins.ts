@@ -251,7 +251,7 @@ const layersModelPlugin = defineModel({
     throw new BulwarkError(
       'MODEL_INVALID',
       `${path} takes [${model.inputShape.join(', ')}] and has ${model.classes} classes; the data has [${inputShape.join(', ')}] and ${classes}`,
-      { cure: 'use the data that the model was made for' },
+      { hint: 'use the data that the model was made for' },
     );
   },
 });

@@ -61,7 +61,7 @@ export const ramp = defineObjective({
       const ball = balls.find(({ norm }) => norm === name);
       if (!ball)
         throw new BulwarkError('CONFIG_INVALID', `ramp: ${option} is ${name}, which is not among the norms`, {
-          cure: `add { norm: ${name}, epsilon: ... } to norms`,
+          hint: `add { norm: ${name}, epsilon: ... } to norms`,
         });
       return ball;
     };

@@ -13,20 +13,20 @@ export function secondModel(
   spec: PluginSpec,
   services: Pick<PluginServices, 'make' | 'inputShape' | 'classNames'>,
 ): Classifier {
-  const fail = (what: string, cure: string): never => {
-    throw new BulwarkError('MODEL_INVALID', `${part} ${spec.use} ${what}`, { cure });
+  const fail = (what: string, hint: string): never => {
+    throw new BulwarkError('MODEL_INVALID', `${part} ${spec.use} ${what}`, { hint });
   };
   const model = services.make('model', spec);
   if (model instanceof Promise) return fail('is read asynchronously', 'use an architecture with weights');
   const { inputShape, classNames } = services;
-  const cure = 'choose a model of this data set, or one that was trained on it';
+  const hint = 'choose a model of this data set, or one that was trained on it';
   if (model.inputShape.join() !== inputShape.join()) {
     model.dispose();
-    return fail(`takes images of shape [${model.inputShape}]; those of the data are [${inputShape}]`, cure);
+    return fail(`takes images of shape [${model.inputShape}]; those of the data are [${inputShape}]`, hint);
   }
   if (model.classes !== classNames.length) {
     model.dispose();
-    return fail(`has ${model.classes} classes; the data have ${classNames.length}`, cure);
+    return fail(`has ${model.classes} classes; the data have ${classNames.length}`, hint);
   }
   return model;
 }

@@ -37,7 +37,7 @@ export function withTwoNeighbours(base: Objective, combine: 'mean' | 'max'): Obj
     throw new BulwarkError(
       'CONFIG_INVALID',
       `two-neighbours: ${base.name ?? 'this objective'} cannot be doubled: ${joined ? `its pass ${joined.role} is not of one point` : 'it is more than terms at single points'}`,
-      { cure: 'choose an objective such as at, trades or mart' },
+      { hint: 'choose an objective such as at, trades or mart' },
     );
   const twin = (role: Role) => (produces.includes(role) ? secondOf(role) : role);
   /** The same term at the second neighbour. */

@@ -10,7 +10,7 @@ function requireEpochs(runs: readonly RunRecord[]): void {
   const idle = runs.find(({ metrics }) => metrics.length === 0);
   if (idle)
     throw new BulwarkError('USAGE', `${idle.path} has no finished epoch`, {
-      cure: 'let it train for at least one epoch',
+      hint: 'let it train for at least one epoch',
     });
 }
 

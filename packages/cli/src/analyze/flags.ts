@@ -24,7 +24,7 @@ export function positive(name: string, text: string): number {
   const value = number({ above: 0 }).safeParse(text.includes('/') ? text : Number(text));
   if (value.success) return value.data;
   throw new BulwarkError('USAGE', `--${name} is ${text}`, {
-    cure: 'give a number above 0 or a fraction such as 8/255',
+    hint: 'give a number above 0 or a fraction such as 8/255',
   });
 }
 
@@ -42,7 +42,7 @@ export function pixelFlag(name: string, text: string, scale: LengthScale): numbe
 export function whole(name: string, text: string, min = 1): number {
   const value = integer({ min }).safeParse(Number(text));
   if (text.trim() !== '' && value.success) return value.data;
-  throw new BulwarkError('USAGE', `--${name} is ${text}`, { cure: `give a whole number of at least ${min}` });
+  throw new BulwarkError('USAGE', `--${name} is ${text}`, { hint: `give a whole number of at least ${min}` });
 }
 
 export const addOutputFlags = (command: Command, name: string): Command =>

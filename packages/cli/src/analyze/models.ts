@@ -46,7 +46,7 @@ export async function withModels<T>(
     }
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
-    throw new BulwarkError('INTERRUPTED', 'stopped on request; nothing was written', { cure: 'run the command again' });
+    throw new BulwarkError('INTERRUPTED', 'stopped on request; nothing was written', { hint: 'run the command again' });
   } finally {
     interrupt.release();
   }

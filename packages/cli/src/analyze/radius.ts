@@ -22,7 +22,7 @@ export function radiusFigure(runs: readonly RunRecord[]): Figure {
   const groups = chartsOf(runs);
   if (groups.length === 0)
     throw new BulwarkError('USAGE', 'none of the runs was evaluated within several radii of one norm', {
-      cure: 'measure the curve first: bulwark evaluate <run> --epsilons 0,2/255,4/255,8/255',
+      hint: 'measure the curve first: bulwark evaluate <run> --epsilons 0,2/255,4/255,8/255',
     });
   const all = groups.flatMap(({ curves }) => curves);
   const size = { width: 380, height: 280 };

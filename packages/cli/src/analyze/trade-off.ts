@@ -23,7 +23,7 @@ function sharedRows(runs: readonly RunRecord[]): { shared: string; rows: Accurac
     'USAGE',
     'the runs have no measurement in common: same tier, attacks, radius and number of images',
     {
-      cure: 'run `bulwark evaluate` with the same options on each of them, or let them finish',
+      hint: 'run `bulwark evaluate` with the same options on each of them, or let them finish',
     },
   );
 }

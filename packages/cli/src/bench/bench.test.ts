@@ -88,11 +88,11 @@ describe('bulwark bench', () => {
     ['--share', '1.5', 'give a number of at least 0.01 and at most 1'],
     ['--share', '0.001', 'give a number of at least 0.01 and at most 1'],
     ['--share', 'half', 'give a number of at least 0.01 and at most 1'],
-  ])('refuses %s %s', (flag, value, cure) => {
+  ])('refuses %s %s', (flag, value, hint) => {
     const { status, stderr } = bulwark('bench', flag, value);
     expect(status).toBe(2);
     expect(stderr).toContain(`${flag} is ${value}`);
-    expect(stderr).toContain(cure);
+    expect(stderr).toContain(hint);
   });
   it('attacks as many images with as many iterations as it is told', () => {
     const flags = ['--parts', 'attacks', '--images', '3', '--share', '0.01', '--json'];
@@ -118,7 +118,7 @@ describe('bulwark doctor', () => {
     const { stdout, status } = bulwark('doctor', '--seconds', '0.1', '--json');
     expect(status).toBe(0);
     const { engines, auto, node } = JSON.parse(stdout) as {
-      engines: { engine: string; works: boolean; reason?: string; cure?: string; wrong?: string }[];
+      engines: { engine: string; works: boolean; reason?: string; hint?: string; wrong?: string }[];
       auto: string;
       node: string;
     };
@@ -126,7 +126,7 @@ describe('bulwark doctor', () => {
     expect(engines.map(({ engine }) => engine)).toEqual('torch tensorflow webgpu wasm cpu'.split(' '));
     const of = Object.fromEntries(engines.map((one) => [one.engine, one]));
     const without = engines.find(({ engine }) => engine.startsWith('tensor'));
-    expect(without).toMatchObject({ works: false, cure: expect.stringContaining('bulwark engine install') });
+    expect(without).toMatchObject({ works: false, hint: expect.stringContaining('bulwark engine install') });
     expect(of['wasm']).toMatchObject({ works: true, speed: { matmulGflops: expect.any(Number) } });
     expect(of['wasm']!.wrong).toBeUndefined();
     expect(['webgpu', 'wasm']).toContain(auto);

@@ -2,13 +2,13 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { BulwarkError } from '@bulwark/core';
 import type { GivenEngine } from '../engines/given.js';
-import { endWhenSilent, silenceCure } from '../terminal/silence.js';
+import { endWhenSilent, silenceHint } from '../terminal/silence.js';
 
 /** What a measuring process tells its parent. */
 export type ChildMessage<Result> =
   | { readonly kind: 'progress'; readonly text: string }
   | { readonly kind: 'result'; readonly result: Result }
-  | { readonly kind: 'failed'; readonly message: string; readonly cure?: string };
+  | { readonly kind: 'failed'; readonly message: string; readonly hint?: string };
 
 /** Jobs of `worker.ts` by name. */
 export type ChildJob = 'diagnose' | 'bench';
@@ -45,12 +45,12 @@ export function inChild<Result>(
       if (outcome?.kind === 'result') return done(outcome.result);
       if (ended()) {
         const message = `engine ${engine.label}: did not answer for ${silence[job]} s and was ended`;
-        return failed(new BulwarkError('ENGINE_UNAVAILABLE', message, { cure: silenceCure }));
+        return failed(new BulwarkError('ENGINE_UNAVAILABLE', message, { hint: silenceHint }));
       }
       const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
       const why = outcome?.kind === 'failed' ? outcome.message : `the process that measures it ${how}`;
-      const cure = (outcome?.kind === 'failed' && outcome.cure) || 'run `bulwark doctor` to see what works';
-      failed(new BulwarkError('ENGINE_UNAVAILABLE', `engine ${engine.label}: ${why}`, { cure }));
+      const hint = (outcome?.kind === 'failed' && outcome.hint) || 'run `bulwark doctor` to see what works';
+      failed(new BulwarkError('ENGINE_UNAVAILABLE', `engine ${engine.label}: ${why}`, { hint }));
     });
   });
 }

@@ -29,6 +29,6 @@ const jobs: Readonly<Record<ChildJob, () => Promise<unknown>>> = {
 
 await jobs[job]().then(
   (result) => tell({ kind: 'result', result }),
-  ({ message, cure }: BulwarkError) => tell({ kind: 'failed', message, cure }),
+  ({ message, hint }: BulwarkError) => tell({ kind: 'failed', message, hint }),
 );
 process.disconnect();

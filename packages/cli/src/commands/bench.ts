@@ -38,7 +38,7 @@ function listed<Name extends string>(flag: string, given: string | undefined, kn
   const unknown = names.find((name) => !(known as readonly string[]).includes(name));
   if (unknown === undefined) return known.filter((name) => names.includes(name));
   throw new BulwarkError('USAGE', `${flag} has ${JSON.stringify(unknown)}; known: ${known.join(', ')}`, {
-    cure: 'name some of these, with commas between them',
+    hint: 'name some of these, with commas between them',
   });
 }
 

@@ -26,7 +26,7 @@ function checkKind(kind: string): StarterKind {
   if ((kinds as string[]).includes(kind)) return kind as StarterKind;
   const near = nearest(kind, kinds);
   throw new BulwarkError('USAGE', `--kind is ${JSON.stringify(kind)}; allowed: ${kinds.join(', ')}`, {
-    cure: near ? `did you mean ${near}?` : 'name one of these',
+    hint: near ? `did you mean ${near}?` : 'name one of these',
   });
 }
 
@@ -34,7 +34,7 @@ function checkName(name: string): string {
   const plain = name.replace(/^bulwark-plugin-/, '');
   if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(plain)) return plain;
   throw new BulwarkError('USAGE', `the name ${JSON.stringify(name)} is not lower case with hyphens`, {
-    cure: 'choose a name such as margin-loss',
+    hint: 'choose a name such as margin-loss',
   });
 }
 
@@ -58,7 +58,7 @@ function createPlugin(name: string, { kind, out, json }: CreateFlags): void {
   const files = packageFiles(plain, checkKind(kind), versions());
   const folder = resolve(out ?? `bulwark-plugin-${plain}`);
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new BulwarkError('USAGE', `${folder} exists and is not empty`, { cure: 'name another folder with --out' });
+    throw new BulwarkError('USAGE', `${folder} exists and is not empty`, { hint: 'name another folder with --out' });
   for (const [path, text] of files) writeAtomically(join(folder, path), text);
   const output = createOutput({ json });
   output.line(`wrote ${folder}: ${[...files.keys()].join(', ')}`);

@@ -66,14 +66,14 @@ describe('bulwark data', () => {
   it('names the command that gets a missing set', async () => {
     await expect(run('data', 'info', 'cifar10', '--no-sheet')).rejects.toMatchObject({
       code: 'DATA_MISSING',
-      cure: expect.stringContaining('bulwark data fetch cifar10'),
+      hint: expect.stringContaining('bulwark data fetch cifar10'),
     });
   });
 
   it('refuses an unknown option of a data source by name', async () => {
     await expect(run('data', 'info', 'mnist', '--set', 'valdation=0')).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      cure: 'did you mean validation?',
+      hint: 'did you mean validation?',
     });
   });
 });

@@ -53,7 +53,7 @@ function chosen(names: string): DemoMethod[] {
   const unknown = methods.find((name) => !(demoMethods as readonly string[]).includes(name));
   if (unknown !== undefined)
     throw new BulwarkError('USAGE', `--methods has ${JSON.stringify(unknown)}; known: ${demoMethods.join(', ')}`, {
-      cure: 'name some of these',
+      hint: 'name some of these',
     });
   return methods as DemoMethod[];
 }

@@ -52,7 +52,7 @@ async function examine(engine: Engine, { seconds, plugins }: { seconds: number; 
   const { name } = engine;
   const given = { engine: { label: name, request: { use: name } }, plugins, settings: { seconds } };
   const found = await inChild<EngineDiagnosis>('diagnose', given).catch(
-    ({ message, cure }: BulwarkError): EngineDiagnosis => ({ engine: name, works: false, reason: message, cure }),
+    ({ message, hint }: BulwarkError): EngineDiagnosis => ({ engine: name, works: false, reason: message, hint }),
   );
   return { engine, found };
 }
@@ -95,7 +95,7 @@ const row = (one: EngineDiagnosis): string[] =>
 
 /** Reasons, remarks and wrong numbers, one line each, under the table. */
 const notes = (one: EngineDiagnosis): string[] => {
-  if (!one.works) return [one.reason, ...(one.cure ? [`  ${one.cure}`] : [])];
+  if (!one.works) return [one.reason, ...(one.hint ? [`  ${one.hint}`] : [])];
   const wrong = one.wrong ? [`${one.engine}: computes wrong numbers: ${one.wrong}; do not train with it`] : [];
   return [`${one.engine}: ${one.description}`, ...wrong, ...one.remarks.map((remark) => `${one.engine}: ${remark}`)];
 };

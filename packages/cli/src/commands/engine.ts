@@ -21,7 +21,7 @@ function withEngines(command: Command, make: (engine: Engine) => Command, mpi: C
     throw new BulwarkError(
       'USAGE',
       name === undefined ? 'which engine?' : `no engine is called ${JSON.stringify(name)}; known: ${known.join(', ')}`,
-      { cure: near ? `did you mean ${near}?` : `name one of ${known.join(', ')}` },
+      { hint: near ? `did you mean ${near}?` : `name one of ${known.join(', ')}` },
     );
   });
 }
@@ -60,7 +60,7 @@ function installPackaged(engine: Engine): Command {
           'ENGINE_INSTALL',
           `npm says that it installed the package of ${engine.name}, but it is not found`,
           {
-            cure: `see where with \`npm ls @bulwark/engine-${engine.name}\``,
+            hint: `see where with \`npm ls @bulwark/engine-${engine.name}\``,
           },
         );
       await engine.installer!.install({}, { progress });
@@ -126,7 +126,7 @@ interface Listed {
   readonly summary: string;
   readonly available: boolean;
   readonly reasons: readonly string[];
-  readonly cure?: string;
+  readonly hint?: string;
   readonly installed: readonly InstalledPart[];
 }
 
@@ -140,7 +140,7 @@ async function look(engine: Engine): Promise<Listed> {
     summary: engine.summary,
     available: probe.available,
     reasons,
-    ...(!probe.available && { cure: probe.cure }),
+    ...(!probe.available && { hint: probe.hint }),
     installed: engine.installer?.installed() ?? [],
   };
 }
@@ -155,12 +155,12 @@ function listCommand(): Command {
       const engines = enginesOf(builtinRegistry());
       const listed: Listed[] = [];
       for (const engine of engines) listed.push(await look(engine));
-      for (const { engine, summary, available, reasons, cure } of listed) {
+      for (const { engine, summary, available, reasons, hint } of listed) {
         output.line(
           `${paint('bold', engine.padEnd(12))} ${available ? '' : paint('yellow', 'not available: ')}${summary}`,
         );
         for (const reason of available ? [] : reasons) output.line(`  ${reason}`);
-        if (cure) output.line(`  ${cure}`);
+        if (hint) output.line(`  ${hint}`);
       }
       const parts = engines.flatMap((engine, at) => listed[at]!.installed.map((part) => row(engine.name, part)));
       parts.push(...mpiInstaller.installed().map((part) => row(mpiInstaller.name, part)));

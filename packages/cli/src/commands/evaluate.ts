@@ -84,7 +84,7 @@ async function merge(
     const name = shardFile(file, { index, count });
     const result = await loadEvaluation(name);
     if (!result)
-      throw new BulwarkError('USAGE', `${name} is missing`, { cure: `evaluate with --shard ${index}/${count}` });
+      throw new BulwarkError('USAGE', `${name} is missing`, { hint: `evaluate with --shard ${index}/${count}` });
     shards.push(result);
   }
   const merged = await mergeEvaluations(shards, request);
@@ -145,7 +145,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     const { count: most, fromStart } = parseImages(flags.images) ?? { count: Infinity, fromStart: true };
     if (fromStart && most < Infinity)
       throw new BulwarkError('USAGE', `--images ${flags.images}: images of corruptions are spread over each of them`, {
-        cure: `write --images ${most}`,
+        hint: `write --images ${most}`,
       });
     const asked = { corruptions, batchSize, repeats, out, fresh, ...(most < Infinity && { images: most }) };
     return runCorruptions(target, asked, output).finally(() => target.model.dispose());
@@ -198,9 +198,9 @@ async function run(path: string, flags: Flags): Promise<void> {
         ...(flags.threats && { together: threats }),
         save: (state) => saveEvaluation(file, state),
         progress: progress.report,
-        notice: ({ id, what, cure }) => {
+        notice: ({ id, what, hint }) => {
           progress.clear();
-          output.warn(`trust check ${id}: ${what}; ${cure}`);
+          output.warn(`trust check ${id}: ${what}; ${hint}`);
         },
         signal: interrupt.signal,
         ...(flags.probes && tier !== 'quick' && { probes }),

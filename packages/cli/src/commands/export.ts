@@ -42,7 +42,7 @@ function checkRadius({ config, context }: Target, flags: Flags): void {
   throw new BulwarkError(
     'USAGE',
     `--epsilon ${flags.epsilon}: these weights were trained for ${context.threat!.norm}, epsilon ${context.threat!.epsilon}`,
-    { cure: 'leave it out; `bulwark evaluate --epsilon` measures other radii' },
+    { hint: 'leave it out; `bulwark evaluate --epsilon` measures other radii' },
   );
 }
 

@@ -43,7 +43,7 @@ export function initCommand(): Command {
     .argument('[file]', 'file to write', 'bulwark.yaml')
     .addHelpText('after', '\nExamples:\n  bulwark init\n  bulwark init experiments/st.yaml')
     .action((file: string) => {
-      if (existsSync(file)) throw new BulwarkError('USAGE', `${file} exists already`, { cure: 'name another file' });
+      if (existsSync(file)) throw new BulwarkError('USAGE', `${file} exists already`, { hint: 'name another file' });
       writeAtomically(file, starterConfig.replace('FILE', file));
       process.stdout.write(`wrote ${file}; train it with: bulwark train ${file}\n`);
     });

@@ -119,7 +119,7 @@ export function pluginsCommand(): Command {
           all.map((plugin) => plugin.name),
         );
         throw new BulwarkError('PLUGIN_UNKNOWN', `no plugin is called ${JSON.stringify(name)}`, {
-          cure: near
+          hint: near
             ? `did you mean ${near}?`
             : 'run `bulwark plugins`; for one of your own, name your config: --config',
         });

@@ -41,7 +41,7 @@ async function openModel(
   const folder = openRunFolder(path, services);
   const kind = checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
-    throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { cure: 'give best or last' });
+    throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { hint: 'give best or last' });
   const { baseFolder } = folder.frozen;
   const { warn } = services;
   const run = await checkRunFolder(folder, services);
@@ -131,7 +131,7 @@ export function pseudoLabelCommand(): Command {
           'BATCH_INVALID',
           `${flags.data}: images are [${set.shape}]; the model takes [${model.inputShape}]`,
           {
-            cure: 'label images of the shape that the model was trained on',
+            hint: 'label images of the shape that the model was trained on',
           },
         );
       let shown = 0;
@@ -144,7 +144,7 @@ export function pseudoLabelCommand(): Command {
       model.dispose();
       const kept = selectPseudoLabels(all, { threshold, perClass });
       if (kept.length === 0)
-        throw new BulwarkError('USAGE', `no image reaches a confidence of ${threshold}`, { cure: 'lower --threshold' });
+        throw new BulwarkError('USAGE', `no image reaches a confidence of ${threshold}`, { hint: 'lower --threshold' });
       const images = subset(set, kept).images;
       const labels = Int32Array.from(kept, (i) => all.labels[i]!);
       const confidence = Float32Array.from(kept, (i) => all.confidence[i]!);

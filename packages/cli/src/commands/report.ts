@@ -39,7 +39,7 @@ export function reportCommand(): Command {
       const output = createOutput(flags);
       const images = Number(flags.images);
       if (!Number.isInteger(images) || images < 0)
-        throw new BulwarkError('USAGE', `--images is ${flags.images}`, { cure: 'give a number of images, 0 or more' });
+        throw new BulwarkError('USAGE', `--images is ${flags.images}`, { hint: 'give a number of images, 0 or more' });
       // charts take a moment to load, which other commands need not wait for
       const { readRuns } = await import('../report/read-run.js');
       const { openModels } = await import('../report/open-models.js');

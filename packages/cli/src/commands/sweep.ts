@@ -67,7 +67,7 @@ async function open(
 async function sweepOf(file: string | undefined, flags: Flags): Promise<{ sweep: Sweep; folder: string }> {
   if ((file === undefined) === (flags.resume === undefined))
     throw new BulwarkError('USAGE', 'sweep needs a sweep file, or --resume <folder>', {
-      cure: 'give one of them; docs/sweeps.md has examples of sweep files',
+      hint: 'give one of them; docs/sweeps.md has examples of sweep files',
     });
   if (flags.resume === undefined) {
     const sweep = await loadSweep(file!, flags.set);
@@ -75,7 +75,7 @@ async function sweepOf(file: string | undefined, flags: Flags): Promise<{ sweep:
   }
   if (flags.set.length > 0 || flags.out !== undefined)
     throw new BulwarkError('USAGE', '--resume goes on with a sweep as it is; it takes no --set or --out', {
-      cure: 'leave them out, or begin another sweep',
+      hint: 'leave them out, or begin another sweep',
     });
   return { sweep: openSweep(resolve(flags.resume)), folder: resolve(flags.resume) };
 }

@@ -81,7 +81,7 @@ export function trainCommand(): Command {
       return follow(await resume(flags.resume, { configPath, flags, logs, output, collective }), output);
     if (configPath === undefined)
       throw new BulwarkError('USAGE', 'train needs a config file or --resume <run>', {
-        cure: '`bulwark init` writes a starter config',
+        hint: '`bulwark init` writes a starter config',
       });
     const { input, baseFolder: besideConfig } = await loadConfig(configPath);
     const baseFolder = flags.baseFolder === undefined ? besideConfig : resolve(flags.baseFolder);
@@ -91,7 +91,7 @@ export function trainCommand(): Command {
     const warn = (text: string) => output.warn(text);
     if (flags.plugins)
       throw new BulwarkError('USAGE', '--plugins goes with --resume; a config lists its plugins itself', {
-        cure: 'write them under `plugins:` in the config',
+        hint: 'write them under `plugins:` in the config',
       });
     const services = { registry, importModule: importUserModule, warn, baseFolder, collective };
     const folder = (name: string) => resolve(flags.out ?? join('runs', name));
@@ -148,7 +148,7 @@ async function resume(
       'USAGE',
       '--resume continues a run as it was composed; it takes no config, --engine, --out, --seeds or --dry-run',
       {
-        cure: 'leave them out, or train a new run',
+        hint: 'leave them out, or train a new run',
       },
     );
   const change = (config: RunConfig) => withLogs(override({ ...config }, flags.set), logs);

@@ -65,7 +65,7 @@ function checkSeeds(runs: readonly FinishedRun[]): void {
         'USAGE',
         `${path} and ${twin.path} are the same config with the same seed ${config.seed}`,
         {
-          cure: 'leave one out: a repeated run is no second sample',
+          hint: 'leave one out: a repeated run is no second sample',
         },
       );
   }
@@ -91,7 +91,7 @@ function chooseSource(runs: readonly FinishedRun[], checkpoint: Checkpoint, want
       'USAGE',
       `not every run has ${wanted} of its ${checkpoint} checkpoint; they share ${known.join(', ')}`,
       {
-        cure: 'choose one of these, or evaluate the others first',
+        hint: 'choose one of these, or evaluate the others first',
       },
     );
   return wanted ?? known[0]!;
@@ -124,7 +124,7 @@ function checkComparable(runs: readonly FinishedRun[], measured: ReadonlyMap<Fin
       throw new BulwarkError(
         'USAGE',
         `${run.path} was measured on ${images} ${split} images, ${runs[0]!.path} on ${first.images} ${first.split} images`,
-        { cure: 'compare runs that were measured on the same images' },
+        { hint: 'compare runs that were measured on the same images' },
       );
   }
 }

@@ -47,7 +47,7 @@ function expand(path: string): string[] {
   const found = runFolders(path);
   if (found.length === 0)
     throw new BulwarkError('RUN_MISSING', `${path} is not a run folder and holds none`, {
-      cure: 'give folders that `bulwark train` wrote, for example runs/<name>',
+      hint: 'give folders that `bulwark train` wrote, for example runs/<name>',
     });
   return found;
 }
@@ -68,7 +68,7 @@ export async function readRuns(paths: readonly string[], warn: (message: string)
   }
   if (runs.length === 0)
     throw new BulwarkError('RUN_MISSING', `none of ${folders.length} runs is finished`, {
-      cure: 'let at least one run finish first',
+      hint: 'let at least one run finish first',
     });
   return runs;
 }

@@ -29,13 +29,13 @@ function readContent(path: string): Buffer {
     content = readIfThere(path, largestConfig);
   } catch (cause) {
     throw new BulwarkError('CONFIG_PARSE', `${path} cannot be read: ${(cause as Error).message}`, {
-      cure: 'check the file and its permissions',
+      hint: 'check the file and its permissions',
       cause,
     });
   }
   if (content) return content;
   throw new BulwarkError('CONFIG_PARSE', `config ${path} does not exist`, {
-    cure: '`bulwark init` writes a starter config',
+    hint: '`bulwark init` writes a starter config',
   });
 }
 
@@ -74,11 +74,11 @@ async function read(path: string): Promise<Json> {
     }
   } catch (cause) {
     throw new BulwarkError('CONFIG_PARSE', `${path} does not parse: ${(cause as Error).message}`, {
-      cure: 'mend the syntax at the place named',
+      hint: 'mend the syntax at the place named',
       cause,
     });
   }
-  throw new BulwarkError('CONFIG_PARSE', `${path} has an unknown ending`, { cure: `use one of ${formats}` });
+  throw new BulwarkError('CONFIG_PARSE', `${path} has an unknown ending`, { hint: `use one of ${formats}` });
 }
 
 const isSection = (value: unknown): value is Json =>
@@ -110,22 +110,22 @@ async function readChain(path: string, seen: readonly string[], known: Map<strin
   if (before) return before;
   if (seen.length > longestChain)
     throw new BulwarkError('CONFIG_EXTENDS', `more than ${longestChain} configs extend each other, down to ${path}`, {
-      cure: 'write them as fewer files',
+      hint: 'write them as fewer files',
     });
   if (seen.includes(path))
     throw new BulwarkError('CONFIG_EXTENDS', `configs extend each other in a circle: ${[...seen, path].join(' -> ')}`, {
-      cure: 'remove one extends',
+      hint: 'remove one extends',
     });
   const own = await read(path);
   if (!isSection(own))
     throw new BulwarkError('CONFIG_PARSE', `${path} holds no config object`, {
-      cure: 'write keys such as data, model and objective',
+      hint: 'write keys such as data, model and objective',
     });
   const { extends: base, ...rest } = own;
   const bases = base === undefined ? [] : [base].flat();
   if (!bases.every((name) => typeof name === 'string'))
     throw new BulwarkError('CONFIG_EXTENDS', `extends in ${path} is ${JSON.stringify(base)}`, {
-      cure: 'name one file, or a list of files of which the later lie over the earlier',
+      hint: 'name one file, or a list of files of which the later lie over the earlier',
     });
   let below: Json = {};
   for (const name of bases)

@@ -9,9 +9,9 @@ export function override(config: Record<string, unknown>, assignments: readonly 
   return assignments.reduce((current, assignment) => {
     const at = assignment.indexOf('=');
     if (at < 1)
-      throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { cure: 'write --set path.to.key=value' });
+      throw new BulwarkError('USAGE', `--set ${assignment} has no value`, { hint: 'write --set path.to.key=value' });
     if (assignment.slice(0, at).split('.').includes('__proto__'))
-      throw new BulwarkError('USAGE', `--set ${assignment}: __proto__ is no key of a config`, { cure: 'leave it out' });
+      throw new BulwarkError('USAGE', `--set ${assignment}: __proto__ is no key of a config`, { hint: 'leave it out' });
     return setAt(current, assignment.slice(0, at).split('.'), valueOf(assignment, at + 1)) as Record<string, unknown>;
   }, config);
 }
@@ -22,7 +22,7 @@ function valueOf(assignment: string, from: number): unknown {
   } catch (cause) {
     const [reason] = (cause as Error).message.split('\n');
     throw new BulwarkError('USAGE', `--set ${assignment} has a value that is not YAML: ${reason}`, {
-      cure: 'write lists as [1, 2] and objects as {key: value}, and quote the whole for the shell',
+      hint: 'write lists as [1, 2] and objects as {key: value}, and quote the whole for the shell',
       cause,
     });
   }

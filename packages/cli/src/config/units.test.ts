@@ -33,8 +33,8 @@ async function said(change: Json): Promise<string> {
     const { parts } = await compose(checkConfig(config(change), registry), options);
     parts.model.dispose();
   } catch (error) {
-    const { message, cure } = error as { message: string; cure: string };
-    return `error ${message}; ${cure}`;
+    const { message, hint } = error as { message: string; hint: string };
+    return `error ${message}; ${hint}`;
   }
   return warnings.join('\n');
 }

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { BulwarkError } from '@bulwark/core';
-import { endWhenSilent, silenceCure } from '../terminal/silence.js';
+import { endWhenSilent, silenceHint } from '../terminal/silence.js';
 import type { DemoMethod } from './configs.js';
 import type { DemoMessage, DemoResult } from './run-method.js';
 
@@ -43,7 +43,7 @@ export function demoProcesses({ seed, folder }: { seed: string; folder: string }
         if (outcome?.kind === 'result') return done(outcome.result);
         if (ended()) {
           const message = `the demo's ${method} run did not answer for ${silence} s and was ended`;
-          return failed(new BulwarkError('ENGINE_UNAVAILABLE', message, { cure: silenceCure }));
+          return failed(new BulwarkError('ENGINE_UNAVAILABLE', message, { hint: silenceHint }));
         }
         const why = outcome?.kind === 'failed' ? outcome.message : `exit code ${code}`;
         failed(new BulwarkError('INTERRUPTED', `the demo's ${method} run ended early: ${why}`));

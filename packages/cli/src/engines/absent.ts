@@ -14,13 +14,13 @@ function absentEngine({ name, spec, fault }: EnginePackage): Engine {
       ? [`Comes with the package ${spec}, which is not installed.`, `the package ${spec} is not installed`]
       : [`Comes with the package ${spec}, which does not load.`, `the package ${spec} does not load: ${fault}`];
   const refusals = [{ candidate: name, reason }];
-  const cure = `run \`bulwark engine install ${name}\`, or use engine: auto`;
+  const hint = `run \`bulwark engine install ${name}\`, or use engine: auto`;
   const engine = defineEngine({
     name,
     summary,
     rank: Number.POSITIVE_INFINITY,
-    probe: async () => ({ available: false, refusals, cure }),
-    start: () => Promise.reject(unavailable(name, refusals, cure)),
+    probe: async () => ({ available: false, refusals, hint }),
+    start: () => Promise.reject(unavailable(name, refusals, hint)),
     installer: {
       install: (_options, context) => installPackage({ name, spec }, context),
       installed: () => [],

@@ -34,7 +34,7 @@ export function engineNamed(name: string, registry: PluginRegistry): Engine {
   throw new BulwarkError(
     'USAGE',
     `--engine has ${JSON.stringify(name)}; known: ${engines.map((known) => known.name).join(', ')}`,
-    { cure: 'name some of these, with commas between them and options after colons: wasm:threads=2' },
+    { hint: 'name some of these, with commas between them and options after colons: wasm:threads=2' },
   );
 }
 

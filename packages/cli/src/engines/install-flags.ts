@@ -36,6 +36,6 @@ export function installOptions(engine: Engine, flags: Readonly<Record<string, un
   const { path, message } = parsed.error.issues[0]!;
   const name = String(path[0]);
   throw new BulwarkError('USAGE', `--${kebab(name)} is ${JSON.stringify(flags[name])}: ${message}`, {
-    cure: `see \`bulwark engine install ${engine.name} --help\``,
+    hint: `see \`bulwark engine install ${engine.name} --help\``,
   });
 }

@@ -40,8 +40,8 @@ describe('where a package of an engine is installed', () => {
     expect(placeOf(file(), spec)).toEqual({ folder: project, flags: ['--global'] });
   });
   it('is nowhere, if npm did not install this command', () => {
-    expect(refusal(join(project, 'packages/cli/dist/engines/install-package.js')).cure).toContain('npm ci');
-    expect(refusal(file('.pnpm', 'cli@1.0.0')).cure).toBe(`add ${spec} with the package manager of this project`);
+    expect(refusal(join(project, 'packages/cli/dist/engines/install-package.js')).hint).toContain('npm ci');
+    expect(refusal(file('.pnpm', 'cli@1.0.0')).hint).toBe(`add ${spec} with the package manager of this project`);
   });
 });
 

@@ -6,7 +6,7 @@ import { run } from '@bulwark/core/install';
 
 const here = fileURLToPath(import.meta.url);
 
-const refuse = (message: string, cure: string): BulwarkError => new BulwarkError('ENGINE_INSTALL', message, { cure });
+const refuse = (message: string, hint: string): BulwarkError => new BulwarkError('ENGINE_INSTALL', message, { hint });
 
 /** Where npm has put this command, and so must put what it shall find. */
 interface Place {

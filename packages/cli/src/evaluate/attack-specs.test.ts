@@ -24,7 +24,7 @@ describe('attacks on the command line', () => {
     'says how options are written: %s',
     (text) => {
       expect(() => parseAttacks([text])).toThrow(
-        expect.objectContaining({ code: 'USAGE', cure: expect.stringMatching(/^write pgd:steps=50/) }),
+        expect.objectContaining({ code: 'USAGE', hint: expect.stringMatching(/^write pgd:steps=50/) }),
       );
     },
   );

@@ -15,7 +15,7 @@ function notAnAttack(text: string): BulwarkError {
     'USAGE',
     `--attacks: ${JSON.stringify(text)} is not the name of an attack, with its options after colons`,
     {
-      cure: `write ${name}:${option}; several attacks with blanks between them`,
+      hint: `write ${name}:${option}; several attacks with blanks between them`,
     },
   );
 }
@@ -36,7 +36,7 @@ export function parseAttacks(texts: readonly string[]): PluginSpec[] {
         const [key, ...rest] = option.split('=');
         if (!use || !key || rest.length === 0)
           throw new BulwarkError('USAGE', `--attacks: ${JSON.stringify(text)} is not name:option=value`, {
-            cure: 'write for example pgd:steps=50:restarts=2',
+            hint: 'write for example pgd:steps=50:restarts=2',
           });
         const given = rest.join('=');
         // a list option takes one name, too

@@ -35,7 +35,7 @@ async function openCorrupted({ corruptions }: CorruptionRequest, target: Target)
   const text = corruptions === true ? corruptedOf[config.data.use] : corruptions;
   if (text === undefined)
     throw new BulwarkError('USAGE', `--corruptions: no corrupted images are known for ${config.data.use}`, {
-      cure: `name a data source that has groups: --corruptions cifar10-c:folder=./CIFAR-10-C; known are those of ${Object.keys(corruptedOf).join(' and ')}`,
+      hint: `name a data source that has groups: --corruptions cifar10-c:folder=./CIFAR-10-C; known are those of ${Object.keys(corruptedOf).join(' and ')}`,
     });
   const { use, ...options } = checkSpec(registry, 'data', parseSpec(text), ['corruptions']);
   const here = Object.create(services, { baseFolder: { value: process.cwd() } }) as PluginServices;

@@ -80,6 +80,6 @@ export function needWhole(input: Json): void {
     throw new BulwarkError(
       'USAGE',
       `these weights do not say what they are: ${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
-      { cure: 'give --model, --data and --epsilon, or --config <file> with model, data and threat' },
+      { hint: 'give --model, --data and --epsilon, or --config <file> with model, data and threat' },
     );
 }

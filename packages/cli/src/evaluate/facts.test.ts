@@ -103,7 +103,7 @@ describe('an exported model', () => {
     await expect(open(file(name), { model })).rejects.toMatchObject({
       code: 'WEIGHTS_INVALID',
       message: expect.stringMatching(message),
-      cure: expect.stringMatching(/set model\.(normalize: \{ mean: \[0\.286|shortcut: raw)/),
+      hint: expect.stringMatching(/set model\.(normalize: \{ mean: \[0\.286|shortcut: raw)/),
     });
   });
 

@@ -91,7 +91,7 @@ function checkNorm({ norm, epsilon }: TargetFlags, threat: { norm?: unknown; eps
   throw new BulwarkError(
     'USAGE',
     `--norm ${norm} without --epsilon: the radius ${String(threat.epsilon)} is one in ${String(before)}`,
-    { cure: `give the radius in ${norm}, too: --epsilon <radius>` },
+    { hint: `give the radius in ${norm}, too: --epsilon <radius>` },
   );
 }
 
@@ -104,13 +104,13 @@ async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
 async function openRun(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
   refuseFlags(flags, ['config', 'model', 'data', 'from', 'zoo'], {
     because: `${path} is a run, which has its own config, model and data`,
-    cure: 'leave them out, or give a weights file instead of the run',
+    hint: 'leave them out, or give a weights file instead of the run',
   });
   const folder = openRunFolder(path, opening);
   const services = { ...opening, importModule: importUserModule, ...pluginPolicy(path, flags) };
   const kind = flags.checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
-    throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { cure: 'give best or last' });
+    throw new BulwarkError('USAGE', `--checkpoint is ${kind}`, { hint: 'give best or last' });
   const snapshot = folder.checkpoints.load(kind);
   const { config, baseFolder } = folder.frozen;
   checkNorm(flags, config.threat);
@@ -133,15 +133,15 @@ const knownOf = ({ classNames, threat, data, objective }: ModelContext): ModelCo
 async function openWeights(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
   refuseFlags(flags, ['checkpoint'], {
     because: `${path} is a weights file; only runs have several checkpoints`,
-    cure: 'leave it out, or give the run folder',
+    hint: 'leave it out, or give the run folder',
   });
   if (flags.config !== undefined)
     refuseFlags(flags, ['model', 'data', 'zoo'], {
       because: `--config names them already`,
-      cure: 'give either --config, or --model and --data',
+      hint: 'give either --config, or --model and --data',
     });
   if (flags.zoo !== undefined)
-    refuseFlags(flags, ['model'], { because: '--zoo names the model already', cure: 'give one of them' });
+    refuseFlags(flags, ['model'], { because: '--zoo names the model already', hint: 'give one of them' });
   const file = readWeightsFile(path);
   const { input, baseFolder } = flags.config
     ? await loadConfig(flags.config)
@@ -166,7 +166,7 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
 export function openTarget(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
   if (!existsSync(path))
     throw new BulwarkError('RUN_MISSING', `${path} does not exist`, {
-      cure: 'give a run folder (runs/<name>) or a weights file (.safetensors, .pt)',
+      hint: 'give a run folder (runs/<name>) or a weights file (.safetensors, .pt)',
     });
   return statSync(path).isDirectory() ? openRun(path, flags, opening) : openWeights(path, flags, opening);
 }

@@ -45,7 +45,7 @@ export function planEvaluation(given: {
   const { attacks, images } = given;
   if (attacks) {
     if (given.tier)
-      throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { cure: 'give one of them' });
+      throw new BulwarkError('USAGE', '--attacks and --tier exclude each other', { hint: 'give one of them' });
     const specs = attacks.flatMap((attack) => (typeof attack === 'string' ? parseAttacks([attack]) : [attack]));
     return { tier: 'custom', specs, images };
   }

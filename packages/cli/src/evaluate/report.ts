@@ -108,10 +108,10 @@ export function evaluationReport(
   result: EvaluationResult,
   { classNames, meaning }: { classNames: readonly string[]; meaning: string | undefined },
 ): string[] {
-  const findings = result.findings.flatMap(({ id, what, meaning: why, cure }) => [
+  const findings = result.findings.flatMap(({ id, what, meaning: why, hint }) => [
     `trust check ${id}: ${what}`,
     `  ${why}`,
-    `  ${cure}`,
+    `  ${hint}`,
   ]);
   return [
     `tier ${result.tier}${meaning ? `: ${isOther(result) ? otherParts : meaning}` : ''}`,

@@ -53,7 +53,7 @@ describe('an entry of RobustBench', () => {
       autoattack_acc: '37.50',
       unreliable: false,
     });
-    const finding = { id: 'square-better', what: '', meaning: '', cure: '' };
+    const finding = { id: 'square-better', what: '', meaning: '', hint: '' };
     expect(robustBenchEntry({ ...result, findings: [finding] }, of).unreliable).toBe(true);
     expect(robustBenchEntry({ ...result, repeats: 20 }, of).number_forward_passes).toBe(20);
   });

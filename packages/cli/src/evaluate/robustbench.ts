@@ -67,7 +67,7 @@ function standardStages({ attacks }: EvaluationResult): readonly AttackEntry[] {
     'USAGE',
     `a claim needs the whole standard version of AutoAttack; this result has ${stages.length === 0 ? 'not run it' : 'not finished it'}`,
     {
-      cure: 'evaluate with --tier full',
+      hint: 'evaluate with --tier full',
     },
   );
 }
@@ -177,7 +177,7 @@ const asksForStandard = (specs: readonly PluginSpec[]) =>
 export function checkStandard(attacks: readonly Attack[], classes: number): void {
   if (attacks.some((attack) => (attack.forClasses?.(classes) ?? attack).label === standard)) return;
   throw new BulwarkError('USAGE', `--robustbench: a model of ${classes} classes has too few for AutoAttack standard`, {
-    cure: 'leave it out: targeted DLR needs 4 classes',
+    hint: 'leave it out: targeted DLR needs 4 classes',
   });
 }
 
@@ -207,11 +207,11 @@ const paperFields = [
 export function claimFile(file: string, specs: readonly PluginSpec[]): ClaimFile {
   if (!file.endsWith('.json'))
     throw new BulwarkError('USAGE', `--robustbench ${file} is not the name of a .json file`, {
-      cure: 'give for example --robustbench claim.json',
+      hint: 'give for example --robustbench claim.json',
     });
   if (!asksForStandard(specs))
     throw new BulwarkError('USAGE', '--robustbench needs the standard version of AutoAttack among the attacks', {
-      cure: 'add --tier full',
+      hint: 'add --tier full',
     });
   const paper: PaperFacts = {};
   const there = readIfThere(file);
@@ -221,13 +221,13 @@ export function claimFile(file: string, specs: readonly PluginSpec[]): ClaimFile
       known = JSON.parse(textOf(there)) as Record<string, unknown>;
     } catch (cause) {
       throw new BulwarkError('USAGE', `--robustbench ${file} holds no JSON`, {
-        cure: 'name another file, or delete it',
+        hint: 'name another file, or delete it',
         cause,
       });
     }
     if (known === null || typeof known !== 'object' || !('autoattack_acc' in known || 'authors' in known))
       throw new BulwarkError('USAGE', `--robustbench ${file} holds something else than an entry of RobustBench`, {
-        cure: 'name another file: this one would be overwritten',
+        hint: 'name another file: this one would be overwritten',
       });
     // a reported figure that was only that of the last evaluation is measured anew
     const measured = known['reported'] === known['autoattack_acc'];

@@ -12,7 +12,7 @@ export function parseEpsilons(text: string, norm: NormName): number[] {
   const radii = parts.filter((part) => part !== '0').map((part) => pixelFlag('epsilons', part, { norm }));
   if (radii.length === 0)
     throw new BulwarkError('USAGE', `--epsilons is ${text}: no radius above 0`, {
-      cure: 'give the radii of the curve, for example 0,2/255,4/255,8/255',
+      hint: 'give the radii of the curve, for example 0,2/255,4/255,8/255',
     });
   return [...new Set(radii)].sort((a, b) => a - b);
 }
@@ -25,14 +25,14 @@ export function parseThreats(texts: readonly string[]): ThreatModel[] {
       const [norm = '', radius = ''] = text.trim().split(':');
       if (!isNorm(norm) || radius === '')
         throw new BulwarkError('USAGE', `--threats: ${JSON.stringify(text)} is not norm:radius`, {
-          cure: `write for example linf:8/255 l2:0.5 l1:12; norms are ${normNames.join(', ')}`,
+          hint: `write for example linf:8/255 l2:0.5 l1:12; norms are ${normNames.join(', ')}`,
         });
       return { norm: norms[norm], epsilon: pixelFlag('threats', radius, { norm }) };
     });
   const twice = threats.find((one, i) => threats.findIndex(({ norm }) => norm === one.norm) !== i);
   if (twice)
     throw new BulwarkError('USAGE', `--threats names ${twice.norm.name} twice`, {
-      cure: 'give one radius for each norm; --epsilons makes a curve over radii',
+      hint: 'give one radius for each norm; --epsilons makes a curve over radii',
     });
   return threats;
 }

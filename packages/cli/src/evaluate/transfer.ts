@@ -24,7 +24,7 @@ export async function transferFrom(
       'USAGE',
       `--transfer-from ${path}: its images are ${facts(other)}, those of the model ${facts(model)}`,
       {
-        cure: 'transfer from a model of the same data',
+        hint: 'transfer from a model of the same data',
       },
     );
   }

@@ -38,7 +38,7 @@ async function writeLayers(model: Classifier, { folder, context }: Writing): Pro
   if ('model' in model) return writeLayersModel((model as LayersClassifier).model, folder, about);
   if (!('graph' in model))
     throw new BulwarkError('MODEL_INVALID', `${model.name} is neither a graph nor a layers model`, {
-      cure: 'export it --to safetensors',
+      hint: 'export it --to safetensors',
     });
   const layers = toLayersModel(model as Network);
   const files = await writeLayersModel(layers, folder, about);

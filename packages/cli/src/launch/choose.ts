@@ -61,7 +61,7 @@ async function specOf(text: string): Promise<{ spec: PluginSpec; plugins: readon
   const { plugins = [], ...spec } = input as PluginSpec & { plugins?: readonly string[] };
   if (typeof spec.use !== 'string')
     throw new BulwarkError('CONFIG_INVALID', `${text} names no launcher`, {
-      cure: 'write use: slurm, and its options',
+      hint: 'write use: slurm, and its options',
     });
   return { spec, plugins, baseFolder };
 }
@@ -89,7 +89,7 @@ export async function chooseLauncher(
   const jobs = flags.jobs === undefined ? undefined : numberFlag('jobs', flags.jobs, { min: 1, integer: true });
   if (jobs !== undefined && flags.launcher !== undefined)
     throw new BulwarkError('USAGE', '--jobs and --launcher exclude each other', {
-      cure: `write --launcher local:jobs=${jobs}, or give the launcher alone`,
+      hint: `write --launcher local:jobs=${jobs}, or give the launcher alone`,
     });
   let chosen = { spec: { use: 'local' } as PluginSpec, baseFolder: process.cwd() };
   if (flags.launcher !== undefined) {

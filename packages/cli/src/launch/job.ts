@@ -90,7 +90,7 @@ export function jobFolder(path: string): JobFolder {
       const found = order.read();
       if (found) return found;
       throw new BulwarkError('LAUNCH_LOST', `${path} holds no job.json, or this machine does not see it`, {
-        cure: 'let sweeps and runs be in a folder that all machines share',
+        hint: 'let sweeps and runs be in a folder that all machines share',
       });
     },
     handover: slot(join(path, 'handover.json')),

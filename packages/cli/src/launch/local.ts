@@ -67,7 +67,7 @@ function createLocal(options: Options): Launcher {
           child.once('error', (cause) =>
             reject(
               new BulwarkError('LAUNCHER_UNAVAILABLE', `${program} does not start: ${cause.message}`, {
-                cure: 'free memory or processes, or run fewer jobs at the same time',
+                hint: 'free memory or processes, or run fewer jobs at the same time',
                 cause,
               }),
             ),

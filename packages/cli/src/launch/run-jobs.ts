@@ -66,7 +66,7 @@ async function checkGone({ id }: Job, { launcher, handle }: Handover, open: Laun
     'RUN_LOCKED',
     `job ${id} is with the launcher ${launcher} already (${seen!.note ?? seen!.state})`,
     {
-      cure: `go on with --launcher ${launcher}, or take its jobs away first (bulwark sweep cancel <folder>)`,
+      hint: `go on with --launcher ${launcher}, or take its jobs away first (bulwark sweep cancel <folder>)`,
     },
   );
 }
@@ -140,7 +140,7 @@ function createWork(board: readonly Tracked[], { launcher, name, output, retries
         'LAUNCH_LOST',
         `job ${one.job.id} has ended${seen.note ? ` (${seen.note})` : ''} without having written anything to ${one.folder.path}`,
         {
-          cure: 'let the folder be one that all machines share, and look whether Node and Bulwark are at the same paths there',
+          hint: 'let the folder be one that all machines share, and look whether Node and Bulwark are at the same paths there',
         },
       );
     if (seen.cancelled) {
@@ -231,7 +231,7 @@ function createWork(board: readonly Tracked[], { launcher, name, output, retries
       if (refused === undefined || taken === next.length) return;
       if (board.every(({ state }) => state !== 'handed over'))
         throw new BulwarkError('LAUNCH_REFUSED', `${refused} (${next.length} jobs of ${root})`, {
-          cure: 'give the same command again when there is room, or change what the jobs ask for',
+          hint: 'give the same command again when there is room, or change what the jobs ask for',
         });
       if (refused !== refusal) output.warn(`${refused}; ${next.length - taken} jobs wait until there is room`);
       refusal = refused;
@@ -246,7 +246,7 @@ export function checkJobs(result: JobsResult, { signal }: Pick<Launch, 'signal'>
     throw new BulwarkError(
       'JOBS_FAILED',
       `${failed.length} of ${failed.length + stopped.length + finished.length + result.pending.length} jobs failed: ${failed.join(', ')}`,
-      { cure: 'see their messages above; the same command does what is missing' },
+      { hint: 'see their messages above; the same command does what is missing' },
     );
   if (signal.aborted || stopped.length > 0)
     throw new BulwarkError(
@@ -254,6 +254,6 @@ export function checkJobs(result: JobsResult, { signal }: Pick<Launch, 'signal'>
       result.pending.length > 0 && signal.aborted
         ? 'stopped looking; the jobs go on in the queue'
         : 'stopped on request; everything so far is saved',
-      { cure: 'the same command goes on where this one stopped' },
+      { hint: 'the same command goes on where this one stopped' },
     );
 }

@@ -16,7 +16,7 @@ function checkVersion(bulwark: string): void {
   throw new BulwarkError(
     'LAUNCH_LOST',
     `${hostname()} has Bulwark ${here}, but the jobs were handed over by Bulwark ${bulwark}`,
-    { cure: 'install the same version on all machines' },
+    { hint: 'install the same version on all machines' },
   );
 }
 

@@ -55,7 +55,7 @@ export function writing(path: string, write: () => void): void {
     write();
   } catch (cause) {
     throw new BulwarkError('RUN_WRITE', `cannot write ${path}: ${(cause as Error).message}`, {
-      cure: 'check the folder, its permissions and the free space, or train without --log',
+      hint: 'check the folder, its permissions and the free space, or train without --log',
       cause,
     });
   }

@@ -89,7 +89,7 @@ export function parseLogs(text: string): string[] {
   const unknown = names.find((name) => !logNames.includes(name));
   if (unknown !== undefined)
     throw new BulwarkError('USAGE', `--log has ${JSON.stringify(unknown)}; known: ${logNames.join(', ')}`, {
-      cure: 'name some of these, separated by commas; other loggers are callbacks of the config',
+      hint: 'name some of these, separated by commas; other loggers are callbacks of the config',
     });
   return [...new Set(names)];
 }

@@ -7,8 +7,8 @@ export interface MlflowServer {
   post(path: string, body: unknown): Promise<unknown>;
 }
 
-const fail = (what: string, cure: string, cause?: unknown): never => {
-  throw new BulwarkError('CALLBACK_FAILED', `mlflow: ${what}`, { cure, cause });
+const fail = (what: string, hint: string, cause?: unknown): never => {
+  throw new BulwarkError('CALLBACK_FAILED', `mlflow: ${what}`, { hint, cause });
 };
 
 const isHere = ({ hostname }: URL) => ['localhost', '127.0.0.1', '[::1]'].includes(hostname);

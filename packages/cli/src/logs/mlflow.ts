@@ -132,7 +132,7 @@ export const mlflow = defineCallback({
         'CONFIG_INVALID',
         `mlflow: uri is ${JSON.stringify(options.uri)}, which is no http or https address without a name and password`,
         {
-          cure: 'write it as http://localhost:5000',
+          hint: 'write it as http://localhost:5000',
         },
       );
     return logger(options);

@@ -82,7 +82,7 @@ describe('the callback wandb', () => {
     await expect(run.train()).rejects.toMatchObject({
       code: 'CALLBACK_FAILED',
       message: expect.stringContaining('wandb: /no/such/python does not start'),
-      cure: expect.stringContaining('pip install wandb'),
+      hint: expect.stringContaining('pip install wandb'),
     });
     run.dispose();
     delete process.env['BULWARK_PYTHON'];

@@ -40,8 +40,8 @@ interface Answer {
   readonly error?: string;
 }
 
-const fail = (what: string, cure: string): never => {
-  throw new BulwarkError('CALLBACK_FAILED', `wandb: ${what}`, { cure });
+const fail = (what: string, hint: string): never => {
+  throw new BulwarkError('CALLBACK_FAILED', `wandb: ${what}`, { hint });
 };
 
 const install = 'install it: python3 -m pip install wandb (BULWARK_PYTHON names another Python)';

@@ -64,7 +64,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     return await measure({
       ...{ model, data: set, threat, batchSize, seed, repeats, tier, signal },
       attacks: attacksOf(specs, target),
-      notice: ({ id, what, cure }) => warn(`trust check ${id}: ${what}; ${cure}`),
+      notice: ({ id, what, hint }) => warn(`trust check ${id}: ${what}; ${hint}`),
       ...(tier !== 'quick' && { probes: () => probeTrust({ model, data: set, threat, seed }) }),
     });
   } finally {

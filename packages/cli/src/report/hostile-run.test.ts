@@ -69,7 +69,7 @@ beforeAll(async () => {
   const { model, data, threat } = run.parts;
   const attacks = [run.services.make('attack', { use: 'fgsm' })];
   const result = await evaluate({ model, data: data.test, attacks, threat });
-  const findings: TrustFinding[] = [{ id: 'id', what: 'what', meaning: 'meaning', cure: 'cure' }];
+  const findings: TrustFinding[] = [{ id: 'id', what: 'what', meaning: 'meaning', hint: 'hint' }];
   await saveEvaluation(join(honest, 'evaluation/best/custom.json'), { ...result, findings });
   run.dispose();
 });

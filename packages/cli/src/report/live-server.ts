@@ -151,7 +151,7 @@ export async function serveLive(paths: readonly string[], options: LiveOptions):
     server.once('error', (cause) =>
       failed(
         new BulwarkError('USAGE', `port ${port} cannot be used: ${cause.message}`, {
-          cure: 'give another --port, or none for a free one',
+          hint: 'give another --port, or none for a free one',
           cause,
         }),
       ),

@@ -26,7 +26,7 @@ export async function openModels(
       model.dispose();
     } catch (error) {
       if (!(error instanceof BulwarkError)) throw error;
-      warn(`no images of ${run.path}: ${error.message}${error.cure ? `; ${error.cure}` : ''}`);
+      warn(`no images of ${run.path}: ${error.message}${error.hint ? `; ${error.hint}` : ''}`);
       opened.set(run, { problem: error.message });
     }
   }

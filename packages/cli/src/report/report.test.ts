@@ -40,7 +40,7 @@ async function finished(folder: string, name: string, objective: object): Promis
     seed: 0,
     tier: 'custom',
   });
-  const findings = [{ id: 'pgd-gap', what: 'left <b>1 & 2</b>', meaning: 'meaning', cure: 'cure' }];
+  const findings = [{ id: 'pgd-gap', what: 'left <b>1 & 2</b>', meaning: 'meaning', hint: 'hint' }];
   await saveEvaluation(join(path, 'evaluation', 'best', 'custom.json'), { ...result, findings });
   const each = Math.floor(data.test.labels.length / 4);
   const groups = ['fog', 'snow'].flatMap((weather, c) =>

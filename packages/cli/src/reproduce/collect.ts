@@ -59,7 +59,7 @@ function valueIn(result: EvaluationResult, column: Column): number {
   if (found) return 100 * found.accuracy;
   const known = [...new Set(result.attacks.map(({ label, ensemble }) => ensemble ?? label))];
   throw new BulwarkError('CONFIG_INVALID', `column ${column.title}: no attack is labelled ${column.label}`, {
-    cure: `use clean, loss or one of ${known.join(', ')}`,
+    hint: `use clean, loss or one of ${known.join(', ')}`,
   });
 }
 

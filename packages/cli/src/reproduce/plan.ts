@@ -66,7 +66,7 @@ export async function planRows(table: Table, options: PlanOptions): Promise<Plan
   const unknown = options.rows?.find((name) => !all.some(({ id, row }) => id === name || row.id === name));
   if (unknown !== undefined)
     throw new BulwarkError('USAGE', `${table.name} has no row ${JSON.stringify(unknown)}`, {
-      cure: `rows are ${all.map(({ id }) => id).join(', ')}`,
+      hint: `rows are ${all.map(({ id }) => id).join(', ')}`,
     });
   const chosen = all.filter(
     ({ id, row }) => !options.rows || options.rows.includes(id) || options.rows.includes(row.id),

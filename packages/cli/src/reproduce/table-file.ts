@@ -104,7 +104,7 @@ function pathOf(nameOrPath: string): string {
   if (/\.(ya?ml|json|ts|js|mjs)$/.test(nameOrPath)) return resolve(nameOrPath);
   if (tableNames().includes(nameOrPath)) return join(recipes!, `${nameOrPath}.yaml`);
   throw new BulwarkError('USAGE', `there is no table ${JSON.stringify(nameOrPath)}`, {
-    cure: `name one of ${tableNames().join(', ')}, or give the path of a table file`,
+    hint: `name one of ${tableNames().join(', ')}, or give the path of a table file`,
   });
 }
 
@@ -119,20 +119,20 @@ export async function loadTable(nameOrPath: string): Promise<Table> {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new BulwarkError('CONFIG_INVALID', `${path}: ${issue!.path.join('.')}: ${issue!.message}`, {
-      cure: 'mend the table file at this place',
+      hint: 'mend the table file at this place',
     });
   }
   const { data } = parsed;
   const unknown = data.pairs.flat().find((id) => !data.rows.some((row) => row.id === id));
   if (unknown !== undefined)
     throw new BulwarkError('CONFIG_INVALID', `${path}: pairs name ${unknown}, which is not a row`, {
-      cure: 'name ids of rows',
+      hint: 'name ids of rows',
     });
   for (const row of data.rows)
     for (const [scale, name] of Object.entries(row.needs))
       if (!data.prepare[name])
         throw new BulwarkError('CONFIG_INVALID', `${path}: row ${row.id} needs ${name} at scale ${scale}`, {
-          cure: `describe ${name} under prepare`,
+          hint: `describe ${name} under prepare`,
         });
   return { ...data, name: /([^/\\]+)\.\w+$/.exec(path)![1]!, folder: dirname(path) };
 }
@@ -142,6 +142,6 @@ export function scaleOf(table: Table, name: string): Scale {
   const found = table.scales[name];
   if (found) return found;
   throw new BulwarkError('USAGE', `${table.name} has no scale ${JSON.stringify(name)}`, {
-    cure: `choose ${Object.keys(table.scales).join(' or ')}`,
+    hint: `choose ${Object.keys(table.scales).join(' or ')}`,
   });
 }

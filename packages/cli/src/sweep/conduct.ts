@@ -27,7 +27,7 @@ function checkMetric(points: readonly PlannedPoint[], metric: string | undefined
       'CONFIG_INVALID',
       `search.metric is ${metric}; validation of ${name} measures ${known.join(', ')}`,
       {
-        cure: 'name one of these, or add the attack to evaluation.attacks of the config',
+        hint: 'name one of these, or add the attack to evaluation.attacks of the config',
       },
     );
   }
@@ -118,7 +118,7 @@ async function conductHalving({ sweep, folder, points }: Conducted, launch: Laun
     alive = survivors(scored, search.factor);
     if (alive.length === 0 && result.failed.length === 0)
       throw new BulwarkError('CONFIG_INVALID', 'the runs have no validation accuracy that could decide which go on', {
-        cure: 'let the data hold out validation images, or name a search.metric that validation measures',
+        hint: 'let the data hold out validation images, or name a search.metric that validation measures',
       });
     if (alive.length === 0) break; // all failed, which the caller reports
   }

@@ -37,11 +37,11 @@ export function openSweep(folder: string): Sweep {
   const { sweep, digest } = existsSync(file) ? parsed(readFileSync(file, 'utf8')) : {};
   if (digest === undefined)
     throw new BulwarkError('RUN_MISSING', `${folder} is not the folder of a sweep`, {
-      cure: 'give the folder that `bulwark sweep <file>` wrote, for example runs/<name>',
+      hint: 'give the folder that `bulwark sweep <file>` wrote, for example runs/<name>',
     });
   if (sweep && digest === digestOfSweep(sweep)) return sweep;
   throw new BulwarkError('RUN_CORRUPT', `${file} is damaged or was changed`, {
-    cure: 'give the sweep file again, with --out for another folder',
+    hint: 'give the sweep file again, with --out for another folder',
   });
 }
 
@@ -49,9 +49,9 @@ export function openSweep(folder: string): Sweep {
 export function beginSweep(folder: string, sweep: Sweep): void {
   if (existsSync(fileOf(folder)) && digestOfSweep(openSweep(folder)) !== digestOfSweep(sweep))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds another sweep`, {
-      cure: 'choose another folder with --out, or go on with the one there: bulwark sweep --resume <folder>',
+      hint: 'choose another folder with --out, or go on with the one there: bulwark sweep --resume <folder>',
     });
   if (existsSync(join(folder, 'config.json')))
-    throw new BulwarkError('RUN_EXISTS', `${folder} holds a run`, { cure: 'choose another folder with --out' });
+    throw new BulwarkError('RUN_EXISTS', `${folder} holds a run`, { hint: 'choose another folder with --out' });
   freeze(folder, sweep);
 }

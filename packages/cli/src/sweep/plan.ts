@@ -47,7 +47,7 @@ export async function planPoints(
         return { ...point, input, config };
       } catch (error) {
         if (!(error instanceof BulwarkError)) throw error;
-        throw new BulwarkError(error.code, `point ${point.name}: ${error.message}`, { cure: error.cure });
+        throw new BulwarkError(error.code, `point ${point.name}: ${error.message}`, { hint: error.hint });
       }
     }),
   );
@@ -57,7 +57,7 @@ export async function planPoints(
     const twin = seen.get(key);
     if (twin !== undefined)
       throw new BulwarkError('CONFIG_INVALID', `the points ${twin} and ${name} compute the same`, {
-        cure: 'leave one out: a repeated run is no second sample',
+        hint: 'leave one out: a repeated run is no second sample',
       });
     seen.set(key, name);
   }

@@ -72,7 +72,7 @@ export function pointsOf(search: Search): Point[] {
   for (const path of distinct.flatMap((values) => Object.keys(values)))
     if (path === 'seed' || path === 'name' || (search.use === 'halving' && path === 'epochs'))
       throw new BulwarkError('CONFIG_INVALID', `search: ${path} is not for points`, {
-        cure: path === 'seed' ? 'write seeds: 1..3 beside search' : 'leave it out: the sweep sets it',
+        hint: path === 'seed' ? 'write seeds: 1..3 beside search' : 'leave it out: the sweep sets it',
       });
   return named(distinct);
 }

@@ -99,7 +99,7 @@ const invalid = (file: string, issue: z.core.$ZodIssue): BulwarkError => {
   const place = issue.path.join('.') || 'the sweep';
   const keys = issue.code === 'unrecognized_keys' ? `${issue.keys.join(', ')} is not an option here` : issue.message;
   return new BulwarkError('CONFIG_INVALID', `${file}: ${place}: ${keys}`, {
-    cure: 'docs/sweeps.md has every key of a sweep file',
+    hint: 'docs/sweeps.md has every key of a sweep file',
   });
 };
 

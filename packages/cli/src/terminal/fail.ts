@@ -1,5 +1,5 @@
 import { BulwarkError } from '@bulwark/core';
-import { cureOf } from '@bulwark/core/files';
+import { hintOf } from '@bulwark/core/files';
 import { CommanderError } from 'commander';
 import { styleText } from 'node:util';
 import { fewFiles } from './few-files.js';
@@ -31,11 +31,11 @@ export function textOfFailure(error: unknown): string {
   if (error instanceof BulwarkError) {
     // who pressed Ctrl-C got what they asked for: that is no error
     const first = error.code === 'INTERRUPTED' ? colour('yellow', message) : `${colour('red', 'error')} ${message}`;
-    return `${first}\n${error.cure ? `  ${error.cure}\n` : ''}${debug ? `${error.code}\n${stack}\n` : ''}`;
+    return `${first}\n${error.hint ? `  ${error.hint}\n` : ''}${debug ? `${error.code}\n${stack}\n` : ''}`;
   }
   if (ofTheSystem(error)) {
     const told = /^E[MN]FILE$/.test(error.code!) ? fewFiles(error) : undefined;
-    return `${told ?? `${colour('red', 'error')} ${message}\n  ${cureOf(error)}\n`}${debug ? `${stack}\n` : ''}`;
+    return `${told ?? `${colour('red', 'error')} ${message}\n  ${hintOf(error)}\n`}${debug ? `${stack}\n` : ''}`;
   }
   const advice = '  this is a fault in Bulwark; run again with --debug and report what it prints';
   return `${colour('red', 'unexpected error')} ${message}\n${debug ? stack : advice}\n`;

@@ -29,9 +29,9 @@ describe('an error of the system that nobody caught', () => {
     ['EACCES', 'make the folder writable, or choose another'],
     ['ENOSPC', 'free disk space'],
     ['EIO', 'check the path and the disk'],
-  ])('%s is not called a fault of ours', (code, cure) => {
+  ])('%s is not called a fault of ours', (code, hint) => {
     expect(exitCodeOf(ofSystem(code))).toBe(1);
-    expect(textOfFailure(ofSystem(code))).toBe(`error ${code}: it is so, open '/data/x'\n  ${cure}\n`);
+    expect(textOfFailure(ofSystem(code))).toBe(`error ${code}: it is so, open '/data/x'\n  ${hint}\n`);
   });
   it('is told from a fault of ours', () => {
     expect(exitCodeOf(new TypeError('x is undefined'))).toBe(70);

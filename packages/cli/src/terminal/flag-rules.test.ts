@@ -54,7 +54,7 @@ describe('flags that would be ignored', () => {
       await expect(run(words)).rejects.toMatchObject({
         code: 'USAGE',
         message: says,
-        cure: expect.stringMatching(/^leave (it )?out/),
+        hint: expect.stringMatching(/^leave (it )?out/),
       });
     },
   );

@@ -26,8 +26,8 @@ export const flagRules = (command: Command): readonly FlagRule[] => rulesOf.get(
 const dashed = (names: readonly string[], word = 'or') => names.map((name) => `--${name}`).join(` ${word} `);
 
 /** @throws BulwarkError USAGE */
-const refuse = (what: string, cure: string): never => {
-  throw new BulwarkError('USAGE', what, { cure });
+const refuse = (what: string, hint: string): never => {
+  throw new BulwarkError('USAGE', what, { hint });
 };
 
 const longName = ({ long }: Option) => long!.slice(2);
@@ -79,8 +79,8 @@ export function checkFlags(command: Command): void {
 export function refuseFlags<Flags extends object>(
   flags: Flags,
   names: readonly (keyof Flags & string)[],
-  why: { because: string; cure: string },
+  why: { because: string; hint: string },
 ): void {
   const given = names.filter((name) => flags[name] !== undefined);
-  if (given.length > 0) refuse(`${dashed(given).replaceAll(' or', ',')}: ${why.because}`, why.cure);
+  if (given.length > 0) refuse(`${dashed(given).replaceAll(' or', ',')}: ${why.because}`, why.hint);
 }

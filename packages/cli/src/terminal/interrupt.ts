@@ -85,5 +85,5 @@ export function onInterrupt(output: Output): { readonly signal: AbortSignal; rel
 /** What a command that can be given again throws when it was asked to stop. */
 export const stoppedOnRequest = (): BulwarkError =>
   new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
-    cure: 'the same command goes on where this one stopped',
+    hint: 'the same command goes on where this one stopped',
   });

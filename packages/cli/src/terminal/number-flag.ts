@@ -9,6 +9,6 @@ export function numberFlag(
   const value = Number(text);
   if (text.trim() !== '' && value >= min && value <= max && (!integer || Number.isInteger(value))) return value;
   throw new BulwarkError('USAGE', `--${name} is ${text}`, {
-    cure: `give ${integer ? 'an integer' : 'a number'} of at least ${min}${max === Infinity ? '' : ` and at most ${max}`}`,
+    hint: `give ${integer ? 'an integer' : 'a number'} of at least ${min}${max === Infinity ? '' : ` and at most ${max}`}`,
   });
 }

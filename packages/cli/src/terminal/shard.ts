@@ -14,5 +14,5 @@ export function parseShard(text: string): Shard {
   const [, index, count] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
   const shard = { index: Number(index), count: Number(count) };
   if (index !== undefined && shard.index >= 1 && shard.index <= shard.count) return shard;
-  throw new BulwarkError('USAGE', `--shard is ${text}`, { cure: 'write --shard 3/8 for the third of eight' });
+  throw new BulwarkError('USAGE', `--shard is ${text}`, { hint: 'write --shard 3/8 for the third of eight' });
 }

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 
 /** What to do about a process that says nothing any more. */
-export const silenceCure =
+export const silenceHint =
   'try again with the environment variable BULWARK_THREADS=1, or with another engine; please report it';
 
 /** Ends a child process that sends no message for a time: nobody waits for it without a limit. */

@@ -251,7 +251,7 @@ describe('callbacks', () => {
   it('are refused by name where they do not exist', async () => {
     await expect(train({}, { callbacks: ['mlflo'] })).rejects.toMatchObject({
       code: 'PLUGIN_UNKNOWN',
-      cure: 'did you mean mlflow?',
+      hint: 'did you mean mlflow?',
     });
   });
 });

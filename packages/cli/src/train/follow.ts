@@ -33,7 +33,7 @@ function summaryLines({
         ];
   if (best) lines.push(`best epoch ${best.epoch}: ${best.metric} ${percent(best.value)}% on validation`);
   if (gap !== undefined)
-    lines.push(`robust overfitting (best less last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
+    lines.push(`robust overfitting (best minus last, ${selectedBy}): ${(100 * gap).toFixed(2)} points`);
   for (const { epoch, attack, best: before, robust, rolledBack } of overfitting)
     lines.push(
       `catastrophic overfitting in epoch ${epoch}: ${attack} from ${percent(before)}% to ${percent(robust)}% on validation${rolledBack ? ', rolled back' : ''}`,
@@ -66,7 +66,7 @@ export async function follow(run: RunHandle, output: Output): Promise<void> {
     hide();
     if (result.reason === 'interrupted')
       throw new BulwarkError('INTERRUPTED', 'stopped on request; everything so far is saved', {
-        cure: `go on with: bulwark train --resume ${run.folder.path}`,
+        hint: `go on with: bulwark train --resume ${run.folder.path}`,
       });
     for (const line of result.summary ? summaryLines(result.summary) : []) output.line(line);
     output.line(`done in ${duration((Date.now() - began) / 1000)}; next: bulwark evaluate ${run.folder.path}`);

@@ -175,7 +175,7 @@ describe('any config', () => {
         const error = await refusal(config);
         if (!error) return;
         refused++;
-        expect(error.cure).toBeTruthy();
+        expect(error.hint).toBeTruthy();
         const named = [...keys, ...(isObject(config) ? Object.keys(config) : [])];
         expect({ message: error.message, names: named.some((key) => error.message.includes(key)) }).toMatchObject({
           names: true,

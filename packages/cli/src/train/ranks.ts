@@ -58,7 +58,7 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
       'USAGE',
       `${launcher} has started ${size} processes, which train one run; ${other} does not go with that`,
       {
-        cure: `leave out ${other}, or ${launcher}`,
+        hint: `leave out ${other}, or ${launcher}`,
       },
     );
   shareMachine(place);
@@ -98,7 +98,7 @@ function explain(remarks: string, said: boolean): void {
       'RANK_LOST',
       `rank ${killed[1]} on ${killed[2]} ended by signal ${killed[3]}, and all others with it`,
       {
-        cure: 'go on from the last checkpoint: bulwark train --resume RUN',
+        hint: 'go on from the last checkpoint: bulwark train --resume RUN',
       },
     );
   if (!said && remarks !== '') throw new BulwarkError('RANK_LOST', `mpirun: ${remarks.trim()}`);
@@ -113,7 +113,7 @@ export async function startProcesses({ processes }: RankFlags): Promise<void> {
   const mpirun = await findMpiRun();
   if (!mpirun)
     throw new BulwarkError('MPI_UNAVAILABLE', '--processes needs MPI, and there is no mpirun on this machine', {
-      cure: 'install one (Debian, Ubuntu: `apt-get install openmpi-bin libopenmpi-dev`), then `bulwark engine install mpi`',
+      hint: 'install one (Debian, Ubuntu: `apt-get install openmpi-bin libopenmpi-dev`), then `bulwark engine install mpi`',
     });
   const build = mpiInstaller.installed();
   if (build.length === 0)
@@ -121,7 +121,7 @@ export async function startProcesses({ processes }: RankFlags): Promise<void> {
       'MPI_UNAVAILABLE',
       `--processes needs an addon for ${mpirun.version}, which is not installed`,
       {
-        cure: 'run `bulwark engine install mpi`',
+        hint: 'run `bulwark engine install mpi`',
       },
     );
   const command = [...mpirun.flags, '-n', String(count), ...bulwarkCommand(), ...wordsOfRanks()];

@@ -54,7 +54,7 @@ describe('a run folder', () => {
     expect(existsSync(lockOf(run.folder.path))).toBe(false);
   });
 
-  it('that cannot be made is said so, with the cure', async () => {
+  it('that cannot be made is said so, with the hint', async () => {
     const folder = join(temporaryFolder(), 'file');
     writeFileSync(folder, 'not a folder');
     await expect(startTiny({}, join(folder, 'run'))).rejects.toMatchObject({

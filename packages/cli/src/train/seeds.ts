@@ -18,7 +18,7 @@ export function parseSeeds(text: string): number[] {
     const [from, to] = [Number(first), Number(last ?? first)];
     if (first === undefined || to < from)
       throw new BulwarkError('USAGE', `--seeds ${text}: ${JSON.stringify(part)} is no seed or range`, {
-        cure: 'write --seeds 1..7 or --seeds 1,2,5',
+        hint: 'write --seeds 1..7 or --seeds 1,2,5',
       });
     return Array.from({ length: to - from + 1 }, (_, i) => from + i);
   });
@@ -92,6 +92,6 @@ async function checkSame(input: unknown, folder: string, services: SeedsJob['ser
   const engine = config.engine.use === 'auto' ? config.engine : before.engine; // what `auto` meant stands in the run
   if (digestOf({ ...before, engine, callbacks: config.callbacks }) !== digestOf(config))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {
-      cure: 'choose another folder with --out, or give the run another name',
+      hint: 'choose another folder with --out, or give the run another name',
     });
 }

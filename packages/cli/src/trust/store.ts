@@ -37,7 +37,7 @@ function read(file: string): Trusted {
     return text === undefined ? [] : storeSchema.parse(JSON.parse(text)).trusted;
   } catch (cause) {
     throw new BulwarkError('PLUGIN_UNTRUSTED', `${file} cannot be read: ${(cause as Error).message.slice(0, 200)}`, {
-      cure: `mend or delete it; without it no plugin is trusted`,
+      hint: `mend or delete it; without it no plugin is trusted`,
       cause,
     });
   }

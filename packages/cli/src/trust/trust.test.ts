@@ -88,7 +88,7 @@ describe('plugins that a run folder asks for', () => {
     await expect(open(make())).rejects.toMatchObject({
       code: 'PLUGIN_UNTRUSTED',
       message: expect.stringContaining(join(project, '')) as unknown,
-      cure: expect.stringContaining('bulwark trust') as unknown,
+      hint: expect.stringContaining('bulwark trust') as unknown,
     });
     expect(wasRun()).toBe(false);
   });

@@ -16,12 +16,12 @@ export const caseName = (file: string): string => file.replace(/\.json(\.gz)?$/,
 export function caseFiles(folder: string): string[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new BulwarkError('USAGE', `--cases is ${JSON.stringify(folder)}, which is not a folder`, {
-      cure: 'name a folder of golden cases (*.json or *.json.gz)',
+      hint: 'name a folder of golden cases (*.json or *.json.gz)',
     });
   const files = readdirSync(folder).filter((file) => endings.some((ending) => file.endsWith(ending)));
   if (files.length === 0)
     throw new BulwarkError('USAGE', `there is no case in ${folder}`, {
-      cure: 'name a folder of golden cases (*.json or *.json.gz)',
+      hint: 'name a folder of golden cases (*.json or *.json.gz)',
     });
   return files.sort();
 }

@@ -72,7 +72,7 @@ export async function* runCases(
   const files = caseFiles(folder).filter((file) => caseName(file).includes(only));
   if (files.length === 0)
     throw new BulwarkError('USAGE', `no case in ${folder} has ${JSON.stringify(only)} in its name`, {
-      cure: 'name part of a case as bulwark verify prints it',
+      hint: 'name part of a case as bulwark verify prints it',
     });
   const places = { folder, beside: otherFiles(folder), bundled: otherFiles(bundledCases) };
   for (const [at, file] of files.entries()) {

@@ -17,7 +17,7 @@ export function requireClasses(context: AttackContext, least: number, what: stri
   const { classes } = context.model;
   if (classes < least)
     throw new BulwarkError('ATTACK_INVALID', `${what} needs at least ${least} classes; the model has ${classes}`, {
-      cure: 'attack with ce or margin losses (fgsm, pgd, cw-linf, apgd with loss ce, square)',
+      hint: 'attack with ce or margin losses (fgsm, pgd, cw-linf, apgd with loss ce, square)',
     });
 }
 

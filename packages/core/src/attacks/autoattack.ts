@@ -151,7 +151,7 @@ export const autoAttackPlugin = defineAttack({
       throw new BulwarkError(
         'CONFIG_INVALID',
         `autoattack: version ${options.version} ${options.attacks ? 'takes no list of attacks' : 'needs a list of attacks'}`,
-        { cure: 'give attacks together with version custom, and only there' },
+        { hint: 'give attacks together with version custom, and only there' },
       );
     return autoAttack(options, services.threat.norm.name);
   },

@@ -32,7 +32,7 @@ export function transferred(attack: Attack, source: TransferSource): Attack {
         throw new BulwarkError(
           'ATTACK_INVALID',
           `examples of ${name} are ${model.inputShape.join('x')} of ${model.classes} classes; the model takes ${inputShape.join('x')} of ${classes}`,
-          { cure: 'transfer from a model of the same data' },
+          { hint: 'transfer from a model of the same data' },
         );
       return fitting.run(images, labels, { ...context, model });
     },

@@ -41,7 +41,7 @@ export function allLayers(model: LayersModel): Layer[] {
   return (model.layers as unknown as Layer[]).flatMap(inner);
 }
 
-const invalid = (message: string, cure: string) => new BulwarkError('MODEL_INVALID', message, { cure });
+const invalid = (message: string, hint: string) => new BulwarkError('MODEL_INVALID', message, { hint });
 
 /** Puts another `call` in front of a layer's own, for this one layer object. */
 export function replaceCall(layer: Layer, make: (original: Call) => Call): Undo {

@@ -42,7 +42,7 @@ export function layersPass(images: readonly tf.Tensor4D[], request: PassRequest,
     pullback(dLogits, { keep = false } = {}) {
       if (!kept)
         throw new BulwarkError('PASS_INVALID', 'this pass keeps nothing for a gradient, or no longer', {
-          cure: 'ask for it in `wrt`, and `keep` in all pullbacks but the last',
+          hint: 'ask for it in `wrt`, and `keep` in all pullbacks but the last',
         });
       const sums = new Map<string, tf.Tensor>();
       const found: tf.Tensor4D[] = [];

@@ -17,6 +17,6 @@ export function refuseUnheeded(layer: Layer): void {
   throw new BulwarkError(
     'MODEL_INVALID',
     `layer ${layer.name}: TensorFlow.js computes ${kind} without its dilation of [${rates.join(', ')}], on every engine`,
-    { cure: 'use dilation 1, or an ordinary or separable convolution, which are dilated' },
+    { hint: 'use dilation 1, or an ordinary or separable convolution, which are dilated' },
   );
 }

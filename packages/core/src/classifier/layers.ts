@@ -15,7 +15,7 @@ export interface LayersClassifier extends Classifier {
   readonly model: LayersModel;
 }
 
-const invalid = (message: string, cure: string) => new BulwarkError('MODEL_INVALID', message, { cure });
+const invalid = (message: string, hint: string) => new BulwarkError('MODEL_INVALID', message, { hint });
 
 /** The variable behind a layer's weight; tfjs-layers keeps it to itself, but gradients need it. */
 const variableOf = (weight: unknown): tf.Variable => (weight as { val: tf.Variable }).val;

@@ -4,12 +4,12 @@ import { exchangeTexts, type Collective } from './collective.js';
 interface Failure {
   readonly code?: ErrorCode;
   readonly message: string;
-  readonly cure?: string;
+  readonly hint?: string;
 }
 
 const failureOf = (error: unknown): Failure => {
   const { message = String(error) } = error as Error;
-  return error instanceof BulwarkError ? { code: error.code, message, cure: error.cure } : { message };
+  return error instanceof BulwarkError ? { code: error.code, message, hint: error.hint } : { message };
 };
 
 /**
@@ -29,7 +29,7 @@ export async function together<T>(collective: Collective | undefined, work: () =
   const first = outcomes.findIndex((outcome) => outcome !== '');
   if (first < 0) return result!.value;
   if (first === collective.rank) throw own;
-  const { code, message, cure } = JSON.parse(outcomes[first]!) as Failure;
+  const { code, message, hint } = JSON.parse(outcomes[first]!) as Failure;
   const text = `rank ${first}: ${message}`;
-  throw code === undefined ? new Error(text) : new BulwarkError(code, text, { cure });
+  throw code === undefined ? new Error(text) : new BulwarkError(code, text, { hint });
 }

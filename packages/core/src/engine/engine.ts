@@ -90,7 +90,7 @@ export type EngineProbe =
       /** False if it can only compute on the processor, so that it need not be started to know that. */
       readonly gpu?: boolean;
     }
-  | { readonly available: false; readonly refusals: readonly Refusal[]; readonly cure?: string };
+  | { readonly available: false; readonly refusals: readonly Refusal[]; readonly hint?: string };
 
 /** Something that an engine's installer put on this machine. */
 export interface InstalledPart {
@@ -133,7 +133,7 @@ export interface EngineDefinition<Shape extends z.ZodRawShape, InstallShape exte
   /**
    * Starts the engine and makes its backend current. Called again in the same process, with the same options or others, it does what
    * it still can and says in `remarks` what it cannot.
-   * @throws BulwarkError ENGINE_UNAVAILABLE with the reasons and a cure
+   * @throws BulwarkError ENGINE_UNAVAILABLE with the reasons and a hint
    */
   start(options: OutputOf<Shape>): Promise<EngineSession>;
   /** For an engine that needs more than its package: `options` become flags of `bulwark engine install <name>`. */

@@ -60,7 +60,7 @@ const missing = (name: string, rank: number, installer = true): Engine =>
     probe: async () => ({
       available: false,
       refusals: [{ candidate: `lib${name}`, reason: 'not there' }],
-      cure: `get lib${name}`,
+      hint: `get lib${name}`,
     }),
     start: () => Promise.reject(new Error('started although it is missing')),
     ...(installer && {
@@ -101,7 +101,7 @@ describe('useEngine with a name', () => {
     const error = await failure(useEngine('gpu', { engines: [missing('gpu', 5)] }));
     expect(error.code).toBe('ENGINE_UNAVAILABLE');
     expect(error.message).toBe('engine gpu does not work on this machine: libgpu: not there');
-    expect(error.cure).toBe('get libgpu');
+    expect(error.hint).toBe('get libgpu');
   });
 
   it('names the engines that there are for one that there is not', async () => {
@@ -191,7 +191,7 @@ describe('useEngine with auto', () => {
     const error = await failure(useEngine('auto', { engines: [missing('a', 1), missing('b', 2)] }));
     expect(error.code).toBe('ENGINE_UNAVAILABLE');
     expect(error.message).toBe('no engine works on this machine: libb: not there; liba: not there');
-    expect(error.cure).toContain('bulwark engine install b');
+    expect(error.hint).toContain('bulwark engine install b');
   });
 
   it('lets BULWARK_ENGINE replace auto, but no engine that was named', async () => {

@@ -62,11 +62,11 @@ export async function startEngine(
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;
     throw new BulwarkError('CONFIG_INVALID', `engine ${[engine.name, ...path].join('.')}: ${message}`, {
-      cure: `options of ${engine.name}: ${Object.keys(engine.options.shape).join(', ') || 'none'}`,
+      hint: `options of ${engine.name}: ${Object.keys(engine.options.shape).join(', ') || 'none'}`,
     });
   }
   const probe = await engine.probe();
-  if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.cure);
+  if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.hint);
   const session = await engine.create(parsed.data);
   requireOurs(engine, session);
   if (tf.getBackend() !== session.backend) await tf.setBackend(session.backend);
@@ -160,7 +160,7 @@ async function takeBest(engines: readonly Engine[], reducedPrecision: boolean): 
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',
     `no engine works on this machine: ${refusals.map(({ candidate, reason }) => `${candidate}: ${reason}`).join('; ')}`,
-    { cure: ['run `bulwark doctor`', ...installs.map((command) => `\`${command}\``)].join(', then ') },
+    { hint: ['run `bulwark doctor`', ...installs.map((command) => `\`${command}\``)].join(', then ') },
   );
 }
 
@@ -173,7 +173,7 @@ function preference(engines: readonly Engine[]): Engine | undefined {
   throw new BulwarkError(
     'ENGINE_UNAVAILABLE',
     `BULWARK_ENGINE is ${JSON.stringify(asked)}; allowed: ${['auto', ...engines.map(({ name }) => name)].join(', ')}`,
-    { cure: 'correct or unset the environment variable BULWARK_ENGINE' },
+    { hint: 'correct or unset the environment variable BULWARK_ENGINE' },
   );
 }
 
@@ -194,7 +194,7 @@ export async function useEngine(
     const [option] = Object.keys(given);
     if (option !== undefined)
       throw new BulwarkError('CONFIG_INVALID', `engine.${option}: auto takes no options`, {
-        cure: 'name the engine whose option it is',
+        hint: 'name the engine whose option it is',
       });
     const preferred = preference(engines);
     if (!preferred) return takeBest(engines, reducedPrecision);
@@ -205,7 +205,7 @@ export async function useEngine(
     throw new BulwarkError(
       'PLUGIN_UNKNOWN',
       `no engine is called ${JSON.stringify(use)}; known: ${['auto', ...engines.map(({ name }) => name)].join(', ')}`,
-      { cure: 'name one of these; engines beyond wasm and cpu are given to useEngine as `engines`' },
+      { hint: 'name one of these; engines beyond wasm and cpu are given to useEngine as `engines`' },
     );
   return (await take(engine, given, reducedPrecision)).choice({ reason: 'asked for' });
 }

@@ -8,8 +8,8 @@ const inOneLine = (name: string, refusals: readonly Refusal[]): string =>
   refusals.map(({ candidate, reason }) => (candidate === name ? reason : `${candidate}: ${reason}`)).join('; ');
 
 /** The error of an engine that cannot be started, with the reason for each thing that it could have been started from. */
-export const unavailable = (name: string, refusals: readonly Refusal[], cure = 'use engine: auto'): BulwarkError =>
-  new BulwarkError('ENGINE_UNAVAILABLE', `${opening(name)}${inOneLine(name, refusals)}`, { cure });
+export const unavailable = (name: string, refusals: readonly Refusal[], hint = 'use engine: auto'): BulwarkError =>
+  new BulwarkError('ENGINE_UNAVAILABLE', `${opening(name)}${inOneLine(name, refusals)}`, { hint });
 
 /** Why an engine did not start, from whatever it threw. */
 export function refusalOf(name: string, error: unknown): Refusal {

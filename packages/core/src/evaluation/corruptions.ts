@@ -45,8 +45,8 @@ export interface CorruptionEvaluation {
   readonly signal?: AbortSignal;
 }
 
-const refuse = (code: 'BATCH_INVALID' | 'USAGE', what: string, cure: string) =>
-  new BulwarkError(code, `corruptions: ${what}`, { cure });
+const refuse = (code: 'BATCH_INVALID' | 'USAGE', what: string, hint: string) =>
+  new BulwarkError(code, `corruptions: ${what}`, { hint });
 
 /** Accuracy, mean over the groups. */
 const meanOf = (groups: readonly CorruptionGroup[]) =>
@@ -151,7 +151,7 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
     for (let from = 0; from < indices.length && !before; from += batchSize) {
       if (signal?.aborted)
         throw new BulwarkError('INTERRUPTED', 'the evaluation was interrupted; finished corruptions are kept', {
-          cure: 'run the same command again to continue',
+          hint: 'run the same command again to continue',
         });
       const chosen = indices.slice(from, from + batchSize);
       const batch = takeExamples(part, chosen);
@@ -160,7 +160,7 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
       const bad = notFinite.find((value) => value !== undefined);
       if (bad !== undefined)
         throw new BulwarkError('MODEL_INVALID', `the logits of an image under ${group.name} contain ${bad}`, {
-          cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
+          hint: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
         });
       correct += chosen.filter((i, k) => part.labels[i] === classes[k]).length;
       progress?.({ group, share: (seen + from + chosen.length) / total });
@@ -184,7 +184,7 @@ export function loadCorruptions(file: string): CorruptionResult | undefined {
   if (!content) return undefined;
   const refused = (why: string) =>
     new BulwarkError('DATA_CORRUPT', `${file} ${why}`, {
-      cure: 'evaluate again with another output file, or delete this one',
+      hint: 'evaluate again with another output file, or delete this one',
     });
   let json: unknown;
   try {

@@ -28,7 +28,7 @@ function accuracyOf(standing: readonly boolean[]): Accuracy {
 /** @throws BulwarkError USAGE unless all results are of the same model and images */
 function checkSame(results: readonly EvaluationResult[], what: string): void {
   const [first] = results;
-  if (!first) throw new BulwarkError('USAGE', `${what} of no results`, { cure: 'evaluate first' });
+  if (!first) throw new BulwarkError('USAGE', `${what} of no results`, { hint: 'evaluate first' });
   for (const { model, data } of results) {
     const other =
       model.fingerprint !== first.model.fingerprint
@@ -36,7 +36,7 @@ function checkSame(results: readonly EvaluationResult[], what: string): void {
         : data.fingerprint !== first.data.fingerprint && 'images';
     if (other)
       throw new BulwarkError('USAGE', `${what} of results of different ${other}`, {
-        cure: 'evaluate the same model on the same images',
+        hint: 'evaluate the same model on the same images',
       });
   }
 }
@@ -53,7 +53,7 @@ export function accuracyCurve(results: readonly EvaluationResult[]): CurvePoint[
   const stranger = results.find(({ threat }) => threat.norm !== first.norm);
   if (stranger)
     throw new BulwarkError('USAGE', `a curve of results in ${first.norm} and ${stranger.threat.norm}`, {
-      cure: 'make a curve of each norm',
+      hint: 'make a curve of each norm',
     });
   const right = [...clean.flags].map((flag) => flag === '1');
   const within = (radius: number) => {

@@ -164,7 +164,7 @@ describe('the evaluator', () => {
     expect(far.worst.flags).toBe(far.clean.flags);
     expect(far.attacks[0]!.rejected['outside-ball']).toBe(2);
     expect(far.attacks[1]!.rejected).toMatchObject({ 'outside-ball': 2, 'outside-pixel-range': 1, 'not-finite': 0 });
-    expect(far.findings.map(({ id }) => id)).toEqual(['attack-cheated', 'attack-cheated']);
+    expect(far.findings.map(({ id }) => id)).toEqual(['constraint-violated', 'constraint-violated']);
     const nan = await run({ attacks: [shift(NaN, { label: 'nan' })] });
     expect(nan.worst.flags).toBe(nan.clean.flags);
     expect(nan.attacks[0]!.rejected['not-finite']).toBe(5);
@@ -182,7 +182,7 @@ describe('the evaluator', () => {
     const far = { ...shift(0.7, { label: 'far' }), run: (x: tf.Tensor4D) => (events.push('run'), tf.add(x, 0.7)) };
     const softmax = surrounded(model, { after: (z) => tf.softmax(z) });
     await run({ model: softmax, attacks: [far as Attack], notice });
-    expect(events).toEqual(['softmax-output', 'run', 'attack-cheated', 'run', 'run']);
+    expect(events).toEqual(['softmax-output', 'run', 'constraint-violated', 'run', 'run']);
   });
   it('judges a model that answers differently each time by its most frequent answer, if asked to', async () => {
     let passes = 0;
@@ -191,7 +191,7 @@ describe('the evaluator', () => {
     const calm = await run({ attacks: [shift(0.099), shift(-0.2, { label: 'far' })] });
     expect([judged.clean.flags, judged.worst.flags]).toEqual([calm.clean.flags, calm.worst.flags]);
     expect(judged.repeats).toBe(3);
-    expect(judged.findings.find(({ id }) => id === 'randomised-output')?.cure).toContain('--repeats 20');
+    expect(judged.findings.find(({ id }) => id === 'randomised-output')?.hint).toContain('--repeats 20');
     await expect(run({ model: moody, previous: judged })).rejects.toThrow(/3 passes for each answer/);
     const averaging = { ...shift(0.099), settings: { eot: 20 } };
     const informed = await run({ model: moody, repeats: 3, attacks: [averaging] });

@@ -82,8 +82,8 @@ const stagesOf = (attacks: readonly Attack[]): Stage[] =>
 const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
 function checkRequest({ model, data, threat, attacks, batchSize = 250, repeats = 1 }: Evaluation): void {
-  const fail = (code: 'BATCH_INVALID' | 'CONFIG_INVALID', what: string, cure: string): never => {
-    throw new BulwarkError(code, `evaluation: ${what}`, { cure });
+  const fail = (code: 'BATCH_INVALID' | 'CONFIG_INVALID', what: string, hint: string): never => {
+    throw new BulwarkError(code, `evaluation: ${what}`, { hint });
   };
   if (countOf(data) === 0) fail('BATCH_INVALID', 'the image set is empty', 'evaluate at least one image');
   checkImageSet(data, { name: 'evaluation', classes: model.classes });
@@ -127,12 +127,12 @@ async function cleanAnswers({
       throw new BulwarkError(
         'MODEL_INVALID',
         `the model answers ${logits.length / indices.length} numbers for each image; it says that it has ${model.classes} classes`,
-        { cure: 'return one logit for each class: [batch, classes]' },
+        { hint: 'return one logit for each class: [batch, classes]' },
       );
     const bad = notFinite.findIndex((value) => value !== undefined);
     if (bad >= 0)
       throw new BulwarkError('MODEL_INVALID', `the logits of example ${indices[bad]} contain ${notFinite[bad]}`, {
-        cure: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
+        hint: 'the weights are broken or training diverged; evaluate an earlier checkpoint',
       });
     predictions.set(classes, indices[0]);
     all.set(logits, indices[0]! * model.classes);
@@ -191,7 +191,7 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
   const interrupt = () => {
     if (signal?.aborted)
       throw new BulwarkError('INTERRUPTED', 'the evaluation was interrupted; finished batches are kept', {
-        cure: 'run the same command again to continue',
+        hint: 'run the same command again to continue',
       });
   };
 

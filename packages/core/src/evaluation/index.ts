@@ -14,7 +14,7 @@ export { evaluate, type Evaluation, type EvaluationProgress } from './evaluate.j
 export { fingerprintData, fingerprintModel, fingerprintModelSync } from './fingerprint.js';
 export { mergeEvaluations, shardPositions } from './merge.js';
 export { breaks, checkNorm, judge, type Judgement } from './judge.js';
-export { cheats, type Cheat, type Verdict } from './recheck.js';
+export { violations, type Violation, type Verdict } from './recheck.js';
 export { loadEvaluation, lockEvaluation, saveEvaluation } from './result-file.js';
 export { parseEvaluation, type AttackEntry, type EvaluationResult, type TrustFinding } from './result.js';
 export { accuracyPerClass, confusionMatrix, wilsonInterval, type ClassAccuracy } from './statistics.js';

@@ -16,8 +16,8 @@ export interface Judgement {
 }
 
 /** Whether a candidate breaks its image: misclassified, and within the rules. */
-export const breaks = ({ misclassified, inside, cheat }: Verdict): boolean =>
-  misclassified && inside && cheat === undefined;
+export const breaks = ({ misclassified, inside, violation }: Verdict): boolean =>
+  misclassified && inside && violation === undefined;
 
 /** @throws BulwarkError ATTACK_INVALID if the attack, or a stage of it, is not one in the norm of the threat model */
 export function checkNorm(attack: Attack, { norm }: ThreatModel): void {
@@ -27,15 +27,15 @@ export function checkNorm(attack: Attack, { norm }: ThreatModel): void {
         'ATTACK_INVALID',
         `attack ${label} is one in ${norms.join(' and ')}, not in ${norm.name}`,
         {
-          cure: `attack in ${norms.join(' or ')}, or with another attack: apgd, fab and fmn work in every norm`,
+          hint: `attack in ${norms.join(' or ')}, or with another attack: apgd, fab and fmn work in every norm`,
         },
       );
 }
 
 /** An error that says whose it is: attacks are often plugins, and nobody should look for their faults in the evaluator. */
-const faultOf = ({ label }: Attack, what: string, { cure, cause }: { cure: string; cause?: unknown }) =>
+const faultOf = ({ label }: Attack, what: string, { hint, cause }: { hint: string; cause?: unknown }) =>
   new BulwarkError('ATTACK_INVALID', `attack ${label} ${what}`, {
-    cure: `this is a fault of the attack: ${cure}`,
+    hint: `this is a fault of the attack: ${hint}`,
     cause,
   });
 
@@ -58,17 +58,17 @@ async function runAttack(attack: Attack, batch: Batch, context: AttackContext): 
     // what is said in plain words already, and whoever stopped the evaluation, need no culprit
     if (cause instanceof BulwarkError || (cause as Error | undefined)?.name === 'AbortError') throw cause;
     const { message = String(cause) } = (cause ?? {}) as Partial<Error>;
-    throw faultOf(attack, `failed: ${message}`, { cure: '--debug shows where in its code', cause });
+    throw faultOf(attack, `failed: ${message}`, { hint: '--debug shows where in its code', cause });
   }
   if (images.isDisposed || labels.isDisposed)
     throw faultOf(attack, `disposed the ${images.isDisposed ? 'images' : 'labels'} that it was given`, {
-      cure: 'it owns only what it makes',
+      hint: 'it owns only what it makes',
     });
   const wrong = wrongForm(found, batch);
   if (wrong !== undefined) {
     if (found instanceof tf.Tensor) found.dispose();
     throw faultOf(attack, `returned ${wrong}; expected a float32 tensor of shape [${images.shape.join(', ')}]`, {
-      cure: 'return one candidate per image, in order (from a tidy, if it has one)',
+      hint: 'return one candidate per image, in order (from a tidy, if it has one)',
     });
   }
   return found === images ? images.clone() : (found as tf.Tensor4D);

@@ -4,7 +4,7 @@ import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import type { ThreatModel } from '../threat/index.js';
 import { breaks } from './judge.js';
-import { cheats, type Verdict } from './recheck.js';
+import { violations, type Verdict } from './recheck.js';
 import type { AttackEntry, EvaluationResult, TrustFinding } from './result.js';
 import { accuracyPerClass, confusionMatrix, wilsonInterval } from './statistics.js';
 
@@ -43,7 +43,7 @@ const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number)
   attacked: 0,
   linf: { max: 0, mean: 0 },
   l2: { max: 0, mean: 0 },
-  rejected: Object.fromEntries(cheats.map((cheat) => [cheat, 0])),
+  rejected: Object.fromEntries(violations.map((violation) => [violation, 0])),
   zeroGradients: 0,
   ...(attack.minimumNorm && {
     distances: new Array<number | null>(count).fill(null),
@@ -98,7 +98,7 @@ export class Ledger {
     ].filter(Boolean);
     if (differences.length > 0)
       throw new BulwarkError('USAGE', `the evaluation to be continued was made with ${differences.join(', ')}`, {
-        cure: 'write this evaluation to another file',
+        hint: 'write this evaluation to another file',
       });
     return new Ledger(request, previous.clean.flags, [...previous.worst.predictions], previous.attacks);
   }
@@ -135,7 +135,7 @@ export class Ledger {
     ].filter(Boolean);
     if (differences.length > 0)
       throw new BulwarkError('USAGE', `the result within a smaller radius was made with ${differences.join(', ')}`, {
-        cure: 'evaluate the radii of one curve with the same model, images and options',
+        hint: 'evaluate the radii of one curve with the same model, images and options',
       });
     this.entries.forEach((entry, k) => {
       const found = smaller.attacks.find((other) => isSameAttack(entry, other));
@@ -204,9 +204,9 @@ export class Ledger {
     const { distances, classes } = entry;
     verdicts.forEach((verdict, k) => {
       const i = indices[k]!;
-      if (verdict.cheat && (verdict.misclassified || verdict.cheat.endsWith('not-finite')))
-        entry.rejected = { ...entry.rejected, [verdict.cheat]: entry.rejected[verdict.cheat]! + 1 };
-      if (distances && classes && verdict.misclassified && !verdict.cheat) {
+      if (verdict.violation && (verdict.misclassified || verdict.violation.endsWith('not-finite')))
+        entry.rejected = { ...entry.rejected, [verdict.violation]: entry.rejected[verdict.violation]! + 1 };
+      if (distances && classes && verdict.misclassified && !verdict.violation) {
         distances[i] = Number(verdict.distance.toPrecision(7));
         classes[i] = verdict.prediction;
       }

@@ -31,7 +31,7 @@ function mergeEntries(shards: readonly EvaluationResult[], k: number, length: nu
   const stranger = entries.findIndex((entry) => !isSameAttack(first, entry));
   if (stranger >= 0)
     throw new BulwarkError('USAGE', `shard ${stranger + 1} has other attacks than shard 1 (attack ${k + 1})`, {
-      cure: 'evaluate all shards with the same attacks',
+      hint: 'evaluate all shards with the same attacks',
     });
   const all = entries as AttackEntry[];
   const reasons = Object.keys(first.rejected) as (keyof AttackEntry['rejected'])[];
@@ -75,7 +75,7 @@ export async function mergeEvaluations(
   const length = countOf(data);
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
   const [first] = shards;
-  if (!first) throw new BulwarkError('USAGE', 'there are no shards to merge', { cure: 'evaluate with --shard first' });
+  if (!first) throw new BulwarkError('USAGE', 'there are no shards to merge', { hint: 'evaluate with --shard first' });
   shards.forEach((shard, i) => {
     const expected = shardPositions(length, { index: i + 1, count: shards.length }).length;
     const wrong = [
@@ -90,7 +90,7 @@ export async function mergeEvaluations(
     ].filter(Boolean);
     if (wrong.length > 0)
       throw new BulwarkError('USAGE', `shard ${i + 1} of ${shards.length} has ${wrong.join(', ')}`, {
-        cure: 'evaluate this shard again with the flags of the others',
+        hint: 'evaluate this shard again with the flags of the others',
       });
   });
   const attacks = first.attacks.map((_, k) => mergeEntries(shards, k, length));
@@ -120,7 +120,7 @@ export async function mergeEvaluations(
   const outcome = checkOutcome(ledger.entries, ledger);
   const perShard = [
     'zero-gradient',
-    'attack-cheated',
+    'constraint-violated',
     'attack-not-finite',
     'model-not-finite',
     'square-better',

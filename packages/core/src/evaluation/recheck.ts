@@ -5,15 +5,15 @@ import { norms, type ThreatModel } from '../threat/index.js';
 import { answersOf } from './answers.js';
 
 /** Why a misclassified candidate does not count; the last is no fault of the attack's, but of the model. */
-export const cheats = ['outside-ball', 'outside-pixel-range', 'not-finite', 'logits-not-finite'] as const;
+export const violations = ['outside-ball', 'outside-pixel-range', 'not-finite', 'logits-not-finite'] as const;
 /** What is wrong with a candidate. */
-export type Cheat = (typeof cheats)[number];
+export type Violation = (typeof violations)[number];
 
 /** What the evaluator found out about one candidate by itself. */
 export interface Verdict {
   readonly misclassified: boolean;
   /** Set where the candidate breaks the rules; it then counts for nothing. */
-  readonly cheat?: Cheat;
+  readonly violation?: Violation;
   readonly prediction: number;
   /** Length of the perturbation in the threat model's norm, in float64. */
   readonly distance: number;
@@ -68,7 +68,7 @@ export async function recheck(
     );
     const distance = threat.norm.lengthOf(perturbation);
     const inside = distance <= limit;
-    const cheat: Cheat | undefined = !finite
+    const violation: Violation | undefined = !finite
       ? 'not-finite'
       : !inRange
         ? 'outside-pixel-range'
@@ -78,7 +78,7 @@ export async function recheck(
             ? 'logits-not-finite'
             : undefined;
     return {
-      ...{ misclassified: classes[e] !== label, cheat, prediction: classes[e]!, distance, inside },
+      ...{ misclassified: classes[e] !== label, violation, prediction: classes[e]!, distance, inside },
       ...{ linf: norms.linf.lengthOf(perturbation), l2: norms.l2.lengthOf(perturbation) },
     };
   });

@@ -30,14 +30,14 @@ export function lockEvaluation(file: string): FileLock {
   const where = heldBy && heldBy.host !== hostname() ? ` on ${heldBy.host}` : '';
   const who = heldBy ? `process ${heldBy.pid}${where}` : 'another process';
   throw new BulwarkError('RUN_LOCKED', `${who} is writing ${file}`, {
-    cure: `wait until it ends, or write to another file with --out${where && `; if it is certainly gone, delete ${file}.lock`}`,
+    hint: `wait until it ends, or write to another file with --out${where && `; if it is certainly gone, delete ${file}.lock`}`,
   });
 }
 
 /** The result in a file, or undefined where there is none. @throws BulwarkError DATA_CORRUPT */
 export async function loadEvaluation(file: string): Promise<EvaluationResult | undefined> {
   const refused = (why: string, cause?: unknown) =>
-    new BulwarkError('DATA_CORRUPT', `${file} ${why}`, { cure: 'evaluate again with another output file', cause });
+    new BulwarkError('DATA_CORRUPT', `${file} ${why}`, { hint: 'evaluate again with another output file', cause });
   let text: string | undefined;
   try {
     text = readIfThere(file)?.toString('utf8');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import { normNames } from '../threat/index.js';
 import { contradiction } from './figures.js';
-import { cheats } from './recheck.js';
+import { violations } from './recheck.js';
 
 /**
  * One character per example: `1` correct, `0` broken, `-` not attacked (wrong from the start, or broken by an earlier stage of the
@@ -19,7 +19,7 @@ const finding = z.strictObject({
   /** What it means for the result. */
   meaning: z.string(),
   /** What to do about it. */
-  cure: z.string(),
+  hint: z.string(),
 });
 /** Something that makes a robustness figure less trustworthy. */
 export type TrustFinding = z.infer<typeof finding>;
@@ -49,7 +49,7 @@ const entry = z.strictObject({
   /** The class that the model takes each of these for. */
   classes: z.array(z.number().int().min(0).nullable()).optional(),
   /** Misclassified candidates that were refused, by reason. */
-  rejected: z.strictObject(Object.fromEntries(cheats.map((name) => [name, z.number().int().min(0)]))),
+  rejected: z.strictObject(Object.fromEntries(violations.map((name) => [name, z.number().int().min(0)]))),
   /** Examples with an exactly zero gradient at the start, if the attack looks. */
   zeroGradients: z.number().int().min(0),
 });
@@ -105,6 +105,6 @@ export function parseEvaluation(json: unknown, where: string): EvaluationResult 
   const wrong = issue ? `${issue.path.join('.')}: ${issue.message}` : contradiction(data!);
   if (wrong === undefined) return data!;
   throw new BulwarkError('DATA_CORRUPT', `${where}: ${wrong}`, {
-    cure: 'evaluate again with another output file, or delete this one',
+    hint: 'evaluate again with another output file, or delete this one',
   });
 }

@@ -2,7 +2,7 @@ import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import { logitsOf, type Classifier } from '../classifier/index.js';
 import type { Attack } from '../hooks/index.js';
-import type { Cheat } from './recheck.js';
+import type { Violation } from './recheck.js';
 import type { AttackEntry, TrustFinding } from './result.js';
 import { callsGradients, isRandomised, looksLikeProbabilities } from './trust-signs.js';
 
@@ -11,71 +11,71 @@ export const trustTexts = {
   'randomised-output': {
     meaning:
       'The model answers differently to the same input, so single gradients and single answers mislead every attack.',
-    cure: 'judge by several passes (--repeats 20) with the rand version of autoattack (gradients averaged over 20), or make the model deterministic',
+    hint: 'judge by several passes (--repeats 20) with the rand version of autoattack (gradients averaged over 20), or make the model deterministic',
   },
   'softmax-output': {
     meaning:
       'The model seems to return probabilities. Cross-entropy saturates on them and gradients vanish; robustness looks higher than it is.',
-    cure: 'return logits: remove the softmax at the end of the model',
+    hint: 'return logits: remove the softmax at the end of the model',
   },
   'dynamic-behaviour': {
     meaning:
       'The model computes gradients while it classifies. Attacks differentiate through one answer only and miss such a defence.',
-    cure: 'evaluate with an adaptive attack made for this defence; the figures here are upper bounds',
+    hint: 'evaluate with an adaptive attack made for this defence; the figures here are upper bounds',
   },
   'too-few-classes': {
     meaning:
       'DLR needs 3 classes, targeted DLR 4: with fewer, the margin stands in for it. Where there are fewer other classes than targets, all of them are targets.',
-    cure: 'report the attacks as they are labelled: with the margin, the figure is not that of AutoAttack',
+    hint: 'report the attacks as they are labelled: with the margin, the figure is not that of AutoAttack',
   },
   'zero-gradient': {
     meaning:
       'The gradient of the loss is exactly zero at the start, so white-box attacks do not move: the sign of gradient masking.',
-    cure: 'look for saturation, rounding or non-differentiable steps in the model; trust only attacks without gradients (square)',
+    hint: 'look for saturation, rounding or non-differentiable steps in the model; trust only attacks without gradients (square)',
   },
   'square-better': {
     meaning:
       'A random search found more than the attacks with gradients: gradients mislead, which is gradient masking.',
-    cure: 'treat the white-box figures as upper bounds; run square with more queries and an adaptive attack',
+    hint: 'treat the white-box figures as upper bounds; run square with more queries and an adaptive attack',
   },
   'pgd-gap': {
     meaning:
       'PGD leaves many more examples standing than AutoAttack: the model makes the cross-entropy attack fail without being robust.',
-    cure: 'report the AutoAttack figure; for choosing checkpoints prefer the margin loss (cw-linf) or apgd-t',
+    hint: 'report the AutoAttack figure; for choosing checkpoints prefer the margin loss (cw-linf) or apgd-t',
   },
-  'attack-cheated': {
+  'constraint-violated': {
     meaning: 'An attack returned misclassified points outside the ball or the pixel range. They were not counted.',
-    cure: 'repair the attack: project its points with the threat model before it returns them',
+    hint: 'repair the attack: project its points with the threat model before it returns them',
   },
   'attack-not-finite': {
     meaning: 'An attack returned candidates with NaN or infinite pixels. They were not counted.',
-    cure: 'repair the attack: a division by a gradient or norm of zero is the usual cause',
+    hint: 'repair the attack: a division by a gradient or norm of zero is the usual cause',
   },
   'model-not-finite': {
     meaning:
       'The model answers NaN or infinity to points of the ball, so nobody knows how it classifies them. They were not counted.',
-    cure: 'repair the model: the figures are upper bounds while it gives such answers',
+    hint: 'repair the model: the figures are upper bounds while it gives such answers',
   },
   'not-zero-at-large-epsilon': {
     meaning:
       'Accuracy does not fall to chance although the ball contains every image: the attack fails, not the adversary.',
-    cure: 'the figures are upper bounds; look for gradient masking and evaluate with square and an adaptive attack',
+    hint: 'the figures are upper bounds; look for gradient masking and evaluate with square and an adaptive attack',
   },
   'preprocessing-masks': {
     meaning:
       'What is done to images before the network sees them keeps gradients from it: attacks that pass it as if it changed nothing (BPDA) break more.',
-    cure: 'the figures of attacks with gradients are upper bounds; attack straightThrough(model), and run square',
+    hint: 'the figures of attacks with gradients are upper bounds; attack straightThrough(model), and run square',
   },
   'transfer-better': {
     meaning:
       'Examples made on another model break more than the same attack on this one: its own gradients mislead, which is gradient masking.',
-    cure: 'treat the white-box figures as upper bounds; run square and an adaptive attack',
+    hint: 'treat the white-box figures as upper bounds; run square and an adaptive attack',
   },
   'more-steps-worse': {
     meaning: 'More gradient steps broke fewer examples: gradients lead away from adversarial points.',
-    cure: 'look for noise or saturation in the gradients; use apgd and square',
+    hint: 'look for noise or saturation in the gradients; use apgd and square',
   },
-} as const satisfies Record<string, { meaning: string; cure: string }>;
+} as const satisfies Record<string, { meaning: string; hint: string }>;
 /** A trust check by its name. */
 export type TrustFindingId = keyof typeof trustTexts;
 
@@ -163,8 +163,8 @@ function breaksMore(one: AttackEntry, other: AttackEntry, entries: readonly Atta
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** Whose fault candidates are that do not count. */
-const refusals: readonly (readonly [TrustFindingId, readonly Cheat[]])[] = [
-  ['attack-cheated', ['outside-ball', 'outside-pixel-range']],
+const refusals: readonly (readonly [TrustFindingId, readonly Violation[]])[] = [
+  ['constraint-violated', ['outside-ball', 'outside-pixel-range']],
   ['attack-not-finite', ['not-finite']],
   ['model-not-finite', ['logits-not-finite']],
 ];

@@ -63,13 +63,13 @@ describe('writing a file', () => {
     ['a path through a file', () => join(at('text'), 'below'), 'EEXIST', 'choose a path whose folders are folders'],
     ['a folder', () => folder, 'EISDIR', 'choose a name that no folder has'],
     ['a name that is too long', () => at('x'.repeat(250)), 'ENAMETOOLONG', 'choose a shorter name'],
-  ])('says what is wrong with %s, and leaves nothing behind', (_name, path, code, cure) => {
+  ])('says what is wrong with %s, and leaves nothing behind', (_name, path, code, hint) => {
     fs.writeFileSync(at('text'), 'some bytes');
     const before = fs.readdirSync(folder).sort();
     expect(() => writeAtomically(path(), 'text')).toThrow(
       expect.objectContaining({
         code: 'FILE_WRITE',
-        cure,
+        hint,
         cause: expect.objectContaining({ code }) as unknown,
       }),
     );

@@ -4,4 +4,4 @@ export { tryLockFile, type FileLock, type LockOwner } from './lock.js';
 export { largestFile, readIfThere, readRegularFile } from './read.js';
 export { placeholderOf } from './placeholder.js';
 export { textOf } from './text.js';
-export { cureOf, isTemporary, syncFile, syncFolder, writeAtomically, writeFailure } from './write.js';
+export { hintOf, isTemporary, syncFile, syncFolder, writeAtomically, writeFailure } from './write.js';

@@ -15,7 +15,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { BulwarkError } from '../errors.js';
 
-const cures: Record<string, string> = {
+const hints: Record<string, string> = {
   ENOSPC: 'free disk space',
   EDQUOT: 'free disk space: the quota is used up',
   EFBIG: 'raise the limit on the size of files (ulimit -f)',
@@ -31,15 +31,15 @@ const cures: Record<string, string> = {
 };
 
 /** What to do about a file operation that failed with this code. */
-export const cureOf = (error: unknown): string =>
-  cures[(error as NodeJS.ErrnoException).code ?? ''] ?? 'check the path and the disk';
+export const hintOf = (error: unknown): string =>
+  hints[(error as NodeJS.ErrnoException).code ?? ''] ?? 'check the path and the disk';
 
 /** Says in our words why a file could not be written. */
 export const writeFailure = (path: string, error: unknown): BulwarkError =>
   error instanceof BulwarkError
     ? error
     : new BulwarkError('FILE_WRITE', `cannot write ${path}: ${(error as Error).message}`, {
-        cure: cureOf(error),
+        hint: hintOf(error),
         cause: error,
       });
 

@@ -114,7 +114,7 @@ export function encodeOnnx(
   const size = parts.reduce((sum, { length }) => sum + length, 0);
   if (size > most - 2 ** 20)
     throw new BulwarkError('MODEL_INVALID', `${about.name} has ${size} bytes as ONNX; one file holds less than 2 GiB`, {
-      cure: 'export it --to safetensors',
+      hint: 'export it --to safetensors',
     });
   return concat([
     integerField(1, irVersion),

@@ -56,7 +56,7 @@ export function readPickleAt(
   } catch (error) {
     if (error instanceof BulwarkError) throw error;
     throw new BulwarkError('WEIGHTS_INVALID', `${where} cannot be read: ${(error as Error).message}`, {
-      cure: 'get the file again, or save only tensors, numbers, text, lists and dictionaries',
+      hint: 'get the file again, or save only tensors, numbers, text, lists and dictionaries',
       cause: error,
     });
   }
@@ -64,7 +64,7 @@ export function readPickleAt(
 
 const tooLarge = (where: string, why: string) =>
   new BulwarkError('WEIGHTS_INVALID', `${where} is refused: ${why}`, {
-    cure: 'get the file from a source that you trust',
+    hint: 'get the file from a source that you trust',
   });
 
 /** Memory of an operation and what it leaves on the stack. */

@@ -77,6 +77,6 @@ export function decodeTensor(dtype: string, shape: readonly number[], bytes: Uin
 }
 
 /** What a damaged or malicious weights file gets. */
-export function invalidWeights(message: string, cure = 'get the file again, or write it again'): BulwarkError {
-  return new BulwarkError('WEIGHTS_INVALID', message, { cure });
+export function invalidWeights(message: string, hint = 'get the file again, or write it again'): BulwarkError {
+  return new BulwarkError('WEIGHTS_INVALID', message, { hint });
 }

@@ -141,12 +141,12 @@ export function passes(texts: readonly PassText[]): OuterPass[] {
 export function checkObjective(objective: Objective, name: string): Objective {
   const made = ['natural', ...objective.inner.produces];
   const passed = objective.passes.flatMap(({ role }) => rolesOfPass(role));
-  const require = (role: Role, where: string, known: readonly Role[], cure: string) => {
+  const require = (role: Role, where: string, known: readonly Role[], hint: string) => {
     if (!known.includes(role))
       throw new BulwarkError(
         'ROLE_MISSING',
         `${name}: ${where} needs the ${role} point, but there is only ${known.join(', ')}`,
-        { cure },
+        { hint },
       );
   };
   const chooseInner = 'choose an inner optimizer that makes it, or a term that does without';
@@ -154,7 +154,7 @@ export function checkObjective(objective: Objective, name: string): Objective {
     const { companion, points } = pointsOfPass(role);
     if (companion !== undefined && !objective.companions?.has(companion))
       throw new BulwarkError('ROLE_MISSING', `${name}: the pass ${role} is of a companion that there is not`, {
-        cure: `companions: ${[...(objective.companions?.keys() ?? [])].join(', ') || 'none'}`,
+        hint: `companions: ${[...(objective.companions?.keys() ?? [])].join(', ') || 'none'}`,
       });
     for (const point of points) require(point, 'an outer pass', made, chooseInner);
   }
@@ -164,7 +164,7 @@ export function checkObjective(objective: Objective, name: string): Objective {
         'ROLE_MISSING',
         `${name}: no outer pass is of the companion ${companion}, so nothing trains it`,
         {
-          cure: `add ${companion}@natural to the outer passes`,
+          hint: `add ${companion}@natural to the outer passes`,
         },
       );
   for (const term of objective.terms)

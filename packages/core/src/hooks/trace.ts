@@ -77,7 +77,7 @@ export function readsOf(reader: (views: Views) => unknown, of: { classes: number
 export function heldTo(reads: Reads, views: Views, what: string): Views {
   const refuse = (read: string): never => {
     throw new BulwarkError('ROLE_MISSING', `${what} reads ${read} in this step, and did not when it was composed`, {
-      cure: 'read it always, whatever is made of it; or name it: reads: [...]',
+      hint: 'read it always, whatever is made of it; or name it: reads: [...]',
     });
   };
   return viewsWith(views, {

@@ -54,7 +54,7 @@ const notKept = ({ wrt }: PassRequest) =>
       ? 'this pass was asked for no gradients (wrt: nothing)'
       : 'pullback was called twice, or after dispose',
     {
-      cure: 'say in the request what gradients are wanted with respect to, and `keep: true` in all pullbacks but the last',
+      hint: 'say in the request what gradients are wanted with respect to, and `keep: true` in all pullbacks but the last',
     },
   );
 

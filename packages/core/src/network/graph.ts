@@ -38,7 +38,7 @@ function checkShape(node: Node, shape: Shape, inputs: readonly Shape[]): void {
   const what = 'name' in node ? `${node.op} ${node.name}` : node.op;
   const from = inputs[0] ? `[${inputs[0].join(', ')}]` : 'the image';
   throw new BulwarkError('MODEL_INVALID', `${what} turns ${from} into [${shape.join(', ')}]`, {
-    cure: 'use larger images, or an architecture that makes them smaller fewer times',
+    hint: 'use larger images, or an architecture that makes them smaller fewer times',
   });
 }
 

@@ -21,7 +21,7 @@ describe('createRegistry', () => {
       expect(error).toBeInstanceOf(BulwarkError);
       expect((error as BulwarkError).code).toBe('PLUGIN_UNKNOWN');
       expect((error as BulwarkError).message).toContain('known: pgd, square');
-      expect((error as BulwarkError).cure).toBe('did you mean square?');
+      expect((error as BulwarkError).hint).toBe('did you mean square?');
     }
   });
 

@@ -39,7 +39,7 @@ function registryOver(scope: DependencyContainer, parent?: PluginRegistry): Plug
         const name = `${plugin.kind} ${plugin.name}`;
         if (registry.list(plugin.kind).some((known) => known.name === plugin.name))
           throw new BulwarkError('PLUGIN_DUPLICATE', `${name} is registered already`, {
-            cure: 'give the plugin another name',
+            hint: 'give the plugin another name',
           });
         scope.register(token(plugin.kind), { useValue: plugin });
       }
@@ -55,7 +55,7 @@ function registryOver(scope: DependencyContainer, parent?: PluginRegistry): Plug
         'PLUGIN_UNKNOWN',
         `no ${kind} is called ${JSON.stringify(name)}; known: ${names.join(', ')}`,
         {
-          cure: near ? `did you mean ${near}?` : 'run `bulwark plugins` to see all',
+          hint: near ? `did you mean ${near}?` : 'run `bulwark plugins` to see all',
         },
       );
     },

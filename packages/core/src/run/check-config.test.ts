@@ -85,7 +85,7 @@ describe('checkConfig', () => {
     expect(check({ averaging: 'ema' }).averaging).toEqual(check({ averaging: { use: 'ema' } }).averaging);
     expect(refusal({ averaging: 'swa' }).message).toContain('averaging is "swa": expected ema');
     expect(refusal({ averaging: { use: 'ema', decay: 2 } }).message).toContain('averaging.decay is 2');
-    expect(refusal({ averaging: { use: 'ema', decai: 1 } }).cure).toBe('did you mean decay?');
+    expect(refusal({ averaging: { use: 'ema', decai: 1 } }).hint).toBe('did you mean decay?');
   });
 
   it('gives the same when its result is checked again', () => {
@@ -164,14 +164,14 @@ describe('checkConfig', () => {
       'evaluation.attacks[0].stepz',
       'did you mean steps?',
     ],
-  ])('refuses %s, naming the place and the cure', (_, change, message, cure) => {
+  ])('refuses %s, naming the place and the hint', (_, change, message, hint) => {
     const error = refusal(change);
     expect(error.message).toContain(message);
-    expect(error.cure).toContain(cure);
+    expect(error.hint).toContain(hint);
     expect(error.exitCode).toBe(2);
   });
 
-  it('names everything that is wrong at once, each with its place and its cure', () => {
+  it('names everything that is wrong at once, each with its place and its hint', () => {
     const error = refusal({
       epoch: 3,
       epochs: 0,

@@ -23,7 +23,7 @@ const valueAt = (value: unknown, path: Path): unknown =>
 interface Problem {
   readonly code: ErrorCode;
   readonly message: string;
-  readonly cure: string | undefined;
+  readonly hint: string | undefined;
 }
 
 /** One sentence for each thing that a failed parse found: path, value received, what is allowed, nearest valid name. */
@@ -38,24 +38,24 @@ function problemsOf(
       return {
         code: 'CONFIG_INVALID',
         message: `${written([...context.at, ...path, key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
-        cure: near ? `did you mean ${near}?` : 'remove it',
+        hint: near ? `did you mean ${near}?` : 'remove it',
       };
     });
   const value = valueAt(context.input, path);
   const place = written([...context.at, ...path]) || 'the config';
   const message =
     value === undefined ? `${place} is missing (${issue.message})` : `${place} is ${received(value)}: ${issue.message}`;
-  return [{ code: 'CONFIG_INVALID', message, cure: `set ${place} to an allowed value` }];
+  return [{ code: 'CONFIG_INVALID', message, hint: `set ${place} to an allowed value` }];
 }
 
 /** One error for all that is wrong. @throws BulwarkError, unless nothing is */
 function refuse(problems: readonly Problem[]): void {
   const [first, ...others] = problems;
   if (!first) return;
-  if (others.length === 0) throw new BulwarkError(first.code, first.message, { cure: first.cure });
-  const lines = problems.map(({ message, cure }) => `- ${message}${cure ? `\n    ${cure}` : ''}`);
+  if (others.length === 0) throw new BulwarkError(first.code, first.message, { hint: first.hint });
+  const lines = problems.map(({ message, hint }) => `- ${message}${hint ? `\n    ${hint}` : ''}`);
   throw new BulwarkError('CONFIG_INVALID', `the config has ${problems.length} mistakes:\n${lines.join('\n')}`, {
-    cure: 'correct them all; `bulwark plugins <name>` lists the options of a plugin',
+    hint: 'correct them all; `bulwark plugins <name>` lists the options of a plugin',
   });
 }
 
@@ -173,8 +173,8 @@ function findPlugin(
     return registry.find(kind, name, besides);
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
-    const { code, message, cure } = error;
-    problems.push({ code, message: `${written([...at, 'use'])}: ${message}`, cure });
+    const { code, message, hint } = error;
+    problems.push({ code, message: `${written([...at, 'use'])}: ${message}`, hint });
     return undefined;
   }
 }
@@ -251,7 +251,7 @@ export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig
       refuseBytes(length, { norm: length.norm ?? norm });
     } catch (error) {
       if (!(error instanceof BulwarkError)) throw error;
-      problems.push({ code: error.code, message: error.message, cure: error.cure });
+      problems.push({ code: error.code, message: error.message, hint: error.hint });
     }
   }
   refuse(problems);

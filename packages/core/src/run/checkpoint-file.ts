@@ -75,7 +75,7 @@ export const encodeCheckpoint = (snapshot: Snapshot, companions: Companions = {}
 export function decodeCheckpoint(bytes: Uint8Array, path: string): StoredCheckpoint {
   const corrupt = (why: string) =>
     new BulwarkError('CHECKPOINT_CORRUPT', `${path}: ${why}`, {
-      cure: 'resume from an older checkpoint or start the run again',
+      hint: 'resume from an older checkpoint or start the run again',
     });
   let file;
   try {

@@ -172,7 +172,7 @@ describe('the checkpoints of a run', () => {
         expect(error).toMatchObject({
           code: 'RUN_WRITE',
           message: expect.stringContaining('no space left on device') as unknown,
-          cure: 'free disk space; the run can be resumed afterwards',
+          hint: 'free disk space; the run can be resumed afterwards',
         });
       }
     }

@@ -33,7 +33,7 @@ export function checkpointSet(folder: string, warn: (message: string) => void): 
     } catch (cause) {
       const { message } = cause as Error;
       throw new BulwarkError('CHECKPOINT_CORRUPT', `${file(name)} cannot be read: ${message}`, {
-        cure: 'mend what keeps it from being read; moved away, it is replaced by the checkpoint before it',
+        hint: 'mend what keeps it from being read; moved away, it is replaced by the checkpoint before it',
         cause,
       });
     }
@@ -180,13 +180,13 @@ function missing(folder: string, kind: CheckpointKind, base?: Found): BulwarkErr
   const run = dirname(folder);
   if (!refersTo)
     return new BulwarkError('CHECKPOINT_MISSING', `${folder} has no ${kind} checkpoint`, {
-      cure: `train the run first: bulwark train --resume ${run}`,
+      hint: `train the run first: bulwark train --resume ${run}`,
     });
   const which = kind === 'best' ? ` (end of epoch ${base.state.best?.epoch})` : '';
   return new BulwarkError(
     'CHECKPOINT_CORRUPT',
     `${folder}: ${names[kind]}${which} is damaged, or belongs to another state of the run than ${base.name}.safetensors`,
-    { cure: `restore ${kind}.safetensors from a copy; the last checkpoint is still good: --checkpoint last` },
+    { hint: `restore ${kind}.safetensors from a copy; the last checkpoint is still good: --checkpoint last` },
   );
 }
 

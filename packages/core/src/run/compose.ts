@@ -126,13 +126,13 @@ function labelledOnly(set: ImageSet, split: string, warn: (message: string) => v
 function checkSupervision({ train, name, notes }: DataSource): void {
   if (countOf(train) === 0)
     throw new BulwarkError('DATA_MISSING', `${name} has no training images`, {
-      cure: 'train on another data set; `bulwark evaluate --data` takes this one to judge a model',
+      hint: 'train on another data set; `bulwark evaluate --data` takes this one to judge a model',
     });
   if (train.labels.some((label) => label !== unlabelled)) return;
   throw new BulwarkError(
     'DATA_UNLABELLED',
     `none of the ${countOf(train)} training images of ${name} has a label${notes?.length ? ` (${notes.join(' ')})` : ''}`,
-    { cure: 'name the labels (labelKey, or labels: y.npy), or mix them with labelled images: data: { use: rst, ... }' },
+    { hint: 'name the labels (labelKey, or labels: y.npy), or mix them with labelled images: data: { use: rst, ... }' },
   );
 }
 

@@ -35,7 +35,7 @@ export function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunC
     throw new BulwarkError(
       'CONFIG_INVALID',
       `epochs is ${after.epochs}; the run has ${before.epochs}, and can only be extended`,
-      { cure: `set epochs to more than ${before.epochs}, or start a new run` },
+      { hint: `set epochs to more than ${before.epochs}, or start a new run` },
     );
   const changed = keys.find(
     (key) => key !== 'epochs' && !allowed.includes(key) && digestOf({ x: before[key] }) !== digestOf({ x: after[key] }),
@@ -45,7 +45,7 @@ export function onlyResumable(before: RunConfig, after: RunConfig): Partial<RunC
       'CONFIG_INVALID',
       `${changed} cannot change when a run is resumed; only ${allowed.join(', ')} can, and epochs can grow`,
       {
-        cure: 'leave it as it is, or start a new run',
+        hint: 'leave it as it is, or start a new run',
       },
     );
   return { ...Object.fromEntries(resumable.map((key) => [key, after[key]])), epochs: after.epochs };
@@ -57,9 +57,9 @@ export function checkFingerprint(path: string, resumeFrom: Snapshot, fingerprint
   if (found === fingerprint) return;
   if (found.split(' data ')[0] !== fingerprint.split(' data ')[0])
     throw new BulwarkError('CHECKPOINT_CORRUPT', `the checkpoint in ${path} was written by a run with another config`, {
-      cure: 'restore the checkpoints that belong to this run',
+      hint: 'restore the checkpoints that belong to this run',
     });
   throw new BulwarkError('DATA_CORRUPT', `the training images differ from those that the run in ${path} started with`, {
-    cure: 'restore the data set, or start a new run',
+    hint: 'restore the data set, or start a new run',
   });
 }

@@ -36,7 +36,7 @@ async function loadLocated(
   const { registry, importModule = (url) => import(url) as Promise<Record<string, unknown>> } = options;
   const exported = await importModule(pathToFileURL(file).href).catch((cause: Error) => {
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} cannot be loaded: ${cause.message}`, {
-      cure: 'check what it imports; packages must be installed beside it',
+      hint: 'check what it imports; packages must be installed beside it',
       cause,
     });
   });
@@ -44,7 +44,7 @@ async function loadLocated(
   const taken = ({ kind, name }: Plugin) => registry.list(kind).some((known) => known.name === name);
   if (plugins.length === 0)
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${specifier} exports no plugin`, {
-      cure: 'export what definePlugin, defineObjective, ... returns',
+      hint: 'export what definePlugin, defineObjective, ... returns',
     });
   registry.register(...(options.besides ? plugins.filter((plugin) => !taken(plugin)) : plugins));
 }
@@ -64,7 +64,7 @@ function locateForRun(path: string, locate: () => LocatedPlugin): LocatedPlugin 
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
     throw new BulwarkError(error.code, `${path} asks for ${error.message}`, {
-      cure: 'name the plugins that this run needs, as you have them: --plugins <files>',
+      hint: 'name the plugins that this run needs, as you have them: --plugins <files>',
       cause: error,
     });
   }
@@ -107,7 +107,7 @@ export async function loadPluginsOfRun(
       'PLUGIN_UNTRUSTED',
       `${path} asks for plugins, which are programs, and nothing says that you trust them: ${refused.map(({ file }) => file).join(', ')}`,
       {
-        cure: `read them, then give the command again after \`bulwark trust ${path}\`; or name plugins of your own with --plugins <files>`,
+        hint: `read them, then give the command again after \`bulwark trust ${path}\`; or name plugins of your own with --plugins <files>`,
       },
     );
   for (const plugin of located) await loadLocated(plugin, options);

@@ -23,7 +23,7 @@ export function lockRunFolder(folder: string): RunLock {
   const elsewhere = heldBy && heldBy.host !== hostname();
   const who = heldBy ? `process ${heldBy.pid}${elsewhere ? ` on ${heldBy.host}` : ''}` : 'another process';
   throw new BulwarkError('RUN_LOCKED', `${who} is working in ${folder}`, {
-    cure: `wait until it ends or stop it${elsewhere ? `; if it is certainly gone, delete ${path}` : ''}`,
+    hint: `wait until it ends or stop it${elsewhere ? `; if it is certainly gone, delete ${path}` : ''}`,
   });
 }
 

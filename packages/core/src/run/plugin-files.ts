@@ -48,12 +48,12 @@ export function locatePlugin(specifier: string, baseFolder: string): LocatedPlug
   const path = isPath(specifier);
   if (!path && /^[a-z][a-z\d+.-]*:/i.test(specifier))
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${brief(specifier)} is an address, which is never loaded`, {
-      cure: 'name a file (./my-plugin.ts) or an installed package',
+      hint: 'name a file (./my-plugin.ts) or an installed package',
     });
   const file = path ? fileAt(resolve(baseFolder, specifier)) : packageAt(specifier, baseFolder);
   if (file === undefined)
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${brief(specifier)} cannot be found from ${baseFolder}`, {
-      cure: path ? 'check the path: it starts from the folder of the config' : 'install the package beside the config',
+      hint: path ? 'check the path: it starts from the folder of the config' : 'install the package beside the config',
     });
   return { specifier, file: realpathSync(file) };
 }
@@ -102,7 +102,7 @@ export function pluginCode(file: string): PluginCode {
     bytes += content.length;
     if (contents.size > mostFiles || bytes > mostBytes)
       throw new BulwarkError('PLUGIN_LOAD', `plugins: ${file} consists of more than ${mostFiles} files or 64 MiB`, {
-        cure: 'bundle it, or name it on the command line: --plugins',
+        hint: 'bundle it, or name it on the command line: --plugins',
       });
     waiting.push(...namedIn(content.toString('utf8'), dirname(path)));
   }

@@ -74,8 +74,8 @@ describe('what ranks compare before they train', () => {
 
 describe('what is done together', () => {
   it('fails on all ranks where it fails on one, with the error of that one', async () => {
-    const failed = JSON.stringify({ code: 'DATA_MISSING', message: 'no images', cure: 'get some' });
-    const elsewhere = expect.objectContaining({ code: 'DATA_MISSING', message: 'rank 1: no images', cure: 'get some' });
+    const failed = JSON.stringify({ code: 'DATA_MISSING', message: 'no images', hint: 'get some' });
+    const elsewhere = expect.objectContaining({ code: 'DATA_MISSING', message: 'rank 1: no images', hint: 'get some' });
     await expect(
       together(
         beside(() => failed),

@@ -35,14 +35,14 @@ const short = (value: unknown) => {
 /** @throws BulwarkError RANKS_DIFFER, if one of the others differs from the first */
 function compare(all: readonly Introduction[]): void {
   const first = all[0]!;
-  const fail = (rank: number, [theirs, ours]: [string, string], cure: string) => {
+  const fail = (rank: number, [theirs, ours]: [string, string], hint: string) => {
     const other = `rank ${rank} on ${all[rank]!.host} ${theirs}`;
-    throw new BulwarkError('RANKS_DIFFER', `${other}, rank 0 on ${first.host} ${ours}`, { cure });
+    throw new BulwarkError('RANKS_DIFFER', `${other}, rank 0 on ${first.host} ${ours}`, { hint });
   };
   for (const [rank, { facts, config }] of all.entries()) {
     const check = (name: keyof Facts) => {
-      const [has, cure] = comparisons[name];
-      if (facts[name] !== first.facts[name]) fail(rank, [`${has} ${facts[name]}`, first.facts[name]], cure);
+      const [has, hint] = comparisons[name];
+      if (facts[name] !== first.facts[name]) fail(rank, [`${has} ${facts[name]}`, first.facts[name]], hint);
     };
     check('bulwark');
     check('node');
@@ -77,7 +77,7 @@ export function checkSameOnAll(
     throw new BulwarkError(
       'CONFIG_INVALID',
       `data.batchSize is ${batchSize}, too few for ${collective.size} ranks with data.accumulate ${accumulate}`,
-      { cure: `take batches of at least ${collective.size * accumulate}, or fewer ranks` },
+      { hint: `take batches of at least ${collective.size * accumulate}, or fewer ranks` },
     );
 }
 
@@ -116,7 +116,7 @@ export async function folderOfRank(
     throw new BulwarkError(
       'RANKS_DIFFER',
       `${hostname()} ${here ? 'sees another run' : 'sees no run'} in ${path}, and rank 0 has begun one in ${theirPath}`,
-      { cure: 'let --out be a folder that all machines share' },
+      { hint: 'let --out be a folder that all machines share' },
     );
   });
 }

@@ -74,7 +74,7 @@ const sealed = (frozen: FrozenConfig) => json({ ...frozen, sha256: digestOf(froz
 
 const corrupt = (path: string, why: string, cause?: unknown) =>
   new BulwarkError('RUN_CORRUPT', `${path} ${why}`, {
-    cure: 'restore the file; to train with another config, start a new run',
+    hint: 'restore the file; to train with another config, start a new run',
     cause,
   });
 
@@ -108,7 +108,7 @@ interface Told {
 export function createRunFolder(path: string, frozen: FrozenConfig, told: Told = {}): RunFolder {
   if (holdsRun(path))
     throw new BulwarkError('RUN_EXISTS', `${path} holds a run already`, {
-      cure: `continue it with --resume ${path}, choose another folder with --out, or give the run another name`,
+      hint: `continue it with --resume ${path}, choose another folder with --out, or give the run another name`,
     });
   inRun(path, () => mkdirSync(join(path, 'checkpoints'), { recursive: true }));
   writeInRun(join(path, 'config.json'), sealed(frozen));
@@ -121,7 +121,7 @@ export function openRunFolder(path: string, told: Told = {}): RunFolder {
   const content = readJson(file);
   if (content === undefined)
     throw new BulwarkError('RUN_MISSING', `${resolve(path)} is not a run folder: it has no config.json`, {
-      cure: 'give the folder that `bulwark train` wrote, for example runs/<name>',
+      hint: 'give the folder that `bulwark train` wrote, for example runs/<name>',
     });
   if (typeof content !== 'object' || content === null) throw corrupt(file, 'holds no object');
   const { sha256, ...frozen } = content as FrozenConfig & { sha256?: unknown };

@@ -1,5 +1,5 @@
 import { BulwarkError } from '../errors.js';
-import { cureOf, writeAtomically } from '../files/index.js';
+import { hintOf, writeAtomically } from '../files/index.js';
 
 /** Says in our words why a file operation in a run folder failed. */
 export function runWriteFailure(path: string, error: unknown): BulwarkError {
@@ -7,7 +7,7 @@ export function runWriteFailure(path: string, error: unknown): BulwarkError {
   const cause = error instanceof BulwarkError ? error.cause : error;
   const { message } = cause as Error;
   return new BulwarkError('RUN_WRITE', `cannot write ${path}: ${message}`, {
-    cure: `${cureOf(cause)}; the run can be resumed afterwards`,
+    hint: `${hintOf(cause)}; the run can be resumed afterwards`,
     cause,
   });
 }

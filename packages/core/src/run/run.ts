@@ -152,7 +152,7 @@ export async function resumeRun(
       const resumeFrom = first && folder.checkpoints.has('last') ? folder.checkpoints.settle() : undefined;
       if (first && !resumeFrom && folder.readMetrics().length > 0)
         throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {
-          cure: 'restore its checkpoints folder, or train again into another folder',
+          hint: 'restore its checkpoints folder, or train again into another folder',
         });
       // other ranks get rank 0's weights, if only its first ones
       const weightsFollow = resumeFrom !== undefined;
@@ -220,7 +220,7 @@ function checkWatched({ config, attacks, parts }: ComposedRun): void {
       : undefined;
   if (missing !== undefined)
     throw new BulwarkError('CONFIG_INVALID', `guard.overfitting.action is ${action}, but ${missing}`, {
-      cure: 'hold out validation images and add { use: pgd, steps: 10 } to evaluation.attacks, or leave the action at warn',
+      hint: 'hold out validation images and add { use: pgd, steps: 10 } to evaluation.attacks, or leave the action at warn',
     });
 }
 
@@ -237,7 +237,7 @@ function selection(composed: ComposedRun): string | undefined {
     throw new BulwarkError(
       'CONFIG_INVALID',
       `evaluation.selectBest is ${JSON.stringify(wanted)}; validation measures ${labels.join(', ')}`,
-      { cure: 'name one of these, or add the attack to evaluation.attacks' },
+      { hint: 'name one of these, or add the attack to evaluation.attacks' },
     );
   return found;
 }

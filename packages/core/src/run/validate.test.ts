@@ -91,7 +91,7 @@ describe('validation', () => {
     await expect(run([odd])).rejects.toMatchObject({ code: 'ATTACK_INVALID' });
     await expect(run([odd])).rejects.toThrow(message);
     await expect(evaluate({ model, data, attacks: [odd], threat, batchSize: 2 })).rejects.toThrow(message);
-    await expect(run([odd])).rejects.toHaveProperty('cure', expect.stringContaining('a fault of the attack'));
+    await expect(run([odd])).rejects.toHaveProperty('hint', expect.stringContaining('a fault of the attack'));
   });
 
   it('lets an attack return the images themselves, and other attacks still have them', async () => {
@@ -105,7 +105,7 @@ it('one place runs attacks, where their candidates are judged', () => {
   const sources = ['core', 'cli', 'objectives'].flatMap((name) =>
     readdirSync(new URL(`${name}/src`, root), { recursive: true, encoding: 'utf8' })
       .filter((path) => path.endsWith('.ts') && !path.includes('.test.'))
-      .filter((path) => !path.replaceAll('\\', '/').startsWith('testing/')) // the kit tries attacks that cheat
+      .filter((path) => !path.replaceAll('\\', '/').startsWith('testing/')) // the kit tries attacks that violation
       .map((path) => `${name}/src/${path}`),
   );
   const running = sources.filter((path) => /\b(attack|stage)\.run\(/.test(readFileSync(new URL(path, root), 'utf8')));

@@ -2,7 +2,7 @@ import { anyRank, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import { answersOf, breaks, cheats as cheatKinds, judge } from '../evaluation/index.js';
+import { answersOf, breaks, violations as cheatKinds, judge } from '../evaluation/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, randomOfPart } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
@@ -58,7 +58,7 @@ export async function validate(validation: Validation): Promise<Record<string, n
   const { model, set, attacks, threat, batchSize, seed, progress, signal, collective } = validation;
   const count = countOf(set);
   const hits = new Map<string, number>();
-  const cheats = new Map<string, number>();
+  const violations = new Map<string, number>();
   const add = (counts: Map<string, number>, name: string, n: number) => counts.set(name, (counts.get(name) ?? 0) + n);
   const randoms = new Map(attacks.map(({ label }) => [label, createRandom(seed, `validation/${label}`)]));
   for (let first = 0; first < count; first += batchSize) {
@@ -77,7 +77,7 @@ export async function validate(validation: Validation): Promise<Record<string, n
       const { candidates, verdicts } = await judge(attack, batch, { model, threat, random });
       candidates.dispose();
       add(hits, attack.label, verdicts.filter((verdict, k) => right[k] && !breaks(verdict)).length);
-      for (const { cheat } of verdicts) if (cheat) add(cheats, `${attack.label}/${cheat}`, 1);
+      for (const { violation } of verdicts) if (violation) add(violations, `${attack.label}/${violation}`, 1);
       progress?.({ label: attack.label, share: end / count });
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -87,13 +87,13 @@ export async function validate(validation: Validation): Promise<Record<string, n
     throw new BulwarkError('INTERRUPTED', 'a rank was asked to stop during the validation');
   const labels = ['clean', ...attacks.map(({ label }) => label)];
   summedCounts(hits, labels, collective);
-  const kinds = (label: string) => cheatKinds.map((cheat) => `${label}/${cheat}`);
-  summedCounts(cheats, labels.flatMap(kinds), collective);
+  const kinds = (label: string) => cheatKinds.map((violation) => `${label}/${violation}`);
+  summedCounts(violations, labels.flatMap(kinds), collective);
   for (const { label } of attacks) {
-    const found = cheatKinds.filter((cheat) => cheats.has(`${label}/${cheat}`));
+    const found = cheatKinds.filter((violation) => violations.has(`${label}/${violation}`));
     if (found.length > 0)
       validation.warn?.(
-        `attack ${label} broke the rules, its candidates do not count: ${found.map((cheat) => `${cheats.get(`${label}/${cheat}`)} of ${count} ${cheat}`).join(', ')}`,
+        `attack ${label} broke the rules, its candidates do not count: ${found.map((violation) => `${violations.get(`${label}/${violation}`)} of ${count} ${violation}`).join(', ')}`,
       );
   }
   return Object.fromEntries(labels.map((label) => [label, (hits.get(label) ?? 0) / count]));

@@ -54,8 +54,8 @@ export function engineContract(plugin: Plugin<'engine'>, options: ContractOption
         return;
       }
       promise(error instanceof BulwarkError, () => `starting it gives ${String(error)} instead of a BulwarkError`);
-      const { code, cure } = error as BulwarkError;
-      promise(code === 'ENGINE_UNAVAILABLE' && Boolean(cure), () => `starting it gives ${code}, with the cure ${cure}`);
+      const { code, hint } = error as BulwarkError;
+      promise(code === 'ENGINE_UNAVAILABLE' && Boolean(hint), () => `starting it gives ${code}, with the hint ${hint}`);
     },
     async 'computes what plain JavaScript does'() {
       if (engine.unchecked || (await failureOf(start))) return;

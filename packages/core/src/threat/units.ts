@@ -47,7 +47,7 @@ export function refuseBytes({ name, value }: WrittenLength, scale: LengthScale):
   throw new BulwarkError(
     'CONFIG_INVALID',
     `${name} is ${short(value)}: pixels are in [0, 1], where no two images are further apart than ${short(most)} in ${scale.norm}`,
-    { cure: `if it counts in pixel values of 0 to 255, write ${inUnit(value)}` },
+    { hint: `if it counts in pixel values of 0 to 255, write ${inUnit(value)}` },
   );
 }
 

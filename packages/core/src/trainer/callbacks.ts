@@ -70,8 +70,8 @@ export function runCallbacks(
     const what = `${name} failed ${where}: ${cause instanceof Error ? cause.message : String(cause)}`;
     if (!stops) return warn(`${what}; it is switched off, and training goes on`);
     throw new BulwarkError('CALLBACK_FAILED', what, {
-      cure:
-        (cause instanceof BulwarkError && cause.cure) ||
+      hint:
+        (cause instanceof BulwarkError && cause.hint) ||
         'mend it, or go on without it: --resume RUN --set callbacks=[], or --set guard.callbacks=switch-off',
       cause,
     });

@@ -51,7 +51,7 @@ export function checkFinite(numbers: StepNumbers, at: { epoch: number; step: num
   if (what === undefined) return;
   const method = at.objective === undefined ? '' : `${at.objective}: `;
   throw new BulwarkError('LOSS_NOT_FINITE', `${method}${what} in epoch ${at.epoch + 1}, step ${at.step + 1}`, {
-    cure: 'lower the learning rate or beta; the last checkpoint is still good: --resume RUN --set guard.onFailure=rollback',
+    hint: 'lower the learning rate or beta; the last checkpoint is still good: --resume RUN --set guard.onFailure=rollback',
   });
 }
 
@@ -82,7 +82,7 @@ export function checkCollapse(history: readonly EpochMetrics[], chance: number, 
   throw new BulwarkError(
     'TRAINING_COLLAPSED',
     `training accuracy ${since}: ${accuracy}%, where always answering the most frequent label gives ${(100 * chance).toFixed(1)}%`,
-    { cure: 'lower the learning rate, beta or epsilon; guard.collapse sets how long this is tolerated' },
+    { hint: 'lower the learning rate, beta or epsilon; guard.collapse sets how long this is tolerated' },
   );
 }
 
@@ -105,7 +105,7 @@ export function rollbackTarget(error: unknown, state: TrainingState, options: Gu
   const { message } = error as BulwarkError;
   if (state.rollbacks >= options.retries)
     throw new BulwarkError(code!, `${message}; given up after ${state.rollbacks} rollbacks`, {
-      cure: 'train again with a lower learning rate; the last checkpoint is still good',
+      hint: 'train again with a lower learning rate; the last checkpoint is still good',
       cause: error,
     });
   if (code !== 'TRAINING_COLLAPSED') return 'epoch';

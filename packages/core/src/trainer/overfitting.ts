@@ -73,5 +73,5 @@ export const overfittingText = ({ epoch, attack, best, robust, singleStep }: Ove
 /** The same as a reason to stop. */
 export const overfittingError = (found: Overfitting): BulwarkError =>
   new BulwarkError('ROBUSTNESS_LOST', overfittingText(found), {
-    cure: 'train with more steps or grad-align, or lower epsilon or the step; the last checkpoint is from before: --resume RUN --set guard.overfitting.action=rollback',
+    hint: 'train with more steps or grad-align, or lower epsilon or the step; the last checkpoint is from before: --resume RUN --set guard.overfitting.action=rollback',
   });

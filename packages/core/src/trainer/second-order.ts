@@ -65,7 +65,7 @@ export function checkSecondOrder(model: Classifier, { name, secondOrder = [] }: 
       'MODEL_INVALID',
       `${name ?? 'the objective'}: its ${term.name} term differentiates a gradient, which the model ${model.name} cannot on the engine ${tf.getBackend()} (${(error as Error).message})`,
       {
-        cure: 'choose another model, engine: wasm, or a method such as elle that does without',
+        hint: 'choose another model, engine: wasm, or a method such as elle that does without',
         cause: error,
       },
     );

@@ -119,7 +119,7 @@ export function restoreModel(snapshot: Snapshot, model: Classifier): void {
     throw new BulwarkError(
       'CHECKPOINT_CORRUPT',
       `the checkpoint was written by a model with ${difference.what} ${file}; this model has ${ours}`,
-      { cure: 'use the config that the checkpoint was written with' },
+      { hint: 'use the config that the checkpoint was written with' },
     );
   }
   const averaged = [...snapshot.tensors.keys()].some((name) => name.startsWith('average/'));
@@ -141,7 +141,7 @@ function restoreTensors(
       throw new BulwarkError(
         'CHECKPOINT_CORRUPT',
         `the checkpoint has ${found ? `${name} of shape [${found.shape}]` : `no ${name}`}; the model needs [${variable.shape}]`,
-        { cure: 'use the config that the checkpoint was written with' },
+        { hint: 'use the config that the checkpoint was written with' },
       );
   }
   for (const [name, variable] of targets) {

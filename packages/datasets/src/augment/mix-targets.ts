@@ -10,7 +10,7 @@ function targetRows(batch: RawBatch, by: string): Float32Array {
         'BATCH_INVALID',
         `${by}: example ${i} of the batch has no label, so its target cannot be mixed`,
         {
-          cure: `give the unlabelled examples pseudo-labels, or leave ${by} out`,
+          hint: `give the unlabelled examples pseudo-labels, or leave ${by} out`,
         },
       );
     rows[i * batch.classes + label] = 1;

@@ -134,7 +134,7 @@ describe('bulwark data fetch', () => {
     };
     await expect(fetchMnist()).rejects.toMatchObject({
       code: 'DATA_FETCH',
-      cure: expect.stringContaining('run it again'),
+      hint: expect.stringContaining('run it again'),
     });
     expect(existsSync(join(root, 'mnist'))).toBe(false);
     answer = serveRanges;
@@ -173,7 +173,7 @@ describe('bulwark data fetch', () => {
     await expect(fetchMnist()).rejects.toMatchObject({
       code: 'DATA_FETCH',
       message: expect.stringContaining('the disk is full'),
-      cure: expect.stringContaining('BULWARK_DATA'),
+      hint: expect.stringContaining('BULWARK_DATA'),
     });
     expect(existsSync(join(root, 'mnist'))).toBe(false);
   });

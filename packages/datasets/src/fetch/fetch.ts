@@ -73,7 +73,7 @@ function findRemote(name: string): RemoteSet {
   if (found) return found;
   const known = remoteSets.map(({ set }) => set.name).join(', ');
   throw new BulwarkError('USAGE', `no data set called ${JSON.stringify(name)} can be fetched; known: ${known}`, {
-    cure: 'fashion-mnist-mini comes with the package and needs no fetching',
+    hint: 'fashion-mnist-mini comes with the package and needs no fetching',
   });
 }
 
@@ -90,7 +90,7 @@ async function collect(remote: RemoteSet, staging: string, options: FetchOptions
     return;
   }
   if (!existsSync(from))
-    throw new BulwarkError('DATA_FETCH', `--from ${from} does not exist`, { cure: 'give an existing folder or a url' });
+    throw new BulwarkError('DATA_FETCH', `--from ${from} does not exist`, { hint: 'give an existing folder or a url' });
   const paths = remote.files.map(({ name }) => findFile(from, [name]));
   if (paths.every((path) => path !== undefined)) {
     for (const [i, file] of remote.files.entries())
@@ -103,7 +103,7 @@ async function collect(remote: RemoteSet, staging: string, options: FetchOptions
       'DATA_FETCH',
       `${from} does not hold ${remote.set.name}: it has no ${remote.files[paths.indexOf(undefined)]!.name}`,
       {
-        cure: `it needs ${remote.files.map(({ name }) => name).join(', ')}, or the files unpacked from ${remote.files.length > 1 ? 'them' : 'it'}`,
+        hint: `it needs ${remote.files.map(({ name }) => name).join(', ')}, or the files unpacked from ${remote.files.length > 1 ? 'them' : 'it'}`,
       },
     );
   for (const name of whole) {
@@ -139,7 +139,7 @@ async function verify(file: RemoteFile, part: string): Promise<void> {
   if (contents !== undefined && contents === file.contents) return;
   rmSync(part);
   throw new BulwarkError('DATA_FETCH', `${file.name}: the MD5 checksum is ${md5}; expected ${file.md5}`, {
-    cure: 'the download is damaged or another version: run it again, try another mirror with --from, or accept it with --unchecked',
+    hint: 'the download is damaged or another version: run it again, try another mirror with --from, or accept it with --unchecked',
   });
 }
 

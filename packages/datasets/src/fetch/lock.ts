@@ -15,7 +15,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     lock = tryLockFile(path);
   } catch (cause) {
     throw new BulwarkError('DATA_FETCH', `${path} cannot be written: ${(cause as Error).message}`, {
-      cure: 'choose another place with the environment variable BULWARK_DATA',
+      hint: 'choose another place with the environment variable BULWARK_DATA',
       cause,
     });
   }
@@ -25,7 +25,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
       ? `process ${heldBy.pid}${heldBy.host === hostname() ? '' : ` on ${heldBy.host}`}`
       : 'another process';
     throw new BulwarkError('DATA_FETCH', `${who} is fetching this data set already (lock ${path})`, {
-      cure: 'wait for it; if it ran on a machine that is gone, remove the lock file',
+      hint: 'wait for it; if it ran on a machine that is gone, remove the lock file',
     });
   }
   try {

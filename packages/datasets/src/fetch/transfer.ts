@@ -28,7 +28,7 @@ const sizeOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
 async function openUrl(url: string, have: number): Promise<Source | 'complete'> {
   const failed = (why: string, cause?: unknown) =>
     new BulwarkError('DATA_FETCH', `${url}: ${why}`, {
-      cure: 'check the connection and run it again: it resumes; or give a mirror or a folder with --from',
+      hint: 'check the connection and run it again: it resumes; or give a mirror or a folder with --from',
       cause,
     });
   let response: Response;
@@ -104,7 +104,7 @@ export function writeFailure(
     at.received === undefined ? '' : ` after ${at.received} of ${at.total ?? 'an unknown number of'} bytes`;
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new BulwarkError('DATA_FETCH', `${at.path}: ${full ? 'the disk is full' : message}${progress}`, {
-    cure: full
+    hint: full
       ? 'free some space, or set BULWARK_DATA to a folder on another disk, and run it again'
       : 'run it again: it goes on where it stopped',
     cause: error,

@@ -46,10 +46,10 @@ export function fileSource(path: string): ByteSource {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw corrupt({ file: path }, `cannot be read: ${message}`, { cause });
-    throw new BulwarkError('DATA_MISSING', `${path} does not exist`, { cure: 'check the path', cause });
+    throw new BulwarkError('DATA_MISSING', `${path} does not exist`, { hint: 'check the path', cause });
   }
   const found = fstatSync(descriptor);
-  if (!found.isFile()) throw corrupt({ file: path }, 'is no regular file', { cure: 'name a file' });
+  if (!found.isFile()) throw corrupt({ file: path }, 'is no regular file', { hint: 'name a file' });
   const source = { file: basename(path), size: found.size, inMemory: false, identity: `${found.size} bytes` };
   const copy: ByteSource['copy'] = (target, { at, from, count }) => {
     checkRange(source, from, count);

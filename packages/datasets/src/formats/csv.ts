@@ -27,7 +27,7 @@ const unquoted = (cell: string) => cell.trim().replace(/^"(.*)"$/, '$1');
  */
 export function openCsv(bytes: Uint8Array, file: string): CsvTable {
   const first: string | undefined = linesOf(bytes).next().value as string | undefined;
-  if (first === undefined) throw corrupt({ file }, 'is empty', { cure: 'check that it is the file you meant' });
+  if (first === undefined) throw corrupt({ file }, 'is empty', { hint: 'check that it is the file you meant' });
   const [delimiter] = [',', ';', '\t'].toSorted((a, b) => first.split(b).length - first.split(a).length);
   const cells = (line: string) => line.split(delimiter!).map(unquoted);
   const head = cells(first);
@@ -44,7 +44,7 @@ export function openCsv(bytes: Uint8Array, file: string): CsvTable {
         const row = cells(line);
         if (row.length !== head.length)
           throw corrupt({ file }, `line ${number} has ${row.length} values, the first has ${head.length}`, {
-            cure: 'write one row for each image, with as many values in each',
+            hint: 'write one row for each image, with as many values in each',
           });
         yield row;
       }

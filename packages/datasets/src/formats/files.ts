@@ -12,7 +12,7 @@ export const plainBytes = (buffer: Uint8Array): Uint8Array<ArrayBuffer> =>
 /** Refuses a file that stands for another: a pointer of git-lfs, a page of a cloud drive. @throws BulwarkError DATA_MISSING */
 export function checkPresence(path: string, start: Uint8Array): void {
   const found = start.length > 0 ? placeholderOf(start) : undefined;
-  if (found) throw new BulwarkError('DATA_MISSING', `${path} is ${found.is}`, { cure: found.cure });
+  if (found) throw new BulwarkError('DATA_MISSING', `${path} is ${found.is}`, { hint: found.hint });
 }
 
 /** The bytes of a file; `.gz` and `.br` are decompressed, within what reading a file of this size may take. */
@@ -30,7 +30,7 @@ function readRaw(path: string): Uint8Array {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw corrupt({ file: path }, `cannot be read: ${message}`, { cause });
-    throw new BulwarkError('DATA_MISSING', `${path} does not exist`, { cure: 'check the path', cause });
+    throw new BulwarkError('DATA_MISSING', `${path} does not exist`, { hint: 'check the path', cause });
   }
 }
 
@@ -50,7 +50,7 @@ export function decompress(
           { file: basename(path) },
           `its ${raw.length} bytes unpack to more than ${bytesLeft}, which is refused`,
           {
-            cure: 'unpack it yourself, if you trust it',
+            hint: 'unpack it yourself, if you trust it',
             cause,
           },
         )

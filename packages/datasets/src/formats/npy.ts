@@ -153,7 +153,7 @@ export function openNpy(source: ByteSource): NpyFile {
   const read = (): NpyArray => {
     if (!Object.hasOwn(types, type) && type !== 'f2')
       throw corrupt({ file, offset: 10 }, `element type ${type}; known: f2, ${Object.keys(types).join(', ')}`, {
-        cure: 'save it as numbers; arrays of objects would hold a pickle, and are not read',
+        hint: 'save it as numbers; arrays of objects would hold a pickle, and are not read',
       });
     const budget = createBudget({ bytes: source.size, refuse: (why) => corrupt({ file }, why) });
     budget.allocate(columns ? 2 * length : length, `the array [${shape}]`);

@@ -24,12 +24,12 @@ export function readPickledDict(bytes: Uint8Array, file: string): PickledDict {
     const { message } = cause as Error;
     throw corrupt({ file }, message.replace(`${file} `, ''), {
       cause,
-      ...(cause instanceof BulwarkError && { cure: dictionaryNeeded }),
+      ...(cause instanceof BulwarkError && { hint: dictionaryNeeded }),
     });
   }
   if (!(value instanceof Map)) {
     const what = value instanceof ForeignObject ? `${String(value)} (nothing was executed)` : 'something else';
-    throw corrupt({ file }, `the pickle holds ${what}, not a dictionary`, { cure: dictionaryNeeded });
+    throw corrupt({ file }, `the pickle holds ${what}, not a dictionary`, { hint: dictionaryNeeded });
   }
   return new Map([...value].map(([key, entry]) => [keyText(key), entry]));
 }

@@ -26,7 +26,7 @@ export function annotatedImages(
         { file },
         `line ${i + 1}: ${JSON.stringify(line.slice(0, 60))} names no image of a class of train`,
         {
-          cure: 'each line holds the name of an image, a tab, and its class, which is a folder of train',
+          hint: 'each line holds the name of an image, a tab, and its class, which is a folder of train',
         },
       );
     return { path: join(folder, 'images', name), label };

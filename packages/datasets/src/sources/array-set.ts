@@ -46,7 +46,7 @@ export async function readArraySet(source: Pair | readonly Pair[], options: Arra
     const odd = sets.find(({ shape }) => shape.join() !== sets[0]!.shape.join());
     if (odd)
       throw new BulwarkError('DATA_CORRUPT', `images of [${odd.shape}] after images of [${sets[0]!.shape}]`, {
-        cure: 'all files of a set need images of one shape',
+        hint: 'all files of a set need images of one shape',
       });
     return concatenated(sets);
   }
@@ -120,7 +120,7 @@ const arraySource = (name: string, summary: string) =>
           'DATA_CORRUPT',
           `${name}: test images are [${tests.shape}], training images [${whole.shape}]`,
           {
-            cure: 'train and test need images of one shape',
+            hint: 'train and test need images of one shape',
           },
         );
       const parts = split({ train: whole, test: tests }, { ...splits, validation, name });

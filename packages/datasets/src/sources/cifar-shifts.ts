@@ -21,7 +21,7 @@ const severities = 5;
 const needed = (path: string, name: string, from: string): string => {
   if (existsSync(path)) return path;
   throw new BulwarkError('DATA_MISSING', `${name}: ${path} does not exist`, {
-    cure: `get it from ${from}, unpack it, and name its folder: data.folder`,
+    hint: `get it from ${from}, unpack it, and name its folder: data.folder`,
   });
 };
 

@@ -38,7 +38,7 @@ function readPython(path: string, target: Target, options: { layout: CifarLayout
   const other = layout.labelKey === 'labels' ? 'fine_labels' : 'labels';
   if (dict.has(other) && !dict.has(layout.labelKey))
     throw corrupt({ file }, `a batch of ${other === 'labels' ? 'CIFAR-10' : 'CIFAR-100'}, not of ${layout.name}`, {
-      cure: `write data: { use: ${other === 'labels' ? 'cifar10' : 'cifar100'}, ... } for it`,
+      hint: `write data: { use: ${other === 'labels' ? 'cifar10' : 'cifar100'}, ... } for it`,
     });
   const data = arrayIn(dict, 'data', file);
   const labels = numbersIn(dict, layout.labelKey, file);

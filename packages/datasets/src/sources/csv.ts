@@ -29,7 +29,7 @@ function labelColumn(
     { file },
     `has no column ${label}; it has ${columns ? columns.slice(0, 8).join(', ') : `${width} without names`}`,
     {
-      cure: 'name the column of labels, or give its position, from 0: label: 0',
+      hint: 'name the column of labels, or give its position, from 0: label: 0',
     },
   );
 }
@@ -41,7 +41,7 @@ function guessShape(pixels: number, file: string): ImageShape {
     if (Number.isInteger(side)) return [side, side, channels];
   }
   throw corrupt({ file }, `${pixels} pixels in a row make no square image`, {
-    cure: 'say what they are: shape: [height, width, channels]',
+    hint: 'say what they are: shape: [height, width, channels]',
   });
 }
 
@@ -64,7 +64,7 @@ export function readCsv(path: string, options: CsvOptions): ImageSet {
         { file },
         `label ${JSON.stringify(text)} of image ${rows.length} is none of ${classNames.length} classes`,
         {
-          cure: 'set classes to their number, or to their names in the order of their numbers; label names the column',
+          hint: 'set classes to their number, or to their names in the order of their numbers; label names the column',
         },
       );
     const pixels = Uint8Array.from(row, Number);
@@ -74,18 +74,18 @@ export function readCsv(path: string, options: CsvOptions): ImageSet {
         { file },
         `pixel ${bad} of image ${rows.length} is ${JSON.stringify(row[bad])}; expected an integer from 0 to 255`,
         {
-          cure: 'write pixels as bytes: (x * 255).round().astype(int) if they are in [0, 1]',
+          hint: 'write pixels as bytes: (x * 255).round().astype(int) if they are in [0, 1]',
         },
       );
     size = pixels.length;
     rows.push(pixels);
     labels.push(label);
   }
-  if (rows.length === 0) throw corrupt({ file }, 'has no images', { cure: 'write one row for each image' });
+  if (rows.length === 0) throw corrupt({ file }, 'has no images', { hint: 'write one row for each image' });
   const shape = options.shape ?? guessShape(size, file);
   if (shape[0] * shape[1] * shape[2] !== size)
     throw corrupt({ file }, `${size} pixels in a row are no image of [${shape}]`, {
-      cure: 'set shape to [height, width, channels] of the images',
+      hint: 'set shape to [height, width, channels] of the images',
     });
   const images = new Uint8Array(rows.length * size);
   rows.forEach((pixels, i) => images.set(pixels, i * size));

@@ -41,13 +41,13 @@ function readSplit(
   const classes = options.classes ?? names;
   if (names.join('\n') !== classes.join('\n'))
     throw corrupt({ file: folder }, `classes ${names.join(', ')}; train has ${classes.join(', ')}`, {
-      cure: 'train and test need the same class folders',
+      hint: 'train and test need the same class folders',
     });
   const paths = names.flatMap((name, label) => {
     const images = imagesOfClass(join(folder, name), skipped);
     if (images.length === 0)
       throw corrupt({ file: join(folder, name) }, `class folder without images (${imageExtensions.join(', ')})`, {
-        cure: 'add its images, or remove the folder',
+        hint: 'add its images, or remove the folder',
       });
     return images.map((path) => ({ path, label }));
   });
@@ -67,7 +67,7 @@ function readImages(paths: readonly Labelled[], { channels, size }: ImageOptions
       throw corrupt(
         { file: path },
         `${image.shape[1]}x${image.shape[0]} pixels; the images before it have ${shape[1]}x${shape[0]}`,
-        { cure: 'bring all images to one size, or have them resized: size: 32' },
+        { hint: 'bring all images to one size, or have them resized: size: 32' },
       );
     images.set(image.data, i * image.data.length);
   });
@@ -107,7 +107,7 @@ export const imageFolder = defineDataSource({
     const { shape } = train.set;
     if (test.set.shape.join() !== shape.join())
       throw corrupt({ file: testing }, `images of [${test.set.shape}]; train has [${shape}]`, {
-        cure: 'bring all images to one size first',
+        hint: 'bring all images to one size first',
       });
     const skipped = [train.note, test.note].filter((note) => note !== undefined);
     for (const note of skipped) services.warn(note);

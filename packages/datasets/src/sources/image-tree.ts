@@ -29,7 +29,7 @@ function kindOf(path: string): Kind {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found)
     throw corrupt({ file: path }, 'a link to something that is not there', {
-      cure: 'bring what it points to (a data set under git-annex or DVC needs `get` or `pull`), or remove the link',
+      hint: 'bring what it points to (a data set under git-annex or DVC needs `get` or `pull`), or remove the link',
     });
   if (found.isDirectory()) return 'folder';
   return found.isFile() ? 'file' : 'other';
@@ -39,7 +39,7 @@ function kindOf(path: string): Kind {
 export function classFolders(folder: string, skipped: Skipped): string[] {
   if (!existsSync(folder))
     throw new BulwarkError('DATA_MISSING', `image-folder: ${folder} does not exist`, {
-      cure: 'the folder needs train/<class>/*.png (or .jpg, .webp, .bmp) and test/<class>/*.png',
+      hint: 'the folder needs train/<class>/*.png (or .jpg, .webp, .bmp) and test/<class>/*.png',
     });
   const names = sorted(readdirSync(folder)).filter((name) => {
     if (name.startsWith('.')) {
@@ -52,7 +52,7 @@ export function classFolders(folder: string, skipped: Skipped): string[] {
   });
   if (names.length === 0)
     throw corrupt({ file: folder }, 'has no class folders', {
-      cure: 'put the images of each class into a folder of its name',
+      hint: 'put the images of each class into a folder of its name',
     });
   return names;
 }
@@ -66,7 +66,7 @@ export function imagesOfClass(folder: string, skipped: Skipped): string[] {
   const walk = (path: string, above: readonly string[]) => {
     const real = realpathSync(path);
     if (above.includes(real))
-      throw corrupt({ file: path }, 'a link to a folder that it lies in', { cure: 'remove the link' });
+      throw corrupt({ file: path }, 'a link to a folder that it lies in', { hint: 'remove the link' });
     const files: string[] = [];
     folders.push({ path, files });
     for (const name of readdirSync(path)) {

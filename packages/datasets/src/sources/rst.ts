@@ -2,8 +2,8 @@ import { BulwarkError, checkImageSet, concatenated, countOf, defineDataSource, i
 import { z } from 'zod';
 import { rstSampler } from './rst-sampler.js';
 
-function refuse(what: string, cure: string): never {
-  throw new BulwarkError('DATA_CORRUPT', `rst: ${what}`, { cure });
+function refuse(what: string, hint: string): never {
+  throw new BulwarkError('DATA_CORRUPT', `rst: ${what}`, { hint });
 }
 
 /**

@@ -34,8 +34,8 @@ const message = async (spec: { use: string; [option: string]: unknown }) => {
   try {
     await open(spec);
   } catch (error) {
-    const { message: what, cure } = error as Error & { cure?: string };
-    return `${what} / ${cure}`;
+    const { message: what, hint } = error as Error & { hint?: string };
+    return `${what} / ${hint}`;
   }
   return 'read';
 };

@@ -63,7 +63,7 @@ async function open({ use, ...options }: PluginSpec): Promise<DataSource> {
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,
-    (error: Error & { cure?: string; code?: string }) => error,
+    (error: Error & { hint?: string; code?: string }) => error,
   );
 
 /** Plain images whose pixels all hold their number. */
@@ -99,7 +99,7 @@ describe('cifar', () => {
   it('names the missing file and the command that gets it', async () => {
     const error = await failure(open({ use: 'cifar10', folder }));
     expect(error).toMatchObject({ code: 'DATA_MISSING', message: expect.stringContaining('data_batch_1.bin') });
-    expect(error!.cure).toContain('bulwark data fetch cifar10');
+    expect(error!.hint).toContain('bulwark data fetch cifar10');
   });
 
   it('holds the full-size set in less than 200 MB and holds 1000 images out', async () => {
@@ -118,7 +118,7 @@ describe('cifar', () => {
     put('data_batch_1.bin', new Uint8Array(3073));
     const error = (await failure(open({ use: 'cifar10', folder })))!;
     expect(error.message).toMatch(/^data_batch_1\.bin at byte 3073: 3073 bytes; expected 30730000/);
-    expect(error.cure).toMatch(/^get the file again \(`bulwark data fetch cifar10`/);
+    expect(error.hint).toMatch(/^get the file again \(`bulwark data fetch cifar10`/);
   });
 
   it('has the hundred fine classes of CIFAR-100 in alphabetical order', () => {

@@ -81,7 +81,7 @@ export async function compileBinding(
       'ENGINE_INSTALL',
       `${compiler} could not build the binding against ${libraries.source}:\n${result.tail}`,
       {
-        cure: 'a C++17 compiler is needed (g++ 9, clang 10 or newer); set CXX to choose one',
+        hint: 'a C++17 compiler is needed (g++ 9, clang 10 or newer); set CXX to choose one',
       },
     );
   await compileQuiet(compile, folder);

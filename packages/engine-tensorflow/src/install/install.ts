@@ -84,7 +84,7 @@ async function obtain(job: Job): Promise<{ source: string; libraries: string }> 
   const answers = await officialDownloadAnswers(job.package.folder);
   if (job.from === 'cdn' && !answers)
     throw new BulwarkError('ENGINE_INSTALL', 'the official download of tfjs-node does not answer from here', {
-      cure: 'use --from pip',
+      hint: 'use --from pip',
     });
   if (!answers) {
     job.progress('the official download does not answer: building here');

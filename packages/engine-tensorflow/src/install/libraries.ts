@@ -68,7 +68,7 @@ export async function requirePath(path: string): Promise<void> {
 export async function librariesAtPath(path: string): Promise<NativeLibraries> {
   if (!existsSync(path))
     throw new BulwarkError('ENGINE_INSTALL', `--from ${path}: no such file or folder; allowed are cdn, pip or a path`, {
-      cure: 'give an existing path',
+      hint: 'give an existing path',
     });
   const source = `the TensorFlow in ${path}`;
   const found =
@@ -78,7 +78,7 @@ export async function librariesAtPath(path: string): Promise<NativeLibraries> {
     'ENGINE_INSTALL',
     `--from ${path}: no TensorFlow ${oldestTensorflow} or newer there (libtensorflow_cc and include/tensorflow/c/c_api.h)`,
     {
-      cure: "give a wheel file, the `tensorflow` folder of a Python installation's site-packages, that Python itself, or an unpacked C distribution",
+      hint: "give a wheel file, the `tensorflow` folder of a Python installation's site-packages, that Python itself, or an unpacked C distribution",
     },
   );
 }

@@ -44,7 +44,7 @@ export async function runOfficialInstall(packageFolder: string, gpu: boolean): P
       'ENGINE_INSTALL',
       `the official install script of tfjs-node made no binding:\n${dependencies.code === 0 ? script.tail : dependencies.tail}`,
       {
-        cure: 'use --from pip, which builds it here',
+        hint: 'use --from pip, which builds it here',
       },
     );
   await rm(join(packageFolder, 'node_modules'), { recursive: true, force: true });

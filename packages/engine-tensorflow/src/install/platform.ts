@@ -10,7 +10,7 @@ export function requirePlatform(platform: string = process.platform, arch: strin
       'ENGINE_INSTALL',
       `the tensorflow engine cannot be built on ${here}; it can on ${supported.join(', ')}`,
       {
-        cure: 'use --from cdn where the official download is reachable, or engine: wasm, which runs everywhere',
+        hint: 'use --from cdn where the official download is reachable, or engine: wasm, which runs everywhere',
       },
     );
 }

@@ -27,7 +27,7 @@ export async function unpackWheel(python: string, wheel: string, site: string): 
     'ENGINE_INSTALL',
     `${wheel} cannot be used: ${tail || 'it has no libtensorflow_cc with headers'}`,
     {
-      cure: 'give a TensorFlow wheel for this platform',
+      hint: 'give a TensorFlow wheel for this platform',
     },
   );
 }
@@ -57,7 +57,7 @@ async function downloadWheel(python: string, folder: string): Promise<string> {
   const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
   if (result.code === 0 && wheel) return join(folder, wheel);
   throw new BulwarkError('ENGINE_INSTALL', `pip could not download ${requirement}:\n${result.tail}`, {
-    cure: "check pip's index and proxy settings, or give a wheel file or a Python installation with --from <path>",
+    hint: "check pip's index and proxy settings, or give a wheel file or a Python installation with --from <path>",
   });
 }
 
@@ -91,7 +91,7 @@ export async function gpuLibrariesFromPip(python: string, site: string): Promise
       : undefined;
   if (!libraries)
     throw new BulwarkError('ENGINE_INSTALL', `pip could not install ${requirement}:\n${tail}`, {
-      cure: "check pip's index and proxy settings, try without --gpu, or give a Python installation with --from <path>",
+      hint: "check pip's index and proxy settings, try without --gpu, or give a Python installation with --from <path>",
     });
   const others = (await readdir(site)).filter((name) => name !== 'tensorflow' && name !== 'nvidia');
   await Promise.all(others.map((name) => rm(join(site, name), { recursive: true, force: true })));

@@ -45,7 +45,7 @@ function compiledPass(
     pullback(dLogits, { keep = false } = {}) {
       if (!residuals)
         throw new BulwarkError('PASS_INVALID', 'this pass keeps nothing for a gradient, or no longer', {
-          cure: 'ask for it in `wrt`, and `keep` in all pullbacks but the last',
+          hint: 'ask for it in `wrt`, and `keep` in all pullbacks but the last',
         });
       // a pass that is kept may be asked although nothing depends on it
       const given = dLogits.flatMap((each, at) => (each && !(keep && isZero(each)) ? [[at, each] as const] : []));

@@ -69,7 +69,7 @@ export async function compileAddon(compiler: string, torch: Torch, build: string
       throw new BulwarkError(
         'ENGINE_INSTALL',
         `${compiler} could not build the addon against PyTorch ${torch.version} in ${torch.folder}:\n${result.tail}`,
-        { cure: 'a C++20 compiler is needed (g++ 11, clang 14 or newer); set CXX to choose one' },
+        { hint: 'a C++20 compiler is needed (g++ 11, clang 14 or newer); set CXX to choose one' },
       );
   }
   await Promise.all([source, object].map((file) => rm(file)));

@@ -67,7 +67,7 @@ export async function findTorch(python?: string): Promise<(Torch & { readonly so
   for (const candidate of candidates(python)) {
     if (candidate.why === '--python' && /[\\/]/.test(candidate.python) && !existsSync(candidate.python))
       return new BulwarkError('ENGINE_INSTALL', `--python ${candidate.python}: no such file`, {
-        cure: 'give the path of a Python interpreter, or a command on PATH',
+        hint: 'give the path of a Python interpreter, or a command on PATH',
       });
     const answer = await ask(candidate);
     if (!answer) {
@@ -88,5 +88,5 @@ export async function findTorch(python?: string): Promise<(Torch & { readonly so
       asked.push(`PyTorch ${torch.version} in ${torch.folder} is older than ${oldestTorch}`);
     else return { ...torch, source: `PyTorch ${torch.version} of ${answer.python}` };
   }
-  return new BulwarkError('ENGINE_INSTALL', `no PyTorch to build against: ${asked.join('; ')}`, { cure: howToGetOne });
+  return new BulwarkError('ENGINE_INSTALL', `no PyTorch to build against: ${asked.join('; ')}`, { hint: howToGetOne });
 }

@@ -15,11 +15,11 @@ import { libraryFolder } from './torch.js';
 const path = process.env['PATH'];
 const machine = emptyMachine();
 const install = (options: object = {}) => installTorch({ pip: false, force: false, ...options }, () => undefined);
-const refused = (message: RegExp, cure: RegExp) =>
+const refused = (message: RegExp, hint: RegExp) =>
   expect.objectContaining({
     code: 'ENGINE_INSTALL',
     message: expect.stringMatching(message),
-    cure: expect.stringMatching(cure),
+    hint: expect.stringMatching(hint),
   });
 const compiler = () => machine.command('c++', 'exit 0');
 
@@ -145,7 +145,7 @@ describe('a build that cannot be used any more', () => {
     expect(refusals!.map(({ reason }) => reason).join()).toMatch(
       /PyTorch 2\.13\.0: .*(invalid ELF header|too short|not a mach-o|slice)/i,
     );
-    await expect(useEngine('torch', { engines })).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE', cure: expect.stringMatching(/bulwark engine install torch/) }); // prettier-ignore
+    await expect(useEngine('torch', { engines })).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE', hint: expect.stringMatching(/bulwark engine install torch/) }); // prettier-ignore
   });
 
   it('is refused by the probe in a process of its own', async () => {

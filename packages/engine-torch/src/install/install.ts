@@ -28,7 +28,7 @@ function requirePlatform(): void {
   const here = `${process.platform}-${process.arch}`;
   if (!platforms.includes(here))
     throw new BulwarkError('ENGINE_INSTALL', `the torch engine is built on ${platforms.join(', ')}, not on ${here}`, {
-      cure: 'use WSL on Windows, or engine: wasm, which runs everywhere',
+      hint: 'use WSL on Windows, or engine: wasm, which runs everywhere',
     });
 }
 
@@ -46,7 +46,7 @@ export async function installTorch(
   requirePlatform();
   if (pip && python !== undefined)
     throw new BulwarkError('ENGINE_INSTALL', '--python and --pip exclude each other', {
-      cure: 'leave out --python to have torch fetched, or --pip to build against the one that is there',
+      hint: 'leave out --python to have torch fetched, or --pip to build against the one that is there',
     });
   const compiler = await requireCompiler();
   const present = pip ? undefined : await findTorch(python);

@@ -45,7 +45,7 @@ export async function torchFromPip(
     throw new BulwarkError(
       'ENGINE_INSTALL',
       tried.length > 0 ? `pip could not install torch ${torchVersion}:\n${tried[0]!.tail}` : torch.lack,
-      { cure: "check pip's index and proxy settings, or name a Python that has torch with --python" },
+      { hint: "check pip's index and proxy settings, or name a Python that has torch with --python" },
     );
   await keepOnly(site, ['torch', 'nvidia', 'triton']);
   await keepOnly(torch.folder, ['lib', 'include', 'version.py']);

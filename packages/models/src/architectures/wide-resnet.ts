@@ -84,7 +84,7 @@ export function wideResnet({ depth, width, variant, ...options }: WideResNetOpti
   const blocks = (depth - 4) / 6;
   if (!Number.isInteger(blocks) || blocks < 1)
     throw new BulwarkError('CONFIG_INVALID', `model.depth ${depth}: a Wide ResNet has 6 m + 4 layers`, {
-      cure: 'use 10, 16, 22, 28, 34, 40, ...',
+      hint: 'use 10, 16, 22, 28, 34, 40, ...',
     });
   const channels = [16, 16 * width, 32 * width, 64 * width] as const;
   return wideResnetVariant({

@@ -34,7 +34,7 @@ const deepest = 32;
 const mostLayers = 20_000;
 
 const invalid = (where: string, what: string) =>
-  new BulwarkError('MODEL_INVALID', `${where}: ${what}`, { cure: 'get the model again: its description is damaged' });
+  new BulwarkError('MODEL_INVALID', `${where}: ${what}`, { hint: 'get the model again: its description is damaged' });
 
 const isModel = (className: string) => ['Model', 'Functional', 'Sequential'].includes(className);
 

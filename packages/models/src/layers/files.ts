@@ -12,7 +12,7 @@ import { scaledTwice } from './scaled-input.js';
 /** Shards of this size are what TensorFlow.js writes, because browsers cache them well. */
 const shardSize = 4 * 2 ** 20;
 
-const invalid = (message: string, cure: string) => new BulwarkError('WEIGHTS_INVALID', message, { cure });
+const invalid = (message: string, hint: string) => new BulwarkError('WEIGHTS_INVALID', message, { hint });
 
 function joined(data: ArrayBuffer | ArrayBuffer[] | undefined): Uint8Array {
   const parts = (Array.isArray(data) ? data : [data ?? new ArrayBuffer(0)]).map((part) => new Uint8Array(part));
@@ -157,7 +157,7 @@ export async function readLayersModel(
   } catch (cause) {
     if (cause instanceof BulwarkError) throw cause;
     throw new BulwarkError('MODEL_INVALID', `${path} cannot be built: ${(cause as Error).message.slice(0, 300)}`, {
-      cure: 'use stock layers only; custom layers cannot be read from a file',
+      hint: 'use stock layers only; custom layers cannot be read from a file',
       cause,
     });
   }

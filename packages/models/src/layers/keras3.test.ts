@@ -174,7 +174,7 @@ describe('what is no layers model is called what it is', () => {
     await expect(readLayersModel(make())).rejects.toMatchObject({
       code: 'WEIGHTS_INVALID',
       message: expect.stringMatching(message),
-      cure: expect.stringMatching(/tensorflowjs_converter/),
+      hint: expect.stringMatching(/tensorflowjs_converter/),
     });
   });
   const other = (text: string) => {

@@ -105,7 +105,7 @@ export function translateNames(names: readonly string[], topology: object): stri
   const twice = translated.find((name, i) => translated.indexOf(name) !== i);
   if (twice !== undefined)
     throw new BulwarkError('WEIGHTS_INVALID', `two weights of the model are called ${twice}`, {
-      cure: 'give the layers of the model different names in Keras, and convert it again',
+      hint: 'give the layers of the model different names in Keras, and convert it again',
     });
   return translated;
 }

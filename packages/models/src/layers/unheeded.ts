@@ -54,7 +54,7 @@ export function refuseUnheeded({ class_name: kind, config }: Described, where: s
     new BulwarkError(
       'MODEL_INVALID',
       `${where}: layer ${String(config['name'])} (${kind}) has ${option} ${JSON.stringify(config[option])}, ${what}`,
-      { cure: 'build the layer in another way and convert the model again' },
+      { hint: 'build the layer in another way and convert the model again' },
     );
   const heeded = Object.hasOwn(unheeded, kind) ? unheeded[kind]! : {};
   for (const [option, isHeeded] of Object.entries(heeded))

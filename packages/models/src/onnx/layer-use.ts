@@ -29,4 +29,4 @@ export interface LayerUse {
 
 /** The error for a layer that ONNX files of ours cannot have. */
 export const notInOnnx = ({ name }: StockLayer, what: string): BulwarkError =>
-  new BulwarkError('MODEL_INVALID', `layer ${name}: ${what}`, { cure: 'export the model --to tfjs' });
+  new BulwarkError('MODEL_INVALID', `layer ${name}: ${what}`, { hint: 'export the model --to tfjs' });

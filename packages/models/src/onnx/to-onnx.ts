@@ -89,7 +89,7 @@ export function encodeOnnxModel(
     if ('model' in classifier)
       return tf.tidy(() => layersOnnx((classifier as LayersClassifier).model, takingTensors(graph), images));
     throw new BulwarkError('MODEL_INVALID', `${classifier.name} is neither a graph nor a layers model`, {
-      cure: 'export it --to safetensors',
+      hint: 'export it --to safetensors',
     });
   });
 }

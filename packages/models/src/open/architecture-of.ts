@@ -19,7 +19,7 @@ export function architectureOf(file: WeightsFile, given: Partial<ModelFacts>): K
     throw new BulwarkError(
       'WEIGHTS_INVALID',
       `${file.where} has the weights of a layers model of the user's own, but not its layers`,
-      { cure: 'load its run, or an export of it (`bulwark export --to tfjs`), which have them' },
+      { hint: 'load its run, or an export of it (`bulwark export --to tfjs`), which have them' },
     );
   if (architecture && inputShape && classes !== undefined) {
     const normalize = architecture['normalize'] ?? facts.normalize;
@@ -35,6 +35,6 @@ export function architectureOf(file: WeightsFile, given: Partial<ModelFacts>): K
     ? `; its tensors are those of ${JSON.stringify(best.architecture)} with ${best.classes} classes`
     : '';
   throw new BulwarkError('WEIGHTS_INVALID', `${file.where} does not say its ${missingText(missing)}${like}`, {
-    cure: "give the option `facts`, for example { architecture: { use: 'resnet18' }, inputShape: [32, 32, 3], classes: 10, normalize: null }",
+    hint: "give the option `facts`, for example { architecture: { use: 'resnet18' }, inputShape: [32, 32, 3], classes: 10, normalize: null }",
   });
 }

@@ -77,7 +77,7 @@ async function blankModel(
     'MODEL_INVALID',
     `the architecture ${use} cannot have ${path.join('.') || 'these options'}: ${message}`,
     {
-      cure: `its options are ${Object.keys(plugin.options.shape).join(', ')}`,
+      hint: `its options are ${Object.keys(plugin.options.shape).join(', ')}`,
     },
   );
 }
@@ -89,7 +89,7 @@ function known(plugins: readonly Plugin[], use: string): Plugin {
     'PLUGIN_UNKNOWN',
     `the model was made by the plugin ${JSON.stringify(use)}, which is not here`,
     {
-      cure: 'give it in the option `plugins`, or export the model from where the plugin is (`bulwark export --to tfjs`, `--to onnx`)',
+      hint: 'give it in the option `plugins`, or export the model from where the plugin is (`bulwark export --to tfjs`, `--to onnx`)',
     },
   );
 }
@@ -104,7 +104,7 @@ async function fromRun(path: string, options: OpenOptions): Promise<OpenedModel>
       'CHECKPOINT_CORRUPT',
       `${path} was written by an older Bulwark: its checkpoint does not say what images it takes`,
       {
-        cure: 'give the option `facts: { inputShape, classes }`',
+        hint: 'give the option `facts: { inputShape, classes }`',
       },
     );
   const facts: ModelFacts = { ...stored, inputShape, classes };
@@ -158,7 +158,7 @@ const exportedFiles = ['model.safetensors', 'model.safetensors.index.json', 'mod
 export async function openModel(path: string, options: OpenOptions = {}): Promise<OpenedModel> {
   if (!existsSync(path))
     throw new BulwarkError('RUN_MISSING', `${resolve(path)} does not exist`, {
-      cure: 'give a run folder, a weights file (.safetensors, .pt), a model.json, or the folder of an export',
+      hint: 'give a run folder, a weights file (.safetensors, .pt), a model.json, or the folder of an export',
     });
   if (!statSync(path).isDirectory())
     return path.endsWith('.json') && isLayers(path) ? fromLayers(path, options) : fromWeights(path, options);
@@ -170,7 +170,7 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
     'RUN_MISSING',
     `${resolve(path)} is neither a run nor an export: it has no ${exportedFiles.join(' and no ')}`,
     {
-      cure: 'give a run folder, a weights file (.safetensors, .pt), a model.json, or the folder of an export',
+      hint: 'give a run folder, a weights file (.safetensors, .pt), a model.json, or the folder of an export',
     },
   );
 }

@@ -40,14 +40,14 @@ export function checkFacts(classifier: Classifier, facts: ModelFacts, where: str
     throw new BulwarkError(
       'WEIGHTS_INVALID',
       `${where} does not compute what the model ${classifier.name} would compute with its weights: ${listed.join('; ')}`,
-      { cure: cureOf(computing, facts) },
+      { hint: hintOf(computing, facts) },
     );
   }
   if (!named) return [];
   return [`${where} says that it holds ${architectureText(facts)}; the model is ${String(named.model)}`];
 }
 
-function cureOf(differences: ReturnType<typeof factDifferences>, facts: ModelFacts): string {
+function hintOf(differences: ReturnType<typeof factDifferences>, facts: ModelFacts): string {
   const whats = differences.map(({ what }) => what);
   if (whats.includes('inputShape') || whats.includes('classes'))
     return `use the data that the weights were trained on${facts.data ? `: ${facts.data}` : ''}`;

@@ -328,14 +328,14 @@ const sections = [
   ]),
 ] as const;
 
-/** What loading came to: `loads`, or the refusal with its cure. */
+/** What loading came to: `loads`, or the refusal with its hint. */
 function outcome({ file, into = () => make(3), options }: Form): string {
   const network = into();
   try {
     loadWeights(network, file(), options);
   } catch (error) {
-    const { name, code, message, cure } = error as Error & { code?: string; cure?: string };
-    return name === 'BulwarkError' ? `${code} ${message} / ${cure}` : `crashed: ${message}`;
+    const { name, code, message, hint } = error as Error & { code?: string; hint?: string };
+    return name === 'BulwarkError' ? `${code} ${message} / ${hint}` : `crashed: ${message}`;
   }
   for (const [name, { data }] of toStateDict(network))
     if (data instanceof Float32Array) expect([name, data]).toEqual([name, right().get(name)!.data]);

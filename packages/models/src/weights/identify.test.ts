@@ -124,7 +124,7 @@ describe('an architecture', () => {
     const other = flatOf(variablesOf(dmWideResnet({ ...small, blocks: [2, 1, 1], classes: 7 })));
     expect(architectureHint(other, model)).toEqual({
       found: 'it is a dm-wide-resnet with blocks [2,1,1] (the model has blocks [1,1,1]), 7 classes (the model has 10)',
-      cure: 'use model: { use: dm-wide-resnet, channels: [4,8,12,16], blocks: [2,1,1] }',
+      hint: 'use model: { use: dm-wide-resnet, channels: [4,8,12,16], blocks: [2,1,1] }',
     });
     const cnn = made(smallCnn({ ...size, width: 2 }), { use: 'small-cnn', width: 2 });
     expect(architectureHint(other, cnn)!.found).toMatch(/^it is a dm-wide-resnet with channels/);

@@ -73,7 +73,7 @@ const optionText = (options: Record<string, unknown>) =>
 export function architectureHint(
   flat: FlatTensors,
   classifier: Classifier,
-): { found: string; cure: string } | undefined {
+): { found: string; hint: string } | undefined {
   const [best, second] = identify(flat, classifier.inputShape);
   if (!best) return undefined;
   const { architecture, classes, whole, candidate } = best;
@@ -84,7 +84,7 @@ export function architectureHint(
     if (near.length === 0) return undefined;
     const named = near.map((one) => `a ${one.architecture.use} (${one.candidate.matches.length} of its tensors fit)`);
     const found = `nearest of the built-in architectures: ${named.join(', then ')}`;
-    return { found, cure: 'check that architecture, width and depth are those of the file' };
+    return { found, hint: 'check that architecture, width and depth are those of the file' };
   }
   const ours = classifier.architecture;
   const differing =
@@ -101,5 +101,5 @@ export function architectureHint(
   const classText = classes === classifier.classes ? '' : `, ${classes} classes (the model has ${classifier.classes})`;
   const found = `${kind} a ${use}${Object.keys(differing).length > 0 ? ` with ${optionText(differing)}${forModel}` : ''}${classText}`;
   const spec = Object.entries(options).map(([key, value]) => `${key}: ${JSON.stringify(value).replaceAll('"', '')}`);
-  return { found, cure: `use model: { use: ${[use, ...spec].join(', ')} }` };
+  return { found, hint: `use model: { use: ${[use, ...spec].join(', ')} }` };
 }

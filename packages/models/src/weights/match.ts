@@ -31,8 +31,8 @@ function isUnused(name: string, classifier: Classifier): boolean {
   return name.startsWith('sub_block1.') && classifier.parameters.has('block1.layer.0.conv1.weight');
 }
 
-function refuse(message: string, cure: string): never {
-  throw new BulwarkError('WEIGHTS_INVALID', message, { cure });
+function refuse(message: string, hint: string): never {
+  throw new BulwarkError('WEIGHTS_INVALID', message, { hint });
 }
 
 /**
@@ -87,7 +87,7 @@ function nothingThere({ where }: MatchSource, all: readonly Candidate[], from: s
     'WEIGHTS_INVALID',
     `${where} holds no network at ${from}; there are ${names.join(', ') || 'none'}`,
     {
-      cure: names.length > 1 ? 'name one of these with `from`' : 'leave `from` out',
+      hint: names.length > 1 ? 'name one of these with `from`' : 'leave `from` out',
     },
   );
 }
@@ -99,13 +99,13 @@ function noNetwork(classifier: Classifier, source: MatchSource): BulwarkError {
     return new BulwarkError(
       'WEIGHTS_INVALID',
       `${source.where} holds no tensors${others.length > 0 ? `: ${others.join(', ')}` : ''}; nothing was executed`,
-      { cure: 'save a dictionary of tensors: torch.save(model.state_dict(), path)' },
+      { hint: 'save a dictionary of tensors: torch.save(model.state_dict(), path)' },
     );
   const hint = architectureHint(source, classifier);
   return new BulwarkError(
     'WEIGHTS_INVALID',
     `${source.where} holds no network of the kind ${classifier.name}: its tensors are ${listed(names)}${hint ? `; ${hint.found}` : ''}`,
-    { cure: hint?.cure ?? 'name the architecture of the file' },
+    { hint: hint?.hint ?? 'name the architecture of the file' },
   );
 }
 
@@ -123,7 +123,7 @@ function checkNormalisation(classifier: Classifier, source: MatchSource, { prefi
     'WEIGHTS_INVALID',
     `${source.where} normalises its input by ${found.names.join(' and ')}: ${text(found)}; the model by ${ours ? text(ours) : 'nothing'}`,
     {
-      cure: `set model.normalize: { mean: ${list(meant.mean)}, std: ${list(meant.std)} }${meant === found ? '' : ', the same for images in [0, 1]'}`,
+      hint: `set model.normalize: { mean: ${list(meant.mean)}, std: ${list(meant.std)} }${meant === found ? '' : ', the same for images in [0, 1]'}`,
     },
   );
 }
@@ -163,12 +163,12 @@ function misfit(classifier: Classifier, candidate: Candidate, source: MatchSourc
     return new BulwarkError(
       'WEIGHTS_INVALID',
       `${source.where} has ${bias.tensor.shape[0]} classes, the model ${classifier.name} has ${classifier.classes}`,
-      { cure: 'use the data set that the weights were trained on' },
+      { hint: 'use the data set that the weights were trained on' },
     );
   const hint = architectureHint(source, classifier);
   return new BulwarkError(
     'WEIGHTS_INVALID',
     `${source.where} does not fit the model ${classifier.name}${hint ? `; ${hint.found}` : ''}: ${parts.join('; ')}`,
-    { cure: hint?.cure ?? 'check that architecture, width and depth are those of the file' },
+    { hint: hint?.hint ?? 'check that architecture, width and depth are those of the file' },
   );
 }

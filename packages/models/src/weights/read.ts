@@ -23,7 +23,7 @@ export interface WeightsFile extends MatchSource {
   readonly normalize?: InputNormalisation;
 }
 
-const invalid = (message: string, cure: string) => new BulwarkError('WEIGHTS_INVALID', message, { cure });
+const invalid = (message: string, hint: string) => new BulwarkError('WEIGHTS_INVALID', message, { hint });
 
 function readBytes(path: string): Uint8Array {
   try {
@@ -118,7 +118,7 @@ export function readWeightsFile(source: string | Uint8Array): WeightsFile {
   const text = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes;
   if (text[0] === 0x7b) return fromJson(text, where, typeof source === 'string' ? source : undefined);
   const stranger = strangerOf(bytes);
-  if (stranger) throw invalid(`${where} is ${stranger.is}`, stranger.cure);
+  if (stranger) throw invalid(`${where} is ${stranger.is}`, stranger.hint);
   return fromSafetensors(bytes, where);
 }
 

@@ -61,7 +61,7 @@ const refusal = (network: Network, source: string | Uint8Array) => {
     loadWeights(network, source);
   } catch (error) {
     expect(values(network)).toEqual(before);
-    return `${(error as { code: string }).code} ${(error as Error).message} / ${(error as { cure: string }).cure}`;
+    return `${(error as { code: string }).code} ${(error as Error).message} / ${(error as { hint: string }).hint}`;
   }
   return 'accepted';
 };

@@ -77,6 +77,6 @@ export function zooGoldenGraph(given: ZooArchitecture, classes: number): Network
     case 'BoostingWideResNet':
       return wideResnetVariant({ ...size, channels, blocks: perStage, cosine: true });
     default:
-      throw new BulwarkError('MODEL_INVALID', `family ${family} is not known`, { cure: 'update Bulwark' });
+      throw new BulwarkError('MODEL_INVALID', `family ${family} is not known`, { hint: 'update Bulwark' });
   }
 }

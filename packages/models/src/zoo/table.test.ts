@@ -78,7 +78,7 @@ describe('the table of published models', () => {
     const far = findZooEntry('cifar100/Linf/Wang2023Better_WRN-28-10');
     expect([far.dataset, zooFile(far)]).toEqual(['cifar100', 'models/cifar100/Linf/Wang2023Better_WRN-28-10.pt']);
     expect(() => findZooEntry('Wang2023Better_WRN-28-11')).toThrow(
-      expect.objectContaining({ code: 'USAGE', cure: 'did you mean Wang2023Better_WRN-28-10?' }),
+      expect.objectContaining({ code: 'USAGE', hint: 'did you mean Wang2023Better_WRN-28-10?' }),
     );
   });
 });

@@ -63,7 +63,7 @@ export function findZooEntry(name: string): ZooEntry {
   const near = nearest(name.split('/').at(-1)!, ids);
   const longer = near ? [near] : ids.filter((id) => id.toLowerCase().includes(name.toLowerCase())).slice(0, 6);
   throw new BulwarkError('USAGE', `no published model is called ${name}`, {
-    cure: longer.length > 0 ? `did you mean ${longer.join(' or ')}?` : 'run `bulwark models` to see all',
+    hint: longer.length > 0 ? `did you mean ${longer.join(' or ')}?` : 'run `bulwark models` to see all',
   });
 }
 
@@ -142,7 +142,7 @@ export function zooArchitecture(entry: ZooEntry): ArchitectureSpec {
   const why = whyNotInZoo(entry);
   if (why !== undefined)
     throw new BulwarkError('MODEL_INVALID', `${entry.id} (${entry.architecture}) cannot be built: ${why}`, {
-      cure: '`bulwark models` lists those that can',
+      hint: '`bulwark models` lists those that can',
     });
   const { normalisation } = entry;
   const spec = withoutNormalisation(entry);

@@ -33,7 +33,7 @@ export const boostedCrossEntropyAt =
       throw new BulwarkError(
         'MODEL_INVALID',
         `the boosted cross-entropy needs a wrong class; the model has ${classes} class`,
-        { cure: 'use at least 2 classes, or cross-entropy' },
+        { hint: 'use at least 2 classes, or cross-entropy' },
       );
     const logits = z[role]!;
     const wrong = atClass(tf.exp(logSoftmax(logits)), strongestWrongClass(logits, batch.labels));

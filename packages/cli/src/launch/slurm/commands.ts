@@ -17,7 +17,7 @@ const outside = (): NodeJS.ProcessEnv =>
     Object.entries(process.env).filter(([name]) => !/^(SLURM(?!_CONF$)|SBATCH|PMI|PMIX|OMPI)_/.test(name)),
   );
 
-const unavailable = (message: string, cure: string) => new BulwarkError('LAUNCHER_UNAVAILABLE', message, { cure });
+const unavailable = (message: string, hint: string) => new BulwarkError('LAUNCHER_UNAVAILABLE', message, { hint });
 
 /**
  * Runs a command of Slurm.

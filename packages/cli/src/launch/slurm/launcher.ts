@@ -25,7 +25,7 @@ async function queue(handles: readonly string[]): Promise<Map<string, QueueLine>
   const said = await slurm('squeue', ...flags, '--format=%j|%F|%K|%T|%r|%N');
   if (said.code !== 0)
     throw new BulwarkError('LAUNCHER_UNAVAILABLE', `squeue: ${firstLine(said)}`, {
-      cure: '`squeue` must work on this machine',
+      hint: '`squeue` must work on this machine',
     });
   return new Map(
     said.out
@@ -82,7 +82,7 @@ function createSlurm(options: SlurmOptions): Launcher {
     if (isFull(said) && (await queue([handleOf(name, 0)])).size > 0) return undefined;
     if (isFull(said)) return `Slurm takes no more jobs now: ${firstLine(said)}`;
     throw new BulwarkError('LAUNCH_REFUSED', `sbatch refuses the jobs: ${firstLine(said)}`, {
-      cure: `\`sinfo\` lists partitions and limits; what was asked for stands in ${script}`,
+      hint: `\`sinfo\` lists partitions and limits; what was asked for stands in ${script}`,
     });
   };
 

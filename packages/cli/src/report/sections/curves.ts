@@ -124,7 +124,7 @@ async function ownFigures(run: RunRecord): Promise<Html[]> {
 function gapNote({ summary, robust }: RunRecord): string {
   if (summary?.gap === undefined || !summary.best) return 'the two lines part where the run overfits';
   const { best, gap, split, images } = summary;
-  return `best epoch ${best.epoch}; best less last on ${images ?? 'the'} ${split} images: ${points(gap)} points of ${robust}`;
+  return `best epoch ${best.epoch}; best minus last on ${images ?? 'the'} ${split} images: ${points(gap)} points of ${robust}`;
 }
 
 /** What one run has after its only epoch: a chart would be one dot. */

@@ -23,10 +23,10 @@ export function findingsSection(runs: readonly RunRecord[]): Html {
     if (result.findings.length === 0)
       return html`<div class="finding good">${where}<br />tier ${result.tier}: the trust checks found nothing.</div>`;
     return result.findings.map(
-      ({ id, what, meaning, cure }) =>
+      ({ id, what, meaning, hint }) =>
         html`<div class="finding">
           ${where}<br /><b>${id}</b>: ${what}<br />${meaning}<br />
-          <i>${cure}</i>
+          <i>${hint}</i>
         </div>`,
     );
   });

@@ -33,7 +33,7 @@ function facts(run: RunRecord): Html {
     : Object.entries(latest ?? {}).map(([name, value]) => fact(`${points(value)} %`, `${name}, validation`));
   return html`<div class="facts">
     ${measured}
-    ${summary?.gap !== undefined && fact(`${points(summary.gap)}`, 'robust overfitting, points (best less last)')}
+    ${summary?.gap !== undefined && fact(`${points(summary.gap)}`, 'robust overfitting, points (best minus last)')}
     ${fact(`${metrics.length} of ${config.epochs}`, 'epochs')} ${fact(duration(trainingSeconds(run)), 'training time')}
   </div>`;
 }

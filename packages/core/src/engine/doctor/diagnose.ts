@@ -28,7 +28,7 @@ export type EngineDiagnosis =
       readonly unchecked?: boolean;
       readonly speed: EngineSpeed;
     }
-  | { readonly engine: string; readonly works: false; readonly reason: string; readonly cure?: string };
+  | { readonly engine: string; readonly works: false; readonly reason: string; readonly hint?: string };
 
 /**
  * Starts an engine, compares its numbers with plain JavaScript and measures its speed. Best in a process of its own: an
@@ -47,7 +47,7 @@ export async function diagnoseEngine(
     const facts = { description, device, threads, software, hostMemory, unchecked, remarks, wrong };
     return { engine: name, works: true, ...facts, speed: measureSpeed({ seconds }) };
   } catch (error) {
-    const { message, cure } = error as BulwarkError;
-    return { engine: name, works: false, reason: message, cure };
+    const { message, hint } = error as BulwarkError;
+    return { engine: name, works: false, reason: message, hint };
   }
 }

@@ -60,14 +60,14 @@ describe('the diagnosis of an engine', () => {
     expect(wasm.speed.matmulGflops).toBeGreaterThan(0);
     expect(wasm.speed.convolutionGflops).toBeGreaterThan(0);
   });
-  it('has the reason and a cure where it does not', async () => {
+  it('has the reason and a hint where it does not', async () => {
     const missing = defineEngine({
       name: 'missing',
       summary: 'A test.',
       probe: async () => ({
         available: false,
         refusals: [{ candidate: 'cache', reason: 'nothing installed' }],
-        cure: 'install it',
+        hint: 'install it',
       }),
       start: () => Promise.reject(new Error('started although it is missing')),
     });
@@ -75,7 +75,7 @@ describe('the diagnosis of an engine', () => {
       engine: 'missing',
       works: false,
       reason: 'engine missing does not work on this machine: cache: nothing installed',
-      cure: 'install it',
+      hint: 'install it',
     });
   });
 });

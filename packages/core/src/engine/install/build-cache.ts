@@ -121,7 +121,7 @@ export function buildCache<B extends Build>({
       await rm(own, { recursive: true, force: true });
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       throw new BulwarkError('ENGINE_INSTALL', `the disk of ${folder()} is full`, {
-        cure: 'free some space, or set BULWARK_CACHE',
+        hint: 'free some space, or set BULWARK_CACHE',
         cause: error,
       });
     }

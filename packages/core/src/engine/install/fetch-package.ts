@@ -21,7 +21,7 @@ export async function fetchPackage({ spec, integrity }: PinnedPackage, folder: s
   await mkdir(workplace, { recursive: true });
   const failed = (step: string, tail: string) =>
     new BulwarkError('ENGINE_INSTALL', `${step} ${spec} failed:\n${tail}`, {
-      cure: "check npm's registry and proxy settings (`npm ping`), then try again",
+      hint: "check npm's registry and proxy settings (`npm ping`), then try again",
     });
   const packed = await run('npm', ['pack', spec, '--pack-destination', workplace], {
     cwd: workplace,
@@ -35,7 +35,7 @@ export async function fetchPackage({ spec, integrity }: PinnedPackage, folder: s
   if (`sha512-${digest}` !== integrity) {
     await rm(workplace, { recursive: true, force: true });
     throw new BulwarkError('ENGINE_INSTALL', `npm gave another ${spec} than the one known here: sha512-${digest}`, {
-      cure: "ask npm's registry itself: npm config get registry; do not use this package",
+      hint: "ask npm's registry itself: npm config get registry; do not use this package",
     });
   }
   const unpacked = await run('tar', ['-xzf', archive], { cwd: workplace });

@@ -3,7 +3,7 @@ export { buildCache, type Build, type BuildCache, type Built, type Useless } fro
 export { fetchPackage, type PinnedPackage } from './fetch-package.js';
 export { nodeApiLevel, nodeHeaders } from './headers.js';
 export { withLock } from './lock.js';
-export { printReport, probeInChild, type ProbeCures, type ProbeReport } from './probe.js';
+export { printReport, probeInChild, type ProbeHints, type ProbeReport } from './probe.js';
 export { requireCompiler, requirePip, requirePython, requireSpace } from './requirements.js';
 export { run, type RunOptions, type RunResult } from './run.js';
 export { integers, largestDifference, wrongProducts, type Products, type Values } from './known-products.js';

@@ -11,7 +11,7 @@ export async function withLock<T>(file: string, engine: string, work: () => Prom
     const { heldBy } = lock;
     const process = heldBy ? ` (process ${heldBy.pid})` : '';
     throw new BulwarkError('ENGINE_INSTALL', `another install of the ${engine} engine is running${process}`, {
-      cure: `wait for it to end; if it ran on a machine that is gone, delete ${file}`,
+      hint: `wait for it to end; if it ran on a machine that is gone, delete ${file}`,
     });
   }
   try {

@@ -7,7 +7,7 @@ import { run } from './run.js';
 export type ProbeReport<Facts> = { readonly failure: string } | { readonly wrong: string } | Facts;
 
 /** What `probeInChild` says where the library is of no use. */
-export interface ProbeCures {
+export interface ProbeHints {
   /** The library, for messages. */
   readonly what: string;
   readonly failed: string;
@@ -31,7 +31,7 @@ export function printReport<Facts extends object>(examine: () => ProbeReport<Fac
  * @param script a built file, `new URL('./probe-child.js', import.meta.url)`, that calls `printReport`
  * @throws BulwarkError ENGINE_INSTALL, ENGINE_NUMERICS
  */
-export async function probeInChild<Facts>(script: URL, args: readonly string[], cures: ProbeCures): Promise<Facts> {
+export async function probeInChild<Facts>(script: URL, args: readonly string[], hints: ProbeHints): Promise<Facts> {
   // From TypeScript sources (tests) the built file is run: a child process has no transpiler.
   const file = fileURLToPath(script).replace(`${sep}src${sep}`, `${sep}dist${sep}`);
   const { code, stdout, tail } = await run(process.execPath, [file, ...args], { timeoutMs: 120_000 });
@@ -41,10 +41,10 @@ export async function probeInChild<Facts>(script: URL, args: readonly string[], 
     wrong?: string;
   };
   if (report.failure !== undefined)
-    throw new BulwarkError('ENGINE_INSTALL', `${cures.what} does not load: ${report.failure}`, { cure: cures.failed });
+    throw new BulwarkError('ENGINE_INSTALL', `${hints.what} does not load: ${report.failure}`, { hint: hints.failed });
   if (report.wrong !== undefined)
-    throw new BulwarkError('ENGINE_NUMERICS', `${cures.what} loads but computes wrong numbers: ${report.wrong}`, {
-      cure: cures.wrong,
+    throw new BulwarkError('ENGINE_NUMERICS', `${hints.what} loads but computes wrong numbers: ${report.wrong}`, {
+      hint: hints.wrong,
     });
   return report as Facts;
 }

@@ -13,7 +13,7 @@ export async function requireSpace(folder: string, bytes: number): Promise<void>
     'ENGINE_INSTALL',
     `${folder} has ${megabytes(free)} free; the install needs ${megabytes(bytes)}`,
     {
-      cure: 'free some space, or set BULWARK_CACHE to a folder on a larger disk',
+      hint: 'free some space, or set BULWARK_CACHE to a folder on a larger disk',
     },
   );
 }
@@ -23,7 +23,7 @@ export async function requireCompiler(): Promise<string> {
   const names = process.env.CXX ? [process.env.CXX] : ['c++', 'g++', 'clang++'];
   for (const name of names) if ((await run(name, ['--version'])).code === 0) return name;
   throw new BulwarkError('ENGINE_INSTALL', `no C++ compiler: tried ${names.join(', ')}`, {
-    cure:
+    hint:
       process.platform === 'darwin'
         ? 'run `xcode-select --install`'
         : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX',
@@ -41,7 +41,7 @@ export async function requirePython(): Promise<string> {
     if (code === 0) return stdout.trim();
   }
   throw new BulwarkError('ENGINE_INSTALL', `no Python 3.8 or newer: tried ${names.join(', ')}`, {
-    cure: 'install python3 with pip (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON',
+    hint: 'install python3 with pip (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON',
   });
 }
 
@@ -49,6 +49,6 @@ export async function requirePython(): Promise<string> {
 export async function requirePip(python: string): Promise<void> {
   if ((await run(python, ['-m', 'pip', '--version'])).code === 0) return;
   throw new BulwarkError('ENGINE_INSTALL', `${python} has no pip`, {
-    cure: 'install it (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON to a Python that has it',
+    hint: 'install it (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON to a Python that has it',
   });
 }

@@ -17,7 +17,7 @@ export async function requireRightNumbers(engine: Engine, session: EngineSession
       'ENGINE_NUMERICS',
       `engine ${name} (${session.description}) computes wrong numbers: ${wrong}`,
       {
-        cure: 'use another engine; `bulwark doctor` says which works',
+        hint: 'use another engine; `bulwark doctor` says which works',
       },
     );
   rememberRight(name, session);

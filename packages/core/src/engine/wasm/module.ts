@@ -132,7 +132,7 @@ export function allocate(backend: WasmBackend, shape: number[]): TensorInfo {
   if (size > 0 && addressOf(backend, info) === 0) {
     backend.disposeData(info.dataId);
     throw new BulwarkError('ENGINE_MEMORY', `wasm: no room for ${size * 4} bytes; the engine has at most 4 GB`, {
-      cure: 'Use a smaller batch size, or the tensorflow engine.',
+      hint: 'Use a smaller batch size, or the tensorflow engine.',
     });
   }
   return info;

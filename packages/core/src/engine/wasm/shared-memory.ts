@@ -59,7 +59,7 @@ export function defaultThreads(): number {
   throw new BulwarkError(
     'ENGINE_THREADS',
     `BULWARK_THREADS is ${JSON.stringify(asked)}; allowed: whole numbers from 1 on`,
-    { cure: 'correct or unset the environment variable BULWARK_THREADS' },
+    { hint: 'correct or unset the environment variable BULWARK_THREADS' },
   );
 }
 

@@ -128,19 +128,19 @@ function runBeside(module: WebAssembly.Module, patience: number): () => void {
 }
 
 describe('a helper thread', () => {
-  const cure = expect.stringContaining('BULWARK_THREADS=1') as unknown as string;
+  const hint = expect.stringContaining('BULWARK_THREADS=1') as unknown as string;
   it('that does not come to an end is not waited for without a limit', () => {
     const twoSeconds = [0x41, 0, 0x41, 0, 0x42, 0x80, 0xa8, 0xd6, 0xb9, 7, 0xfe, 1, 2, 0, 0x1a]; // memory.atomic.wait32
     const run = runBeside(unitThat(twoSeconds), 0.3);
     const message = 'wasm: 1 of its 2 threads did not come to an end within 0.3 s';
-    expect(run).toThrow(expect.objectContaining({ code: 'ENGINE_THREADS', message, cure }));
+    expect(run).toThrow(expect.objectContaining({ code: 'ENGINE_THREADS', message, hint }));
     // it may still write somewhere: nothing is computed any more
     expect(run).toThrow(message);
   });
   it('that fails is an error, not a wrong result', () => {
     const run = runBeside(unitThat([0]), 30); // unreachable
     expect(run).toThrow(
-      expect.objectContaining({ code: 'ENGINE_THREADS', message: 'wasm: one of its threads broke off', cure }),
+      expect.objectContaining({ code: 'ENGINE_THREADS', message: 'wasm: one of its threads broke off', hint }),
     );
   });
 });

@@ -115,5 +115,5 @@ export function startTeam(options: {
 
 const helpersFail = (what: string): BulwarkError =>
   new BulwarkError('ENGINE_THREADS', `wasm: ${what}`, {
-    cure: 'set the environment variable BULWARK_THREADS=1, which computes without helper threads',
+    hint: 'set the environment variable BULWARK_THREADS=1, which computes without helper threads',
   });

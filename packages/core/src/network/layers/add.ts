@@ -16,7 +16,7 @@ export const add = defineLayer<AddNode, [input: NodeId, other: NodeId]>({
   shape: (_node, [one, other]) => {
     if (one!.join() !== other!.join())
       throw new BulwarkError('MODEL_INVALID', `add of [${one!.join(', ')}] and [${other!.join(', ')}]`, {
-        cure: 'both inputs need the same shape',
+        hint: 'both inputs need the same shape',
       });
     return one!;
   },

@@ -25,7 +25,7 @@ export const normalize = defineLayer<
         throw new BulwarkError(
           'MODEL_INVALID',
           `normalize.${key} has ${values.length} numbers, images have ${shape!.at(-1)} channels`,
-          { cure: 'give one number per channel' },
+          { hint: 'give one number per channel' },
         );
     return shape!;
   },

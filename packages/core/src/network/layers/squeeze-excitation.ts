@@ -92,5 +92,5 @@ export const squeezeExcitation = defineLayer<
 /** What an export to stock layers gets of a layer that they do not have. */
 export const notStock = (what: string): BulwarkError =>
   new BulwarkError('MODEL_INVALID', `${what} is not a layer that TensorFlow.js Layers has`, {
-    cure: 'export the model --to safetensors',
+    hint: 'export the model --to safetensors',
   });

@@ -38,7 +38,7 @@ function readHeader(bytes: Uint8Array, file: string): Header {
   const hasMasks = compression === 3 || compression === 6;
   if (compression !== 0 && !hasMasks)
     throw corrupt({ file, offset: 30 }, `a compressed BMP image (kind ${compression})`, {
-      cure: 'save it as PNG, or as BMP without compression',
+      hint: 'save it as PNG, or as BMP without compression',
     });
   if (hasMasks) needBytes(bytes, { from: fileHeader + infoHeader, count: 12 }, { file });
   const masks = hasMasks

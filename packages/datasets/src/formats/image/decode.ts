@@ -34,7 +34,7 @@ function decodeRgba(bytes: Uint8Array, file: string): Rgba {
     const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1');
     const what = others.find(([, signature]) => signature.test(start))?.[0] ?? 'no image';
     throw corrupt({ file, offset: 0 }, `${what}; PNG, JPEG, WebP, BMP, PGM and PPM are read`, {
-      cure: /git-lfs/.test(what) ? 'run `git lfs pull`' : 'convert it to PNG, or take it away',
+      hint: /git-lfs/.test(what) ? 'run `git lfs pull`' : 'convert it to PNG, or take it away',
     });
   }
   try {
@@ -43,7 +43,7 @@ function decodeRgba(bytes: Uint8Array, file: string): Rgba {
     if ((cause as Error).name === 'BulwarkError') throw cause;
     throw corrupt({ file }, `the image cannot be decoded: ${(cause as Error).message ?? cause}`, {
       cause,
-      cure: 'open it in an image viewer: it is damaged or cut off',
+      hint: 'open it in an image viewer: it is damaged or cut off',
     });
   }
 }

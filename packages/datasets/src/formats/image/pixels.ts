@@ -15,6 +15,6 @@ export function checkSize(width: number, height: number, place: { file: string; 
   if (!(width > 0 && height > 0)) throw corrupt(place, `an image of ${width}x${height} pixels`);
   if (width * height > maxPixels)
     throw corrupt(place, `${width}x${height} pixels; at most ${maxPixels} are read`, {
-      cure: 'scale the images down before training',
+      hint: 'scale the images down before training',
     });
 }

@@ -18,7 +18,7 @@ function readSize(bytes: Uint8Array, file: string): { width: number; height: num
   }
   if (kind !== 'VP8X') throw corrupt({ file, offset: 12 }, `a WebP image that begins with ${JSON.stringify(kind)}`);
   if (bytes[20]! & 0x02)
-    throw corrupt({ file, offset: 20 }, 'an animated WebP image', { cure: 'save one frame of it' });
+    throw corrupt({ file, offset: 20 }, 'an animated WebP image', { hint: 'save one frame of it' });
   return {
     width: (view.getUint32(23, true) >>> 8) + 1,
     height: (view.getUint32(26, true) >>> 8) + 1,

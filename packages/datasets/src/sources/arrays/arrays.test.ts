@@ -182,7 +182,7 @@ const forms: readonly Form[] = [
 
 describe('arrays as people have them', () => {
   it.each(forms.map((form) => [form.what, form] as const))('%s', async (_, form) => {
-    const found = await form.set().catch((error: Error & { cure?: string }) => `${error.message} / ${error.cure}`);
+    const found = await form.set().catch((error: Error & { hint?: string }) => `${error.message} / ${error.hint}`);
     if (form.refused) {
       expect(found).not.toMatch(/data fetch/); // own data cannot be fetched
       return expect(found).toMatch(form.refused);

@@ -7,7 +7,7 @@ import type { NpyFile } from '../../formats/npy.js';
 /** Sets of more bytes than this are read by index from their file, not held. */
 export const heldBytes = 256 * 2 ** 20;
 
-const bytesCure = 'save them as np.uint8 from 0 to 255: (x * 255).round().astype(np.uint8) if they are in [0, 1]';
+const bytesHint = 'save them as np.uint8 from 0 to 255: (x * 255).round().astype(np.uint8) if they are in [0, 1]';
 
 function shapeOf({ shape, content }: NpyFile): ImageShape {
   const place = { file: content.file };
@@ -16,16 +16,16 @@ function shapeOf({ shape, content }: NpyFile): ImageShape {
       place,
       `images have shape [${shape}]; expected [count, height, width] or [count, height, width, channels]`,
       {
-        cure: 'save one array of images, the count first',
+        hint: 'save one array of images, the count first',
       },
     );
   const [count, height, width, channels = 1] = shape as [number, number, number, number?];
   if (channels > 4)
     throw corrupt(place, `images have shape [${shape}]; the channels come last`, {
-      cure: 'transpose them to [count, height, width, channels]: x.transpose(0, 2, 3, 1)',
+      hint: 'transpose them to [count, height, width, channels]: x.transpose(0, 2, 3, 1)',
     });
   if (!(count > 0 && height > 0 && width > 0 && channels > 0))
-    throw corrupt(place, `images have shape [${shape}]: there are none`, { cure: 'save at least one image' });
+    throw corrupt(place, `images have shape [${shape}]: there are none`, { hint: 'save at least one image' });
   return [height, width, channels];
 }
 
@@ -53,7 +53,7 @@ export function imagesOf(array: NpyFile, held = heldBytes): { images: Uint8Array
   const shape = shapeOf(array);
   const { content, type } = array;
   if (type !== 'u1' && type !== 'b1')
-    throw corrupt({ file: content.file }, `images are ${type}; expected bytes (uint8, 0 to 255)`, { cure: bytesCure });
+    throw corrupt({ file: content.file }, `images are ${type}; expected bytes (uint8, 0 to 255)`, { hint: bytesHint });
   const size = shape[0] * shape[1] * shape[2];
   if (type === 'u1' && array.isPlain && !content.inMemory && content.size > held)
     return { images: readerOf(content, size), shape };

@@ -20,7 +20,7 @@ function ofRows(values: ArrayLike<number | bigint>, { file, count, classNames }:
           { file },
           `the labels of image ${i} are mixed (${value} for class ${k}); one class each is read`,
           {
-            cure: 'save the labels as class numbers, or as one-hot rows',
+            hint: 'save the labels as class numbers, or as one-hot rows',
           },
         );
     }
@@ -35,7 +35,7 @@ function ofText(names: readonly string[], { file, classNames }: Where): Int32Arr
     if (label !== undefined) return label;
     const used = [...new Set(names)].sort();
     throw corrupt({ file }, `labels are text: ${used.slice(0, 12).join(', ')}${used.length > 12 ? ', ...' : ''}`, {
-      cure: `name the classes in the order of their numbers: classes: [${used.slice(0, 12).join(', ')}]`,
+      hint: `name the classes in the order of their numbers: classes: [${used.slice(0, 12).join(', ')}]`,
     });
   });
 }
@@ -52,7 +52,7 @@ export function labelsOf(array: NpyFile | undefined, where: Where): Int32Array {
       { file },
       `${shape.length === 2 ? `labels of shape [${shape}]` : `${total} labels`} for ${count} images`,
       {
-        cure:
+        hint:
           shape.length === 2 && shape[0] === count
             ? `if these are one-hot rows, say how many classes there are: classes: ${shape[1]}`
             : 'save one label for each image',
@@ -68,7 +68,7 @@ export function labelsOf(array: NpyFile | undefined, where: Where): Int32Array {
       throw corrupt(
         { file },
         `label ${label} of image ${i} is outside [0, ${classNames.length}); -1 stands for "no label"`,
-        { cure: `set classes to the number of classes, or subtract 1 if the labels count from 1` },
+        { hint: `set classes to the number of classes, or subtract 1 if the labels count from 1` },
       );
     labels[i] = label;
   }

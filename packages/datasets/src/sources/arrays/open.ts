@@ -35,7 +35,7 @@ export function openArrays(path: string, tell: (text: string) => void): NamedArr
   const source = fileSource(path);
   if (source.size > 0 && source.read(0, 1)[0] === 0x93)
     throw corrupt({ file: source.file, offset: 0 }, 'an npy file, which holds one array', {
-      cure: 'write train: { images: x.npy, labels: y.npy }',
+      hint: 'write train: { images: x.npy, labels: y.npy }',
     });
   const entries = openNpz(source);
   return {
@@ -55,7 +55,7 @@ export function pickImages({ file, names }: NamedArrays, key: string | undefined
   const found = (key === undefined ? imageKeys : [key]).find((name) => names.includes(name));
   if (found !== undefined) return found;
   throw corrupt({ file }, `arrays ${names.join(', ') || 'none'}; expected ${key ?? imageKeys.join(' or ')}`, {
-    cure: 'name the arrays with imageKey and labelKey',
+    hint: 'name the arrays with imageKey and labelKey',
   });
 }
 
@@ -73,13 +73,13 @@ export async function pickLabels(
   if (found !== undefined) return found;
   if (key !== undefined)
     throw corrupt({ file }, `has no array ${key}; it has ${names.join(', ')}`, {
-      cure: 'set labelKey to one of these',
+      hint: 'set labelKey to one of these',
     });
   for (const name of names.filter((other) => other !== images)) {
     const { shape } = await arrays.open(name);
     if (shape[0] === count && shape.length <= 2)
       throw corrupt({ file }, `has no labels under ${labelKeys.join(', ')}; it has ${names.join(', ')}`, {
-        cure: `if ${name} are the labels, set labelKey: ${name}; if there are none, set labelKey: none`,
+        hint: `if ${name} are the labels, set labelKey: ${name}; if there are none, set labelKey: none`,
       });
   }
   return undefined;

@@ -59,7 +59,7 @@ export async function unpackedArray(path: string, entry: ZipEntry, tell: (text: 
       if ((cause as Error).name === 'BulwarkError') throw cause;
       throw corrupt({ file: path }, `${entry.name} cannot be unpacked to ${target}: ${(cause as Error).message}`, {
         cause,
-        cure: 'free disk space, or set BULWARK_DATA to a folder on a larger disk; np.savez without compression needs no unpacking',
+        hint: 'free disk space, or set BULWARK_DATA to a folder on a larger disk; np.savez without compression needs no unpacking',
       });
     }
   }
