@@ -11,20 +11,21 @@ export const fmnPlugin = defineAttack({
   cite: 'Pintor et al., 2021, Algorithm 1; arXiv:2102.12827',
   options: {
     steps,
-    stepSize: number({ above: 0 })
+    // not a `stepSize`, which is a length in the threat model's norm
+    alpha: number({ above: 0 })
       .default(1)
       .describe('Euclidean length of the first step, whatever the norm; the last is a hundredth of it'),
     gamma: number({ above: 0, max: 1 }).default(0.05).describe('Share by which the radius changes at first'),
     gammaFinal: number({ above: 0, max: 1 }).default(0.001).describe('Share by which it changes at last'),
   },
-  create: ({ gamma, gammaFinal, ...options }) => ({
-    label: `fmn-${options.steps}`,
-    settings: { ...options, gamma, gammaFinal },
+  create: ({ steps, alpha, gamma, gammaFinal }) => ({
+    label: `fmn-${steps}`,
+    settings: { steps, alpha, gamma, gammaFinal },
     minimumNorm: true,
     run: (images, labels, { model, threat, progress }) =>
       fmn({
         ...{ images, labels, model, progress, norm: threat.norm },
-        ...{ ...options, gamma: { first: gamma, last: gammaFinal } },
+        ...{ steps, stepSize: alpha, gamma: { first: gamma, last: gammaFinal } },
       }),
   }),
 });
