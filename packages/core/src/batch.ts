@@ -43,7 +43,10 @@ export function checkBatch(batch: Batch, where: { name: string; shape: ImageShap
     fail(`label ${bad} is outside [0, ${where.classes})`, `labels are integers from 0 to ${where.classes - 1}`);
 }
 
-/** The examples at `indices` as tensors: images `[n, h, w, c]` float32 in [0, 1], labels `[n]` int32. */
+/**
+ * The examples at `indices` as tensors: images `[n, h, w, c]` float32 in [0, 1], labels `[n]` int32.
+ * @category Images and batches
+ */
 export function takeExamples(set: ImageSet, indices: ArrayLike<number>): Batch {
   const bytes = imagesAt(set, indices);
   const pixels = new Float32Array(bytes.length);
@@ -52,7 +55,10 @@ export function takeExamples(set: ImageSet, indices: ArrayLike<number>): Batch {
   return { images: tf.tensor4d(pixels, [indices.length, ...set.shape]), labels: tf.tensor1d(labels, 'int32') };
 }
 
-/** Frees the tensors of a batch. */
+/**
+ * Frees the tensors of a batch.
+ * @category Images and batches
+ */
 export function disposeBatch(batch: Batch): void {
   tf.dispose([batch.images, batch.labels, ...(batch.targets ? [batch.targets] : [])]);
 }

@@ -1,6 +1,7 @@
 /**
  * Every error that a user can meet, by code. `docs/troubleshooting.md` has an entry for each; a test compares
  * the two lists in both directions.
+ * @category Errors
  */
 export const errorCatalogue = {
   CONFIG_PARSE: 'The config file cannot be read or parsed.',
@@ -62,7 +63,10 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   INTERRUPTED: 130,
 };
 
-/** An error with a cause that the user can act on. The message names the place, the value received, and what is allowed. */
+/**
+ * An error with a cause that the user can act on. The message names the place, the value received, and what is allowed.
+ * @category Errors
+ */
 export class BulwarkError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, one sentence; printed on its own line. */

@@ -28,19 +28,34 @@ export interface LoadedImageSet extends ImageSet {
   readonly images: Uint8Array;
 }
 
-/** Is the whole set in memory? */
+/**
+ * Is the whole set in memory?
+ * @category Images and batches
+ */
 export const isLoaded = (set: ImageSet): set is LoadedImageSet => set.images instanceof Uint8Array;
 
-/** No label: such an example takes part in consistency terms, not in classification terms. */
+/**
+ * No label: such an example takes part in consistency terms, not in classification terms.
+ * @category Images and batches
+ */
 export const unlabelled = -1;
 
-/** Number of images of a set. */
+/**
+ * Number of images of a set.
+ * @category Images and batches
+ */
 export const countOf = (set: ImageSet): number => set.labels.length;
 
-/** Bytes of one image. */
+/**
+ * Bytes of one image.
+ * @category Images and batches
+ */
 export const imageSize = ({ shape }: Pick<ImageSet, 'shape'>): number => shape[0] * shape[1] * shape[2];
 
-/** The bytes of the images at `indices`, one after the other. */
+/**
+ * The bytes of the images at `indices`, one after the other.
+ * @category Images and batches
+ */
 export function imagesAt(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
   const { images } = set;
   const size = imageSize(set);
@@ -53,7 +68,10 @@ export function imagesAt(set: ImageSet, indices: ArrayLike<number>): Uint8Array 
   return bytes;
 }
 
-/** The bytes of all images: for sets that are known to fit into memory. */
+/**
+ * The bytes of all images: for sets that are known to fit into memory.
+ * @category Images and batches
+ */
 export const allImages = (set: ImageSet): Uint8Array =>
   set.images instanceof Uint8Array
     ? set.images
@@ -68,12 +86,18 @@ const labelsAt = ({ labels }: ImageSet, indices: ArrayLike<number>): Int32Array 
   return taken;
 };
 
-/** A part of a set, by indices, copied into memory. */
+/**
+ * A part of a set, by indices, copied into memory.
+ * @category Images and batches
+ */
 export function subset(set: ImageSet, indices: ArrayLike<number>): LoadedImageSet {
   return { images: imagesAt(set, indices), labels: labelsAt(set, indices), shape: set.shape };
 }
 
-/** The examples from `from` up to `to`, without copying. */
+/**
+ * The examples from `from` up to `to`, without copying.
+ * @category Images and batches
+ */
 export function rangeOf(set: ImageSet, from: number, to = countOf(set)): ImageSet {
   if (from === 0 && to >= countOf(set)) return set;
   const { images, shape } = set;
@@ -89,7 +113,10 @@ export function rangeOf(set: ImageSet, from: number, to = countOf(set)): ImageSe
   return { images: part, labels: set.labels.subarray(from, to), shape };
 }
 
-/** The examples at `indices`: copied into memory if the set is there, otherwise read when they are needed. */
+/**
+ * The examples at `indices`: copied into memory if the set is there, otherwise read when they are needed.
+ * @category Images and batches
+ */
 export function selected(set: ImageSet, indices: Int32Array): ImageSet {
   const { images, shape } = set;
   if (images instanceof Uint8Array) return subset(set, indices);
@@ -110,7 +137,10 @@ function readerOf(
   };
 }
 
-/** Sets of one shape, one after the other: in memory if all of them are. */
+/**
+ * Sets of one shape, one after the other: in memory if all of them are.
+ * @category Images and batches
+ */
 export function concatenated(sets: readonly ImageSet[]): ImageSet {
   const [{ shape }] = sets as readonly [ImageSet];
   const labels = new Int32Array(sets.reduce((sum, set) => sum + countOf(set), 0));
@@ -159,7 +189,10 @@ export function hashImages(hash: Hash, { images }: ImageSet): Hash {
   return hash.update(images instanceof Uint8Array ? images : images.identity);
 }
 
-/** Checks an image set once, when a data source hands it over. */
+/**
+ * Checks an image set once, when a data source hands it over.
+ * @category Images and batches
+ */
 export function checkImageSet(set: ImageSet, where: { name: string; classes: number }): ImageSet {
   const { images, labels } = set;
   const fits =

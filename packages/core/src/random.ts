@@ -37,7 +37,10 @@ export interface WordStream {
   restore(state: RandomState): void;
 }
 
-/** xoshiro128** (Blackman and Vigna, 2018): fast in JavaScript, period 2^128 - 1. The four words must not all be 0. */
+/**
+ * xoshiro128** (Blackman and Vigna, 2018): fast in JavaScript, period 2^128 - 1. The four words must not all be 0.
+ * @category Random numbers
+ */
 export function xoshiro128(seed: readonly [number, number, number, number]): WordStream {
   let [a, b, c, d] = seed;
   return {
@@ -60,7 +63,10 @@ export function xoshiro128(seed: readonly [number, number, number, number]): Wor
   };
 }
 
-/** mulberry32: the stream of the golden files, so that recorded attack runs replay draw by draw. */
+/**
+ * mulberry32: the stream of the golden files, so that recorded attack runs replay draw by draw.
+ * @category Random numbers
+ */
 export function mulberry32(seed: number): WordStream {
   let a = seed | 0;
   return {
@@ -88,6 +94,7 @@ function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32
 /**
  * A generator over a word stream. With `imageOrder: 'nchw'`, rank-4 tensors are filled channel plane by channel plane, as
  * PyTorch fills them, and then laid out as NHWC.
+ * @category Random numbers
  */
 export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 'nchw' } = {}): Random {
   const next = () => (stream.word() >>> 8) / 16777216;
@@ -123,6 +130,7 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
  * What a generator draws for some examples of a batch, as if it drew for the whole batch: of tensors whose first dimension is their number
  * (or a multiple: one block after the other) the rows of these examples, of all else the same for every part.
  * @param part position of the first example, how many there are, and how many the whole batch has
+ * @category Random numbers
  */
 export function randomOfPart(random: Random, part: { from: number; count: number; total: number }): Random {
   const { from, count, total } = part;
@@ -166,6 +174,7 @@ function hash(text: string): number {
 /**
  * The generator of one purpose of a run with this seed. Purposes are addresses such as `initialisation`,
  * `shuffling/3` (epoch) or `attack/3/17` (epoch, step): any position of a run can be replayed from its name alone.
+ * @category Random numbers
  */
 export function createRandom(seed: number, purpose = ''): Random {
   const word = (salt: number) => hash(`${salt}:${seed}/${purpose}`);
@@ -174,7 +183,10 @@ export function createRandom(seed: number, purpose = ''): Random {
 
 const zeros = <S extends tf.Rank>(shape: readonly number[]) => tf.zeros<tf.Rank>([...shape] as never) as tf.Tensor<S>;
 
-/** Draws nothing but zeros, at once: for weights that a file or a checkpoint is about to replace. */
+/**
+ * Draws nothing but zeros, at once: for weights that a file or a checkpoint is about to replace.
+ * @category Random numbers
+ */
 export const blankRandom: Random = {
   next: () => 0,
   uniform: zeros,

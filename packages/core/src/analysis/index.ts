@@ -1,3 +1,7 @@
+/**
+ * Loss landscapes, angles, pairs of examples: what looks at models and training.
+ * @module @bulwark/core/analysis
+ */
 export {
   angleBetween,
   craftedPairs,

@@ -1,3 +1,7 @@
+/**
+ * Attacks as plugins, AutoAttack and its parts, tiers of effort, trust probes.
+ * @module @bulwark/core/attacks
+ */
 export { attackPlugins, type AttackPlugin } from './plugins.js';
 export { attackStep, gradientLoop, type GradientLoop } from './loop.js';
 export {

@@ -5,6 +5,7 @@ import type { ThreatModel } from '../threat/index.js';
 /**
  * One step along the gradient, projected onto the ball around `origin` and the pixel range. A negative step size descends.
  * For linf: `clip01(clip(x + stepSize * sign(g), origin - epsilon, origin + epsilon))`.
+ * @category Threat models and attacks
  */
 export function attackStep(
   point: tf.Tensor4D,
@@ -51,6 +52,7 @@ function averagedOver(first: tf.Tensor4D, point: tf.Tensor4D, loop: GradientLoop
 /**
  * The loop that every fixed-step attack shares: `steps` times gradient, step, projection; returns the last point. With 0 steps
  * that is a copy of the start.
+ * @category Threat models and attacks
  */
 export function gradientLoop(loop: GradientLoop): tf.Tensor4D {
   let point = loop.start.clone();

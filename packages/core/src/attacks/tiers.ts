@@ -32,7 +32,10 @@ export const tiers: Readonly<Record<TierName, Tier>> = {
   },
 };
 
-/** `count` positions spread evenly over `total`, so that a subset of a sorted set still has every class. */
+/**
+ * `count` positions spread evenly over `total`, so that a subset of a sorted set still has every class.
+ * @category Threat models and attacks
+ */
 export function spread(total: number, count: number): number[] {
   return count >= total
     ? Array.from({ length: total }, (_, i) => i)

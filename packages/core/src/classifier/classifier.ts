@@ -71,7 +71,10 @@ export function disposeStatistics(statistics: BatchStatistics): void {
   for (const { mean, variance } of statistics.values()) tf.dispose([mean, variance]);
 }
 
-/** Number of trainable scalars. */
+/**
+ * Number of trainable scalars.
+ * @category Networks and passes
+ */
 export function parameterCount(classifier: Classifier): number {
   return [...classifier.parameters.values()].reduce((sum, { size }) => sum + size, 0);
 }

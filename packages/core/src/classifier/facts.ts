@@ -19,7 +19,10 @@ function portable({ use, ...options }: ArchitectureSpec): ArchitectureSpec {
   return { use, ...computing };
 }
 
-/** Everything that has to travel with the tensors of a classifier. */
+/**
+ * Everything that has to travel with the tensors of a classifier.
+ * @category Networks and passes
+ */
 export function factsOf(classifier: Classifier, context: ModelContext = {}): ModelFacts {
   const { architecture, inputShape, classes } = classifier;
   const normalize = normalisationOf(classifier);

@@ -10,6 +10,7 @@ const passMode = (mode: Mode) => (mode === 'train' ? 'batch' : mode);
  * @param images `[batch, h, w, c]` float32 in [0, 1]
  * @param mode default `eval`; `train` updates the running statistics
  * @returns `[batch, classes]` float32, on no gradient tape
+ * @category Networks and passes
  */
 export function logitsOf(model: Classifier, images: tf.Tensor4D, mode: Mode = 'eval'): tf.Tensor2D {
   return tf.tidy(() => {
@@ -28,6 +29,7 @@ export type LogitFunction = (...logits: tf.Tensor2D[]) => tf.Tensor;
  * The gradients of a function of logits, which is all that TensorFlow.js's tape is needed for.
  * @param of summed up if it is not a scalar, so that every example gets its own gradient
  * @returns the function's value, and the gradient with respect to each of the logits; null where it does not depend on them
+ * @category Networks and passes
  */
 export function logitGradients(
   logits: readonly tf.Tensor2D[],
@@ -68,6 +70,7 @@ export interface InputGradient {
  * @param options.loss of logits `[batch, classes]`, one number per example `[batch]`; the examples do not influence each other's
  *   gradient except through batch statistics
  * @param options.mode default `eval`; `train` updates the running statistics
+ * @category Networks and passes
  */
 export function inputGradient(
   model: Classifier,

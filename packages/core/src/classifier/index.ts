@@ -1,3 +1,7 @@
+/**
+ * Classifiers: passes of networks and of Layers models, as values.
+ * @module @bulwark/core/classifier
+ */
 export { disposeStatistics, keepStatistics, parameterCount, type Classifier, type Mode } from './classifier.js';
 export { inputGradient, logitGradients, logitsOf, type InputGradient, type LogitFunction } from './gradients.js';
 export {

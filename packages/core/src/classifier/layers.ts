@@ -55,6 +55,7 @@ function statisticsOf(layers: readonly Layer[]): Map<string, tf.Variable> {
  * PyTorch's update of the running statistics; a softmax at the end is left out, because losses start from logits; dropout is off, because
  * it draws from a generator that cannot be seeded. Outside of this classifier's passes the model stays what it was.
  * @throws BulwarkError MODEL_INVALID
+ * @category Networks and passes
  */
 export function classifierOfLayers(model: LayersModel, options: { name?: string } = {}): LayersClassifier {
   const { inputShape, classes } = shapesOf(model);

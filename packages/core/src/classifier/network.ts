@@ -29,6 +29,7 @@ interface Prepared {
  * Makes a classifier of a graph.
  * @param options.architecture plugin and options, for whoever writes the weights to a file
  * @param options.random draws the initial weights in parameter order; undefined: all weights 0, for those that are loaded from a file
+ * @category Networks and passes
  */
 export function createNetwork(
   graph: NetworkGraph,

@@ -52,7 +52,10 @@ export interface Surroundings {
   readonly after?: (logits: tf.Tensor2D) => tf.Tensor2D;
 }
 
-/** A classifier between two functions: a defence that changes images first, a temperature, fewer classes. */
+/**
+ * A classifier between two functions: a defence that changes images first, a temperature, fewer classes.
+ * @category Networks and passes
+ */
 export function surrounded(model: Classifier, { before, after }: Surroundings, classes = model.classes): Classifier {
   const identity = (x: tf.Tensor) => x.clone();
   const first = (before ?? identity) as (x: tf.Tensor) => tf.Tensor;

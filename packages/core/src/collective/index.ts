@@ -1,3 +1,7 @@
+/**
+ * Several processes that train one model together, as one contract.
+ * @module @bulwark/core/collective
+ */
 export { anyRank, broadcastBytes, exchangeTexts, type Collective } from './collective.js';
 export { together } from './together.js';
 export { sharedRanks, threadCollective, type SharedRanks } from './threads.js';

@@ -14,6 +14,7 @@ import type { Engine, EngineDefinition } from './engine.js';
  *   start: async ({ threads }) => startMine(threads),
  * });
  * ```
+ * @category Plugins
  */
 export function defineEngine<
   Shape extends z.ZodRawShape = Record<never, never>,

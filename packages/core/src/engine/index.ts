@@ -1,3 +1,7 @@
+/**
+ * What computes: engines as plugins, choosing and checking them, the ops that they have kernels for.
+ * @module @bulwark/core/engine
+ */
 export * from '../ops/index.js';
 export { repairAveragePoolGradient } from './average-pool-gradient.js';
 export { composedKernels, registerComposedKernels } from './composed/index.js';

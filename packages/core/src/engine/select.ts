@@ -184,6 +184,7 @@ function preference(engines: readonly Engine[]): Engine | undefined {
  * @param request a name, or a name with options, as in a config: `'auto'`, `'wasm'`, `{ use: 'wasm', threads: 2 }`
  * @throws BulwarkError ENGINE_UNAVAILABLE with the reason of each candidate and what to do, PLUGIN_UNKNOWN, CONFIG_INVALID,
  *   ENGINE_NUMERICS
+ * @category Programs
  */
 export async function useEngine(
   request: string | EngineRequest,

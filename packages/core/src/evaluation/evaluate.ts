@@ -159,6 +159,7 @@ function batchesOf(indices: readonly number[], batchSize: number): number[][] {
  * finite, truly misclassified. A candidate that breaks the rules is counted as rejected and changes nothing else.
  * @throws BulwarkError BATCH_INVALID, CONFIG_INVALID, MODEL_INVALID, ATTACK_INVALID; USAGE where `previous` belongs to another model, data
  *   or threat; INTERRUPTED
+ * @category Programs
  */
 export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult> {
   checkRequest(evaluation);

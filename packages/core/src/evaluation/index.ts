@@ -1,3 +1,7 @@
+/**
+ * The one judge of attacks, results in files, fingerprints, intervals.
+ * @module @bulwark/core/evaluation
+ */
 export { answersOf, type Answers } from './answers.js';
 export {
   corruptionTable,

@@ -1,3 +1,7 @@
+/**
+ * Reading files of others within a budget; writing whole files; locks.
+ * @module @bulwark/core/files
+ */
 export { createBudget, readingLimits, type Budget } from './budget.js';
 export { digestOf } from './digest.js';
 export { tryLockFile, type FileLock, type LockOwner } from './lock.js';

@@ -1,3 +1,7 @@
+/**
+ * File formats of models: safetensors, PyTorch's checkpoints, pickles without execution, ONNX.
+ * @module @bulwark/core/formats
+ */
 export {
   factDifferences,
   factsFromMetadata,

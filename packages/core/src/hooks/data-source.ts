@@ -59,7 +59,10 @@ export interface RawBatch {
 
 export type { Batch };
 
-/** A new permutation every epoch, cut into batches of `batchSize`; the last, short one is kept unless `dropLast`. */
+/**
+ * A new permutation every epoch, cut into batches of `batchSize`; the last, short one is kept unless `dropLast`.
+ * @category Images and batches
+ */
 export function permutationSampler(count: number, options: { batchSize: number; dropLast?: boolean }): Sampler {
   const { batchSize, dropLast = false } = options;
   const batchesPerEpoch = dropLast ? Math.floor(count / batchSize) : Math.ceil(count / batchSize);

@@ -1,3 +1,7 @@
+/**
+ * The four hooks and the contracts of all other plugin kinds.
+ * @module @bulwark/core/hooks
+ */
 export type { Callback, EpochSeen, ModelReader, RunEnded, RunStarted, StepSeen } from './callback.js';
 export type { EpochMetrics, FinalCheckpoint, Overfitting, RunSummary, StepReport } from './reports.js';
 export type { Attack, AttackContext, AttackObservation } from './attack.js';

@@ -27,7 +27,10 @@ export interface WeightedTerm {
   readonly reads?: readonly Role[];
 }
 
-/** `weight` times values per example. */
+/**
+ * `weight` times values per example.
+ * @category Objectives
+ */
 export const weighted = (weight: Term['weight'], values: PerExample): WeightedTerm => ({ weight, values });
 
 /** Makes one point of the ball from a batch, `[batch, h, w, c]` float32 in [0, 1]; off the tape, and tidied up afterwards. */

@@ -114,7 +114,10 @@ export function rolesOfPass(pass: Role): readonly Role[] {
   return companion === undefined ? points : points.map((point) => `${companion}@${point}`);
 }
 
-/** The weight of a term at one place of the run. */
+/**
+ * The weight of a term at one place of the run.
+ * @category Objectives
+ */
 export const weightOf = ({ weight }: Pick<Term, 'weight'>, views: Views): number | tf.Scalar =>
   typeof weight === 'function' ? weight(views) : weight;
 
@@ -125,7 +128,10 @@ export const termNames = ({ terms, secondOrder = [] }: Pick<Objective, 'terms' |
 /** A pass written as `role`, `role:batch` (no update of running statistics), `a+b` or `companion@role`. */
 export type PassText = string;
 
-/** Reads passes such as `['natural', 'adversarial', 'natural']` or `['collaborative:batch', 'natural']`. */
+/**
+ * Reads passes such as `['natural', 'adversarial', 'natural']` or `['collaborative:batch', 'natural']`.
+ * @category Objectives
+ */
 export function passes(texts: readonly PassText[]): OuterPass[] {
   return texts.map((text) => {
     const [role, mode] = text.split(':') as [string, string | undefined];

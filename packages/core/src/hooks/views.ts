@@ -49,7 +49,10 @@ export const viewsWith = (views: Views, changes: Partial<Views>): Views =>
     ...Object.getOwnPropertyDescriptors(changes),
   });
 
-/** Views in which roles and findings stand for others: how two-neighbour methods apply a one-neighbour term twice. */
+/**
+ * Views in which roles and findings stand for others: how two-neighbour methods apply a one-neighbour term twice.
+ * @category Objectives
+ */
 export const renamed = (views: Views, roleOf: (role: Role) => Role, findingOf: (name: string) => string): Views =>
   viewsWith(views, {
     z: new Proxy(views.z, { get: (z, role) => z[roleOf(String(role))] }),

@@ -4,6 +4,7 @@ import { logSoftmax, softmaxCrossEntropy } from '../ops/index.js';
 /**
  * Labels as rows of 0 and 1: `[batch]` int32 to `[batch, classes]` float32. A label of -1 ("no label") gives a row of
  * zeros, so that every loss built on it is 0 there.
+ * @category Losses
  */
 export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
   if (classes === 1) return tf.tidy(() => tf.expandDims(tf.cast(tf.equal(labels, 0), 'float32'), 1) as tf.Tensor2D);
@@ -16,13 +17,17 @@ export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D 
  * @param logits `[batch, classes]` float32, unbounded
  * @param labels `[batch]` int32 in [0, classes), -1 for "no label" (loss 0), or `[batch, classes]` float32 target rows
  * @returns `[batch]` float32, at least 0
+ * @category Losses
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
   const targets = labels.rank === 2 ? (labels as tf.Tensor2D) : oneHotLabels(labels as tf.Tensor1D, logits.shape[1]);
   return softmaxCrossEntropy(logits, targets);
 }
 
-/** Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1. */
+/**
+ * Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1.
+ * @category Losses
+ */
 export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   return tf.sum(tf.mul(tf.exp(logSoftmax(logits)), oneHotLabels(labels, logits.shape[1])), 1) as tf.Tensor1D;
 }

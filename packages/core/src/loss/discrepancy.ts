@@ -2,7 +2,10 @@ import * as tf from '../tensor/index.js';
 import { logSoftmax } from '../ops/index.js';
 import { stopGradient } from './stop-gradient.js';
 
-/** The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs. */
+/**
+ * The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs.
+ * @category Losses
+ */
 export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squared-l2'] as const;
 /** A discrepancy by its name in configs. */
 export type DiscrepancyName = (typeof discrepancyNames)[number];
@@ -25,7 +28,10 @@ function logMean(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
   return tf.add(upper, tf.log(tf.mul(0.5, tf.add(tf.exp(tf.sub(logP, upper)), tf.exp(tf.sub(logQ, upper))))));
 }
 
-/** `KL(p || q)`, see `Discrepancy`. */
+/**
+ * `KL(p || q)`, see `Discrepancy`.
+ * @category Losses
+ */
 export const kl: Discrepancy = (p, q) => divergence(logSoftmax(p), logSoftmax(q));
 
 const half = (x: tf.Tensor1D): tf.Tensor1D => tf.mul(0.5, x);
@@ -67,6 +73,7 @@ const full: Record<DiscrepancyName, Discrepancy> = {
 /**
  * The discrepancy of this name. With `detachTarget`, each KL term of `symmetric-kl` takes its target distribution as a
  * constant; the option has no meaning for the others, whose gradient always flows through both arguments.
+ * @category Losses
  */
 export function discrepancy(name: DiscrepancyName, options: { detachTarget?: boolean } = {}): Discrepancy {
   return name === 'symmetric-kl' && options.detachTarget ? symmetricKlDetached : full[name];

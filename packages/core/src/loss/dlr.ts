@@ -26,6 +26,7 @@ const largest = (logits: tf.Tensor2D, count: number): tf.Tensor2D =>
  * @param logits `[batch, classes]` float32, at least 3 classes
  * @param labels `[batch]` int32 in [0, classes)
  * @returns `[batch]` float32; positive exactly where the example is misclassified, unbounded where z_(1) = z_(3)
+ * @category Losses
  */
 export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   const [first, , third] = tf.unstack(largest(logits, 3)) as [tf.Tensor, tf.Tensor, tf.Tensor];
@@ -40,6 +41,7 @@ export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
  * @param labels `[batch]` int32 in [0, classes)
  * @param targets `[batch]` int32, the class to be predicted instead
  * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
+ * @category Losses
  */
 export function targetedDlr(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
   const [first, , third, fourth] = tf.unstack(largest(logits, 4)) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];

@@ -1,3 +1,7 @@
+/**
+ * Losses and discrepancies, one value per example.
+ * @module @bulwark/core/loss
+ */
 export { logSoftmax } from '../ops/index.js';
 export { crossEntropy, oneHotLabels, trueClassProbability } from './cross-entropy.js';
 export { discrepancy, discrepancyNames, kl, type Discrepancy, type DiscrepancyName } from './discrepancy.js';

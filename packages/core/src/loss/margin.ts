@@ -4,7 +4,10 @@ import { oneHotLabels } from './cross-entropy.js';
 /** A value no logit of interest reaches: takes the true class out of a maximum without making infinities. */
 const outOfTheWay = 1e9;
 
-/** Index of the largest logit among the wrong classes, `[batch]` int32; ties go to the lowest index. */
+/**
+ * Index of the largest logit among the wrong classes, `[batch]` int32; ties go to the lowest index.
+ * @category Losses
+ */
 export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
   return tf.tidy(
     () => tf.argMax(tf.sub(logits, tf.mul(oneHotLabels(labels, logits.shape[1]), outOfTheWay)), 1) as tf.Tensor1D,
@@ -17,6 +20,7 @@ export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): t
  * @param logits `[batch, classes]`
  * @param labels `[batch]` int32 in [0, classes)
  * @returns `[batch]` float32; positive exactly where the example is misclassified
+ * @category Losses
  */
 export const margin = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D =>
   targetedMargin(logits, labels, strongestWrongClass(logits, labels));

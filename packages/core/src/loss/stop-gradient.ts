@@ -5,7 +5,10 @@ const identityWithoutGradient = tf.customGrad((x) => ({
   gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
 }));
 
-/** The value of `x` (any shape, float32), a constant to differentiation. TensorFlow.js has no `stopGradient`. */
+/**
+ * The value of `x` (any shape, float32), a constant to differentiation. TensorFlow.js has no `stopGradient`.
+ * @category Losses
+ */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
   return identityWithoutGradient(x) as T;
 }
@@ -13,6 +16,7 @@ export function stopGradient<T extends tf.Tensor>(x: T): T {
 /**
  * The value of `compute(inputs)`, a constant to differentiation: for comparisons and other operations that have no gradient at
  * all, whose use on the tape would be an error.
+ * @category Losses
  */
 export function withoutGradient<T extends tf.Tensor>(
   compute: (...inputs: tf.Tensor[]) => T,

@@ -42,7 +42,10 @@ function checkShape(node: Node, shape: Shape, inputs: readonly Shape[]): void {
   });
 }
 
-/** Builds a graph: `build` receives the builder and adds nodes from `builder.input` to the logits. */
+/**
+ * Builds a graph: `build` receives the builder and adds nodes from `builder.input` to the logits.
+ * @category Networks and passes
+ */
 export function networkGraph(inputShape: ImageShape, build: (builder: GraphBuilder) => NodeId): NetworkGraph {
   const nodes: Node[] = [];
   const shapes: Shape[] = [];

@@ -1,3 +1,7 @@
+/**
+ * Networks as graphs of layers, one file per layer op, and the executor that runs them op by op.
+ * @module @bulwark/core/network
+ */
 export { layers } from './layers/index.js';
 export { batchNormEpsilon } from './layers/batch-norm.js';
 export type { Initialisation } from './layers/conv.js';

@@ -115,7 +115,10 @@ export interface Layer<N extends BaseNode, Arguments extends unknown[]> {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyLayer = Layer<any, any>;
 
-/** Gives a layer its types. */
+/**
+ * Gives a layer its types.
+ * @category Plugins
+ */
 export const defineLayer = <N extends BaseNode, Arguments extends unknown[]>(
   layer: Layer<N, Arguments>,
 ): Layer<N, Arguments> => layer;

@@ -19,6 +19,7 @@ const logarithm = defineOp<{ logits: Tensor }, object, Tensor>({
  * more operations; values are the same.
  * @param logits [batch, classes] float32
  * @returns as logits
+ * @category Losses
  */
 export const logSoftmax = (logits: Tensor2D): Tensor2D => logarithm({ logits }, {}) as Tensor2D;
 

@@ -19,6 +19,7 @@ export type PluginDefinition<K extends DefinedKind, Shape extends z.ZodRawShape>
  * ```ts
  * const mine = definePlugin('regularizer', { name: 'mine', summary: '...', options: {}, create: () => ({ z }) => ... });
  * ```
+ * @category Plugins
  */
 export function definePlugin<
   K extends DefinedKind,
@@ -63,6 +64,7 @@ export type ObjectiveDefinition<Shape extends z.ZodRawShape> = Omit<
  *   }),
  * });
  * ```
+ * @category Plugins
  */
 export function defineObjective<const Name extends string, Shape extends z.ZodRawShape = Record<never, never>>(
   definition: ObjectiveDefinition<Shape> & { readonly name: Name },
@@ -76,27 +78,63 @@ export function defineObjective<const Name extends string, Shape extends z.ZodRa
   return Object.freeze({ ...definition, kind: 'objective', options, create }) as unknown as Plugin<'objective'>;
 }
 
-/** Makes an inner optimizer; see `definePlugin`. */
+/**
+ * Makes an inner optimizer; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineInnerOptimizer = definer('inner-optimizer');
-/** Makes a regularizer; see `definePlugin`. */
+/**
+ * Makes a regularizer; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineRegularizer = definer('regularizer');
-/** Makes a classification term; see `definePlugin`. */
+/**
+ * Makes a classification term; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineClassification = definer('classification');
-/** Makes a weight perturber; see `definePlugin`. */
+/**
+ * Makes a weight perturber; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineWeightPerturber = definer('weight-perturber');
-/** Makes a data source; see `definePlugin`. */
+/**
+ * Makes a data source; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineDataSource = definer('data');
-/** Makes an augmentation; see `definePlugin`. */
+/**
+ * Makes an augmentation; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineAugmentation = definer('augmentation');
-/** Makes a model; see `definePlugin`. */
+/**
+ * Makes a model; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineModel = definer('model');
-/** Makes an evaluation attack; see `definePlugin`. */
+/**
+ * Makes an evaluation attack; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineAttack = definer('attack');
-/** Makes an optimizer; see `definePlugin`. */
+/**
+ * Makes an optimizer; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineOptimizer = definer('optimizer');
-/** Makes a learning-rate schedule; see `definePlugin`. */
+/**
+ * Makes a learning-rate schedule; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineSchedule = definer('schedule');
-/** Makes a callback, which looks on while a run trains; see `definePlugin`. */
+/**
+ * Makes a callback, which looks on while a run trains; see `definePlugin`.
+ * @category Plugins
+ */
 export const defineCallback = definer('callback');
-/** Makes a launcher; see `definePlugin`. Of the services it has `baseFolder` and `warn` only: there is no run. */
+/**
+ * Makes a launcher; see `definePlugin`. Of the services it has `baseFolder` and `warn` only: there is no run.
+ * @category Plugins
+ */
 export const defineLauncher = definer('launcher');

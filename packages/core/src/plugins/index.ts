@@ -1,3 +1,7 @@
+/**
+ * Definitions of plugins, their options, the registry.
+ * @module @bulwark/core/plugins
+ */
 export {
   defineAttack,
   defineAugmentation,

@@ -9,7 +9,10 @@ const parseFraction = (text: string): number => {
   return Number(above) / Number(below);
 };
 
-/** A number that may be written as a fraction, with inclusive bounds. */
+/**
+ * A number that may be written as a fraction, with inclusive bounds.
+ * @category Options of plugins
+ */
 export function number(bounds: { min?: number; max?: number; above?: number } = {}) {
   let checked = z.number();
   if (bounds.min !== undefined) checked = checked.min(bounds.min);
@@ -28,21 +31,33 @@ export function number(bounds: { min?: number; max?: number; above?: number } = 
     .pipe(checked);
 }
 
-/** The weight of a term, at least 0. @param of what it is the weight of */
+/**
+ * The weight of a term, at least 0. @param of what it is the weight of
+ * @category Options of plugins
+ */
 export const weight = (fallback: number, of = 'the regularizer') =>
   number({ min: 0 }).default(fallback).describe(`weight of ${of}`);
 
-/** Marks options that are lengths in pixel values: the composer holds them against the threat model. */
+/**
+ * Marks options that are lengths in pixel values: the composer holds them against the threat model.
+ * @category Options of plugins
+ */
 export const pixelLengths = z.registry<{ unit: 'pixel' }>();
 
-/** A radius or a step in pixel values of [0, 1], as `number`. A run refuses or doubts one that is written in values of [0, 255]. */
+/**
+ * A radius or a step in pixel values of [0, 1], as `number`. A run refuses or doubts one that is written in values of [0, 255].
+ * @category Options of plugins
+ */
 export function pixelLength(bounds: Parameters<typeof number>[0] = {}) {
   const length = number(bounds);
   length.register(pixelLengths, { unit: 'pixel' }); // an empty mark would not survive `describe`
   return length;
 }
 
-/** An integer with inclusive bounds. */
+/**
+ * An integer with inclusive bounds.
+ * @category Options of plugins
+ */
 export function integer(bounds: { min?: number; max?: number } = {}) {
   let checked = z.number().int();
   if (bounds.min !== undefined) checked = checked.min(bounds.min);
@@ -50,19 +65,34 @@ export function integer(bounds: { min?: number; max?: number } = {}) {
   return checked;
 }
 
-/** A text. */
+/**
+ * A text.
+ * @category Options of plugins
+ */
 export const string = () => z.string();
 
-/** Yes or no. */
+/**
+ * Yes or no.
+ * @category Options of plugins
+ */
 export const boolean = () => z.boolean();
 
-/** One of several words. */
+/**
+ * One of several words.
+ * @category Options of plugins
+ */
 export const choice = <const Words extends readonly [string, ...string[]]>(...words: Words) => z.enum(words);
 
-/** Any number of the same. */
+/**
+ * Any number of the same.
+ * @category Options of plugins
+ */
 export const list = <Item extends z.ZodType>(item: Item) => z.array(item);
 
-/** Options of their own name, `inner: { steps: 10 }`; each has its default, or is required. */
+/**
+ * Options of their own name, `inner: { steps: 10 }`; each has its default, or is required.
+ * @category Options of plugins
+ */
 export const section = <Shape extends z.ZodRawShape>(options: Shape) => z.strictObject(options);
 
 /** Marks where a schema holds another plugin: the composer validates that plugin's options in place. */
@@ -75,6 +105,7 @@ export const pluginReferences = z.registry<{
 /**
  * A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`.
  * `besides` is a name that is allowed, too, and stands for no plugin.
+ * @category Options of plugins
  */
 export function plugin(kind: PluginKind, { besides }: { besides?: string } = {}) {
   const spec = z

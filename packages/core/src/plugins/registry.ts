@@ -70,7 +70,10 @@ function registryOver(scope: DependencyContainer, parent?: PluginRegistry): Plug
   return registry;
 }
 
-/** A registry with these plugins, independent of every other. */
+/**
+ * A registry with these plugins, independent of every other.
+ * @category Plugins
+ */
 export function createRegistry(plugins: readonly Plugin[] = []): PluginRegistry {
   return registryOver(container.createChildContainer()).register(...plugins);
 }

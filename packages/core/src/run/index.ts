@@ -1,3 +1,7 @@
+/**
+ * Runs: configs, composition, folders, checkpoints.
+ * @module @bulwark/core/run
+ */
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
 export { checkConfig, checkSpec } from './check-config.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';

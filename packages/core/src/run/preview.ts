@@ -43,7 +43,10 @@ const timedSteps = 3;
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-/** Composes a run and makes a few of its steps, without a folder; nothing is written. */
+/**
+ * Composes a run and makes a few of its steps, without a folder; nothing is written.
+ * @category Programs
+ */
 export async function previewRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CostPreview> {
   const { config, registry } = await checkRun(input, services);
   const engine = await engineOf(config, registry);

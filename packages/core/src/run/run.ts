@@ -98,7 +98,10 @@ export async function checkRunFolder(
 export const engineOf = (config: RunConfig, registry: PluginRegistry): Promise<EngineChoice> =>
   useEngine(config.engine, { engines: enginesOf(registry), reducedPrecision: config.reducedPrecision });
 
-/** Checks, composes and creates the folder of a new run; last the folder, so that a config that fails leaves none behind. */
+/**
+ * Checks, composes and creates the folder of a new run; last the folder, so that a config that fails leaves none behind.
+ * @category Programs
+ */
 export async function startRun(
   input: unknown,
   services: RunServices & { baseFolder: string; folder: (name: string) => string },
@@ -131,6 +134,7 @@ export async function startRun(
  * Continues a run from its last good checkpoint.
  * @param services.change replaces the config's `guard`, `checkpoint` or `callbacks` section, or extends the run by more `epochs`; nothing else
  *   may differ
+ * @category Programs
  */
 export async function resumeRun(
   path: string,

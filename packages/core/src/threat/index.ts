@@ -1,3 +1,7 @@
+/**
+ * Threat models: norms, radii, the pixel range.
+ * @module @bulwark/core/threat
+ */
 import { projectOnHyperplane, type Hyperplane } from './hyperplane.js';
 import { l1 } from './l1.js';
 import { projectL1InBox } from './l1-projection.js';
@@ -17,5 +21,8 @@ export {
 } from './units.js';
 export { clipToPixelRange, normNames, overPixels, type Norm, type NormName, type ThreatModel } from './norm.js';
 
-/** The norms by name. */
+/**
+ * The norms by name.
+ * @category Threat models and attacks
+ */
 export const norms: Readonly<Record<NormName, Norm>> = { linf, l2, l1 };

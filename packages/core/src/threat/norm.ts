@@ -2,7 +2,10 @@ import * as tf from '../tensor/index.js';
 import type { Random } from '../random.js';
 import type { Hyperplane } from './hyperplane.js';
 
-/** The norms that configs may name. */
+/**
+ * The norms that configs may name.
+ * @category Threat models and attacks
+ */
 export const normNames = ['linf', 'l2', 'l1'] as const;
 /** A norm by its name in configs. */
 export type NormName = (typeof normNames)[number];
@@ -76,5 +79,8 @@ export const projectedStep =
 export const unit = (drawn: tf.Tensor4D, length: tf.Tensor): tf.Tensor4D =>
   tf.div(drawn, tf.add(tf.reshape(length, [-1, 1, 1, 1]), 1e-12));
 
-/** Clips pixels to [0, 1]. */
+/**
+ * Clips pixels to [0, 1].
+ * @category Threat models and attacks
+ */
 export const clipToPixelRange = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(x, 0, 1);

@@ -1,3 +1,7 @@
+/**
+ * The training step and loop, optimizers, schedules, weight averages.
+ * @module @bulwark/core/trainer
+ */
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 export { createEma, createSwa, emaDecay, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
 export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } from './events.js';

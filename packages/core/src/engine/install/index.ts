@@ -1,3 +1,7 @@
+/**
+ * What installers of engines share: compiler, headers, downloads, cache, probes.
+ * @module @bulwark/core/install
+ */
 export { cacheFolder } from '../cache-folder.js';
 export { buildCache, type Build, type BuildCache, type Built, type Useless } from './build-cache.js';
 export { fetchPackage, type PinnedPackage } from './fetch-package.js';
