@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +37,15 @@ describe('the doors of core', () => {
       crossEntropy: expect.any(Function) as unknown,
       startRun: expect.any(Function) as unknown,
     });
+  });
+
+  it('at the front lets tensors be made before an engine is chosen', () => {
+    const program = `import { createRandom } from '@bulwark/core'; console.log(createRandom(1, 'x').uniform([2]).shape);`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: source,
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('[ 2 ]\n');
   });
 
   it('at the front loads no trainer, evaluation, run, installer or engine', () => {

@@ -4,6 +4,9 @@
  * `/hooks`, `/loss`, `/threat`, `/testing`. Types are all here.
  * @module @bulwark/core
  */
+// plain JavaScript computes until a program chooses an engine
+import '@tensorflow/tfjs-backend-cpu';
+
 export type * from './analysis/index.js';
 export type * from './attacks/index.js';
 export type * from './classifier/index.js';
