@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from 'node:path';
 import { BulwarkError, integer, number, plugin, type PluginSpec } from '@bulwark/core';
+import { folderName } from '@bulwark/core/run';
 import { z } from 'zod';
 import { layOver, loadConfig, type LoadedConfig } from '../config/load.js';
 import { override, setAt } from '../config/override.js';
@@ -61,11 +62,7 @@ const evaluateSchema = z
 
 const sweepSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: z
-    .string()
-    .regex(/^[\w.-]+$/, 'letters, digits, dots, hyphens and underscores only')
-    .optional()
-    .describe('name of the folder; default: that of the file'),
+  name: folderName.optional().describe('name of the folder; default: that of the file'),
   config: z.string().describe('config of all runs, relative to this file'),
   set: z.record(path, json).default({}).describe('values by path, for all runs'),
   seeds: z

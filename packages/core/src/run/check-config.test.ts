@@ -12,6 +12,7 @@ import {
 } from '../plugins/index.js';
 import { corePlugins } from './builtin-plugins.js';
 import { checkConfig } from './check-config.js';
+import { folderName } from './config.js';
 
 const never = (): never => {
   throw new Error('options are checked before anything is made');
@@ -56,6 +57,14 @@ const refusal = (change: object): BulwarkError => {
   }
   throw new Error('accepted');
 };
+
+describe('the name of a run', () => {
+  const named = (name: string) => folderName.safeParse(name).success;
+  it('is one folder below another', () => {
+    expect(['run', 'a.b', '.hidden', '..a', 'x-1_2', 'a..'].filter((name) => !named(name))).toEqual([]);
+    expect(['.', '..', '...', '', '../x', 'a/b', 'a\\b', 'a b', '\u0000'].filter(named)).toEqual([]);
+  });
+});
 
 describe('checkConfig', () => {
   it('fills in defaults at every depth', () => {

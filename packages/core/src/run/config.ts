@@ -33,6 +33,11 @@ const averaging = z
   'ema' | z.input<typeof averagingSection>
 >;
 
+/** A name that is one folder below another: neither `.` nor `..`. */
+export const folderName = z
+  .string()
+  .regex(/^\.*[\w-][\w.-]*$/, 'letters, digits, dots, hyphens and underscores only, and not dots alone');
+
 /** Top level of a run's config. Sections that name a plugin carry that plugin's options beside `use`. */
 export const runConfigSchema = z.strictObject({
   $schema: z.string().optional().describe('JSON schema of this file, for editors'),
@@ -40,11 +45,7 @@ export const runConfigSchema = z.strictObject({
     .union([z.string(), z.array(z.string())])
     .optional()
     .describe('base configs, relative to this file; later ones are laid over earlier ones, this one over all'),
-  name: z
-    .string()
-    .regex(/^[\w.-]+$/, 'letters, digits, dots, hyphens and underscores only')
-    .default('run')
-    .describe('name of the run and of its folder'),
+  name: folderName.default('run').describe('name of the run and of its folder'),
   seed: integer({ min: 0 })
     .default(1)
     .describe('one seed for initialisation, shuffling, augmentation and attack noise'),

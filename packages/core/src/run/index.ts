@@ -6,7 +6,7 @@ export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.j
 export { checkConfig, checkSpec } from './check-config.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
 export { compose, composeModel, runTokens, threatOf, type ComposedRun, type ComposeOptions } from './compose.js';
-export { runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';
+export { folderName, runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';
 export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugins.js';
 export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
 export { lockHolder, lockRunFolder, type RunLock } from './lock.js';

@@ -2,7 +2,7 @@ import { anyRank, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
-import { answersOf, breaks, violations as cheatKinds, judge } from '../evaluation/index.js';
+import { answersOf, breaks, violations as violationKinds, judge } from '../evaluation/index.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, randomOfPart } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
@@ -87,10 +87,10 @@ export async function validate(validation: Validation): Promise<Record<string, n
     throw new BulwarkError('INTERRUPTED', 'a rank was asked to stop during the validation');
   const labels = ['clean', ...attacks.map(({ label }) => label)];
   summedCounts(hits, labels, collective);
-  const kinds = (label: string) => cheatKinds.map((violation) => `${label}/${violation}`);
+  const kinds = (label: string) => violationKinds.map((violation) => `${label}/${violation}`);
   summedCounts(violations, labels.flatMap(kinds), collective);
   for (const { label } of attacks) {
-    const found = cheatKinds.filter((violation) => violations.has(`${label}/${violation}`));
+    const found = violationKinds.filter((violation) => violations.has(`${label}/${violation}`));
     if (found.length > 0)
       validation.warn?.(
         `attack ${label} broke the rules, its candidates do not count: ${found.map((violation) => `${violations.get(`${label}/${violation}`)} of ${count} ${violation}`).join(', ')}`,
