@@ -25,6 +25,8 @@ function objectiveOf(use: string, options: Record<string, unknown>): Objective {
   };
   const services = {
     make: (kind: string, { use: name, ...given }: { use: string }) => make(kind, name, given),
+    classNames: ['a', 'b', 'c', 'd', 'e'],
+    inputShape: [8, 8, 3],
   } as unknown as PluginServices;
   return make('objective', use, options) as Objective;
 }
