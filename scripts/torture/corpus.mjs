@@ -2,7 +2,9 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { createRandom, encodeCheckpoint, evaluate, saveEvaluation } from '../../packages/core/dist/index.js';
+import { createRandom } from '../../packages/core/dist/index.js';
+import { evaluate, saveEvaluation } from '../../packages/core/dist/evaluation/index.js';
+import { encodeCheckpoint } from '../../packages/core/dist/run/index.js';
 import { encodePng, writeIdx, writeNpy, writeNpz } from '../../packages/datasets/dist/index.js';
 import { toLayersModel, writeLayersModel } from '../../packages/models/dist/index.js';
 import { stringify } from 'yaml';

@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { BulwarkError, createRandom, openRunFolder, resumeRun } from '../../packages/core/dist/index.js';
+import { BulwarkError, createRandom, resumeRun } from '../../packages/core/dist/index.js';
+import { openRunFolder } from '../../packages/core/dist/run/index.js';
 import { faultyFiles, Killed } from '../../packages/core/dist/testing/faulty-files.js';
 import { startTiny, testRegistry } from '../../packages/cli/dist/train/testing.js';
 

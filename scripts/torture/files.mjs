@@ -2,7 +2,8 @@
 import { fork } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRandom, digestOf } from '../../packages/core/dist/index.js';
+import { createRandom } from '../../packages/core/dist/index.js';
+import { digestOf } from '../../packages/core/dist/files/index.js';
 import { copyBeside, writeCorpus } from './corpus.mjs';
 import { mutate } from './mutate.mjs';
 

@@ -2,14 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import {
-  BulwarkError,
-  createRandom,
-  digestOf,
-  evaluate,
-  saveEvaluation,
-  startRun,
-} from '../../packages/core/dist/index.js';
+import { BulwarkError, createRandom, evaluate, startRun } from '../../packages/core/dist/index.js';
+import { saveEvaluation } from '../../packages/core/dist/evaluation/index.js';
+import { digestOf } from '../../packages/core/dist/files/index.js';
 import { builtinRegistry } from '../../packages/cli/dist/index.js';
 import { openTarget } from '../../packages/cli/dist/evaluate/open-target.js';
 import { page, reportBody } from '../../packages/cli/dist/report/build-report.js';

@@ -1,7 +1,8 @@
 // A process that reads files by name when it is told to, so that its parent can watch how long and how much memory it takes.
 import { dirname } from 'node:path';
 import { readFileSync } from 'node:fs';
-import * as core from '../../packages/core/dist/index.js';
+import { BulwarkError, useEngine } from '../../packages/core/dist/index.js';
+import { checkConfig, decodeCheckpoint, openRunFolder } from '../../packages/core/dist/run/index.js';
 import { builtinRegistry, loadConfig } from '../../packages/cli/dist/index.js';
 import { readRun } from '../../packages/cli/dist/report/read-run.js';
 import { readArraySet, readIdx, readMat5 } from '../../packages/datasets/dist/index.js';
@@ -10,7 +11,7 @@ import { readBytes } from '../../packages/datasets/dist/formats/files.js';
 import { decodeImage } from '../../packages/datasets/dist/formats/image/index.js';
 import { readLayersModel, readWeightsFile } from '../../packages/models/dist/index.js';
 
-await core.useEngine('cpu');
+await useEngine('cpu');
 const registry = builtinRegistry();
 const silent = () => undefined;
 
@@ -24,18 +25,18 @@ const readers = {
     const { tensors } = readWeightsFile(file);
     for (const tensor of tensors.values()) void tensor.data.length;
   },
-  checkpoint: (file) => core.decodeCheckpoint(readFileSync(file), file),
+  checkpoint: (file) => decodeCheckpoint(readFileSync(file), file),
   async layers(file) {
     (await readLayersModel(file)).dispose();
   },
   async config(file) {
     const { input } = await loadConfig(file);
-    core.checkConfig(input, registry);
+    checkConfig(input, registry);
   },
   async run(file) {
     const folder = file.replace(/\/(?:evaluation\/best\/|checkpoints\/)?[^/]*$/, '');
     await readRun(folder, silent);
-    const { checkpoints } = core.openRunFolder(folder, { warn: silent });
+    const { checkpoints } = openRunFolder(folder, { warn: silent });
     if (checkpoints.has('last')) checkpoints.load('last');
     return dirname(file);
   },
@@ -46,7 +47,7 @@ process.on('message', async ({ reader, file }) => {
   try {
     await readers[reader](file);
   } catch (error) {
-    answer.outcome = error instanceof core.BulwarkError ? error.code : 'unclear';
+    answer.outcome = error instanceof BulwarkError ? error.code : 'unclear';
     answer.message = String(error?.stack ?? error).slice(0, 2000);
   }
   process.send(answer);

@@ -10,8 +10,14 @@ function withFiles(limit: number, ...args: string[]) {
 }
 
 describe('few files to open', () => {
-  it.each([24, 60, 100, 160, 200])('%d: says what the limit is and how to raise it', (limit) => {
-    const { status, stderr } = withFiles(limit, 'plugins');
+  // Node 22 and later read one module after the other, and do with few
+  it.each([24, 60, 100, 160, 200])('%d: works, or says what the limit is and how to raise it', (limit) => {
+    const { status, stderr, stdout } = withFiles(limit, 'plugins');
+    if (status === 0) {
+      expect(stderr).toBe('');
+      expect(stdout).toContain('trades');
+      return;
+    }
     expect(stderr).toBe(
       `error this process may have ${limit} files open; Bulwark needs 256\n  raise the limit: ulimit -n 1024\n`,
     );
