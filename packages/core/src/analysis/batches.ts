@@ -1,5 +1,5 @@
 import { countOf, disposeBatch, takeExamples, type Batch, type ImageSet } from '../batch.js';
-import { breathe } from './neighbours.js';
+import { letOthersRun } from '../event-loop.js';
 
 /** Options that every analysis of a set of images has. */
 export interface OverImages {
@@ -27,6 +27,6 @@ export async function overBatches(
     await work(batch, from);
     disposeBatch(batch);
     progress?.((from + size) / count);
-    await breathe();
+    await letOthersRun();
   }
 }

@@ -3,7 +3,8 @@ import { countOf, type Batch, type ImageSet } from '../batch.js';
 import type { Random } from '../random.js';
 import { overPixels } from '../threat/index.js';
 import { overBatches, type OverImages } from './batches.js';
-import { breathe, lossAt, neighbour, type Search, type Side } from './neighbours.js';
+import { letOthersRun } from '../event-loop.js';
+import { lossAt, neighbour, type Search, type Side } from './neighbours.js';
 
 /** Cross-entropy around images, over two directions. */
 export interface LossSurface {
@@ -59,7 +60,7 @@ async function batchSurface(batch: Batch, at: readonly number[], options: Landsc
     rows.push([...(await row.data())]);
     row.dispose();
     options.signal?.throwIfAborted();
-    await breathe();
+    await letOthersRun();
   }
   tf.dispose([along, across]);
   return rows;

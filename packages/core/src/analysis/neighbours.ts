@@ -46,6 +46,3 @@ export function neighbour(
 /** Cross-entropy per example, `[batch]` float32, of points `[batch, h, w, c]`, the model in `eval` mode. */
 export const lossAt = (model: Classifier, points: tf.Tensor4D, labels: tf.Tensor1D): tf.Tensor1D =>
   tf.tidy(() => crossEntropy(logitsOf(model, points), labels));
-
-/** Lets signals and timers in: engines that compute on the CPU block the thread. */
-export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,15 +1,5 @@
+import { letOthersRun } from '../event-loop.js';
 import * as tf from '../tensor/index.js';
-
-/** How long a computation may keep signals, timers and the terminal waiting, in milliseconds. */
-const patience = 200;
-let lastBreath = 0;
-
-/** Now and then lets the event loop have its turn, so that Ctrl-C is heard. */
-export async function letOthersRun(): Promise<void> {
-  if (performance.now() - lastBreath <= patience) return;
-  await new Promise<void>((resolve) => setTimeout(resolve, 0));
-  lastBreath = performance.now();
-}
 
 /** Reads a tensor's values and disposes it; lets others run. */
 export async function take(tensor: tf.Tensor): Promise<Float32Array> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { checkImageSet, countOf, disposeBatch, rangeOf, takeExamples, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
+import { letOthersRun } from '../event-loop.js';
 import { digestOf, readIfThere, textOf, writeAtomically } from '../files/index.js';
 import type { TestGroup } from '../hooks/index.js';
 import { answersOf } from './answers.js';
@@ -164,7 +165,7 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
         });
       correct += chosen.filter((i, k) => part.labels[i] === classes[k]).length;
       progress?.({ group, share: (seen + from + chosen.length) / total });
-      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+      await letOthersRun();
     }
     seen += indices.length;
     found.push(before ?? { name: group.name, level: group.level, count: indices.length, correct });

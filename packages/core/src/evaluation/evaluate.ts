@@ -2,6 +2,7 @@ import * as tf from '../tensor/index.js';
 import { checkImageSet, countOf, disposeBatch, takeExamples, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
+import { letOthersRun } from '../event-loop.js';
 import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
 import { refuseBytes, type ThreatModel } from '../threat/index.js';
@@ -78,9 +79,6 @@ const stagesOf = (attacks: readonly Attack[]): Stage[] =>
     attack.stages ? attack.stages.map((stage) => ({ attack: stage, ensemble: attack.label })) : [{ attack }],
   );
 
-/** Lets timers, signals and the terminal have their turn. */
-const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-
 function checkRequest({ model, data, threat, attacks, batchSize = 250, repeats = 1 }: Evaluation): void {
   const fail = (code: 'BATCH_INVALID' | 'CONFIG_INVALID', what: string, hint: string): never => {
     throw new BulwarkError(code, `evaluation: ${what}`, { hint });
@@ -136,7 +134,7 @@ async function cleanAnswers({
       });
     predictions.set(classes, indices[0]);
     all.set(logits, indices[0]! * model.classes);
-    await breathe();
+    await letOthersRun();
   }
   return { predictions, logits: all };
 }
@@ -240,7 +238,7 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
       const state = result();
       notice(state.findings);
       await evaluation.save?.(state);
-      await breathe();
+      await letOthersRun();
     }
     ledger.end(keys[s]!);
   }

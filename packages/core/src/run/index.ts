@@ -12,17 +12,8 @@ export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from '.
 export { lockHolder, lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
 export { previewRun, type CostPreview } from './preview.js';
-export {
-  checkRun,
-  checkRunFolder,
-  engineOf,
-  resumeRun,
-  startRun,
-  type RunHandle,
-  type RunResult,
-  type RunServices,
-  type CheckedRun,
-} from './run.js';
+export { checkRun, checkRunFolder, engineOf, resumeRun, startRun, type RunServices, type CheckedRun } from './run.js';
+export type { RunHandle, RunResult } from './handle.js';
 export type { EpochTiming } from './stored-schema.js';
 export { versions } from './versions.js';
 export { validate, type Validation } from './validate.js';

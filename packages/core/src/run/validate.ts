@@ -1,5 +1,6 @@
 import { anyRank, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
+import { letOthersRun } from '../event-loop.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { answersOf, breaks, violations as violationKinds, judge } from '../evaluation/index.js';
@@ -79,7 +80,7 @@ export async function validate(validation: Validation): Promise<Record<string, n
       add(hits, attack.label, verdicts.filter((verdict, k) => right[k] && !breaks(verdict)).length);
       for (const { violation } of verdicts) if (violation) add(violations, `${attack.label}/${violation}`, 1);
       progress?.({ label: attack.label, share: end / count });
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await letOthersRun();
     }
     disposeBatch(batch);
   }

@@ -1,6 +1,7 @@
 import { countOf, disposeBatch, takeExamples } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
+import { letOthersRun } from '../event-loop.js';
 import type { ComputeDtype } from '../network/index.js';
 import {
   permutationSampler,
@@ -278,7 +279,7 @@ export async function train(
     let raw = prepare(state.step);
     while (raw) {
       raw = await runStep(raw, () => prepare(state.step + 1));
-      await breathe();
+      await letOthersRun();
       if (stopped()) return false;
       if (Date.now() - savedAt > options.checkpointSeconds * 1000) await save('last');
     }
@@ -330,6 +331,3 @@ export async function train(
 
 /** What a validation throws on all ranks when one of them was asked to stop. */
 export const isStop = (error: unknown): boolean => error instanceof BulwarkError && error.code === 'INTERRUPTED';
-
-/** Lets signals and timers in between two steps: the engines that compute on the CPU block the thread. */
-const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));

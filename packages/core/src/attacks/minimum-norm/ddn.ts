@@ -3,8 +3,18 @@ import { inputGradient } from '../../classifier/index.js';
 import { crossEntropy } from '../../loss/index.js';
 import type { Random } from '../../random.js';
 import { clipToPixelRange, l2 } from '../../threat/index.js';
-import { letOthersRun } from '../gradient.js';
-import { cosine, euclidean, furthest, nearer, reached, tiny, type MinimumNormRun, type Nearest } from './nearest.js';
+import {
+  cosine,
+  eachStep,
+  euclidean,
+  furthest,
+  nearer,
+  reached,
+  tiny,
+  towardsGoal,
+  type MinimumNormRun,
+  type Nearest,
+} from './nearest.js';
 
 /** One run of DDN. */
 export interface DdnRun extends MinimumNormRun {
@@ -33,52 +43,40 @@ const quantised = (x: tf.Tensor4D, levels: number): tf.Tensor4D => tf.div(tf.rou
  * @returns the nearest adversarial points `[batch, h, w, c]`, the image where there is none; the caller disposes them
  */
 export async function ddn(run: DdnRun): Promise<tf.Tensor4D> {
-  const { images, labels, targets, model, steps, firstRadius, gamma, levels } = run;
-  const loss = targets
-    ? (z: tf.Tensor2D) => tf.neg(crossEntropy(z, targets)) as tf.Tensor1D
-    : (z: tf.Tensor2D) => crossEntropy(z, labels);
+  const { images, model, steps, firstRadius, gamma, levels } = run;
+  const loss = towardsGoal(run, crossEntropy);
   const worst = furthest(images, l2);
   // drawn once, so that nothing has to be read back to know whether it is needed
   const anywhere = tf.tidy(() => {
     const normal = run.random.normal<tf.Rank.R4>(images.shape);
     return tf.div(normal, tf.maximum(euclidean(normal), tiny)) as tf.Tensor4D;
   });
-  let state: State = tf.tidy(() => ({
+  const first: State = tf.tidy(() => ({
     point: images.clone(),
     radius: tf.fill(worst.shape, firstRadius) as tf.Tensor4D,
     points: images.clone(),
     lengths: worst.clone(),
   }));
-  for (let step = 0; step < steps; step++) {
-    run.progress?.(step / steps);
-    const before = state;
-    state = tf.tidy(() => {
-      const { point } = before;
-      const { gradient, logits } = inputGradient(model, point, { loss });
-      const adversarial = reached(logits, run);
-      const perturbation = tf.sub(point, images) as tf.Tensor4D;
-      const length = euclidean(perturbation);
-      run.trace?.({ point, adversarial, length }, step);
-      const slope = euclidean(gradient);
-      const uphill = tf.div(gradient, tf.maximum(slope, tiny));
-      const direction = tf.where(tf.less(slope, tiny), anywhere, uphill);
-      const stepped = tf.add(
-        perturbation,
-        tf.mul(direction, cosine(step, { from: 1, to: 0.01, steps })),
-      ) as tf.Tensor4D;
-      const factor = tf.where(adversarial, tf.scalar(1 - gamma), tf.scalar(1 + gamma));
-      const radius = tf.minimum(tf.mul(before.radius, factor), worst) as tf.Tensor4D;
-      const clipped = clipToPixelRange(tf.add(images, l2.toRadius(stepped, radius)));
-      return {
-        ...nearer(before, { point, adversarial, length }),
-        radius,
-        point: levels === undefined ? clipped : quantised(clipped, levels),
-      };
-    });
-    tf.dispose([before.point, before.radius, before.points, before.lengths]);
-    await letOthersRun();
-  }
-  run.progress?.(1);
+  const state = await eachStep(run, first, (before, step) => {
+    const { point } = before;
+    const { gradient, logits } = inputGradient(model, point, { loss });
+    const adversarial = reached(logits, run);
+    const perturbation = tf.sub(point, images) as tf.Tensor4D;
+    const length = euclidean(perturbation);
+    run.trace?.({ point, adversarial, length }, step);
+    const slope = euclidean(gradient);
+    const uphill = tf.div(gradient, tf.maximum(slope, tiny));
+    const direction = tf.where(tf.less(slope, tiny), anywhere, uphill);
+    const stepped = tf.add(perturbation, tf.mul(direction, cosine(step, { from: 1, to: 0.01, steps }))) as tf.Tensor4D;
+    const factor = tf.where(adversarial, tf.scalar(1 - gamma), tf.scalar(1 + gamma));
+    const radius = tf.minimum(tf.mul(before.radius, factor), worst) as tf.Tensor4D;
+    const clipped = clipToPixelRange(tf.add(images, l2.toRadius(stepped, radius)));
+    return {
+      ...nearer(before, { point, adversarial, length }),
+      radius,
+      point: levels === undefined ? clipped : quantised(clipped, levels),
+    };
+  });
   tf.dispose([worst, anywhere, state.point, state.radius, state.lengths]);
   return state.points;
 }

@@ -2,16 +2,17 @@ import * as tf from '../../tensor/index.js';
 import { inputGradient } from '../../classifier/index.js';
 import { margin } from '../../loss/index.js';
 import { clipToPixelRange, norms, type Norm } from '../../threat/index.js';
-import { letOthersRun } from '../gradient.js';
 import {
   bisect,
   column,
   cosine,
+  eachStep,
   euclidean,
   furthest,
   nearer,
   reached,
   tiny,
+  towardsGoal,
   type MinimumNormRun,
   type Nearest,
 } from './nearest.js';
@@ -57,49 +58,40 @@ function nextRadius(
  * @returns the nearest adversarial points `[batch, h, w, c]`, the image where there is none; the caller disposes them
  */
 export async function fmn(run: FmnRun): Promise<tf.Tensor4D> {
-  const { images, labels, targets, model, norm, steps, stepSize, gamma, start } = run;
-  const loss = targets
-    ? (z: tf.Tensor2D) => tf.neg(margin(z, targets)) as tf.Tensor1D
-    : (z: tf.Tensor2D) => margin(z, labels);
+  const { images, model, norm, steps, stepSize, gamma, start } = run;
+  const loss = towardsGoal(run, margin);
   const worst = furthest(images, norm);
-  let state: State = tf.tidy(() => ({
+  const first: State = tf.tidy(() => ({
     point: start ? bisect(run, { to: start.points, norm, bisections: start.bisections }) : images.clone(),
     radius: tf.fill(worst.shape, unbounded) as tf.Tensor4D,
     found: tf.zerosLike(worst),
     points: images.clone(),
     lengths: worst.clone(),
   }));
-  for (let step = 0; step < steps; step++) {
-    run.progress?.(step / steps);
-    const before = state;
-    state = tf.tidy(() => {
-      const { point } = before;
-      const { gradient, losses, logits } = inputGradient(model, point, { loss });
-      const adversarial = reached(logits, run);
-      const perturbation = tf.sub(point, images) as tf.Tensor4D;
-      const length = column(norm.measure(perturbation));
-      run.trace?.({ point, adversarial, length }, step);
-      const nearest = nearer(before, { point, adversarial, length });
-      const toBoundary = tf.div(tf.abs(column(losses)), tf.maximum(column(norms[norm.dual].measure(gradient)), tiny));
-      const radius = nextRadius(
-        before,
-        { adversarial, length, toBoundary },
-        { gamma: cosine(step, { from: gamma.first, to: gamma.last, steps }), nearest: nearest.lengths, worst },
-      );
-      const size = cosine(step, { from: stepSize, to: stepSize / 100, steps });
-      const direction = tf.div(gradient, tf.maximum(euclidean(gradient), tiny));
-      const moved = norm.toRadius(tf.add(perturbation, tf.mul(direction, size)), radius);
-      return {
-        ...nearest,
-        radius,
-        found: tf.maximum(before.found, tf.cast(adversarial, 'float32')) as tf.Tensor4D,
-        point: clipToPixelRange(tf.add(images, moved)),
-      };
-    });
-    tf.dispose([before.point, before.radius, before.found, before.points, before.lengths]);
-    await letOthersRun();
-  }
-  run.progress?.(1);
+  const state = await eachStep(run, first, (before, step) => {
+    const { point } = before;
+    const { gradient, losses, logits } = inputGradient(model, point, { loss });
+    const adversarial = reached(logits, run);
+    const perturbation = tf.sub(point, images) as tf.Tensor4D;
+    const length = column(norm.measure(perturbation));
+    run.trace?.({ point, adversarial, length }, step);
+    const nearest = nearer(before, { point, adversarial, length });
+    const toBoundary = tf.div(tf.abs(column(losses)), tf.maximum(column(norms[norm.dual].measure(gradient)), tiny));
+    const radius = nextRadius(
+      before,
+      { adversarial, length, toBoundary },
+      { gamma: cosine(step, { from: gamma.first, to: gamma.last, steps }), nearest: nearest.lengths, worst },
+    );
+    const size = cosine(step, { from: stepSize, to: stepSize / 100, steps });
+    const direction = tf.div(gradient, tf.maximum(euclidean(gradient), tiny));
+    const moved = norm.toRadius(tf.add(perturbation, tf.mul(direction, size)), radius);
+    return {
+      ...nearest,
+      radius,
+      found: tf.maximum(before.found, tf.cast(adversarial, 'float32')) as tf.Tensor4D,
+      point: clipToPixelRange(tf.add(images, moved)),
+    };
+  });
   tf.dispose([worst, state.point, state.radius, state.found, state.lengths]);
   return state.points;
 }

@@ -1,5 +1,6 @@
 import * as tf from '../../tensor/index.js';
 import { logitsOf, type Classifier } from '../../classifier/index.js';
+import { letOthersRun } from '../../event-loop.js';
 import { overPixels, type Norm } from '../../threat/index.js';
 
 /** What a minimum-norm attack starts from. */
@@ -55,6 +56,31 @@ export function nearer(
     points: tf.where(better, look.point, before.points),
     lengths: tf.where(better, look.length, before.lengths),
   };
+}
+
+/** A loss per example that grows towards the goal: away from the label, or to the target. */
+export const towardsGoal = (
+  { labels, targets }: MinimumNormRun,
+  loss: (logits: tf.Tensor2D, classes: tf.Tensor1D) => tf.Tensor1D,
+): ((logits: tf.Tensor2D) => tf.Tensor1D) =>
+  targets ? (logits) => tf.neg(loss(logits, targets)) : (logits) => loss(logits, labels);
+
+/** Makes all steps from a first state, whose tensors it disposes, as those of each but the last. @returns the last state */
+export async function eachStep<State extends Nearest>(
+  { steps, progress }: MinimumNormRun,
+  first: State,
+  next: (before: State, step: number) => State,
+): Promise<State> {
+  let state = first;
+  for (let step = 0; step < steps; step++) {
+    progress?.(step / steps);
+    const before = state;
+    state = tf.tidy(() => next(before, step) as State & tf.TensorContainer);
+    tf.dispose(Object.values(before) as tf.Tensor[]);
+    await letOthersRun();
+  }
+  progress?.(1);
+  return state;
 }
 
 /** From `from` at step 0 to `to` after the last of `steps`, along half a cosine. */
