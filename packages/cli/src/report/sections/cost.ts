@@ -1,3 +1,4 @@
+import { threatText } from '@bulwark/core/threat';
 import { duration } from '../../terminal/output.js';
 import { html, type Html } from '../page/html.js';
 import { htmlTable } from '../page/table.js';
@@ -25,6 +26,7 @@ export function costSection(runs: readonly RunRecord[]): Html {
     run.evaluations.flatMap(({ result }) =>
       result.attacks.map(({ label, ensemble, attacked, seconds, accuracy }) => [
         named(run),
+        threatText(result.threat),
         result.tier,
         ensemble === undefined ? label : `${ensemble} / ${label}`,
         attacked,
@@ -35,6 +37,7 @@ export function costSection(runs: readonly RunRecord[]): Html {
   );
   const columns = [
     'run',
+    'threat',
     'tier',
     'attack',
     { number: 'images' },
