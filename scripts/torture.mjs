@@ -20,8 +20,9 @@ if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('--seconds and --
 const kinds = [
   { name: 'faults', title: 'a fault at a file operation of a run', share: 0.3 },
   { name: 'folders', title: 'hostile run folders', share: 0.12 },
-  { name: 'pages', title: 'hostile requests and pages', share: 0.08 },
-  { name: 'lock', title: 'acquisitions of a lock', share: 0.1 },
+  { name: 'pages', title: 'hostile requests and pages', share: 0.06 },
+  { name: 'lock', title: 'acquisitions of a lock', share: 0.06 },
+  { name: 'results', title: 'reads and writes of a result by two at once', share: 0.06 },
   { name: 'files', title: 'mutated and handmade files', share: 0.4 },
 ].filter(({ name }) => values.only === undefined || values.only.split(',').includes(name));
 if (kinds.length === 0) throw new Error(`--only ${values.only}: name some of the kinds`);

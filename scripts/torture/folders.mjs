@@ -2,13 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { BulwarkError, createRandom, evaluate, startRun } from '../../packages/core/dist/index.js';
-import { saveEvaluation } from '../../packages/core/dist/evaluation/index.js';
+import { BulwarkError, createRandom } from '../../packages/core/dist/index.js';
 import { digestOf } from '../../packages/core/dist/files/index.js';
 import { builtinRegistry } from '../../packages/cli/dist/index.js';
 import { openTarget } from '../../packages/cli/dist/evaluate/open-target.js';
 import { page, reportBody } from '../../packages/cli/dist/report/build-report.js';
 import { readRuns } from '../../packages/cli/dist/report/read-run.js';
+import { honestRun } from './honest-run.mjs';
 
 const main = resolve('packages/cli/dist/main.js');
 const script = '<img src=x onerror=alert(1)>';
@@ -18,26 +18,6 @@ const plugin = (marker) => `import { writeFileSync } from 'node:fs';
 writeFileSync(${JSON.stringify(marker)}, '');
 export const plugin = { kind: 'objective', name: 'natural', create: () => ({}) };
 `;
-
-async function honestRun(folder) {
-  const config = {
-    ...{ name: 'honest', engine: 'cpu', model: { use: 'mlp', width: 2, depth: 1 }, objective: 'natural', epochs: 1 },
-    data: { use: 'fashion-mnist-mini', limit: { train: 32, test: 20 }, validation: 20, batchSize: 16 },
-    ...{ threat: { epsilon: 0.1 }, evaluation: { attacks: ['fgsm'] }, guard: { collapse: { epochs: 0 } } },
-  };
-  const run = await startRun(config, {
-    registry: builtinRegistry(),
-    baseFolder: folder,
-    folder: () => join(folder, 'honest'),
-  });
-  await run.train();
-  const { model, data, threat } = run.parts;
-  const attacks = [run.services.make('attack', { use: 'fgsm' })];
-  const findings = [{ id: 'id', what: 'what', meaning: 'meaning', hint: 'hint' }];
-  const result = await evaluate({ model, data: data.test, attacks, threat });
-  await saveEvaluation(join(folder, 'honest/evaluation/best/custom.json'), { ...result, findings });
-  run.dispose();
-}
 
 const sealed = (content) => {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return JSON.stringify(content);
