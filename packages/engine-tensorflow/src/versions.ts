@@ -21,5 +21,10 @@ export const tensorflowVersion = '2.21.0';
 /** The oldest TensorFlow wheel that ships `libtensorflow_cc` with its headers. */
 export const oldestTensorflow = '2.13';
 
-/** The Python release whose wheel is taken when none fits the interpreter at hand; only its C library is used. */
-export const fallbackPython = '3.12';
+/** The Python release whose wheel is taken; only its C library is used, which is the same for all. */
+export const wheelPython = '3.11';
+
+/** SHA-256 of that release's wheel for processors where it was tried, by platform. */
+export const tensorflowDigests: Readonly<Record<string, string>> = {
+  'linux-x64': '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
+};

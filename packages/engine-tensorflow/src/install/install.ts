@@ -48,7 +48,7 @@ async function obtainLibraries({ gpu, from, build, progress }: Job): Promise<Nat
   await requirePip(python);
   await requireSpace(build, gpu ? space.gpu : space.cpu);
   progress(`getting TensorFlow with pip (${gpu ? 'several GB' : 'about 270 MB'}) into Bulwark's cache`);
-  return gpu ? gpuLibrariesFromPip(python, site) : cpuLibrariesFromPip(python, site);
+  return (gpu ? gpuLibrariesFromPip : cpuLibrariesFromPip)(python, site, progress);
 }
 
 /** Everything that can be known to be missing before anything is downloaded. */

@@ -1,10 +1,12 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { run } from '@bulwark/core/install';
-import { fallbackPython, tensorflowVersion } from '../versions.js';
+import { pipWheel, run, sha256Of, unknownWheel } from '@bulwark/core/install';
+import { tensorflowDigests, tensorflowVersion, wheelPython } from '../versions.js';
 import { librariesIn, libraryFiles } from './libraries.js';
 import type { NativeLibraries } from './libraries.js';
+
+type Progress = (line: string) => void;
 
 const downloadTimeout = 30 * 60_000;
 
@@ -37,42 +39,35 @@ const cpuPackage = (): string =>
   process.platform === 'linux' && process.arch === 'x64' ? 'tensorflow-cpu' : 'tensorflow';
 
 /** Downloads the CPU wheel with pip into `folder`; the user's own Python packages stay as they are. */
-async function downloadWheel(python: string, folder: string): Promise<string> {
-  const requirement = `${cpuPackage()}==${tensorflowVersion}`;
-  const download = [
-    '-m',
-    'pip',
-    'download',
-    '--no-deps',
-    '--only-binary=:all:',
-    '--no-input',
-    '--dest',
-    folder,
-    requirement,
-  ];
-  let result = await run(python, download, { timeoutMs: downloadTimeout });
-  // The wheel's Python version does not matter to its C library.
-  if (result.code !== 0)
-    result = await run(python, [...download, '--python-version', fallbackPython], { timeoutMs: downloadTimeout });
-  const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'));
-  if (result.code === 0 && wheel) return join(folder, wheel);
-  throw new BulwarkError('ENGINE_INSTALL', `pip could not download ${requirement}:\n${result.tail}`, {
+async function downloadWheel(python: string, folder: string, progress: Progress): Promise<string> {
+  const known = tensorflowDigests[`${process.platform}-${process.arch}`];
+  const pinned = { requirement: `${cpuPackage()}==${tensorflowVersion}`, sha256: known === undefined ? [] : [known] };
+  const command = ['download', '--python-version', wheelPython, '--dest', folder];
+  const result = await pipWheel(python, pinned, { command, folder });
+  const name = (await readdir(folder)).find((each) => each.endsWith('.whl'));
+  if (result.code === 0 && name) {
+    const wheel = join(folder, name);
+    if (known === undefined) progress(unknownWheel(name, await sha256Of(wheel)));
+    return wheel;
+  }
+  throw new BulwarkError('ENGINE_INSTALL', `pip could not download ${pinned.requirement}:\n${result.tail}`, {
     hint: "check pip's index and proxy settings, or give a wheel file or a Python installation with --from <path>",
   });
 }
 
 /** TensorFlow for CPUs from pip's index: its libraries and headers in `site`. */
-export async function cpuLibrariesFromPip(python: string, site: string): Promise<NativeLibraries> {
+export async function cpuLibrariesFromPip(python: string, site: string, progress: Progress): Promise<NativeLibraries> {
   const downloads = `${site}-download`;
   await mkdir(downloads, { recursive: true });
-  const libraries = await unpackWheel(python, await downloadWheel(python, downloads), site);
+  const libraries = await unpackWheel(python, await downloadWheel(python, downloads, progress), site);
   await rm(downloads, { recursive: true, force: true });
   return { ...libraries, source: `${cpuPackage()} ${tensorflowVersion} from pip` };
 }
 
 /** TensorFlow with CUDA and cuDNN from pip's index, all in `site`, without the Python parts. */
-export async function gpuLibrariesFromPip(python: string, site: string): Promise<NativeLibraries> {
+export async function gpuLibrariesFromPip(python: string, site: string, progress: Progress): Promise<NativeLibraries> {
   const requirement = `tensorflow[and-cuda]==${tensorflowVersion}`;
+  progress(unknownWheel(requirement));
   const install = [
     '-m',
     'pip',

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { coreEngines, useEngine } from '@bulwark/core/engine';
 import { integers } from '@bulwark/core/install';
@@ -69,6 +69,19 @@ describe('an install on a machine that lacks something', () => {
     await expect(install({ pip: true })).rejects.toEqual(refused(/no Python 3\.8 or newer/, /BULWARK_PYTHON/));
     machine.command('python3', 'case "$*" in *pip*) exit 1;; *) echo "$0";; esac');
     await expect(install({ pip: true })).rejects.toEqual(refused(/has no pip/, /python3-pip/));
+  });
+
+  it('takes no other wheel than those whose digests are known', async () => {
+    compiler();
+    const log = machine.write('pip.log', '');
+    const pip = `echo "$*" >> ${log}`;
+    const refusal = 'echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE." >&2; exit 1';
+    machine.command('python3', `case "$*" in *install*) ${pip}; ${refusal};; *version_info*) echo "$0";; esac`);
+    await expect(install({ pip: true, cuda: false })).rejects.toEqual(
+      refused(/pip gave another torch==2\.13\.0\S* than the one known here/, /do not use this package/),
+    );
+    const asked = readFileSync(log, 'utf8').trim().split('\n');
+    expect(asked).toEqual([expect.stringMatching(/--no-deps .*--require-hashes -r /)]);
   });
 
   it('shows what the compiler said, and leaves what was there before', async () => {

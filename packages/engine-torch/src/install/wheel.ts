@@ -1,8 +1,17 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { requirePip, requirePython, requireSpace, run, type RunResult } from '@bulwark/core/install';
-import { torchVersion } from '../versions.js';
+import {
+  pipWheel,
+  requirePip,
+  requirePython,
+  requireSpace,
+  run,
+  unknownWheel,
+  type PinnedWheel,
+  type RunResult,
+} from '@bulwark/core/install';
+import { torchVersion, torchWheels } from '../versions.js';
 import { torchIn, type Torch } from './torch.js';
 
 const cpuIndex = 'https://download.pytorch.org/whl/cpu';
@@ -13,10 +22,11 @@ const space = { cpu: 2.5e9, cuda: 14e9 };
 export const hasNvidiaGpu = async (): Promise<boolean> => (await run('nvidia-smi', ['-L'])).code === 0;
 
 /** The ways in which pip may get at it, in order. The build for processors has a name of its own where one with CUDA exists. */
-function requests(cuda: boolean): string[][] {
-  const plain = `torch==${torchVersion}`;
-  if (cuda || process.platform === 'darwin') return [[plain]];
-  return [['--no-deps', `${plain}+cpu`], ['--no-deps', `${plain}+cpu`, '--index-url', cpuIndex], ['--no-deps', plain]]; // prettier-ignore
+function requests(cuda: boolean): { wheel: PinnedWheel; index?: string }[] {
+  const plain = { requirement: `torch==${torchVersion}`, sha256: [] };
+  if (cuda) return [{ wheel: plain }];
+  if (process.platform === 'darwin') return [{ wheel: torchWheels.darwin }];
+  return [{ wheel: torchWheels.linux }, { wheel: torchWheels.linux, index: cpuIndex }, { wheel: plain }];
 }
 
 /**
@@ -32,10 +42,18 @@ export async function torchFromPip(
   await requirePip(python);
   await requireSpace(join(site, '..'), cuda ? space.cuda : space.cpu);
   progress(`getting PyTorch ${torchVersion} with pip (${cuda ? 'with CUDA: several GB' : 'about 200 MB'})`);
-  const install = ['-m', 'pip', 'install', '--only-binary=:all:', '--no-input', '--no-compile', '--target', site];
   const tried: RunResult[] = [];
-  for (const request of requests(cuda)) {
-    const result = await run(python, [...install, ...request], { timeoutMs: 45 * 60_000 });
+  for (const { wheel, index } of requests(cuda)) {
+    if (wheel.sha256.length === 0) progress(unknownWheel(`${wheel.requirement}${cuda ? ' with CUDA' : ''}`));
+    const command = [
+      'install',
+      '--no-compile',
+      '--target',
+      site,
+      ...(index === undefined ? [] : ['--index-url', index]),
+    ];
+    const place = { command, folder: join(site, '..') };
+    const result = cuda ? await withCuda(python, place.command) : await pipWheel(python, wheel, place);
     if (result.code === 0) break;
     tried.push(result);
     await rm(site, { recursive: true, force: true });
@@ -51,6 +69,12 @@ export async function torchFromPip(
   await keepOnly(torch.folder, ['lib', 'include', 'version.py']);
   return { ...torch, source: `PyTorch ${torch.version} from pip` };
 }
+
+/** With the libraries of NVIDIA that it asks for. */
+const withCuda = (python: string, command: readonly string[]): Promise<RunResult> =>
+  run(python, ['-m', 'pip', ...command, '--only-binary=:all:', '--no-input', `torch==${torchVersion}`], {
+    timeoutMs: 45 * 60_000,
+  });
 
 async function keepOnly(folder: string, kept: readonly string[]): Promise<void> {
   const others = (await readdir(folder)).filter((name) => !kept.includes(name));

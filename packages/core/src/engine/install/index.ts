@@ -7,6 +7,7 @@ export { buildCache, type Build, type BuildCache, type Built, type Useless } fro
 export { fetchPackage, type PinnedPackage } from './fetch-package.js';
 export { nodeApiLevel, nodeHeaders } from './headers.js';
 export { withLock } from './lock.js';
+export { pipWheel, sha256Of, unknownWheel, type PinnedWheel } from './pinned-wheel.js';
 export { printReport, probeInChild, type ProbeHints, type ProbeReport } from './probe.js';
 export { requireCompiler, requirePip, requirePython, requireSpace } from './requirements.js';
 export { run, type RunOptions, type RunResult } from './run.js';
