@@ -5,7 +5,7 @@
  * @module @bulwark/core
  */
 // plain JavaScript computes until a program chooses an engine
-import '@tensorflow/tfjs-backend-cpu';
+import '#tensorflow-cpu';
 
 export type * from './analysis/index.js';
 export type * from './attacks/index.js';

@@ -1,4 +1,4 @@
-import '@tensorflow/tfjs-backend-cpu';
+import '#tensorflow-cpu';
 import { findBackend, setBackend } from '../../tensor/index.js';
 import { repairAveragePoolGradient } from '../average-pool-gradient.js';
 import { composedKernels, registerComposedKernels } from '../composed/index.js';
