@@ -102,7 +102,7 @@ export default tseslint.config(
   },
   {
     files: ['packages/core/src/**/*.ts'],
-    ignores: ['**/*.test.ts', 'packages/core/src/tensor/**', 'packages/core/src/ops/gradients.ts'],
+    ignores: ['**/*.test.ts', 'packages/core/src/{tensor,tfjs}/**', 'packages/core/src/ops/gradients.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -50,6 +50,7 @@ export default {
   moduleNameMapper: {
     '^#(tensorflow[\\w-]*)$': '<rootDir>/packages/core/src/tensor/$1.ts',
     '^@bulwark/core/install$': '<rootDir>/packages/core/src/engine/install/index.ts',
+    '^@bulwark/core/tfjs-(.+)$': '<rootDir>/packages/core/src/tfjs/$1.ts',
     '^@bulwark/core/(\\w+)$': '<rootDir>/packages/core/src/$1/index.ts',
     '^@bulwark/([\\w-]+)$': '<rootDir>/packages/$1/src/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',

@@ -1,11 +1,22 @@
-// Packs every package, installs the tarballs in an empty project outside of the repository, and uses them as a stranger would:
-// publint, types and imports under three module settings, the command through npx. Run `npm run build` first.
+// Packs every package, installs the tarballs in empty projects outside of the repository, and uses them as a stranger would: publint,
+// weight, types and imports under three module settings, a page, the command through npx. Run `npm run build` first.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { pack } from './pack.mjs';
 
 const names = [
   'core',
@@ -30,8 +41,7 @@ const write = (name, text) => writeFileSync(join(project, name), text);
 
 console.log(`packing into ${home}`);
 const tarballs = names.map((name) => {
-  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', home], resolve('packages', name)));
-  const files = packed.files.map(({ path }) => path);
+  const { tarball, files, size } = pack(name, home);
   const { exports: entries, bin = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'));
   for (const needed of [
     'README.md',
@@ -43,35 +53,62 @@ const tarballs = names.map((name) => {
       problems.push(`${packageName(name)}: ${needed} is not in the tarball`);
   for (const path of files)
     if (/\.test\.|tsbuildinfo|^src\//.test(path)) problems.push(`${packageName(name)}: ${path} is in the tarball`);
-  console.log(`${packageName(name)}: ${files.length} files, ${(packed.size / 1e6).toFixed(2)} MB`);
-  return join(home, packed.filename);
+  console.log(`${packageName(name)}: ${files.length} files, ${(size / 1e6).toFixed(2)} MB`);
+  return tarball;
 });
 
-for (const name of names) {
-  const { messages } = await publint({ pkgDir: resolve('packages', name), strict: true });
-  for (const message of messages) problems.push(`${packageName(name)}: ${formatMessage(message, {}) ?? message.code}`);
+/** Installs in an empty folder. Returns the megabytes that it takes there, in blocks as `du -sm` counts them. */
+function install(folder, parts) {
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
+  const chosen = parts.map((name) => tarballs[names.indexOf(name)]);
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', ...chosen], folder);
+  const blocks = readdirSync(join(folder, 'node_modules'), { recursive: true, withFileTypes: true }).map(
+    (entry) => lstatSync(join(entry.parentPath, entry.name)).blocks,
+  );
+  return Math.ceil(blocks.reduce((sum, count) => sum + count, 0) / 2048);
 }
 
-mkdirSync(project);
-write('package.json', JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
-console.log('installing');
-run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=optional', ...tarballs]);
+for (const [what, most, parts] of [
+  ['a service', 60, ['core', 'models', 'datasets', 'inference']],
+  ['the command', 100, names.filter((name) => !/^(engine-tensorflow|engine-webgpu|create-.*)$/.test(name))],
+]) {
+  const megabytes = install(join(home, what), parts);
+  console.log(`${what}: ${megabytes} MB installed`);
+  if (megabytes >= most) problems.push(`${what} takes ${megabytes} MB once installed; it may take ${most}`);
+}
+
+install(project, names);
+for (const name of names) {
+  const { messages } = await publint({
+    pkgDir: join(project, 'node_modules', packageName(name)),
+    strict: true,
+    pack: false,
+  });
+  for (const message of messages) problems.push(`${packageName(name)}: ${formatMessage(message, {}) ?? message.code}`);
+}
+if (existsSync(join(project, 'node_modules/@tensorflow/tfjs-layers')))
+  problems.push('a package depends on TensorFlow.js');
 
 const specifiers = [
   ...names.map(packageName),
   '@bulwark/core/testing',
   '@bulwark/core/browser',
   '@bulwark/core/install',
+  '@bulwark/core/tfjs',
+  '@bulwark/core/tfjs-layers',
 ];
 write(
   'use.ts',
   `${specifiers.map((from, i) => `import * as m${i} from '${from}';`).join('\n')}
-import { defineObjective, type Objective } from '@bulwark/core';
+import { crossEntropy, defineObjective, type Objective } from '@bulwark/core';
+import * as tf from '@bulwark/core/tfjs';
 import { pgd, trades } from '@bulwark/objectives';
 export const all = [${specifiers.map((_, i) => `m${i}`).join(', ')}];
 export const make: (typeof trades)['create'] = trades.create;
 export const kept: Objective | undefined = undefined;
 export const parts = [defineObjective, pgd];
+export const loss: tf.Tensor1D = crossEntropy(tf.zeros<tf.Rank.R2>([2, 3]), tf.tensor1d([0, 1], 'int32'));
 `,
 );
 // what "are the types wrong" asks: does every entry resolve, under each way of resolving modules
@@ -106,6 +143,28 @@ for (const [i, m] of [${specifiers.map((_, i) => `m${i}`).join(', ')}].entries()
 console.log('imports resolve');
 `,
 );
+write(
+  'page.js',
+  `import { attackStep, linf } from '@bulwark/core/browser';
+import '@bulwark/core/tfjs-backend-cpu';
+import { setWasmPaths } from '@bulwark/core/tfjs-backend-wasm';
+import { loadLayersModel } from '@bulwark/core/tfjs-layers';
+export { attackStep, linf, setWasmPaths, loadLayersModel };
+`,
+);
+try {
+  const page = {
+    entryPoints: [join(project, 'page.js')],
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    minify: true,
+  };
+  const { outputFiles } = await build({ ...page, write: false, logLevel: 'silent' });
+  console.log(`a page with Layers models, wasm and attacks: ${Math.round(outputFiles[0].contents.length / 1000)} kB`);
+} catch (error) {
+  problems.push(`a page does not bundle: ${error.message}`);
+}
 write(
   'tiny.yaml',
   `name: tiny

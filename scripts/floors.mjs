@@ -3,7 +3,10 @@
 /** The floors of core, from the ground: a room (a folder or file of packages/core/src) imports only from floors below its own. */
 export const floors = [
   { rooms: ['errors.ts', 'event-loop.ts'], what: 'errors with a code, a message and a hint; a turn for others' },
-  { rooms: ['tensor'], what: 'the functions of TensorFlow.js that core uses: nothing else of core knows the package' },
+  {
+    rooms: ['tensor', 'tfjs'],
+    what: 'the functions of TensorFlow.js that core uses, and the whole of it as doors for plugins: nothing else of core knows the package',
+  },
   { rooms: ['collective'], what: 'several processes that train together, as one contract' },
   { rooms: ['files'], what: 'reading within a budget, writing whole files, locks' },
   {

@@ -1,6 +1,6 @@
 // Two ways to bring a model: layers of TensorFlow.js as they are, or Bulwark's graph of layers.
 import { classifierOfLayers, createNetwork, defineModel, integer, networkGraph } from '@bulwark/core';
-import * as tfl from '@tensorflow/tfjs-layers';
+import * as tfl from '@bulwark/core/tfjs-layers';
 
 /** Any layers model of images: BatchNormalization gets its three modes, a softmax at the end is left out. */
 export const myLayers = defineModel({

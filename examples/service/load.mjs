@@ -16,6 +16,8 @@ const { values, positionals } = parseArgs({
     bad: { type: 'string', default: '0.02' },
     threads: { type: 'string', default: '1' },
     queue: { type: 'string', default: '256' },
+    /** Requests a second, all clients together; without it as many as the service answers. */
+    rate: { type: 'string', default: 'Infinity' },
   },
 });
 const [model = 'runs/model'] = positionals;
@@ -78,6 +80,7 @@ async function client() {
       status = 'cut off'; // the service closes the connection of who sends too much
     }
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    await wait(Math.max(0, began + (1000 * Number(values.clients)) / Number(values.rate) - performance.now()));
   }
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from '@jest/globals';
 import { useEngine, type Views } from '@bulwark/core';
 import { describeObjective, makePlugin } from '@bulwark/core/testing';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 import { logitPairing } from './logit-pairing.js';
 
 beforeAll(() => useEngine('wasm'));

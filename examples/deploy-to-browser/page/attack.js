@@ -1,5 +1,5 @@
 import { attackStep, crossEntropy, inputGradient, linf, logitsOf } from '@bulwark/core/browser';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 
 /** One projected step in the maximum norm: uphill makes the label less likely, downhill more. */
 export const step = (model, { image, point, label, epsilon, stepSize, uphill }) =>

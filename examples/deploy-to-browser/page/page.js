@@ -1,8 +1,8 @@
 import { classifierOfLayers, skipKernelGradients } from '@bulwark/core/browser';
-import '@tensorflow/tfjs-backend-cpu';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import * as tf from '@tensorflow/tfjs-core';
-import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import '@bulwark/core/tfjs-backend-cpu';
+import { setWasmPaths } from '@bulwark/core/tfjs-backend-wasm';
+import * as tf from '@bulwark/core/tfjs';
+import { loadLayersModel } from '@bulwark/core/tfjs-layers';
 import { probabilities, step } from './attack.js';
 
 const side = 28;

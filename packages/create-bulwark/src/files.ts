@@ -82,7 +82,6 @@ export function projectFiles({ name, version }: { name: string; version: string 
       '@bulwark/cli': bulwark,
       '@bulwark/core': bulwark,
       '@bulwark/objectives': bulwark,
-      '@tensorflow/tfjs-core': '4.22.0',
     },
     devDependencies: { jiti: '^2.7.0' },
   };

@@ -43,10 +43,8 @@ describe.each(Object.keys(starters))('create plugin --kind %s', (kind) => {
       string,
       Record<string, string>
     >;
-    expect(manifest['peerDependencies']).toMatchObject({
-      '@bulwark/core': '^0.1.0',
-      '@tensorflow/tfjs-core': '4.22.0',
-    });
+    expect(manifest['peerDependencies']).toMatchObject({ '@bulwark/core': '^0.1.0' });
+    expect(Object.keys(manifest['peerDependencies']!).every((peer) => peer.startsWith('@bulwark/'))).toBe(true);
   });
 
   it('passes its own tests', () => {

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { writeAtomically } from '@bulwark/core/files';
 import { nearest } from '@bulwark/core/plugins';
@@ -39,18 +39,8 @@ function checkName(name: string): string {
 }
 
 function versions() {
-  const require = createRequire(import.meta.url);
-  const own = require('../../package.json') as { version: string; engines: { node: string } };
-  const core = JSON.parse(readFileSync(coreManifest(require), 'utf8')) as { dependencies: Record<string, string> };
-  return { bulwark: own.version, node: own.engines.node, tensorflow: core.dependencies['@tensorflow/tfjs-core']! };
-}
-
-/** package.json of core, which its exports do not name. */
-function coreManifest(require: NodeJS.Require): string {
-  for (let folder = dirname(require.resolve('@bulwark/core')); ; folder = dirname(folder)) {
-    const path = join(folder, 'package.json');
-    if (existsSync(path)) return path;
-  }
+  const own = createRequire(import.meta.url)('../../package.json') as { version: string; engines: { node: string } };
+  return { bulwark: own.version, node: own.engines.node };
 }
 
 function createPlugin(name: string, { kind, out, json }: CreateFlags): void {

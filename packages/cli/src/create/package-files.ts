@@ -40,7 +40,7 @@ const sectionOf = (config: string) => config.split('\n').find((line) => line.inc
 export function packageFiles(
   name: string,
   kind: StarterKind,
-  versions: { readonly bulwark: string; readonly tensorflow: string; readonly node: string },
+  versions: { readonly bulwark: string; readonly node: string },
 ): Map<string, string> {
   const { source, describe: suite, config, packages } = starters[kind];
   const fill = (text: string) =>
@@ -51,7 +51,7 @@ export function packageFiles(
       .replaceAll('__name__', name)
       .replaceAll('__export__', camelCase(name));
   const bulwark = `^${versions.bulwark}`;
-  // peers: one copy of TensorFlow.js and of the engine in an installation, or tensors of one are unknown to the other
+  // peers: one copy of core, and so of tensors, in an installation
   const peers = ['@bulwark/core', ...packages.map((part) => `@bulwark/${part}`)];
   const manifest = {
     name: `bulwark-plugin-${name}`,
@@ -64,10 +64,7 @@ export function packageFiles(
     files: ['dist', '!dist/*.test.*'],
     engines: { node: versions.node },
     scripts: { build: 'tsc', test: 'tsc && node --test dist/', train: 'bulwark train example.yaml' },
-    peerDependencies: {
-      ...Object.fromEntries(peers.map((peer) => [peer, bulwark])),
-      '@tensorflow/tfjs-core': versions.tensorflow,
-    },
+    peerDependencies: Object.fromEntries(peers.map((peer) => [peer, bulwark])),
     devDependencies: { '@bulwark/cli': bulwark, '@types/node': '^20.19.0', typescript: '^5.9.0' },
   };
   const compiler = {

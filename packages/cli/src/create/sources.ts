@@ -51,7 +51,7 @@ const innerOptimizer: Starter = {
   packages: [],
   config: `${smallData}\n${smallCnn}\nobjective: { use: compose, inner: { use: __name__ }, classification: { use: cross-entropy, at: adversarial } }`,
   source: `import { attackStep, crossEntropy, defineInnerOptimizer, inputGradient, number } from '@bulwark/core';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 
 /** One step from a random start: replace this by your way to the neighbours. Whatever runs here is off the gradient tape. */
 export const __export__ = defineInnerOptimizer({
@@ -83,7 +83,7 @@ const regularizer: Starter = {
   packages: [],
   config: `${smallData}\n${smallCnn}\nobjective: { use: compose, inner: { use: pgd, steps: 3, stepSize: 0.05 }, regularizer: __name__, beta: 1 }`,
   source: `import { defineRegularizer, number } from '@bulwark/core';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 
 /** Mean over classes of \`|z - z'|^power\`: replace this by your penalty. */
 export const __export__ = defineRegularizer({
@@ -104,7 +104,7 @@ const weightPerturber: Starter = {
   packages: [],
   config: `${smallData}\n${smallCnn}\n${at}\nweightPerturber: { use: __name__, gamma: 0.005 }`,
   source: `import { defineWeightPerturber, number } from '@bulwark/core';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 
 /** \`gamma |w| g / |g|\` for every parameter: replace this by your choice of weights to differentiate at. */
 export const __export__ = defineWeightPerturber({
@@ -196,7 +196,7 @@ const attack: Starter = {
   packages: [],
   config: `${smallData}\n${smallCnn}\n${at}\nevaluation: { attacks: [{ use: __name__, steps: 5 }], examples: 100 }`,
   source: `import { crossEntropy, defineAttack, gradientLoop, integer } from '@bulwark/core';
-import * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@bulwark/core/tfjs';
 
 /** Signed gradient steps from the image: replace this by your attack. The evaluator judges the candidates. */
 export const __export__ = defineAttack({

@@ -1,12 +1,11 @@
 import { createRequire } from 'node:module';
+import { version_core } from '../tensor/index.js';
 
 const require = createRequire(import.meta.url);
-
-const versionOf = (name: string): string => (require(`${name}/package.json`) as { version: string }).version;
 
 /** What a run ran with, for its frozen config. */
 export const versions = (): Record<string, string> => ({
   bulwark: (require('../../package.json') as { version: string }).version,
-  tfjs: versionOf('@tensorflow/tfjs-core'),
+  tfjs: version_core,
   node: process.version,
 });
