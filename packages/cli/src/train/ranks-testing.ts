@@ -21,9 +21,10 @@ export async function trainAll(configs: readonly Record<string, unknown>[], coll
     const checked = await checkRun(tinyConfig(over), { registry: testRegistry(), baseFolder });
     const { config, parts } = await compose(checked.config, { registry: checked.registry, baseFolder });
     const { batchSize, accumulate } = config.data;
+    const synchronised = config.batchNorm.use === 'synchronised';
     const { history } = await train(
       { ...parts, collective },
-      { seed: 1, epochs: config.epochs, batchSize, accumulate, validateEvery: 1, checkpointSeconds: 1e9 },
+      { seed: 1, epochs: config.epochs, batchSize, accumulate, synchronised, validateEvery: 1, checkpointSeconds: 1e9 },
     );
     const { tensors, state } = await takeSnapshot(initialState({ seed: 1 }), parts);
     const data = [...tensors].map(([name, tensor]) => [name, Float32Array.from(tensor.data)] as const);

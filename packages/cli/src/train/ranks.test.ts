@@ -106,6 +106,42 @@ describe('several ranks that train together', () => {
   );
 });
 
+describe('ranks whose BatchNorms normalise with the whole batch', () => {
+  // their weights compare the examples of a part with each other, or they differentiate twice, which is refused
+  const byParts = ['gairat', 'gair-rst', 'ramp', 'grad-align'];
+  const gentle: typeof cases = {
+    ...cases,
+    // with its usual 1000, rounding alone moves a step by 1e-4
+    elle: { over: { objective: { use: 'elle', lambda: 10 } } },
+  };
+  /** Those whose attacks no other rounding turns: signs of gradients that are nearly 0 fall elsewhere on another engine, too. */
+  const steady = ['natural', 'at', 'mart', 'free-at', 'msd', 'fast-at with the last start', 'awp', 'swa'];
+  const whole = (names: readonly string[], more: object) =>
+    names.map((name) => {
+      const { over, data: own } = gentle[name]!;
+      return { epochs: 4, ...over, data: data(1, { ...own, ...more }), batchNorm: 'synchronised' };
+    });
+
+  it(
+    'come to what one does that has it, in uneven parts: every objective and perturber',
+    async () => {
+      const names = Object.keys(cases).filter((name) => !byParts.includes(name));
+      const all = [
+        ...whole(steady, {}),
+        ...whole(names, { train: 19 }).map((config) => ({ ...config, epochs: 1 })),
+        { ...whole(['at'], { train: 3 })[0]!, epochs: 1, data: { use: 'tiny', train: 3, batchSize: 2 } },
+      ];
+      const single = await trainAll(all);
+      const [first, second] = await trainOnThreads(all, 2);
+      for (const i of all.keys()) {
+        expect(second![i]!.tensors).toEqual(first![i]!.tensors);
+        expectClose(first![i]!, single[i]!);
+      }
+    },
+    withPatience(240_000),
+  );
+});
+
 describe('noise of a part of a batch', () => {
   it('is that of its examples in the whole, block by block; all else is the same for every part', async () => {
     const whole = createRandom(1, 'noise');

@@ -30,6 +30,8 @@ export interface Classifier {
   pass(images: readonly tf.Tensor4D[], request: PassRequest): Pass;
   /** What passes can compute in on the current engine; default float32 alone. */
   dtypes?(): readonly ComputeDtype[];
+  /** True if passes heed `ranks`: BatchNorm can then normalise with a batch that several processes share. */
+  readonly acrossRanks?: boolean;
   /** Why the current engine runs passes op by op although it usually runs them whole; undefined where it does not. */
   opByOpBecause?(): string | undefined;
   /**

@@ -8,6 +8,7 @@ export {
   countingClassifier,
   straightThrough,
   surrounded,
+  withBatchRanks,
   withComputeDtype,
   withStatisticsMomentum,
   type PassCounts,

@@ -73,7 +73,10 @@ export function createNetwork(
     parameters,
     statistics,
     dtypes: () => current().executor.dtypes,
-    pass: (images, request) => current().executor.pass(images, request),
+    acrossRanks: true,
+    // engines that run passes whole do not stop at each BatchNorm to speak to other processes
+    pass: (images, request) =>
+      (request.ranks && request.mode === 'batch' ? eager : current().executor).pass(images, request),
     opByOpBecause() {
       const { executor, failure } = current();
       return failure ?? executor.opByOpBecause?.();

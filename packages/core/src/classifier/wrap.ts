@@ -1,5 +1,5 @@
 import * as tf from '../tensor/index.js';
-import type { ComputeDtype, Pass } from '../network/index.js';
+import type { BatchRanks, ComputeDtype, Pass } from '../network/index.js';
 import type { Classifier } from './classifier.js';
 import { record } from './tape.js';
 
@@ -8,6 +8,10 @@ export const withComputeDtype = (model: Classifier, computeDtype: ComputeDtype):
   ...model,
   pass: (images, request) => model.pass(images, { ...request, computeDtype }),
 });
+
+/** The same classifier, whose BatchNorms normalise with batches that these ranks share; undefined: with those of this process alone. */
+export const withBatchRanks = (model: Classifier, ranks: BatchRanks | undefined): Classifier =>
+  ranks ? { ...model, pass: (images, request) => model.pass(images, { ...request, ranks }) } : model;
 
 /** The same classifier, whose running statistics move by another share of each batch; undefined: by its own. */
 export const withStatisticsMomentum = (model: Classifier, momentum: number | undefined): Classifier =>

@@ -81,7 +81,7 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
   const { value } = store;
 
   const forward = (images: Tensor4D, request: PassRequest): Trace => {
-    const context = { value, mode: request.mode, wrtParameters: wrtParameters(request) };
+    const context = { value, mode: request.mode, wrtParameters: wrtParameters(request), ranks: request.ranks };
     const held = references([images]);
     const outputs: Tensor[] = [];
     const statistics = new Map<string, LayerStatistics>();
@@ -141,6 +141,7 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
         const context = {
           value,
           mode: request.mode,
+          ranks: request.ranks,
           residuals,
           shapes: shapesOf(step, trace.images.shape[0]),
           wrtInputs: inputs.some((from) => reach[from]),
@@ -189,7 +190,8 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
           // the last batch first, as a tape would go
           for (let at = traces.length - 1; at >= 0; at--) {
             const given = dLogits[at];
-            const depends = given && !(keep && isZero(given));
+            // the other ranks wait for this one's sums, even if they are 0
+            const depends = given && (request.ranks || !(keep && isZero(given)));
             const dImages = depends ? backward(traces[at]!, given, { request, keep, parameters }) : undefined;
             if (wrtImages(request)) found.unshift(dImages ?? zeros(traces[at]!.images.shape));
           }

@@ -29,6 +29,7 @@ export { variableSpecs } from './variables.js';
 export { planPass, type Step } from './plan.js';
 export { eagerExecutor, type EagerOptions } from './eager.js';
 export type {
+  BatchRanks,
   BatchStatistics,
   ComputeDtype,
   Executor,

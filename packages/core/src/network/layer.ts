@@ -1,7 +1,7 @@
 import type { Tensor } from '../tensor/index.js';
 import type { layers } from '../tensor/layers.js';
 import type { OnnxGraph, OnnxValue } from '../formats/index.js';
-import type { LayerStatistics } from './pass.js';
+import type { BatchRanks, LayerStatistics } from './pass.js';
 
 /** Reference to a node of a network graph: its position in `nodes`. */
 export type NodeId = number;
@@ -38,6 +38,8 @@ export interface LayerContext {
   readonly mode: 'eval' | 'batch';
   /** Will gradients with respect to the layer's parameters be asked for? Decides what has to be kept. */
   readonly wrtParameters: boolean;
+  /** Who has the rest of the batch, in mode `batch`. */
+  readonly ranks?: BatchRanks;
 }
 
 /** What a layer found on the way forward. */

@@ -3,6 +3,15 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../tensor/index.js';
 /** What a pass computes in between its layers. Images, weights, logits and gradients are float32 all the same. */
 export type ComputeDtype = 'float32' | 'bfloat16';
 
+/**
+ * Several processes that each have some examples of one batch, for layers that normalise with the whole of it. All make the same passes, in
+ * the same order.
+ */
+export interface BatchRanks {
+  /** What each process gave that has examples of its own, by rank; of one length. */
+  gather(own: Float32Array): readonly Float32Array[];
+}
+
 /** What a caller wants of a pass. */
 export interface PassRequest {
   /**
@@ -14,6 +23,12 @@ export interface PassRequest {
   readonly wrt: 'nothing' | 'images' | 'parameters' | 'all';
   /** Default float32. An engine that has no such kernels computes in float32. */
   readonly computeDtype?: ComputeDtype;
+  /**
+   * In mode `batch`: who has the rest of the batch. Then BatchNorm normalises with the statistics of the examples of all, and gradients
+   * with respect to images and through the statistics are those of the sum of what all pull back. Heeded by classifiers that say so
+   * (`acrossRanks`), op by op.
+   */
+  readonly ranks?: BatchRanks;
 }
 
 /** Mean and variance of one normalisation layer's input over one batch; `count` values went into each. */

@@ -97,6 +97,17 @@ describe('checkConfig', () => {
     expect(refusal({ averaging: { use: 'ema', decai: 1 } }).hint).toBe('did you mean decay?');
   });
 
+  it('takes a name alone for statistics over all ranks', () => {
+    expect(check({ batchNorm: 'synchronised' }).batchNorm).toEqual({ use: 'synchronised' });
+    expect(check({ batchNorm: { first: 1, use: 'local' } }).batchNorm).toEqual({
+      first: 1,
+      use: 'local',
+    });
+    expect(refusal({ batchNorm: 'synced' }).message).toContain('batchNorm is "synced": expected local, synchronised');
+    expect(refusal({ batchNorm: { use: 'synced' } }).message).toContain('batchNorm.use is "synced"');
+    expect(refusal({ batchNorm: { momentun: 1 } }).hint).toBe('did you mean momentum?');
+  });
+
   it('gives the same when its result is checked again', () => {
     const config = check({ objective: { use: 'toy', of: { use: 'toy', beta: '1/2' } } });
     expect(checkConfig(JSON.parse(JSON.stringify(config)), registry)).toEqual(config);

@@ -8,6 +8,7 @@ import { blankRandom, createRandom, type Random } from '../random.js';
 import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
 import {
   checkSecondOrder,
+  checkSynchronised,
   createBus,
   createEma,
   createSwa,
@@ -207,6 +208,8 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);
   checkSecondOrder(model, objective);
+  if (config.batchNorm.use === 'synchronised')
+    checkSynchronised({ model, objective, accumulate: config.data.accumulate });
   const parts = {
     model,
     data,

@@ -33,6 +33,28 @@ const averaging = z
   'ema' | z.input<typeof averagingSection>
 >;
 
+/** How BatchNorm trains; `synchronised` alone is short for `{ use: synchronised }`. */
+export const batchNormSection = z.strictObject({
+  momentum: number({ min: 0, max: 1 })
+    .optional()
+    .describe('share of each batch in the running statistics; default: that of the layers, mostly 0.1'),
+  first: number({ min: 0, max: 1 })
+    .optional()
+    .describe('the same in the very first step of the run; 1 forgets the initial values'),
+  use: z
+    .enum(['local', 'synchronised'])
+    .optional()
+    .describe('of several processes: each normalises its part of a batch by itself (default), or all the whole batch'),
+});
+const batchNorm = z
+  .union([z.enum(['local', 'synchronised']).transform((use) => ({ use })), z.looseObject({})], {
+    error: 'expected local, synchronised, or a section',
+  })
+  .pipe(batchNormSection) as unknown as z.ZodType<
+  z.output<typeof batchNormSection>,
+  'local' | 'synchronised' | z.input<typeof batchNormSection>
+>;
+
 /** A name that is one folder below another: neither `.` nor `..`. */
 export const folderName = z
   .string()
@@ -88,17 +110,7 @@ export const runConfigSchema = z.strictObject({
     })
     .prefault({})
     .describe('optimizer, with its options and learning-rate schedule'),
-  batchNorm: z
-    .strictObject({
-      momentum: number({ min: 0, max: 1 })
-        .optional()
-        .describe('share of each batch in the running statistics; default: that of the layers, mostly 0.1'),
-      first: number({ min: 0, max: 1 })
-        .optional()
-        .describe('the same in the very first step of the run; 1 forgets the initial values'),
-    })
-    .prefault({})
-    .describe('running statistics in training'),
+  batchNorm: batchNorm.prefault({}).describe('BatchNorm in training'),
   averaging: averaging
     .optional()
     .describe('average of the weights, which is then what is validated, evaluated and exported'),

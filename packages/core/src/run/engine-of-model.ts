@@ -1,8 +1,15 @@
 import type { Classifier } from '../classifier/index.js';
 import type { EngineChoice } from '../engine/index.js';
 
+/** What ranks whose BatchNorms wait for each other cost. */
+const waits = 'BatchNorm is synchronised over all ranks: passes with batch statistics run op by op and wait at each';
+
 /** The engine as it serves this model: what it runs whole, and what these passes can compute in, may depend on the layers. */
-export function choiceFor(model: Classifier, { reducedPrecision, ...choice }: EngineChoice): EngineChoice {
+export function choiceFor(
+  model: Classifier,
+  { reducedPrecision, ...choice }: EngineChoice,
+  synchronised = false,
+): EngineChoice {
   const notWith = reducedPrecision && !model.dtypes?.().includes('bfloat16') ? ', but not with this model' : '';
   const because = model.opByOpBecause?.();
   const opByOp = because === undefined ? '' : `; passes of this model run op by op: ${because}`;
@@ -10,6 +17,7 @@ export function choiceFor(model: Classifier, { reducedPrecision, ...choice }: En
     ...choice,
     reason: `${choice.reason}${notWith}${opByOp}`,
     ...(reducedPrecision && !notWith && { reducedPrecision }),
+    ...(synchronised && { remarks: [...(choice.remarks ?? []), waits] }),
   };
 }
 

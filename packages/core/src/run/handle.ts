@@ -20,6 +20,7 @@ import { finalCheckpoints } from './final.js';
 import { checkFingerprint, fingerprintOf } from './fingerprint.js';
 import type { RunLock } from './lock.js';
 import type { RunFolder } from './run-folder.js';
+import { isSynchronised } from './synchronised.js';
 import { firstExamples, validate } from './validate.js';
 
 /** How a run ended. */
@@ -62,7 +63,8 @@ export function assemble(options: {
   const { config, parts, attacks, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
-  const engine = choiceFor(model, options.engine);
+  const synchronised = isSynchronised(composed, collective);
+  const engine = choiceFor(model, options.engine, synchronised);
   const { reducedPrecision } = engine;
   const opByOpBecause = model.opByOpBecause?.();
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
@@ -125,6 +127,7 @@ export function assemble(options: {
         craftDtype: reducedPrecision && 'bfloat16',
         clipNorm: config.optimizer.clipNorm,
         statisticsMomentum: config.batchNorm,
+        synchronised,
         validateEvery: evaluation.every,
         selectBest,
         checkpointSeconds: config.checkpoint.minutes * 60,
@@ -148,6 +151,7 @@ export function assemble(options: {
         ...(engine.repeatable === false && { repeatable: false }),
         ...(opByOpBecause !== undefined && { opByOpBecause }),
         ...(collective && { ranks: collective.size }),
+        ...(synchronised && { batchNorm: 'synchronised' as const }),
         epochs: config.epochs,
         ...(extended && { extended }),
         ...(selectBest !== undefined && { selectedBy: selectBest }),

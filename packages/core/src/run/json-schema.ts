@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pluginKinds, pluginReferences, type Plugin, type PluginKind, type PluginRegistry } from '../plugins/index.js';
-import { averagingSection, runConfigSchema } from './config.js';
+import { averagingSection, batchNormSection, runConfigSchema } from './config.js';
 
 type Schema = Record<string, unknown> & { properties?: Record<string, Schema>; required?: string[] };
 
@@ -61,6 +61,10 @@ export function configJsonSchema(registry: PluginRegistry): Schema {
   properties['averaging'] = {
     description: properties['averaging']!['description'],
     anyOf: [{ const: 'ema' }, ...(anyOf ?? oneOf ?? [])],
+  };
+  properties['batchNorm'] = {
+    description: properties['batchNorm']!['description'],
+    anyOf: [{ enum: batchNormSection.shape.use.unwrap().options }, optionsJsonSchema(batchNormSection)],
   };
   const definitions = Object.fromEntries(
     pluginKinds.map((kind) => {

@@ -1,10 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { together, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
+import type { Objective } from '../hooks/index.js';
+import { checkSynchronised } from '../trainer/index.js';
 import type { ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import { checkSameOnAll, ranksChanged } from './ranks.js';
 import type { FrozenConfig } from './run-folder.js';
+import { isSynchronised, warnOfSynchronised } from './synchronised.js';
 
 /** Two ranks of which the other one says what `answer` makes of this one's text. */
 const beside = (answer: (text: string) => string, rank = 0): Collective => {
@@ -28,8 +31,10 @@ const config = {
 } as unknown as RunConfig;
 const frozen = { config, engine: 'wasm', versions: { bulwark: '0.1.0', node: 'v20.1.0' } };
 const train = { images: new Uint8Array(4), labels: new Int32Array(1), shape: [2, 2, 1] as const };
-const composed = (statistics = 0) =>
-  ({ parts: { data: { train }, model: { statistics: { size: statistics } } } }) as unknown as ComposedRun;
+const composed = (statistics = 0, batchNorm: RunConfig['batchNorm'] = {}) => {
+  const model = { name: 'net', statistics: new Map(Array.from({ length: statistics }, (_, i) => [String(i), 0])) };
+  return { config: { batchNorm }, parts: { data: { train }, model, objective: {} } } as unknown as ComposedRun;
+};
 
 describe('what ranks compare before they train', () => {
   it.each<[string, (text: string) => string, RegExp]>([
@@ -72,6 +77,45 @@ describe('what ranks compare before they train', () => {
   });
 });
 
+describe('BatchNorm over all ranks', () => {
+  const synchronised = { use: 'synchronised' } as const;
+  const two = beside((text) => text);
+  const told = (...[run, collective]: [ComposedRun, Collective?]) => {
+    const found: string[] = [];
+    warnOfSynchronised(run, { collective, warn: (text) => found.push(text) });
+    return found;
+  };
+
+  it.each([
+    ['one process', composed(2, synchronised), undefined, /no effect: one process trains/],
+    ['a model without BatchNorm', composed(0, synchronised), two, /no effect: the model net has no BatchNorm/],
+  ])('says where it changes nothing: %s', (_what, run, collective, message) => {
+    expect(told(run, collective)).toEqual([expect.stringMatching(message)]);
+    expect(isSynchronised(run, collective)).toBe(false);
+  });
+
+  it('says nothing else', () => {
+    expect([told(composed(2, synchronised), two), told(composed(2)), told(composed(2), two)]).toEqual([[], [], []]);
+    expect([isSynchronised(composed(2, synchronised), two), isSynchronised(composed(2), two)]).toEqual([true, false]);
+  });
+
+  it('is refused where passes cannot ask other ranks', () => {
+    const { model } = composed(2).parts;
+    const can = { ...model, acrossRanks: true };
+    const objective = { name: 'objective of tests' } as Objective;
+    const given = { model: can, objective, accumulate: 1 };
+    const refusal = (more: Partial<typeof given>) => () => checkSynchronised({ ...given, ...more });
+    expect(refusal({})).not.toThrow();
+    expect(refusal({ model: composed(0).parts.model as never })).not.toThrow();
+    expect(refusal({ model: model as never })).toThrow(/synchronised does not go with the model net, whose passes/);
+    const twice = { ...objective, secondOrder: [{ name: 'alignment' }] } as unknown as Objective;
+    expect(refusal({ objective: twice })).toThrow(/objective of tests, whose alignment term is differentiated twice/);
+    const helped = { ...objective, companions: new Map([['helper', model]]) };
+    expect(refusal({ objective: helped })).toThrow(/with the model net/);
+    expect(refusal({ accumulate: 2 })).toThrow(/with data.accumulate: 2/);
+  });
+});
+
 describe('what is done together', () => {
   it('fails on all ranks where it fails on one, with the error of that one', async () => {
     const failed = JSON.stringify({ code: 'DATA_MISSING', message: 'no images', hint: 'get some' });
@@ -99,11 +143,11 @@ describe('what is done together', () => {
 });
 
 describe('a run that goes on with another number of ranks', () => {
-  const change = (before: number | undefined, now: number, statistics = 0) => {
+  const change = (before: number | undefined, now: number, run = composed()) => {
     const told: string[] = [];
     const collective = now > 1 ? { ...beside((text) => text), size: now } : undefined;
     const what = ranksChanged({ config, ranks: before } as FrozenConfig, {
-      ...{ collective, composed: composed(statistics) },
+      ...{ collective, composed: run },
       warn: (text) => told.push(text),
     });
     return { what, told };
@@ -112,10 +156,13 @@ describe('a run that goes on with another number of ranks', () => {
   it('says what changes', () => {
     expect(change(2, 2)).toEqual({ what: undefined, told: [] });
     expect(change(undefined, 1)).toEqual({ what: undefined, told: [] });
-    const { what, told } = change(2, 4, 6);
+    const { what, told } = change(2, 4, composed(6));
     expect(what).toEqual({ ranks: 4 });
     expect(told).toEqual([
       expect.stringMatching(/^2 ranks trained this run, 4 go on: BatchNorm .* 4 parts .* 8 parts/),
+    ]);
+    expect(change(2, 4, composed(6, { use: 'synchronised' })).told).toEqual([
+      expect.stringMatching(/4 go on: sums are rounded/),
     ]);
     expect(change(2, 1)).toEqual({
       what: { ranks: undefined },

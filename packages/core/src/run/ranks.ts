@@ -140,7 +140,7 @@ export function ranksChanged(
   const { accumulate = 1 } = config.data as { accumulate?: number };
   const parts = (count: number) => `${count * accumulate} part${count * accumulate === 1 ? '' : 's'}`;
   const effect =
-    now.composed.parts.model.statistics.size > 0
+    now.composed.parts.model.statistics.size > 0 && now.composed.config.batchNorm.use !== 'synchronised'
       ? `BatchNorm normalises each part by itself, ${parts(before)} of a batch until now and ${parts(ranks)} from here on`
       : 'sums are rounded in another order';
   now.warn?.(

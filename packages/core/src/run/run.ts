@@ -15,6 +15,7 @@ import { lockRunFolder, type RunLock } from './lock.js';
 import { checkSameOnAll, folderOfRank, ranksChanged } from './ranks.js';
 import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
 import { selection } from './selection.js';
+import { warnOfSynchronised } from './synchronised.js';
 import { versions } from './versions.js';
 
 /** What a run needs from whoever starts it. */
@@ -89,6 +90,7 @@ export async function startRun(
     ...(collective && { ranks: collective.size }),
   };
   if (collective) checkSameOnAll(collective, frozen, composed);
+  warnOfSynchronised(composed, services);
   return inLockedFolder(path, collective, async (lock) => {
     const folder = await folderOfRank(path, collective, () => createRunFolder(path, frozen, services));
     return assemble({ composed, selectBest, engine, lock, folder, collective });
@@ -129,6 +131,7 @@ export async function resumeRun(
       return { composed, engine, change, resumeFrom };
     });
     if (collective) checkSameOnAll(collective, { ...frozen, versions: versions(), engine: engine.name }, composed);
+    warnOfSynchronised(composed, services);
     const ranks = ranksChanged(frozen, { collective, composed, warn: services.warn });
     const extended = extendedBy(change, folder);
     if (change || ranks)

@@ -89,9 +89,11 @@ export function batchGradients(options: {
   const logits = new Map<Role, tf.Tensor2D[]>();
   const images = new Map<Role, tf.Tensor4D[]>();
   for (const part of parts) {
-    const weight = part.batch.labels.shape[0] / count;
-    const loss = lossGradients({ ...rest, ...part, labelledScale });
-    values = plus(values, loss.values, weight);
+    const portion = part.batch.labels.shape[0] / count;
+    // where gradients cross over to other ranks on their way back, they are those of the mean over the whole batch from the start
+    const [scale, weight] = share?.ranks ? [portion, 1] : [undefined, portion];
+    const loss = lossGradients({ ...rest, ...part, labelledScale, scale });
+    values = plus(values, loss.values, portion);
     for (const [name, gradient] of loss.gradients) gradients.set(name, plus(gradients.get(name), gradient, weight));
     statistics.push(loss.statistics);
     for (const [role, z] of loss.logits) logits.set(role, [...(logits.get(role) ?? []), z]);

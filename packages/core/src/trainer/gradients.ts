@@ -137,10 +137,12 @@ export function lossGradients(options: {
   crafted: Crafted;
   place: Place;
   reduction?: Reduction;
+  /** What the loss is multiplied by before it is differentiated; `values` are without it. Default 1. */
+  scale?: number;
   /** `labelledScaleOf` what `batch` is a part of; default: of the batch. */
   labelledScale?: tf.Scalar;
 }): LossGradients {
-  const { model, objective, batch, crafted, place, reduction = mean } = options;
+  const { model, objective, batch, crafted, place, reduction = mean, scale } = options;
   const labelledScale = options.labelledScale ?? labelledScaleOf([batch.labels]);
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
   const { made, free } = makePasses(model, objective, pointOf);
@@ -158,7 +160,8 @@ export function lossGradients(options: {
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
   };
-  const { value, dLogits } = logitGradients(logits, loss);
+  const scaledLoss = (...z: tf.Tensor2D[]) => tf.mul(loss(...z), scale!);
+  const { value, dLogits } = logitGradients(logits, scale === undefined ? loss : scaledLoss);
   value.dispose();
   if (!options.labelledScale) labelledScale.dispose();
 

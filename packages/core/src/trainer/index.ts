@@ -4,6 +4,7 @@
  */
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 export { createEma, createSwa, emaDecay, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
+export { trainedStatistics } from './companions.js';
 export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } from './events.js';
 export { frozenCopy, runCallbacks, type CallbackRunner, type NamedCallback } from './callbacks.js';
 export { lossGradients, type LossGradients, type Place } from './gradients.js';
@@ -16,6 +17,7 @@ export { decayGroups, type DecayGroup } from './decay.js';
 export { snapshotOfFirst, storeOfFirst } from './ranks.js';
 export { partCuts, shareOf, type Share } from './share.js';
 export { checkSecondOrder } from './second-order.js';
+export { checkSynchronised } from './synchronised.js';
 export { createSgd, type SgdOptions } from './sgd.js';
 export * as schedules from './schedules.js';
 export {

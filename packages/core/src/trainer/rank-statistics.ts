@@ -43,8 +43,12 @@ function unflattened(flat: Float32Array, like: PartStatistics): PartStatistics[]
   return parts;
 }
 
-/** Batch statistics of the parts of all ranks, in the order of ranks. Own ones are given up. */
-export function gatheredStatistics(own: readonly PartStatistics[], { collective, counts }: Share): PartStatistics[] {
+/** Batch statistics of the parts of all ranks, in the order of ranks. Own ones are given up, unless they are those of all. */
+export function gatheredStatistics(
+  own: readonly PartStatistics[],
+  { collective, counts, ranks }: Share,
+): readonly PartStatistics[] {
+  if (ranks) return own;
   const like = own[0] ?? new Map<Role, BatchStatistics>();
   const all = collective.allGather(counts ? flattened(own) : new Float32Array());
   const parts = all.flatMap((flat) => unflattened(flat, like));
@@ -54,10 +58,10 @@ export function gatheredStatistics(own: readonly PartStatistics[], { collective,
 
 /**
  * Lets work update running statistics of a model, then undoes that and makes the updates of all ranks in the order of ranks, so that the
- * statistics agree. Without a share, or running statistics, the work is only done.
+ * statistics agree. Without a share, or running statistics, or where BatchNorm sees the whole batch, the work is only done.
  */
 export function inRankOrder<T>(model: Classifier, share: Share | undefined, work: (model: Classifier) => T): T {
-  if (!share || model.statistics.size === 0) return work(model);
+  if (!share || share.ranks || model.statistics.size === 0) return work(model);
   const before = [...model.statistics.values()].map((variable) => [variable, variable.clone()] as const);
   const made: PartStatistics[] = [];
   const result = work({

@@ -1,7 +1,7 @@
 import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
 import type { Collective } from '../collective/index.js';
-import type { Gradients } from '../network/index.js';
+import type { BatchRanks, Gradients } from '../network/index.js';
 import type { RawBatch } from '../hooks/index.js';
 
 /** What this process has of a batch that several work through together: some of its parts, in the order of ranks. */
@@ -15,6 +15,8 @@ export interface Share {
   readonly cuts: readonly number[];
   /** False where there are fewer parts than ranks: this one works through one of another's examples, which counts for nothing. */
   readonly counts: boolean;
+  /** The same processes as layers see them that normalise with the whole batch; absent where each part is normalised by itself. */
+  readonly ranks?: BatchRanks;
   /** Labels of the whole batch. */
   readonly labels: Int32Array;
   /** The whole batch as tensors, which are the caller's. */
@@ -31,9 +33,14 @@ export const partCuts = (count: number, parts: number): number[] =>
  */
 export function shareOf(
   raw: RawBatch,
-  given: { collective: Collective; accumulate?: number; toTensors: (raw: RawBatch) => Batch },
+  given: {
+    collective: Collective;
+    accumulate?: number;
+    synchronised?: boolean;
+    toTensors: (raw: RawBatch) => Batch;
+  },
 ): { readonly raw: RawBatch; readonly share: Share } {
-  const { collective, accumulate = 1, toTensors } = given;
+  const { collective, accumulate = 1, synchronised = false, toTensors } = given;
   const { rank, size } = collective;
   const total = raw.labels.length;
   const all = partCuts(total, size * accumulate);
@@ -41,9 +48,16 @@ export function shareOf(
   const counts = own.length > 1;
   const [from, to] = counts ? [own[0]!, own.at(-1)!] : [0, 1];
   const cuts = counts ? own.map((cut) => cut - from) : [0, 1];
-  const share = { collective, total, from, cuts, counts, labels: raw.labels, whole: () => toTensors(raw) };
+  const share = {
+    ...{ collective, total, from, cuts, counts, labels: raw.labels, whole: () => toTensors(raw) },
+    ...(synchronised && { ranks: batchRanks(collective, counts) }),
+  };
   return { raw: rows(raw, from, to), share };
 }
+
+const batchRanks = (collective: Collective, counts: boolean): BatchRanks => ({
+  gather: (own) => collective.allGather(counts ? own : new Float32Array()).filter(({ length }) => length > 0),
+});
 
 function rows({ pixels, labels, targets, indices, ...rest }: RawBatch, from: number, to: number): RawBatch {
   const cut = (values: Float32Array) => {

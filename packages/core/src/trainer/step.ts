@@ -3,6 +3,7 @@ import { disposeBatch, type Batch } from '../batch.js';
 import {
   disposeStatistics,
   logitsOf,
+  withBatchRanks,
   withComputeDtype,
   withStatisticsMomentum,
   type Classifier,
@@ -62,7 +63,7 @@ export interface StepOutcome {
  * those at the perturbed weights; the update is applied to the restored ones.
  */
 export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
-  const setup = withMomentum(given);
+  const setup = overBatchRanks(withMomentum(given));
   const { objective, optimizer, learningRate, momentum, accumulate = 1, share } = setup;
   const split = accumulate > 1;
   const parts = split ? (share ? cutBatch(batch, share.cuts) : splitBatch(batch, accumulate)) : [batch];
@@ -84,6 +85,21 @@ export function trainStep(batch: Batch, given: StepSetup): StepOutcome {
 function withMomentum({ statisticsMomentum, ...setup }: StepSetup): StepSetup {
   const moving = (model: Classifier) => withStatisticsMomentum(model, statisticsMomentum);
   return { ...setup, model: moving(setup.model), context: { ...setup.context, model: moving(setup.context.model) } };
+}
+
+/** The setup with a model and companions that normalise with the whole batch, if its share says so. */
+function overBatchRanks(setup: StepSetup): StepSetup {
+  const { ranks } = setup.share ?? {};
+  if (!ranks) return setup;
+  const { model, context, objective } = setup;
+  const over = (each: Classifier) => withBatchRanks(each, ranks);
+  const companions = new Map([...(objective.companions ?? [])].map(([name, each]) => [name, over(each)]));
+  return {
+    ...setup,
+    model: over(model),
+    context: { ...context, model: over(context.model) },
+    objective: Object.create(objective, { companions: { value: companions } }) as Objective,
+  };
 }
 
 /** Shows the objective what the step found in the whole batch. */

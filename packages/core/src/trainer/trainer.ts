@@ -78,6 +78,11 @@ export interface TrainerOptions {
   readonly clipNorm?: number;
   /** Share of each batch in the running statistics, and in the very first step of the run; default: that of the layers. */
   readonly statisticsMomentum?: { readonly momentum?: number; readonly first?: number };
+  /**
+   * Of several processes: BatchNorm normalises with the batch of all of them, not with each one's part; what `checkSynchronised` refuses
+   * is not to be asked for it. Default false.
+   */
+  readonly synchronised?: boolean;
   /** Validate after every n-th epoch and after the last. */
   readonly validateEvery: number;
   /** Name of the validation accuracy that chooses the best checkpoint. */
@@ -116,7 +121,7 @@ export async function train(
   control: { signal?: AbortSignal; resumeFrom?: Snapshot } = {},
 ): Promise<TrainingResult> {
   const { model, data, objective, optimizer, schedule, average, bus, callbacks, collective } = parts;
-  const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, guard = stopAtOnce } = options;
+  const { seed, epochs, batchSize, accumulate, craftDtype, clipNorm, synchronised, guard = stopAtOnce } = options;
   const { signal } = control;
   const resumeFrom = snapshotOfFirst(collective, control.resumeFrom);
   const keeps = collective !== undefined || mayRollBack(guard);
@@ -170,7 +175,7 @@ export async function train(
   const runStep = async (raw: RawBatch, prepareNext: () => RawBatch | undefined) => {
     const began = performance.now();
     const { toTensors } = pipeline;
-    const own = collective && shareOf(raw, { collective, accumulate, toTensors });
+    const own = collective && shareOf(raw, { collective, accumulate, synchronised, toTensors });
     const share = own?.share;
     const batch = toTensors(own?.raw ?? raw);
     const { epoch, step } = state;

@@ -9,6 +9,7 @@ import {
   batchNormTrainGrad,
 } from '../../ops/index.js';
 import { defineLayer, stockName, type LayerContext, type NodeId, type VariableSpec } from '../layer.js';
+import { besselOf, gradientOverRanks, statisticsOverRanks } from './batch-norm-ranks.js';
 
 export interface BatchNormNode {
   readonly op: 'batch-norm';
@@ -56,10 +57,14 @@ export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId
     const x = inputs[0] as Tensor4D | Tensor2D;
     const variables = variablesOf(name, context);
     if (context.mode === 'eval') return { y: batchNormEval(x, variables), residuals: context.wrtParameters ? [x] : [] };
+    if (context.ranks) {
+      const statistics = statisticsOverRanks(x, context.ranks);
+      const { mean, variance } = statistics;
+      return { y: batchNormEval(x, { ...variables, mean, variance }), residuals: [x, mean, variance], statistics };
+    }
     const { y, mean, variance } = batchNormTrain(x, variables.gamma, variables.beta, batchNormEpsilon);
     const count = x.size / variables.gamma.size;
-    // a single value has no unbiased variance; PyTorch refuses it, the biased one (0) is the harmless choice here
-    const bessel = count > 1 ? count / (count - 1) : 1;
+    const bessel = besselOf(count);
     return { y, residuals: [x, mean, variance], statistics: { mean, variance, count, bessel } };
   },
   backward: ({ name }, dy, context) => {
@@ -72,7 +77,9 @@ export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId
         ...(context.wrtParameters && { parameters: named(...batchNormEvalParameterGrads(dy, x, variables)) }),
       };
     const of = { dy, x, gamma: variables.gamma, mean, variance };
-    const [dx, dGamma, dBeta] = batchNormTrainGrad(of, { epsilon: batchNormEpsilon }) as [Tensor, Tensor, Tensor];
+    const [dx, dGamma, dBeta] = context.ranks
+      ? gradientOverRanks(of, { epsilon: batchNormEpsilon, ranks: context.ranks })
+      : (batchNormTrainGrad(of, { epsilon: batchNormEpsilon }) as [Tensor, Tensor, Tensor]);
     return { inputs: [dx], ...(context.wrtParameters && { parameters: named(dGamma, dBeta) }) };
   },
   stock: ({ name }, [x], context) => {
