@@ -15,7 +15,7 @@ function summaryOf(values) {
   return { mean: m, half: (studentTQuantile(0.95, n - 1) * deviation) / Math.sqrt(n) };
 }
 
-/** One entry per method and budget, from rows `{ method, budget, seed, steps, epochs, images, clean, robust }`. */
+/** One entry per method and budget, from rows `{ method, budget, seed, steps, passes, clean, robust }`. */
 export function summarise(rows) {
   const groups = new Map();
   for (const row of rows) {
@@ -23,10 +23,10 @@ export function summarise(rows) {
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   return [...groups.values()].map((seeds) => {
-    const { method, budget, steps, epochs, images } = seeds[0];
+    const { method, budget, steps, passes } = seeds[0];
     const robust = seeds.map((row) => row.robust);
     return {
-      ...{ method, budget, steps, passes: (epochs * images) / 60_000, seeds: seeds.length },
+      ...{ method, budget, steps, passes, seeds: seeds.length },
       clean: summaryOf(seeds.map((row) => row.clean)),
       robust: { ...summaryOf(robust), low: Math.min(...robust), high: Math.max(...robust) },
     };

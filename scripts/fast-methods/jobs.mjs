@@ -23,9 +23,9 @@ function ran(args, { log, running }) {
 }
 
 /** Trains and attacks one model, or goes on where that stopped. */
-async function finish({ folder, config }, { images, running }) {
+async function finish({ folder, config, images }, { running }) {
   mkdirSync(folder, { recursive: true });
-  const [run, log, result] = ['run', 'log.txt', 'autoattack.json'].map((name) => join(folder, name));
+  const [run, log] = ['run', 'log.txt'].map((name) => join(folder, name));
   const done = join(run, 'summary.json');
   if (!existsSync(done)) {
     const path = join(folder, 'config.json');
@@ -33,25 +33,32 @@ async function finish({ folder, config }, { images, running }) {
     const begun = existsSync(join(run, 'config.json'));
     await ran(begun ? ['train', '--resume', run] : ['train', path, '--out', run], { log, running });
   }
-  const finished = join(folder, 'finished');
-  if (existsSync(finished)) return;
+  const attacked = { folder, images };
+  if (existsSync(finishedFile(attacked))) return;
   const attack = ['evaluate', run, '--attacks', 'autoattack', '--images', String(images), '--no-probes'];
-  await ran([...attack, '--checkpoint', 'last', '--out', result], { log, running });
-  writeFileSync(finished, '');
+  await ran([...attack, '--checkpoint', 'last', '--out', resultFile(attacked)], { log, running });
+  writeFileSync(finishedFile(attacked), '');
 }
 
+const resultFile = ({ folder, images }) => join(folder, `autoattack-${images}.json`);
+const finishedFile = ({ folder, images }) => join(folder, `finished-${images}`);
+
+/** Whether a job needs nothing more. */
+export const isFinished = (job) => existsSync(finishedFile(job));
+
 /** All jobs, so many at a time. After a failure those that run end, and no other begins. */
-export async function finishAll(jobs, { atOnce, images, say }) {
+export async function finishAll(jobs, { atOnce, done }) {
   const [waiting, running] = [[...jobs], new Set()];
   const stop = () => running.forEach((child) => child.kill('SIGTERM'));
   process.once('SIGINT', stop).once('SIGTERM', stop);
-  let [failure, count] = [undefined, 0];
+  let failure;
+  let count = 0;
   const worker = async () => {
     while (waiting.length > 0 && !failure) {
       const job = waiting.shift();
       try {
-        await finish(job, { images, running });
-        say(`${++count} of ${jobs.length}: ${job.folder}, ${(100 * robustOf(job)).toFixed(1)} % robust`);
+        await finish(job, { running });
+        await done(job, ++count);
       } catch (error) {
         failure ??= error;
       }
@@ -61,7 +68,7 @@ export async function finishAll(jobs, { atOnce, images, say }) {
   if (failure) throw failure;
 }
 
-const resultOf = ({ folder }) => JSON.parse(readFileSync(join(folder, 'autoattack.json'), 'utf8'));
+const resultOf = (job) => JSON.parse(readFileSync(resultFile(job), 'utf8'));
 
 /** Accuracies of a finished job, in [0, 1]. */
 export const cleanOf = (job) => resultOf(job).clean.accuracy;
