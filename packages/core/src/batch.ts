@@ -14,7 +14,24 @@ export interface Batch {
   readonly targets?: tf.Tensor2D;
   /** Positions of the examples in the training set, for methods that remember something of each; not there outside of training. */
   readonly indices?: Int32Array;
+  /** What augmentations drew for each example, in training. */
+  readonly drawn?: Drawn;
 }
+
+/**
+ * What augmentations drew, by their names (a second one of the same name is `<name>-2`) and the names of the draws; each array has an entry
+ * per example: `drawn['horizontal-flip'].mirrored[i]`, `drawn.mixup.partner[i]`.
+ */
+export type Drawn = Readonly<Record<string, Readonly<Record<string, Int32Array | Float32Array>>>>;
+
+/** The same of some examples of the batch, the end not included. */
+export const drawnRows = (drawn: Drawn, from: number, to: number): Drawn =>
+  Object.fromEntries(
+    Object.entries(drawn).map(([name, draws]) => [
+      name,
+      Object.fromEntries(Object.entries(draws).map(([draw, values]) => [draw, values.slice(from, to)])),
+    ]),
+  );
 
 /** Checks tensors that come from a user: images float32 in [0, 1], labels int32 in [0, classes). Throws BATCH_INVALID. */
 export function checkBatch(batch: Batch, where: { name: string; shape: ImageShape; classes: number }): void {

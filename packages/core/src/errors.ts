@@ -33,7 +33,7 @@ export const errorCatalogue = {
   WEIGHTS_INVALID: 'A weights file is damaged, malicious, or does not fit the model.',
   MODEL_INVALID: 'A model does not have the form that a classifier needs.',
   PASS_INVALID: 'A forward pass was asked for gradients that it cannot give.',
-  ATTACK_INVALID: 'An attack cannot be applied to this model or data.',
+  ATTACK_INVALID: 'An attack cannot be applied to this model, data or method.',
   LOSS_NOT_FINITE: 'A loss term or gradient became NaN or infinite.',
   CALLBACK_FAILED: 'A callback of the run failed.',
   TRAINING_COLLAPSED: 'Training accuracy fell to chance.',

@@ -46,7 +46,7 @@ export {
   type LoadedImageSet,
 } from './batch.js';
 export * from './loss/index.js';
-export { clipToPixelRange, normNames, norms } from './threat/index.js';
+export { clipToPixelRange, normNames, norms, radiusOf } from './threat/index.js';
 export { defineLayer, networkGraph } from './network/index.js';
 export {
   classifierOfLayers,

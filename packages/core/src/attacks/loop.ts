@@ -1,6 +1,6 @@
 import * as tf from '../tensor/index.js';
 import { inputGradient, type Classifier, type InputGradient, type Mode } from '../classifier/index.js';
-import type { ThreatModel } from '../threat/index.js';
+import { radiusOf, type ThreatModel } from '../threat/index.js';
 
 /**
  * One step along the gradient, projected onto the ball around `origin` and the pixel range. A negative step size descends.
@@ -13,7 +13,7 @@ export function attackStep(
   options: { origin: tf.Tensor4D; threat: ThreatModel; stepSize: number },
 ): tf.Tensor4D {
   const { origin, threat, stepSize } = options;
-  return threat.norm.step(point, gradient, { origin, stepSize, epsilon: threat.epsilon });
+  return threat.norm.step(point, gradient, { origin, stepSize, epsilon: radiusOf(threat) });
 }
 
 /** How a loop of gradient steps runs. */

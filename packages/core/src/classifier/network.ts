@@ -74,9 +74,11 @@ export function createNetwork(
     statistics,
     dtypes: () => current().executor.dtypes,
     acrossRanks: true,
-    // engines that run passes whole do not stop at each BatchNorm to speak to other processes
-    pass: (images, request) =>
-      (request.ranks && request.mode === 'batch' ? eager : current().executor).pass(images, request),
+    // engines that run passes whole do not stop at each BatchNorm to speak to other processes, and keep nothing that lies between
+    pass(images, request) {
+      const opByOp = (request.ranks && request.mode === 'batch') || request.features?.length;
+      return (opByOp ? eager : current().executor).pass(images, request);
+    },
     opByOpBecause() {
       const { executor, failure } = current();
       return failure ?? executor.opByOpBecause?.();

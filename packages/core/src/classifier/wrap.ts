@@ -80,6 +80,7 @@ export function surrounded(model: Classifier, { before, after }: Surroundings, c
       return {
         logits: found.map(({ y }) => y as tf.Tensor2D),
         statistics: pass.statistics,
+        ...(pass.features && { features: pass.features }),
         pullback(dLogits, options = {}) {
           const { keep = false } = options;
           const through = found.map((each, at) => {

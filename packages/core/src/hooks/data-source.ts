@@ -1,4 +1,4 @@
-import type { ImageSet, ImageShape, Batch } from '../batch.js';
+import type { Batch, Drawn, ImageSet, ImageShape } from '../batch.js';
 import type { Random } from '../random.js';
 
 /** How an epoch is cut into batches: a pure function of the generator's state, so that an epoch can be replayed. */
@@ -53,8 +53,23 @@ export interface RawBatch {
   readonly targets?: Float32Array;
   /** Positions of the examples in the training set; an augmentation may leave them out of what it returns. */
   readonly indices?: Int32Array;
+  /** What augmentations before this one drew; `withDrawn` adds to it. */
+  readonly drawn?: Drawn;
   readonly shape: ImageShape;
   readonly classes: number;
+}
+
+/**
+ * The batch with a note of what an augmentation drew for each example, which attacks and losses find in `batch.drawn`.
+ * @param name of the augmentation
+ * @param draws by name, one entry per example
+ * @category Images and batches
+ */
+export function withDrawn(batch: RawBatch, name: string, draws: Drawn[string]): RawBatch {
+  const { drawn = {} } = batch;
+  let key = name;
+  for (let n = 2; key in drawn; n++) key = `${name}-${n}`;
+  return { ...batch, drawn: { ...drawn, [key]: draws } };
 }
 
 export type { Batch };

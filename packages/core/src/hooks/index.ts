@@ -7,6 +7,7 @@ export type { EpochMetrics, FinalCheckpoint, Overfitting, RunSummary, StepReport
 export type { Attack, AttackContext, AttackObservation } from './attack.js';
 export {
   permutationSampler,
+  withDrawn,
   type Augmentation,
   type DataSource,
   type RawBatch,

@@ -58,6 +58,8 @@ export interface InnerOptimizer {
   readonly produces: readonly Role[];
   /** Of these, the points that leave the ball or the pixel range on purpose (HAT's helper); all others keep to both. */
   readonly beyond?: readonly Role[];
+  /** Whether it keeps each example to its own radius where the method gives one: it reads `radiusOf(threat)`, never `threat.epsilon`. */
+  readonly followsRadii?: boolean;
   /**
    * Makes the neighbours. Runs off the tape, leaves parameters untouched; running statistics change only if the method
    * says so (attack in `train` mode), and nothing that the method carries from step to step: a batch may be worked through in parts, on

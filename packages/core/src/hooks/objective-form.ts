@@ -45,6 +45,8 @@ export interface ObjectiveForm extends ObjectiveExtras {
   readonly points?: InnerOptimizer | Readonly<Record<string, PointMaker>>;
   /** Of points that are given as functions, those that leave the ball or the pixel range on purpose. */
   readonly beyond?: readonly Role[];
+  /** Whether points that are given as functions keep to `radiusOf(threat)`, each example to its own radius. */
+  readonly followsRadii?: boolean;
   /** Terms by name; their weighted sum is the loss. */
   readonly loss: Readonly<Record<string, PerExample | WeightedTerm>>;
   /**
@@ -57,12 +59,13 @@ export interface ObjectiveForm extends ObjectiveExtras {
 const isInner = (points: NonNullable<ObjectiveForm['points']>): points is InnerOptimizer =>
   typeof (points as { craft?: unknown }).craft === 'function' && Array.isArray((points as InnerOptimizer).produces);
 
-function innerOf({ points, beyond }: ObjectiveForm): InnerOptimizer {
+function innerOf({ points, beyond, followsRadii }: ObjectiveForm): InnerOptimizer {
   if (points === undefined) return { produces: [], craft: () => ({ points: {} }) };
   if (isInner(points)) return points;
   return {
     produces: Object.keys(points),
     ...(beyond && { beyond }),
+    ...(followsRadii && { followsRadii }),
     craft: (batch, context) => ({
       points: tf.tidy(() =>
         Object.fromEntries(Object.entries(points).map(([role, make]) => [role, make(batch, context, role)])),
@@ -83,7 +86,7 @@ export function passesOf({ inner, terms }: Pick<Objective, 'inner' | 'terms'>): 
 
 /** The objective that a form means. @throws what a term throws on two made-up examples */
 export function objectiveOf(form: ObjectiveForm, of: { classes: number; inputShape: ImageShape }): Objective {
-  const { points: _points, beyond: _beyond, loss, passes: stated, ...rest } = form;
+  const { points: _points, beyond: _beyond, followsRadii: _followsRadii, loss, passes: stated, ...rest } = form;
   const inner = innerOf(form);
   const terms = Object.entries(loss).map(([name, given]): Term => {
     const term = typeof given === 'function' ? weighted(1, given) : given;
@@ -95,6 +98,7 @@ export function objectiveOf(form: ObjectiveForm, of: { classes: number; inputSha
       name,
       weight: typeof weight === 'function' ? (views) => weight(held(views)) : weight,
       needs: reads.roles,
+      ...(reads.features.length > 0 && { features: reads.features }),
       over: term.over ?? (reads.y ? 'labelled' : 'all'),
       values: (views) => values(held(views)),
     };

@@ -2,16 +2,25 @@ import type * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import type { Batch } from '../batch.js';
-import type { InnerOptimizer, Role } from './inner-optimizer.js';
+import type { CraftContext, InnerOptimizer, Role } from './inner-optimizer.js';
 import type { StepFindings, Views } from './views.js';
+
+/** What a layer makes of a point. */
+export interface Feature {
+  readonly role: Role;
+  /** Name of a layer of the network, or `<name>.input`. */
+  readonly layer: string;
+}
 
 /** One named part of the loss. The loss is the mean over examples of the sum of `weight * values`. */
 export interface Term {
   readonly name: string;
   /** A number, or for weights that change along the run a function of it. */
   readonly weight: number | ((views: Views) => number | tf.Scalar);
-  /** Roles whose logits it reads. */
+  /** Roles whose logits or features it reads. */
   readonly needs: readonly Role[];
+  /** Layers whose outputs it reads, of which role. */
+  readonly features?: readonly Feature[];
   /**
    * Which examples the mean runs over: `all`, or only those with a label (classification terms of RST). Values at other
    * examples must be 0.
@@ -65,6 +74,11 @@ export interface ObjectiveExtras {
   readonly replays?: number;
   /** How often the optimizer makes its update with the gradients of one step; default 1. Decay is taken at the weights of each. */
   readonly updates?: number;
+  /**
+   * A radius for each example, `[batch]` float32, that its attack keeps to in place of the threat model's (per class, per image by `batch.indices`,
+   * along the run). Off the tape; a part of a batch is given as the whole is.
+   */
+  radii?(batch: Batch, context: Pick<CraftContext, 'threat' | 'epoch' | 'epochs' | 'progress'>): tf.Tensor1D;
   /** Points at which `afterStep` wants to know the gradient of the loss. */
   readonly imageGradients?: readonly Role[];
   /**
@@ -178,5 +192,13 @@ export function checkObjective(objective: Objective, name: string): Objective {
       for (const point of pointsOfPass(role).points) require(point, `the ${term.name} term`, made, chooseInner);
       require(role, `the ${term.name} term`, passed, `add ${role} to the outer passes`);
     }
+  if (objective.radii && objective.inner.produces.length > 0 && !objective.inner.followsRadii)
+    throw new BulwarkError(
+      'ATTACK_INVALID',
+      `${name}: it gives each example a radius of its own, but the attack that makes ${objective.inner.produces.join(', ')} takes one for all`,
+      {
+        hint: 'take an attack that follows radii (pgd, squeeze), or let it read radiusOf(threat) and say followsRadii: true',
+      },
+    );
   return { ...objective, name };
 }

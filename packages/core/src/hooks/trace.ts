@@ -3,12 +3,15 @@ import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import { oneHotLabels } from '../loss/index.js';
 import type { Role } from './inner-optimizer.js';
+import type { Feature } from './objective.js';
 import { viewsWith, type Logits, type Views } from './views.js';
 
 /** What a term reads. */
 export interface Reads {
   /** Roles of the logits, in the order in which they are read first. */
   readonly roles: readonly Role[];
+  /** Layers that it looks at. */
+  readonly features: readonly Feature[];
   /** Whether it compares with `y`. */
   readonly y: boolean;
 }
@@ -25,14 +28,23 @@ const findings = (classes: number): (() => tf.Tensor)[] => [
   () => tf.zeros([count]),
 ];
 
+/** The same of features of a network that is not known yet: maps, or one number per channel. */
+const featureShapes = [
+  [count, 2, 2, 3],
+  [count, 3],
+];
+
+const featureKey = ({ role, layer }: Feature) => `${role} ${layer}`;
+
 /**
  * Calls something that reads views on two made-up examples, at the start and at the end of a run, and notes what it reads.
- * @throws what it throws, unless that may come of a finding of the attack that it reads
+ * @throws what it throws, unless that may come of a finding of the attack or of a feature that it reads
  */
 export function readsOf(reader: (views: Views) => unknown, of: { classes: number; inputShape: ImageShape }): Reads {
   const roles = new Set<Role>();
+  const features = new Map<string, Feature>();
   let [y, finding] = [false, false];
-  const attempt = (make: () => tf.Tensor, epoch: number) => {
+  const attempt = ({ make, shape }: Attempt, epoch: number) => {
     const batch = {
       images: tf.zeros<tf.Rank.R4>([count, ...of.inputShape]),
       labels: tf.tensor1d([0, of.classes - 1], 'int32'),
@@ -50,6 +62,11 @@ export function readsOf(reader: (views: Views) => unknown, of: { classes: number
           return tf.zeros([count, of.classes]);
         },
       }),
+      features(role, layer) {
+        roles.add(role);
+        features.set(featureKey({ role, layer }), { role, layer });
+        return tf.zeros(shape);
+      },
       fact() {
         finding = true;
         return make();
@@ -58,20 +75,28 @@ export function readsOf(reader: (views: Views) => unknown, of: { classes: number
   };
   for (const epoch of [0, epochs - 1]) {
     let refused: unknown;
-    for (const make of findings(of.classes)) {
+    for (const each of attempts(of.classes)) {
       try {
-        tf.tidy(() => void attempt(make, epoch));
+        tf.tidy(() => void attempt(each, epoch));
         refused = undefined;
         break;
       } catch (error) {
-        if (!finding || error instanceof BulwarkError) throw error;
+        if (!(finding || features.size > 0) || error instanceof BulwarkError) throw error;
         refused ??= error;
       }
     }
     if (refused !== undefined) break; // what it has read until then; the views of a step hold it to that
   }
-  return { roles: [...roles], y };
+  return { roles: [...roles], features: [...features.values()], y };
 }
+
+interface Attempt {
+  readonly make: () => tf.Tensor;
+  readonly shape: number[];
+}
+
+const attempts = (classes: number): Attempt[] =>
+  featureShapes.flatMap((shape) => findings(classes).map((make) => ({ make, shape })));
 
 /** Views that hold a term to what it was seen to read. @throws BulwarkError ROLE_MISSING */
 export function heldTo(reads: Reads, views: Views, what: string): Views {
@@ -84,6 +109,10 @@ export function heldTo(reads: Reads, views: Views, what: string): Views {
     get y() {
       return reads.y ? views.y : refuse('y');
     },
+    features: (role, layer) =>
+      reads.features.some((known) => featureKey(known) === featureKey({ role, layer }))
+        ? views.features(role, layer)
+        : refuse(`features of ${role} at ${layer}`),
     z: new Proxy(views.z, {
       get: (z, role) => (reads.roles.includes(String(role)) ? z[String(role)] : refuse(`z.${String(role)}`)),
     }),

@@ -29,6 +29,11 @@ export interface Views {
   readonly progress: number;
   /** Logits `[batch, classes]` by the role of the point; each role's forward pass is made once per step. */
   readonly z: Logits;
+  /**
+   * What a layer of the network makes of a point, `[batch, ...]` float32: its output by its name, or what it reads by `<name>.input`. On the tape,
+   * like the logits. Of a companion it is `features('<companion>@<role>', layer)`.
+   */
+  features(role: Role, layer: string): tf.Tensor;
   /** A finding of the inner optimizer, `[batch, ...]`, constant. */
   fact(name: string): tf.Tensor;
 }
@@ -56,5 +61,6 @@ export const viewsWith = (views: Views, changes: Partial<Views>): Views =>
 export const renamed = (views: Views, roleOf: (role: Role) => Role, findingOf: (name: string) => string): Views =>
   viewsWith(views, {
     z: new Proxy(views.z, { get: (z, role) => z[roleOf(String(role))] }),
+    features: (role, layer) => views.features(roleOf(role), layer),
     fact: (name) => views.fact(findingOf(name)),
   });

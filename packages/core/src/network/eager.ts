@@ -2,6 +2,7 @@ import { add, tidy, zeros } from '../tensor/index.js';
 import type { Tensor, Tensor2D, Tensor4D } from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { foldedBackward, foldedForward, isFolded } from './folded-convolution.js';
+import { featureNode, joinedGradients } from './features.js';
 import { layerOf, type NetworkGraph } from './graph.js';
 import { inputsOf, type Backward, type Forward, type NodeId, type Shape } from './layer.js';
 import type { BatchStatistics, Executor, LayerStatistics, ParameterStore, Pass, PassRequest } from './pass.js';
@@ -25,6 +26,7 @@ interface Trace {
   readonly logits: Tensor2D;
   readonly statistics: BatchStatistics;
   readonly residuals: Map<NodeId, readonly Tensor[]>;
+  readonly features: ReadonlyMap<string, Tensor>;
   readonly held: References;
 }
 
@@ -77,7 +79,7 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
   const plain = planPass(graph, { fold: false });
   const folded = planPass(graph, { fold: true });
   const plan = (request: PassRequest): readonly Step[] =>
-    request.mode === 'eval' && !wrtParameters(request) ? folded : plain;
+    request.mode === 'eval' && !wrtParameters(request) && !request.features?.length ? folded : plain;
   const { value } = store;
 
   const forward = (images: Tensor4D, request: PassRequest): Trace => {
@@ -86,6 +88,8 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
     const outputs: Tensor[] = [];
     const statistics = new Map<string, LayerStatistics>();
     const residuals = new Map<NodeId, readonly Tensor[]>();
+    const wanted = new Map((request.features ?? []).map((name) => [name, featureNode(graph, name)]));
+    const features = new Map<string, Tensor>();
     for (const step of plan(request)) {
       const { node, id, done } = step;
       const inputs = node.op === 'input' ? [images] : inputsOf(node).map((from) => outputs[from]!);
@@ -94,6 +98,11 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
       );
       outputs[id] = found.y;
       held.hold(found.y);
+      for (const [name, at] of wanted)
+        if (at === id) {
+          features.set(name, found.y);
+          held.hold(found.y);
+        }
       const kept = request.wrt === 'nothing' ? [] : (found.residuals ?? []);
       for (const tensor of found.residuals ?? []) held.hold(tensor);
       if (found.statistics) {
@@ -105,7 +114,7 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
       else found.residuals?.forEach(held.release);
       for (const read of done) held.release(outputs[read]!);
     }
-    return { images, logits: outputs.at(-1) as Tensor2D, statistics, residuals, held };
+    return { images, logits: outputs.at(-1) as Tensor2D, statistics, residuals, features, held };
   };
 
   const shapesOf = (step: Step, batch: number): Shape[] =>
@@ -114,13 +123,13 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
   /** Goes back through one batch; gradients with respect to parameters are added to `parameters`. */
   const backward = (
     trace: Trace,
-    dLogits: Tensor2D,
+    given: ReadonlyMap<NodeId, Tensor>,
     { request, keep, parameters }: { request: PassRequest; keep: boolean; parameters: Map<string, Tensor> },
   ): Tensor4D | undefined => {
     const reach = reached(graph, request);
-    const held = references([dLogits]);
+    const held = references([...given.values()]);
     const steps = plan(request);
-    const gradients = new Map<NodeId, Tensor>([[steps.at(-1)!.id, dLogits]]);
+    const gradients = new Map<NodeId, Tensor>(given);
     const give = (id: NodeId, dx: Tensor): void => {
       held.hold(dx);
       if (!reach[id]) return held.release(dx);
@@ -183,16 +192,19 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
       return {
         logits: traces.map(({ logits }) => logits),
         statistics: request.mode === 'batch' ? traces.map(({ statistics }) => statistics) : [],
-        pullback(dLogits, { keep = false } = {}) {
+        ...(request.features?.length && { features: traces.map(({ features }) => features) }),
+        pullback(dLogits, { keep = false, dFeatures } = {}) {
           if (!kept) throw notKept(request);
           const parameters = new Map<string, Tensor>();
           const found: Tensor4D[] = [];
           // the last batch first, as a tape would go
           for (let at = traces.length - 1; at >= 0; at--) {
-            const given = dLogits[at];
+            const own = dLogits[at];
             // the other ranks wait for this one's sums, even if they are 0
-            const depends = given && (request.ranks || !(keep && isZero(given)));
-            const dImages = depends ? backward(traces[at]!, given, { request, keep, parameters }) : undefined;
+            const depends = own && (request.ranks || !(keep && isZero(own)));
+            const { given, free } = joinedGradients(graph, depends ? own : undefined, dFeatures?.[at]);
+            const dImages = given.size > 0 ? backward(traces[at]!, given, { request, keep, parameters }) : undefined;
+            free();
             if (wrtImages(request)) found.unshift(dImages ?? zeros(traces[at]!.images.shape));
           }
           if (!keep) drop();
@@ -201,8 +213,9 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
         dispose() {
           drop();
           if (alive)
-            for (const { logits, statistics, held } of traces) {
+            for (const { logits, statistics, features, held } of traces) {
               held.release(logits);
+              features.forEach(held.release);
               for (const { mean, variance } of statistics.values()) [mean, variance].forEach(held.release);
             }
           alive = false;

@@ -26,6 +26,7 @@ export { layerOf, networkGraph, type GraphBuilder, type NetworkGraph, type Node 
 export { graphParameterCount, multiplyAccumulates } from './cost.js';
 export { initialVariables, storeOf, type Variables } from './initialise.js';
 export { variableSpecs } from './variables.js';
+export { featureNames, featureNode } from './features.js';
 export { planPass, type Step } from './plan.js';
 export { eagerExecutor, type EagerOptions } from './eager.js';
 export type {

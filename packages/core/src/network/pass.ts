@@ -21,6 +21,11 @@ export interface PassRequest {
   readonly mode: 'eval' | 'batch';
   /** What `pullback` gives gradients with respect to; `all` is images and parameters. `nothing` keeps nothing for the way back. */
   readonly wrt: 'nothing' | 'images' | 'parameters' | 'all';
+  /**
+   * Layers whose outputs the caller wants to look at: names, or `<name>.input` for what a layer reads. Such a pass is made op by op on every
+   * engine; only models that are graphs of layers can.
+   */
+  readonly features?: readonly string[];
   /** Default float32. An engine that has no such kernels computes in float32. */
   readonly computeDtype?: ComputeDtype;
   /**
@@ -65,13 +70,19 @@ export interface Pass {
   readonly logits: readonly Tensor2D[];
   /** Of each batch, in mode `batch`; empty in mode `eval`. */
   readonly statistics: readonly BatchStatistics[];
+  /** Of each batch, outputs of the layers that the request names, `[batch, ...]` float32; empty if it names none. */
+  readonly features?: readonly ReadonlyMap<string, Tensor>[];
   /**
    * Gradients of a function of the logits with respect to what the pass was asked for, at the weights of the pass: these must not have
    * changed since. Frees what the pass kept, unless `keep`: then it may be called again.
    * @param dLogits of each batch, the function's gradient with respect to its logits, `[batch, classes]` float32; null: it does not
    *   depend on them
+   * @param options.dFeatures of each batch, the function's gradient with respect to features of the pass; what is left out does not matter
    */
-  pullback(dLogits: readonly (Tensor2D | null)[], options?: { readonly keep?: boolean }): PulledBack;
+  pullback(
+    dLogits: readonly (Tensor2D | null)[],
+    options?: { readonly keep?: boolean; readonly dFeatures?: readonly ReadonlyMap<string, Tensor>[] },
+  ): PulledBack;
   /** Frees logits, statistics and whatever the pass still keeps. May be called twice. */
   dispose(): void;
 }

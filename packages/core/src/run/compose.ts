@@ -17,6 +17,7 @@ import {
   type WeightAverage,
 } from '../trainer/index.js';
 import { lengthsOf, pluginPart } from './check-config.js';
+import { checkFeatures } from './check-features.js';
 import type { RunConfig } from './config.js';
 
 /** The parts of a run, made from a checked config. */
@@ -208,6 +209,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);
   checkSecondOrder(model, objective);
+  checkFeatures(model, objective);
   if (config.batchNorm.use === 'synchronised')
     checkSynchronised({ model, objective, accumulate: config.data.accumulate });
   const parts = {

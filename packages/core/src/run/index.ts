@@ -4,6 +4,7 @@
  */
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
 export { checkConfig, checkSpec } from './check-config.js';
+export { checkFeatures } from './check-features.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
 export { compose, composeModel, runTokens, threatOf, type ComposedRun, type ComposeOptions } from './compose.js';
 export { folderName, runConfigSchema, type RunConfig, type RunConfigInput } from './config.js';

@@ -106,6 +106,33 @@ export function craftChecks(
         { context: { threat: { ...threat, epsilon: 0 } } },
       );
     },
+    'keeps each example to its own radius, where it says that it follows radii'() {
+      const inner = make();
+      if (!inner.followsRadii) return;
+      const own = [0, 0.5, 1, 2, 0.25, 1];
+      const radii = tf.tensor4d(
+        own.map((share) => share * threat.epsilon),
+        [own.length, 1, 1, 1],
+      );
+      withCrafted(
+        inner,
+        options,
+        ({ crafted, batch }) =>
+          Object.entries(crafted.points).forEach(([role, point]) => {
+            if (inner.beyond?.includes(role)) return;
+            const lengths = numbers(tf.tidy(() => threat.norm.measure(tf.sub(point, batch.images) as tf.Tensor4D)));
+            own.forEach((share, i) => {
+              const most = share * threat.epsilon;
+              promise(
+                lengths[i]! <= most * (1 + rounding) + rounding,
+                () => `the ${role} point of example ${i} lies ${lengths[i]} away; its own radius is ${most}`,
+              );
+            });
+          }),
+        { context: { threat: { ...threat, radii } } },
+      );
+      radii.dispose();
+    },
     'leaves images, weights and running statistics alone while crafting'() {
       const [model, batch] = [fixtureNetwork(), fixtureBatch()];
       const images = numbers(batch.images);

@@ -14,6 +14,7 @@ function rawBatch(): RawBatch {
   return {
     pixels: Float32Array.from({ length: size }, () => random.next()),
     labels: Int32Array.from(labels),
+    indices: Int32Array.from(labels, (_, i) => 10 + i),
     shape: imageShape,
     classes,
   };
@@ -40,6 +41,14 @@ export function augmentationContract(plugin: Plugin<'augmentation'>, options: Co
           promise(Math.abs(sum - 1) < 1e-5, () => `a row of targets sums to ${sum}`);
         }
       }
+    },
+    'notes one draw per example, if any'() {
+      for (const [name, draws] of Object.entries(apply(1).drawn ?? {}))
+        for (const [draw, { length }] of Object.entries(draws))
+          promise(
+            length === labels.length,
+            () => `drawn.${name}.${draw} has ${length} entries for ${labels.length} examples`,
+          );
     },
     'makes the same change from the same generator'() {
       const [a, b] = [apply(1), apply(1)];

@@ -42,6 +42,8 @@ function strictViews(
         return given.logits.get(String(role))!;
       },
     }),
+    // small maps that have something of the role and the layer in them, constant: the kit differentiates by logits
+    features: (role, layer) => createRandom(13, `features/${role}/${layer}`).normal([given.batch.labels.size, 4, 4, 6]),
     fact(name) {
       const fact = given.facts[name];
       if (!fact)

@@ -19,7 +19,16 @@ export {
   type LengthScale,
   type WrittenLength,
 } from './units.js';
-export { clipToPixelRange, normNames, overPixels, type Norm, type NormName, type ThreatModel } from './norm.js';
+export {
+  clipToPixelRange,
+  normNames,
+  overPixels,
+  radiusOf,
+  type Norm,
+  type NormName,
+  type Radius,
+  type ThreatModel,
+} from './norm.js';
 
 /**
  * The norms by name.

@@ -53,10 +53,11 @@ export const l1: Norm = {
     const x = origin.dataSync() as Float32Array;
     const moved = Float32Array.from(point.dataSync() as Float32Array);
     const dimension = x.length / origin.shape[0];
+    const radii = typeof epsilon === 'number' ? undefined : (epsilon.dataSync() as Float32Array);
     for (let from = 0; from < x.length; from += dimension) {
       const image = x.subarray(from, from + dimension);
       const z = Float64Array.from(moved.subarray(from, from + dimension), (value, j) => value - image[j]!);
-      projectL1InBox(z, image, epsilon);
+      projectL1InBox(z, image, radii?.[from / dimension] ?? (epsilon as number));
       for (let j = 0; j < dimension; j++) moved[from + j] = image[j]! + z[j]!;
     }
     return tf.tidy(() => clipToPixelRange(tf.tensor4d(moved, point.shape)));

@@ -1,7 +1,7 @@
 import * as tf from '../tensor/index.js';
 import { signOf, signStep } from '../ops/index.js';
 import { projectOnHyperplane } from './hyperplane.js';
-import { clipToPixelRange, overPixels, unit, type Norm } from './norm.js';
+import { clipToPixelRange, overPixels, projectedStep, unit, type Norm } from './norm.js';
 
 /** The maximum norm: each pixel moves by at most epsilon. */
 export const linf: Norm = {
@@ -16,7 +16,10 @@ export const linf: Norm = {
     return most;
   },
   ofOnes: () => 1,
-  step: (point, gradient, options) => signStep(point, gradient, options),
+  step(point, gradient, { epsilon, ...options }) {
+    if (typeof epsilon === 'number') return signStep(point, gradient, { ...options, epsilon });
+    return projectedStep(linf)(point, gradient, { ...options, epsilon });
+  },
   hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'linf'),
   randomDirection: (random, shape) =>
     tf.tidy(() => {
@@ -34,5 +37,8 @@ export const linf: Norm = {
   along: (perturbation, shares) => linf.toRadius(perturbation, shares),
   /** Each pixel counts alone. */
   slack: () => 1e-6,
-  randomStart: (random, { shape, epsilon }) => random.uniform<tf.Rank.R4>(shape, -epsilon, epsilon),
+  randomStart(random, { shape, epsilon }) {
+    if (typeof epsilon === 'number') return random.uniform<tf.Rank.R4>(shape, -epsilon, epsilon);
+    return tf.tidy(() => tf.mul(random.uniform<tf.Rank.R4>(shape, -1, 1), epsilon));
+  },
 };

@@ -10,6 +10,9 @@ export const normNames = ['linf', 'l2', 'l1'] as const;
 /** A norm by its name in configs. */
 export type NormName = (typeof normNames)[number];
 
+/** Radius of the ball: one for all examples, or one for each, `[batch, 1, 1, 1]` float32. */
+export type Radius = number | tf.Tensor4D;
+
 /** A norm is a value: everything an attack needs to know about the geometry of the ball. */
 export interface Norm {
   readonly name: NormName;
@@ -32,7 +35,7 @@ export interface Norm {
   step(
     point: tf.Tensor4D,
     gradient: tf.Tensor4D,
-    options: { origin: tf.Tensor4D; epsilon: number; stepSize: number },
+    options: { origin: tf.Tensor4D; epsilon: Radius; stepSize: number },
   ): tf.Tensor4D;
   /** Off the engine: the least displacement of a point in [0, 1] onto a hyperplane within the pixel range. */
   hyperplane(point: Float64Array, plane: Hyperplane): Float64Array;
@@ -41,7 +44,7 @@ export interface Norm {
   /** Norm of each example's perturbation: `[batch, h, w, c]` to `[batch]` float32. */
   measure(perturbation: tf.Tensor4D): tf.Tensor1D;
   /** The nearest point of the ball of radius epsilon around `origin`, then of the box [0, 1]. */
-  project(point: tf.Tensor4D, options: { origin: tf.Tensor4D; epsilon: number }): tf.Tensor4D;
+  project(point: tf.Tensor4D, options: { origin: tf.Tensor4D; epsilon: Radius }): tf.Tensor4D;
   /** Direction of steepest ascent with unit norm, per example; 0 where the gradient is 0. */
   normalize(gradient: tf.Tensor4D): tf.Tensor4D;
   /**
@@ -54,14 +57,25 @@ export interface Norm {
   /** How far rounding to float32 may carry a point over the edge of a ball of this radius. */
   slack(epsilon: number): number;
   /** A random perturbation inside the ball (not clipped to the box), `shape` float32. */
-  randomStart(random: Random, options: { shape: readonly number[]; epsilon: number }): tf.Tensor4D;
+  randomStart(random: Random, options: { shape: readonly number[]; epsilon: Radius }): tf.Tensor4D;
 }
 
 /** Which perturbations the adversary may make: `norm(x' - x) <= epsilon`, pixels stay in [0, 1]. */
 export interface ThreatModel {
   readonly norm: Norm;
   readonly epsilon: number;
+  /**
+   * A radius for each example of the batch that is worked on, `[batch, 1, 1, 1]` float32, in the place of `epsilon`: for methods that train
+   * with other radii than they are judged by. Only what reads `radiusOf` follows it.
+   */
+  readonly radii?: tf.Tensor4D;
 }
+
+/**
+ * The radius that a training attack keeps to: that of each example where the method gives one, else epsilon.
+ * @category Threat models and attacks
+ */
+export const radiusOf = ({ epsilon, radii }: Pick<ThreatModel, 'epsilon' | 'radii'>): Radius => radii ?? epsilon;
 
 /** Per-example reduction over height, width and channels, keeping the axes for broadcasting. */
 export const overPixels = [1, 2, 3];

@@ -1,5 +1,5 @@
 import * as tf from '../tensor/index.js';
-import type { Batch } from '../batch.js';
+import { drawnRows, type Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import type { BatchStatistics, Gradients } from '../network/index.js';
 import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
@@ -41,6 +41,7 @@ export function cutBatch(batch: Batch, cuts: readonly number[]): Batch[] {
       labels: tf.slice(batch.labels, [from], [size]),
       ...(batch.targets && { targets: tf.slice(batch.targets, [from, 0], [size, -1]) }),
       ...(batch.indices && { indices: batch.indices.slice(from, to) }),
+      ...(batch.drawn && { drawn: drawnRows(batch.drawn, from, to) }),
     };
   });
 }

@@ -1,5 +1,6 @@
 import * as tf from '../tensor/index.js';
 import type { Batch } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import { keepStatistics, logitGradients, type Classifier } from '../classifier/index.js';
 import {
   pointsOfPass,
@@ -17,6 +18,7 @@ import {
 } from '../hooks/index.js';
 import { oneHotLabels } from '../loss/index.js';
 import type { BatchStatistics, Gradients, Pass } from '../network/index.js';
+import { featuresByPass, featureViews, gradientsOfFeatures } from './features.js';
 import { secondOrderGradients } from './second-order.js';
 
 /** Where in the run a batch is worked on. */
@@ -56,6 +58,12 @@ export function labelledScaleOf(parts: readonly (tf.Tensor1D | Int32Array)[]): t
   });
 }
 
+const noFeatures: Views['features'] = (role, layer) => {
+  throw new BulwarkError('ROLE_MISSING', `features of ${role} at ${layer} are there for terms of the loss only`, {
+    hint: 'read them in the loss',
+  });
+};
+
 /** What terms and `afterStep` see of one batch. */
 export function viewsOf(given: {
   batch: Batch;
@@ -63,8 +71,9 @@ export function viewsOf(given: {
   place: Place;
   facts: Crafted['facts'];
   logits: ReadonlyMap<Role, tf.Tensor2D>;
+  features?: Views['features'];
 }): Views {
-  const { batch, classes, place, facts, logits } = given;
+  const { batch, classes, place, facts, logits, features = noFeatures } = given;
   return {
     batch,
     classes,
@@ -72,6 +81,7 @@ export function viewsOf(given: {
     epoch: place.epoch,
     epochs: place.epochs,
     progress: progressOf(place),
+    features,
     fact: (name) => facts![name]!,
     z: Object.fromEntries(logits) as unknown as Logits,
   };
@@ -83,6 +93,13 @@ interface ModelPasses {
   readonly roles: readonly Role[];
   readonly pass: Pass;
 }
+
+/** Layers that terms look at in any of these passes. */
+const featuresOf = ({ terms }: Objective, passes: readonly Role[]): string[] => {
+  const roles = passes.flatMap(rolesOfPass);
+  const read = terms.flatMap(({ features = [] }) => features.filter(({ role }) => roles.includes(role)));
+  return [...new Set(read.map(({ layer }) => layer))];
+};
 
 /** Makes each outer pass once: those of the model, then those of each companion. */
 function makePasses(
@@ -103,7 +120,9 @@ function makePasses(
     });
     const wrt = companion === '' && objective.imageGradients?.length ? 'all' : 'parameters';
     const network = companion === '' ? model : objective.companions!.get(companion)!;
-    return { companion, roles: own, pass: network.pass(images, { mode: 'batch', wrt }) };
+    const features = featuresOf(objective, own);
+    const request = { mode: 'batch', wrt, ...(features.length > 0 && { features }) } as const;
+    return { companion, roles: own, pass: network.pass(images, request) };
   });
   return {
     made,
@@ -147,11 +166,20 @@ export function lossGradients(options: {
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
   const { made, free } = makePasses(model, objective, pointOf);
   const logits = made.flatMap(({ pass }) => pass.logits);
+  const features = featuresByPass(made);
 
   let values: tf.Tensor1D | undefined;
-  const loss = (...z: tf.Tensor2D[]) => {
-    const byRole = logitsByRole(made, z);
-    const views = viewsOf({ batch, classes: model.classes, place, facts: crafted.facts, logits: byRole });
+  const loss = (...at: tf.Tensor[]) => {
+    const byRole = logitsByRole(made, at.slice(0, logits.length) as tf.Tensor2D[]);
+    const seen = featureViews(features, at.slice(logits.length));
+    const views = viewsOf({
+      batch,
+      classes: model.classes,
+      place,
+      facts: crafted.facts,
+      logits: byRole,
+      features: seen,
+    });
     const terms = objective.terms.map((term) => ({
       weight: weightOf(term, views),
       values: scaled(term, views, labelledScale),
@@ -160,8 +188,12 @@ export function lossGradients(options: {
     values = tf.keep(tf.stack([total, ...terms.map((term) => tf.mean(term.values))]) as tf.Tensor1D);
     return total;
   };
-  const scaledLoss = (...z: tf.Tensor2D[]) => tf.mul(loss(...z), scale!);
-  const { value, dLogits } = logitGradients(logits, scale === undefined ? loss : scaledLoss);
+  const scaledLoss = (...at: tf.Tensor2D[]) => tf.mul(loss(...at), scale!);
+  const { value, dLogits: found } = logitGradients(
+    [...logits, ...features.map(({ tensor }) => tensor as tf.Tensor2D)],
+    scale === undefined ? loss : scaledLoss,
+  );
+  const dLogits = found.slice(0, logits.length);
   value.dispose();
   if (!options.labelledScale) labelledScale.dispose();
 
@@ -169,7 +201,8 @@ export function lossGradients(options: {
   const images = new Map<Role, tf.Tensor4D>();
   let from = 0;
   for (const { companion, roles, pass } of made) {
-    const pulled = pass.pullback(dLogits.slice(from, (from += roles.length)));
+    const dFeatures = gradientsOfFeatures(features, found.slice(logits.length), roles);
+    const pulled = pass.pullback(dLogits.slice(from, (from += roles.length)), dFeatures && { dFeatures });
     for (const [name, gradient] of pulled.parameters)
       gradients.set(companion === '' ? name : `${companion}@${name}`, gradient);
     pulled.images.forEach((gradient, at) => {
@@ -177,13 +210,13 @@ export function lossGradients(options: {
       else gradient.dispose();
     });
   }
-  tf.dispose(dLogits.filter((gradient) => gradient !== null));
+  tf.dispose([...found.filter((gradient) => gradient !== null), ...features.map(({ tensor }) => tensor)]);
 
   const statistics = made.flatMap(({ roles, pass }) =>
     roles.map((role, at) => [role, keepStatistics(pass.statistics[at]!)] as const),
   );
   const kept = tf.tidy(() => [...logitsByRole(made, logits)].map(([role, z]) => [role, tf.keep(z.clone())] as const));
   free();
-  const found = { values: values!, gradients, statistics: new Map(statistics), logits: new Map(kept), images };
-  return objective.secondOrder?.length ? secondOrderGradients(found, { model, objective, batch, crafted }) : found;
+  const all = { values: values!, gradients, statistics: new Map(statistics), logits: new Map(kept), images };
+  return objective.secondOrder?.length ? secondOrderGradients(all, { model, objective, batch, crafted }) : all;
 }

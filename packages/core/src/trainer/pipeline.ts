@@ -28,14 +28,15 @@ export function createPipeline(options: {
       for (let i = 0; i < bytes.length; i++) pixels[i] = scale[bytes[i]!]!;
       const labels = indices.map((i) => set.labels[i]!);
       const random = createRandom(seed, `augmentation/${epoch}/${step}`);
-      const raw: RawBatch = { pixels, labels, shape: set.shape, classes };
+      const raw: RawBatch = { pixels, labels, indices, shape: set.shape, classes };
       return { ...augmentations.reduce((batch, augmentation) => augmentation.apply(batch, random), raw), indices };
     },
-    toTensors: ({ pixels, labels, targets, indices, shape }) => ({
+    toTensors: ({ pixels, labels, targets, indices, drawn, shape }) => ({
       images: tf.tensor4d(pixels, [labels.length, ...shape]),
       labels: tf.tensor1d(labels, 'int32'),
       ...(targets && { targets: tf.tensor2d(targets, [labels.length, classes]) }),
       ...(indices && { indices }),
+      ...(drawn && { drawn }),
     }),
   };
 }

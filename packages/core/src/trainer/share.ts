@@ -1,5 +1,5 @@
 import * as tf from '../tensor/index.js';
-import type { Batch } from '../batch.js';
+import { drawnRows, type Batch } from '../batch.js';
 import type { Collective } from '../collective/index.js';
 import type { BatchRanks, Gradients } from '../network/index.js';
 import type { RawBatch } from '../hooks/index.js';
@@ -59,7 +59,7 @@ const batchRanks = (collective: Collective, counts: boolean): BatchRanks => ({
   gather: (own) => collective.allGather(counts ? own : new Float32Array()).filter(({ length }) => length > 0),
 });
 
-function rows({ pixels, labels, targets, indices, ...rest }: RawBatch, from: number, to: number): RawBatch {
+function rows({ pixels, labels, targets, indices, drawn, ...rest }: RawBatch, from: number, to: number): RawBatch {
   const cut = (values: Float32Array) => {
     const width = values.length / labels.length;
     return values.subarray(from * width, to * width);
@@ -68,6 +68,7 @@ function rows({ pixels, labels, targets, indices, ...rest }: RawBatch, from: num
     ...{ ...rest, pixels: cut(pixels), labels: labels.subarray(from, to) },
     ...(targets && { targets: cut(targets) }),
     ...(indices && { indices: indices.subarray(from, to) }),
+    ...(drawn && { drawn: drawnRows(drawn, from, to) }),
   };
 }
 

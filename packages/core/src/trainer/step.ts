@@ -154,11 +154,23 @@ function craft(batches: readonly Batch[], { objective, craftDtype, share, ...set
       const count = batch.labels.size;
       if (at > 0) random.restore(start);
       const own = randomOfPart(random, { from: offset, count, total });
-      const crafted = objective.inner.craft(batch, { ...setup.context, model, random: own, offset });
+      const context = { ...setup.context, model, random: own, offset };
+      const radii = radiiOf(objective, batch, setup.context);
+      const crafted = objective.inner.craft(
+        batch,
+        radii ? { ...context, threat: { ...context.threat, radii } } : context,
+      );
+      radii?.dispose();
       offset += count;
       return { batch, crafted };
     });
   });
+}
+
+/** The radius of each example of a part, where the method gives one; the caller's. */
+function radiiOf(objective: Objective, batch: Batch, context: CraftContext): tf.Tensor4D | undefined {
+  if (!objective.radii) return undefined;
+  return tf.tidy(() => tf.reshape(objective.radii!(batch, context), [-1, 1, 1, 1]) as tf.Tensor4D);
 }
 
 function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | undefined {

@@ -1,6 +1,7 @@
 import { defineAugmentation, number, type RawBatch } from '@bulwark/core';
+import { withDrawn } from '@bulwark/core/hooks';
 import { boxAround } from './cutout.js';
-import { mixTargets, symmetricBeta } from './mix-targets.js';
+import { mixDraws, mixTargets, symmetricBeta } from './mix-targets.js';
 
 /**
  * Pastes a box of each partner into each image, in place, and mixes the targets by the area that the border left.
@@ -24,7 +25,10 @@ export function pasteBox(
       batch.pixels.set(piece, i * size + (y * width + left) * channels);
     }
   const share = 1 - ((bottom - top) * (right - left)) / (height * width);
-  return { ...batch, ...mixTargets(batch, { partner, share, by: 'cutmix' }) };
+  const everywhere = (value: number) => new Int32Array(partner.length).fill(value);
+  const box = { top: everywhere(top), bottom: everywhere(bottom), left: everywhere(left), right: everywhere(right) };
+  const mixed = { ...batch, ...mixTargets(batch, { partner, share, by: 'cutmix' }) };
+  return withDrawn(mixed, 'cutmix', { ...mixDraws(batch, { partner, share }), ...box });
 }
 
 /**

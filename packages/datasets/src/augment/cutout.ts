@@ -1,4 +1,5 @@
 import { defineAugmentation, integer, type RawBatch } from '@bulwark/core';
+import { withDrawn } from '@bulwark/core/hooks';
 
 /** Rows top..bottom and columns left..right, the ends excluded. */
 export interface Box {
@@ -38,14 +39,19 @@ export const cutout = defineAugmentation({
   create: ({ size, holes }) => ({
     apply(batch, random) {
       const [height, width, channels] = batch.shape;
-      for (let start = 0; start < batch.pixels.length; start += height * width * channels)
+      const count = batch.labels.length;
+      const centers = Array.from({ length: holes }, () => ({ y: new Int32Array(count), x: new Int32Array(count) }));
+      for (let i = 0; i < count; i++)
         for (let hole = 0; hole < holes; hole++) {
           const center = { y: random.integer(height), x: random.integer(width) };
+          const start = i * height * width * channels;
+          centers[hole]!.y[i] = center.y;
+          centers[hole]!.x[i] = center.x;
           const { top, bottom, left, right } = boxAround(center, { height: size, width: size }, batch.shape);
           for (let y = top; y < bottom; y++)
             batch.pixels.fill(0, start + (y * width + left) * channels, start + (y * width + right) * channels);
         }
-      return batch;
+      return centers.reduce((noted, draws) => withDrawn(noted, 'cutout', draws), batch);
     },
   }),
 });

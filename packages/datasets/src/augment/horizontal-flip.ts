@@ -1,4 +1,5 @@
 import { defineAugmentation, number } from '@bulwark/core';
+import { withDrawn } from '@bulwark/core/hooks';
 
 /** Mirrors left and right. Draws one number for each image in order; it is mirrored if that is below `probability`. */
 export const horizontalFlip = defineAugmentation({
@@ -10,8 +11,11 @@ export const horizontalFlip = defineAugmentation({
       const [height, width, channels] = batch.shape;
       const row = width * channels;
       const { pixels } = batch;
-      for (let start = 0; start < pixels.length; start += height * row) {
+      const mirrored = new Int32Array(batch.labels.length);
+      for (let i = 0; i < mirrored.length; i++) {
         if (random.next() >= probability) continue;
+        mirrored[i] = 1;
+        const start = i * height * row;
         for (let y = 0; y < height; y++) {
           let left = start + y * row;
           for (let right = left + row - channels; left < right; left += channels, right -= channels)
@@ -22,7 +26,7 @@ export const horizontalFlip = defineAugmentation({
             }
         }
       }
-      return batch;
+      return withDrawn(batch, 'horizontal-flip', { mirrored });
     },
   }),
 });

@@ -37,6 +37,12 @@ export function mixTargets(
   return { targets, labels };
 }
 
+/** What a batch that was mixed notes of each example: its partner, and the share that is its own. */
+export const mixDraws = (batch: RawBatch, { partner, share }: { partner: Int32Array; share: number }) => ({
+  partner: partner.map((at) => batch.indices?.[at] ?? at),
+  weight: new Float32Array(partner.length).fill(share),
+});
+
 /** One standard normal number (Box-Muller, two draws). */
 const normal = (random: Random) => Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 

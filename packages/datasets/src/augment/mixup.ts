@@ -1,5 +1,6 @@
 import { defineAugmentation, number } from '@bulwark/core';
-import { mixTargets, symmetricBeta } from './mix-targets.js';
+import { withDrawn } from '@bulwark/core/hooks';
+import { mixDraws, mixTargets, symmetricBeta } from './mix-targets.js';
 
 /**
  * x = share x_i + (1 - share) x_j, targets likewise (Eq. 1). One share for the batch, as in the authors' code.
@@ -19,7 +20,8 @@ export const mixup = defineAugmentation({
       for (let i = 0; i < partner.length; i++)
         for (let j = 0, own = i * size, other = partner[i]! * size; j < size; j++, own++, other++)
           pixels[own] = share * batch.pixels[own]! + (1 - share) * batch.pixels[other]!;
-      return { ...batch, pixels, ...mixTargets(batch, { partner, share, by: 'mixup' }) };
+      const mixed = { ...batch, pixels, ...mixTargets(batch, { partner, share, by: 'mixup' }) };
+      return withDrawn(mixed, 'mixup', mixDraws(batch, { partner, share }));
     },
   }),
 });

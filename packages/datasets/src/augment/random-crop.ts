@@ -1,4 +1,5 @@
 import { defineAugmentation, integer, type RawBatch } from '@bulwark/core';
+import { withDrawn } from '@bulwark/core/hooks';
 import { z } from 'zod';
 
 /**
@@ -23,9 +24,14 @@ export const randomCrop = defineAugmentation({
       const paddedRow = row + 2 * padding * channels;
       // its border stays zero; only its inside is written, image after image
       const padded = new Float32Array((height + 2 * padding) * paddedRow);
-      for (let start = 0; start < batch.pixels.length; start += size) {
+      const count = batch.labels.length;
+      const offsets = { top: new Int32Array(count), left: new Int32Array(count) };
+      for (let i = 0; i < count; i++) {
+        const start = i * size;
         const top = random.integer(2 * padding + 1);
         const left = random.integer(2 * padding + 1);
+        offsets.top[i] = top - padding;
+        offsets.left[i] = left - padding;
         for (let y = 0; y < height; y++) {
           const from = start + y * row;
           padded.set(batch.pixels.subarray(from, from + row), (y + padding) * paddedRow + padding * channels);
@@ -36,7 +42,7 @@ export const randomCrop = defineAugmentation({
           batch.pixels.set(padded.subarray(from, from + row), start + y * row);
         }
       }
-      return batch;
+      return withDrawn(batch, 'random-crop', offsets);
     },
   }),
 });

@@ -4,6 +4,7 @@ import {
   discrepancyNames,
   gradientLoop,
   logitsOf,
+  radiusOf,
   type Batch,
   type CraftContext,
   type InnerOptimizer,
@@ -41,7 +42,7 @@ export function pgdPoint(batch: Batch, context: CraftContext, options: PgdOption
     const origin = batch.images;
     const last =
       steps === 0
-        ? threat.norm.project(start, { origin, epsilon: threat.epsilon })
+        ? threat.norm.project(start, { origin, epsilon: radiusOf(threat) })
         : gradientLoop({
             ...{ model, mode, threat, origin, start, steps, loss },
             stepSize: options.descend ? -stepSize : stepSize,
@@ -62,6 +63,7 @@ export function pgd(
   const options = { role: 'adversarial', goal: onCrossEntropy, ...given };
   return {
     produces: [options.role],
+    followsRadii: true,
     craft: (batch, context) => ({ points: { [options.role]: pgdPoint(batch, context, options) } }),
   };
 }

@@ -4,6 +4,7 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   logitGradients,
+  radiusOf,
   type Batch,
   type Classifier,
   type CraftContext,
@@ -108,6 +109,7 @@ function passIn(model: Classifier, images: readonly tf.Tensor4D[], mode: Squeeze
 export function squeeze(options: SqueezeOptions): InnerOptimizer {
   return {
     produces: ['adversarial', 'collaborative'],
+    followsRadii: true,
     craft: (batch, context) => ({
       points: tf.tidy(() => {
         // two draws, the adversarial point's first
@@ -115,7 +117,7 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
         const collaborative = startPoint(batch.images, context, options);
         const { threat } = context;
         const project = (point: tf.Tensor4D) =>
-          threat.norm.project(point, { origin: batch.images, epsilon: threat.epsilon });
+          threat.norm.project(point, { origin: batch.images, epsilon: radiusOf(threat) });
         if (options.steps === 0) return { adversarial: project(adversarial), collaborative: project(collaborative) };
         const natural = passIn(context.model, [batch.images], options.mode);
         const fixed = { batch, context, options, natural };

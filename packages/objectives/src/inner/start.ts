@@ -1,4 +1,4 @@
-import { clipToPixelRange, type CraftContext } from '@bulwark/core';
+import { clipToPixelRange, radiusOf, type CraftContext } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { InnerSettings } from './settings.js';
 
@@ -19,7 +19,7 @@ export function startPoint(
       return tf.add(images, tf.mul(startScale, random.normal<tf.Rank.R4>(images.shape))) as tf.Tensor4D;
     const moved = tf.add(
       images,
-      threat.norm.randomStart(random, { shape: images.shape, epsilon: threat.epsilon }),
+      threat.norm.randomStart(random, { shape: images.shape, epsilon: radiusOf(threat) }),
     ) as tf.Tensor4D;
     return start === 'uniform' ? clipToPixelRange(moved) : moved;
   });

@@ -33,6 +33,7 @@ const withSuffix = <T>(record: Readonly<Record<string, T>>): Record<string, T> =
 export function twice(inner: InnerOptimizer): InnerOptimizer {
   return {
     produces: [...inner.produces, ...inner.produces.map(secondOf)],
+    ...(inner.followsRadii && { followsRadii: true }),
     craft(batch, context) {
       const { model, forget } = rememberingNatural(context.model, batch);
       const first = inner.craft(batch, { ...context, model });

@@ -23,6 +23,7 @@ function viewsOf(logits: Logits, labels: number[]): Views {
     epochs: 1,
     progress: 0,
     z: Object.fromEntries(tensors) as unknown as Views['z'],
+    features: () => tf.scalar(0),
     fact: () => tf.scalar(0),
   };
 }

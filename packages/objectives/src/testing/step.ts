@@ -67,13 +67,15 @@ export function oneStep<T>(
     objective: Objective;
     weightPerturber?: WeightPerturber;
     context?: Partial<CraftContext>;
+    accumulate?: number;
   },
   read: (outcome: StepOutcome) => T,
 ): T {
   const optimizer = createSgd({ learningRate: 0.1, momentum: 0, weightDecay: 0, nesterov: false });
-  const { model, batch, objective, weightPerturber } = parts;
+  const { model, batch, objective, weightPerturber, accumulate } = parts;
   const context = craftContext(model, parts.context);
-  const outcome = trainStep(batch, { model, objective, weightPerturber, optimizer, learningRate: 0.1, context });
+  const setup = { model, objective, weightPerturber, optimizer, learningRate: 0.1, context, accumulate };
+  const outcome = trainStep(batch, setup);
   const result = read(outcome);
   disposeOutcome(outcome);
   optimizer.dispose();

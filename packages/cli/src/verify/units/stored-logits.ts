@@ -37,6 +37,9 @@ export function lossAndGradients(stored: Stored, loss: StoredLoss): { loss: numb
     loss({
       ...{ batch: { images, labels }, classes, y: oneHotLabels(labels, classes), epoch: 0, epochs: 1, progress: 0 },
       z: Object.fromEntries(roles.map((role, at) => [role, z[at]!])) as unknown as Views['z'],
+      features: (role, layer) => {
+        throw new Error(`no stored features of ${role} at ${layer}`);
+      },
       fact: (name) => facts[name]!,
     }),
   );
