@@ -1,6 +1,6 @@
 // Times training steps against PyTorch's, in turn, with the same weights and images:
 //   npm run build && node scripts/compare-pytorch.mjs [--engine torch] [--python <python with torch>] [--methods at,trades,st] [--pairs 5]
-// On a GPU: --device cuda:0 --batch 128 --precisions float32,tf32,bfloat16. PyTorch computes in TF32 for the last two: bfloat16 is our attack's.
+// On a GPU: --device cuda:0 --batch 128 --precisions float32,tf32,bfloat16,bfloat16+graphs. PyTorch computes in TF32 for the last two: bfloat16 is our attack's.
 // On busy machines only the ratio of two steps that were made one after the other tells anything.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,15 +33,20 @@ const { values: flags } = parseArgs({
 });
 const [batch, steps, pairs] = [flags.batch, flags.steps, flags.pairs].map(Number);
 const precisions = flags.precisions.split(',');
-const unknown = precisions.find((each) => !['float32', 'tf32', 'bfloat16'].includes(each));
-if (unknown !== undefined) throw new Error(`--precisions ${unknown}: float32, tf32 and bfloat16 are known`);
+const unknown = precisions.find((each) => !/^(float32|tf32|bfloat16)(\+graphs)?$/.test(each));
+if (unknown !== undefined)
+  throw new Error(`--precisions ${unknown}: float32, tf32 and bfloat16 are known, each with +graphs (CUDA's)`);
 const onGpu = flags.device.startsWith('cuda');
 const theirSteps = fileURLToPath(new URL('compare_pytorch.py', import.meta.url));
 
 /** The engine as it is asked for; other engines than torch have no choice of devices. */
 const request = (precision) => ({
   use: flags.engine,
-  ...(flags.engine === 'torch' && { device: flags.device, tf32: onGpu && precision !== 'float32' }),
+  ...(flags.engine === 'torch' && {
+    device: flags.device,
+    tf32: onGpu && !precision.startsWith('float32'),
+    graphs: precision.endsWith('+graphs'),
+  }),
 });
 
 /** PyTorch's process, which makes a step whenever it is told to. */
@@ -87,16 +92,21 @@ const peakNow = () => (onGpu ? (currentSession().peakDeviceMemory?.() ?? NaN) : 
 
 async function compare(method, precision) {
   await useEngine(request(precision), { engines: enginesOf(builtinRegistry()) });
+  const without = currentSession().remarks?.find((remark) => remark.startsWith('graphs '));
+  if (without !== undefined) {
+    console.log(`${method} ${precision}: not measured, ${without}`);
+    return undefined;
+  }
   const subject = await makeSubject({
     model: flags.model,
     method,
     batch,
     steps,
-    reducedPrecision: precision === 'bfloat16',
+    reducedPrecision: precision.startsWith('bfloat16'),
   });
   const other = pytorch(method, subject);
   const last = [...subject.model.parameters.values()].at(-1);
-  const theirPrecision = onGpu && precision !== 'float32' ? 'tf32' : 'float32';
+  const theirPrecision = onGpu && !precision.startsWith('float32') ? 'tf32' : 'float32';
   const [ours, theirs, theirPeaks] = [[], [], []];
   // the first steps of each set things up
   for (let pair = onGpu ? -2 : -1; pair < pairs; pair++) {
@@ -136,7 +146,8 @@ process.env.BULWARK_THREADS ??= flags.threads;
 const rows = [];
 for (const method of flags.methods.split(','))
   for (const precision of precisions) {
-    rows.push(await compare(method, precision));
+    const row = await compare(method, precision);
+    if (row) rows.push(row);
     // what is measured so far is kept where time runs out
     if (flags.json) writeFileSync(flags.json, JSON.stringify(rows, null, 2));
   }

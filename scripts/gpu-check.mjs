@@ -22,7 +22,7 @@ const { values: flags } = parseArgs({
   },
 });
 const onGpu = flags.device.startsWith('cuda');
-const precisions = onGpu ? 'float32,tf32,bfloat16' : 'float32';
+const precisions = onGpu ? 'float32,tf32,bfloat16,bfloat16+graphs' : 'float32';
 const threads = String(Math.min(16, cpus().length));
 const here = fileURLToPath(new URL('..', import.meta.url));
 const command = join(here, 'packages', 'cli', 'dist', 'main.js');
@@ -140,7 +140,7 @@ if (report.parts.build.ok) {
     cases: JSON.parse(text).summary,
   }));
   for (const each of larger)
-    await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: methods[0], precisions: onGpu ? 'tf32,bfloat16' : precisions, pairs: '3' }); // prettier-ignore
+    await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: methods[0], precisions: onGpu ? 'tf32,bfloat16,bfloat16+graphs' : precisions, pairs: '3' }); // prettier-ignore
   await part('bench', 30, bulwark('bench', '--engine', engine, '--parts', 'speed,gradients', '--models', 'resnet18', '--quick', '--json'), (text) => ({ rows: JSON.parse(text) })); // prettier-ignore
 }
 report.seconds = Math.round(secondsGone());

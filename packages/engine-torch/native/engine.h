@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "recorder.h"
 #include "slots.h"
 
 namespace bulwark {
@@ -21,11 +22,14 @@ struct Stored {
 
 struct Engine {
   at::Device device{at::kCPU};
+  Recorded recorded = Recorded::never;
   Slots<Stored> tensors;
   Slots<std::shared_ptr<Program>> programs;
   Slots<std::unique_ptr<Pass>> passes;
   /** Copies between host and device of more than one number. */
   double uploads = 0, downloads = 0;
+  /** Passes that ran as recordings. */
+  double replays = 0;
 
   Engine();
   ~Engine();

@@ -3,6 +3,8 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/zeros.h>
 
+#include "recording.h"
+
 namespace bulwark {
 
 namespace {
@@ -35,8 +37,17 @@ std::vector<bool> reachedNodes(const Graph& graph, const Mode& mode) {
 
 }  // namespace
 
-Batch::Batch(Program& program, const Mode& mode, const at::Tensor& images)
-    : program_(program), mode_(mode), shape_(images.sizes().vec()), options_(images.options()) {
+Program::Program(Graph graph)
+    : graph(std::move(graph)),
+      weights(this->graph),
+      plain(planSteps(this->graph, false)),
+      folded(planSteps(this->graph, true)),
+      recordings(std::make_unique<Recordings>()) {}
+
+Program::~Program() = default;
+
+Batch::Batch(Program& program, Weights& weights, const Mode& mode, const at::Tensor& images)
+    : program_(program), weights_(weights), mode_(mode), shape_(images.sizes().vec()), options_(images.options()) {
   const auto& steps = program.steps(mode);
   std::vector<at::Tensor> outputs(program.graph.size());
   residuals_.resize(steps.size());
@@ -44,17 +55,17 @@ Batch::Batch(Program& program, const Mode& mode, const at::Tensor& images)
   for (size_t at = 0; at < steps.size(); at++) {
     const Step& step = steps[at];
     const Node& node = program.graph[static_cast<size_t>(step.node)];
-    const auto output = [&](int id) { return id < 0 ? at::Tensor() : outputs[static_cast<size_t>(id)]; };
+    const auto outputOf = [&](int id) { return id < 0 ? at::Tensor() : outputs[static_cast<size_t>(id)]; };
     const int other = step.add >= 0 ? step.add : node.other;
-    const at::Tensor x = node.op == Op::input ? images : output(node.input);
+    const at::Tensor x = node.op == Op::input ? images : outputOf(node.input);
     Residuals& kept = residuals_[at];
-    at::Tensor y = stepForward({program.graph, step, program.weights, mode_}, x, output(other), kept);
-    if (node.op == Op::norm && mode.ofBatch) statistics.push_back({step.node, kept.mean, kept.variance});
+    at::Tensor y = stepForward({program.graph, step, weights_, mode_}, x, outputOf(other), kept);
+    if (node.op == Op::norm && mode.ofBatch) output.statistics.push_back({step.node, kept.mean, kept.variance});
     types_[static_cast<size_t>(step.output)] = y.scalar_type();
     outputs[static_cast<size_t>(step.output)] = std::move(y);
     for (int id : step.done) outputs[static_cast<size_t>(id)].reset();
   }
-  logits = outputs.back();
+  output.logits = outputs.back();
   if (!mode.gradients()) residuals_.clear();
 }
 
@@ -74,7 +85,7 @@ at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients
     Incoming dy;
     std::swap(dy, incoming[static_cast<size_t>(step.output)]);
     if (dy.first.defined()) {
-      const StepContext context{program_.graph, step, program_.weights, mode_};
+      const StepContext context{program_.graph, step, weights_, mode_};
       StepGradients found = stepBackward(context, dy.first, dy.second, residuals_[at], reached[static_cast<size_t>(node.input)]);
       dy = {};
       give(node.input, found.input);
@@ -88,25 +99,30 @@ at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients
   }
   if (!mode_.images) return {};
   const Incoming& images = incoming[0];
-  if (!images.first.defined()) return at::zeros(shape_, options_);
+  if (!images.first.defined()) return zeros();
   return images.second.defined() ? at::add(images.first, images.second) : images.first;
 }
 
-Pass::Pass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images)
-    : mode(mode), program_(std::move(program)) {
-  for (const at::Tensor& each : images) batches.emplace_back(*program_, mode, each);
+at::Tensor Batch::zeros() const { return at::zeros(shape_, options_); }
+
+EagerPass::EagerPass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images)
+    : Pass(mode), program_(std::move(program)) {
+  for (const at::Tensor& each : images) {
+    batches_.emplace_back(*program_, program_->weights, mode, each);
+    outputs.push_back(batches_.back().output);
+  }
 }
 
-Pass::PulledBack Pass::pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) {
-  if (dLogits.size() != batches.size()) throw std::invalid_argument("there is one gradient for each batch");
+Pass::PulledBack EagerPass::pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) {
+  if (dLogits.size() != batches_.size()) throw std::invalid_argument("there is one gradient for each batch");
   PulledBack found;
-  found.images.resize(batches.size());
+  found.images.resize(batches_.size());
   // the last batch first, as a tape would go
-  for (size_t at = batches.size(); at-- > 0;) {
+  for (size_t at = batches_.size(); at-- > 0;) {
     if (dLogits[at])
-      found.images[at] = batches[at].pullBack(*dLogits[at], keep, found.weights);
+      found.images[at] = batches_[at].pullBack(*dLogits[at], keep, found.weights);
     else if (mode.images)
-      found.images[at] = at::zeros(batches[at].shape(), batches[at].logits.options());
+      found.images[at] = batches_[at].zeros();
   }
   return found;
 }

@@ -14,15 +14,18 @@
 
 namespace bulwark {
 
+class Recordings;
+
 class Program {
  public:
-  explicit Program(Graph graph)
-      : graph(std::move(graph)), weights(this->graph), plain(planSteps(this->graph, false)), folded(planSteps(this->graph, true)) {}
+  explicit Program(Graph graph);
+  ~Program();
   Program(const Program&) = delete;
 
   const Graph graph;
   Weights weights;
   const std::vector<Step> plain, folded;
+  std::unique_ptr<Recordings> recordings;
 
   /** Norms with given statistics are linear; they are folded where nobody asks for gradients in their parts. */
   const std::vector<Step>& steps(const Mode& mode) const { return mode.ofBatch || mode.parameters ? plain : folded; }
@@ -31,24 +34,31 @@ class Program {
 /** Gradients in weights, by their places. */
 using WeightGradients = std::map<int, at::Tensor>;
 
-/** One batch. */
-class Batch {
- public:
-  Batch(Program& program, const Mode& mode, const at::Tensor& images);
-
+/** What a pass finds of one batch. */
+struct Output {
   at::Tensor logits;
   struct Statistics {
     int node;
     at::Tensor mean, variance;
   };
   std::vector<Statistics> statistics;
+};
+
+/** One batch. */
+class Batch {
+ public:
+  Batch(Program& program, Weights& weights, const Mode& mode, const at::Tensor& images);
+
+  Output output;
 
   /** The gradient in the images; those in weights are added to `gradients`. Frees residuals as it goes, unless `keep`. */
   at::Tensor pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients);
-  const std::vector<int64_t>& shape() const { return shape_; }
+  /** The gradient in images that nothing depends on. */
+  at::Tensor zeros() const;
 
  private:
   Program& program_;
+  Weights& weights_;
   const Mode mode_;
   std::vector<int64_t> shape_;
   at::TensorOptions options_;
@@ -56,22 +66,32 @@ class Batch {
   std::vector<at::ScalarType> types_;  // of each node's output
 };
 
+/** One or more batches on their way there and back. */
 class Pass {
  public:
-  Pass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images);
+  explicit Pass(const Mode& mode) : mode(mode) {}
+  virtual ~Pass() = default;
 
   const Mode mode;
-  std::vector<Batch> batches;
+  std::vector<Output> outputs;
 
   struct PulledBack {
     std::vector<at::Tensor> images;
     WeightGradients weights;
   };
-  /** @param dLogits of each batch; undefined: nothing depends on its logits */
-  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep);
+  /** @param dLogits of each batch; none: nothing depends on its logits */
+  virtual PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) = 0;
+};
+
+/** A pass whose kernels are launched one by one. */
+class EagerPass : public Pass {
+ public:
+  EagerPass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images);
+  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) override;
 
  private:
   std::shared_ptr<Program> program_;
+  std::vector<Batch> batches_;
 };
 
 }  // namespace bulwark

@@ -1,6 +1,7 @@
 // Passes for JavaScript: a network is prepared once, a pass is one call there and one back.
 
 #include "pass.h"
+#include "recording.h"
 
 #include "call.h"
 
@@ -23,6 +24,11 @@ napi_value forget(Call& call) {
   return call.none();
 }
 
+/** unrecorded(program) -> why its passes are no more recorded, or nothing */
+napi_value unrecorded(Call& call) {
+  return call.result(std::string_view(call.engine.programs.at(call.handle(0))->recordings->failure));
+}
+
 /**
  * pass(program, images, weights, [statistics of the batch?, gradients in images?, in weights?, bfloat16?])
  * -> [pass, logits of each batch, [node, mean, variance, ...] of each batch]
@@ -35,12 +41,17 @@ napi_value pass(Call& call) {
   // weights that one batch learns from change after it
   const bool repeated = flags.at(2) == 0 || images.size() > 1;
   const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat, repeated};
-  auto pass = std::make_unique<Pass>(program, mode, images);
+  std::unique_ptr<Pass> pass;
+  if (call.engine.recorded != Recorded::never) pass = program->recordings->open(program, mode, images, call.engine.recorded);
+  if (pass)
+    call.engine.replays++;
+  else
+    pass = std::make_unique<EagerPass>(program, mode, images);
   std::vector<napi_value> logits, statistics;
-  for (const Batch& batch : pass->batches) {
-    logits.push_back(call.result(batch.logits));
+  for (const Output& output : pass->outputs) {
+    logits.push_back(call.result(output.logits));
     std::vector<napi_value> found;
-    for (const auto& [node, mean, variance] : batch.statistics) {
+    for (const auto& [node, mean, variance] : output.statistics) {
       found.push_back(call.result(static_cast<double>(node)));
       found.push_back(call.result(mean));
       found.push_back(call.result(variance));
@@ -80,7 +91,7 @@ napi_value discard(Call& call) {
 
 void providePasses(napi_env env, napi_value exports) {
   provide(env, exports,
-          {{"prepare", prepare}, {"unprepare", unprepare}, {"forget", forget}, {"pass", pass}, {"pullback", pullback}, {"discard", discard}});
+          {{"prepare", prepare}, {"unprepare", unprepare}, {"forget", forget}, {"unrecorded", unrecorded}, {"pass", pass}, {"pullback", pullback}, {"discard", discard}});
 }
 
 }  // namespace bulwark

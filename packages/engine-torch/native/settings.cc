@@ -53,6 +53,14 @@ napi_value useDeterministic(Call& call) {
   return call.none();
 }
 
+/** useRecordings(how): 0 never, 1 as CUDA graphs, 2 simulated -> whether they are to be had */
+napi_value useRecordings(Call& call) {
+  const auto how = static_cast<Recorded>(call.integer(0));
+  const bool possible = how != Recorded::asGraph || records(call.engine.device);
+  call.engine.recorded = possible ? how : Recorded::never;
+  return call.result(possible ? 1.0 : 0.0);
+}
+
 /** synchronize(): waits for the device. */
 napi_value synchronize(Call& call) {
   const at::Device device = call.engine.device;
@@ -78,10 +86,11 @@ napi_value facts(Call& call) {
                       flag(context.hasMPS()), flag(multipliesBfloat16())});
 }
 
-/** counts() -> [live tensors, passes, uploads, downloads] */
+/** counts() -> [live tensors, passes, uploads, downloads, recorded passes] */
 napi_value counts(Call& call) {
   const Engine& engine = call.engine;
-  return call.resultNumbers({static_cast<double>(engine.tensors.live()), static_cast<double>(engine.passes.live()), engine.uploads, engine.downloads});
+  return call.resultNumbers({static_cast<double>(engine.tensors.live()), static_cast<double>(engine.passes.live()), engine.uploads, engine.downloads,
+                             engine.replays});
 }
 
 /** deviceMemory() -> [bytes in use, their peak since the last call, bytes free, bytes in all]; empty where it is not known. */
@@ -98,6 +107,7 @@ void provideSettings(napi_env env, napi_value exports) {
            {"useThreads", useThreads},
            {"useTf32", useTf32},
            {"useDeterministic", useDeterministic},
+           {"useRecordings", useRecordings},
            {"synchronize", synchronize},
            {"facts", facts},
            {"counts", counts},

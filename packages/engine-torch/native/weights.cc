@@ -3,6 +3,7 @@
 #include "winograd.h"
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/neg.h>
 #include <ATen/ops/rsqrt.h>
@@ -18,7 +19,26 @@ void Weights::bind(Engine& engine, std::vector<Handle> handles) {
   for (Handle handle : handles_) engine.tensors.at(handle);  // refuses what was freed
 }
 
+std::vector<WeightPlace> Weights::places() const {
+  std::vector<WeightPlace> places;
+  for (Handle handle : handles_) {
+    const at::Tensor& tensor = engine_->tensors.at(handle).tensor;
+    places.push_back({tensor.const_data_ptr(), tensor.strides().vec()});
+  }
+  return places;
+}
+
+std::vector<at::Tensor> Weights::views() const {
+  std::vector<at::Tensor> views;
+  for (Handle handle : handles_) {
+    const at::Tensor& tensor = engine_->tensors.at(handle).tensor;
+    views.push_back(at::from_blob(tensor.mutable_data_ptr(), tensor.sizes(), tensor.strides(), tensor.options()));
+  }
+  return views;
+}
+
 const at::Tensor& Weights::at(int place) const {
+  if (!views_.empty()) return views_.at(static_cast<size_t>(place));
   return engine_->tensors.at(handles_.at(static_cast<size_t>(place))).tensor;
 }
 
@@ -33,6 +53,7 @@ std::vector<Handle> Weights::handlesOf(int node, int norm) const {
 
 std::vector<uint64_t> Weights::contentsOf(const Step& step) const {
   std::vector<uint64_t> contents;
+  if (!views_.empty()) return contents;
   for (Handle handle : handlesOf(step.node, step.norm)) contents.push_back(engine_->tensors.at(handle).content);
   return contents;
 }
@@ -53,7 +74,7 @@ void Weights::release(const std::unordered_set<Handle>& written) {
 Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
   Made& made = made_[{step.node, step.norm, type}];
   auto contents = contentsOf(step);
-  if (made.contents != contents) {
+  if (made.contents != contents || !made.filter.filter.defined()) {
     made.release();
     made.filter = make(step, type);
     made.contents = std::move(contents);
@@ -76,12 +97,11 @@ const Filter& Weights::transformed(const Step& step, bool make) {
 
 Filter Weights::make(const Step& step, at::ScalarType type) {
   const Node& node = graph_[step.node];
-  at::Tensor& stored = engine_->tensors.at(handles_.at(static_cast<size_t>(node.weights.at(0)))).tensor;
-  at::Tensor filter = stored.permute({3, 2, 0, 1});
+  at::Tensor filter = at(node.weights.at(0)).permute({3, 2, 0, 1});
   if (!filter.is_contiguous(at::MemoryFormat::ChannelsLast)) {
-    // for good: same shape and values for JavaScript, and no copy after the next update either, which keeps the order
     filter = filter.contiguous(at::MemoryFormat::ChannelsLast);
-    stored = filter.permute({2, 3, 1, 0});
+    // for good: same shape and values for JavaScript, and no copy after the next update either, which keeps the order
+    if (views_.empty()) engine_->tensors.at(handles_.at(static_cast<size_t>(node.weights[0]))).tensor = filter.permute({2, 3, 1, 0});
   }
   at::Tensor bias = node.weights.at(1) < 0 ? at::Tensor() : at(node.weights[1]);
   if (step.norm >= 0) {

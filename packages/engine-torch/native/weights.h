@@ -25,12 +25,25 @@ struct Filter {
   at::Tensor transformed;
 };
 
+/** Where a weight lies. */
+struct WeightPlace {
+  const void* address;
+  std::vector<int64_t> strides;
+  bool operator==(const WeightPlace&) const = default;
+};
+
 class Weights {
  public:
   explicit Weights(const Graph& graph) : graph_(graph) {}
 
   /** Reads from these tensors of JavaScript's from now on. */
   void bind(Engine& engine, std::vector<Handle> handles);
+  /** Reads from these, whose content may change without notice: what was made of them holds until `clear`. */
+  void bind(std::vector<at::Tensor> views) { views_ = std::move(views); }
+
+  std::vector<WeightPlace> places() const;
+  /** The weights without a share in their memory, which therefore may still be written in place. */
+  std::vector<at::Tensor> views() const;
 
   /** A weight as it is. */
   const at::Tensor& at(int place) const;
@@ -56,6 +69,7 @@ class Weights {
   const Graph& graph_;
   Engine* engine_ = nullptr;
   std::vector<Handle> handles_;
+  std::vector<at::Tensor> views_;
   std::map<std::tuple<int, int, at::ScalarType>, Made> made_;
 
   Made& current(const Step& step, at::ScalarType type);

@@ -35,6 +35,10 @@ export const torch = defineEngine({
       .boolean()
       .default(false)
       .describe('the same bits from the same run on the same machine; refuses ops that cannot'),
+    graphs: z
+      .boolean()
+      .default(false)
+      .describe('on NVIDIA GPUs: passes of attacks as CUDA graphs, launched whole; not yet tried on a card'),
   },
   async probe() {
     const { found, reasons } = usableBuilds();

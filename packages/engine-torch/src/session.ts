@@ -14,6 +14,7 @@ export interface TorchOptions {
   readonly threads: number | 'auto';
   readonly tf32: boolean;
   readonly deterministic: boolean;
+  readonly graphs: boolean;
 }
 
 interface Loaded {
@@ -41,7 +42,13 @@ function load(): Loaded {
 export const nativeInUse = (): Native | undefined => loaded?.kit.native;
 
 /** Loads the addon, once in a process, and makes it current. */
-export async function startTorch({ device, threads, tf32, deterministic }: TorchOptions): Promise<EngineSession> {
+export async function startTorch({
+  device,
+  threads,
+  tf32,
+  deterministic,
+  graphs,
+}: TorchOptions): Promise<EngineSession> {
   const { build, kit } = load();
   const { native } = kit;
   const { name, remarks } = chooseDevice(native, device);
@@ -50,6 +57,7 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
   native.useThreads(count);
   native.useTf32(tf32 && !onProcessor);
   native.useDeterministic(deterministic);
+  const records = native.useRecordings(graphs ? 1 : 0) === 1;
   const [, instructions, , , seesMemory, , multipliesBfloat16] = native.facts();
   await setBackend(backendName);
   const reduced = !onProcessor || multipliesBfloat16 === 1;
@@ -57,6 +65,7 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
     ...(onProcessor ? [instructions] : []),
     ...(tf32 && !onProcessor ? ['products in TF32'] : []),
     ...(deterministic ? ['deterministic'] : []),
+    ...(graphs && records ? ['attacks as CUDA graphs'] : []),
   ];
   return {
     backend: backendName,
@@ -70,6 +79,13 @@ export async function startTorch({ device, threads, tf32, deterministic }: Torch
     repeatable: deterministic,
     remarks: [
       ...remarks,
+      ...(graphs && !records
+        ? [
+            name.startsWith('cuda')
+              ? "graphs have no effect: the engine was built without CUDA's headers (CUDA_HOME, then `bulwark engine install torch --force`)"
+              : "graphs have an effect on NVIDIA's GPUs only",
+          ]
+        : []),
       ...(tf32 && onProcessor ? ['tf32 has no effect on processors'] : []),
       ...(name.startsWith('cuda') && seesMemory !== 1
         ? ['PyTorch 2.10 or newer would tell how full the memory of the GPU is']

@@ -66,7 +66,6 @@ export function assemble(options: {
   const synchronised = isSynchronised(composed, collective);
   const engine = choiceFor(model, options.engine, synchronised);
   const { reducedPrecision } = engine;
-  const opByOpBecause = model.opByOpBecause?.();
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const singleStep = services.make('attack', { use: 'fgsm' });
   const fingerprint = fingerprintOf(folder.frozen.config, data.train, extended);
@@ -142,6 +141,7 @@ export function assemble(options: {
     ];
     try {
       const measure = set && (() => accuracies(set, signal));
+      const opByOpBecause = model.opByOpBecause?.();
       const summary: RunSummary = {
         name: config.name,
         seed,

@@ -53,6 +53,8 @@ export interface Native {
   ): [PassHandle, Handle[], number[][]];
   /** @returns gradients in the images, if they were asked for; place and gradient of each weight, in a row */
   pullback(pass: PassHandle, dLogits: readonly (Handle | null)[], keep: boolean): [Handle[], number[]];
+  /** Why passes of a network are no more recorded, or nothing. */
+  unrecorded(program: ProgramHandle): string;
   /** Frees what a pass keeps. */
   discard(pass: PassHandle): void;
 
@@ -75,11 +77,17 @@ export interface Native {
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
   useDeterministic(deterministic: boolean): void;
+  /**
+   * Whether passes to the images alone are recorded and replayed from their fourth on.
+   * @param how 0: never; 1: as CUDA graphs; 2: by running them anew, which tests all but the graph
+   * @returns 1 if that is to be had
+   */
+  useRecordings(how: 0 | 1 | 2): number;
   synchronize(): void;
   /** torch's version, the processor's instructions in use, threads; 1 for: CUDA, knowledge of a GPU's memory, MPS, bfloat16 on the processor. */
   facts(): [string, string, number, number, number, number, number];
-  /** Live tensors, passes, copies to and from the device of more than one number. */
-  counts(): [number, number, number, number];
+  /** Live tensors, passes, copies to and from the device of more than one number, passes that ran as recordings. */
+  counts(): [number, number, number, number, number];
   /** Bytes in use, their peak since the last call, bytes free, bytes in all; empty where they are not known. */
   deviceMemory(): number[];
   deviceName(): string;

@@ -5,7 +5,7 @@ import { BulwarkError } from '@bulwark/core';
 import { nodeApiLevel, nodeHeaders, run } from '@bulwark/core/install';
 import { addonFile, withoutCuda } from './cache.js';
 import { wholeSource } from './sources.js';
-import { hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
+import { cudaHeaders, hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
 
 /** Where the addon looks for the libraries: a path relative to itself when both move together. */
 function searchPath(libraries: string, build: string): string {
@@ -18,6 +18,8 @@ function searchPath(libraries: string, build: string): string {
 interface Plan {
   readonly compile: readonly string[];
   readonly link: readonly string[];
+  /** What CUDA graphs need of them; tried first, since CUDA's headers may be of another release than this PyTorch was built with. */
+  readonly graphs: readonly string[];
   /** What it will be able to do with CUDA, in words. */
   readonly cuda: string;
 }
@@ -26,6 +28,7 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
   const mac = process.platform === 'darwin';
   const hasCuda = existsSync(libraryFile(torch, 'torch_cuda'));
   const openMp = openMpRuntime(torch);
+  const cuda = hasCuda ? cudaHeaders(torch) : undefined;
   const theirs = ['include', join('include', 'torch', 'csrc', 'api', 'include')];
   return {
     compile: [
@@ -45,9 +48,19 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
       ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
       `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
     ],
+    graphs: cuda === undefined ? [] : ['-DBULWARK_CUDA_GRAPHS', '-isystem', cuda],
     cuda: hasCuda ? `CUDA ${torch.cuda ?? ''}`.trim() : withoutCuda,
   };
 }
+
+const timeoutMs = 15 * 60_000;
+
+const notBuilt = (compiler: string, torch: Torch, tail: string): BulwarkError =>
+  new BulwarkError(
+    'ENGINE_INSTALL',
+    `${compiler} could not build the addon against PyTorch ${torch.version} in ${torch.folder}:\n${tail}`,
+    { hint: 'a C++20 compiler is needed (g++ 11, clang 14 or newer); set CXX to choose one' },
+  );
 
 /**
  * Compiles the addon against a PyTorch into a build's folder.
@@ -59,19 +72,14 @@ export async function compileAddon(compiler: string, torch: Torch, build: string
   const source = join(build, 'addon.cc');
   const object = join(build, 'addon.o');
   await writeFile(source, wholeSource());
-  const steps = [
-    [...plan.compile, '-c', source, '-o', object],
-    [object, ...plan.link, '-o', addonFile({ folder: build })],
-  ];
-  for (const step of steps) {
-    const result = await run(compiler, step, { timeoutMs: 15 * 60_000 });
-    if (result.code !== 0)
-      throw new BulwarkError(
-        'ENGINE_INSTALL',
-        `${compiler} could not build the addon against PyTorch ${torch.version} in ${torch.folder}:\n${result.tail}`,
-        { hint: 'a C++20 compiler is needed (g++ 11, clang 14 or newer); set CXX to choose one' },
-      );
-  }
+  const compile = (more: readonly string[]) =>
+    run(compiler, [...plan.compile, ...more, '-c', source, '-o', object], { timeoutMs });
+  let compiled = await compile(plan.graphs);
+  const graphs = plan.graphs.length > 0 && compiled.code === 0;
+  if (plan.graphs.length > 0 && !graphs) compiled = await compile([]);
+  if (compiled.code !== 0) throw notBuilt(compiler, torch, compiled.tail);
+  const linked = await run(compiler, [object, ...plan.link, '-o', addonFile({ folder: build })], { timeoutMs });
+  if (linked.code !== 0) throw notBuilt(compiler, torch, linked.tail);
   await Promise.all([source, object].map((file) => rm(file)));
-  return plan.cuda;
+  return graphs ? `${plan.cuda}, with graphs` : plan.cuda;
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 const extension = process.platform === 'darwin' ? 'dylib' : 'so';
 
@@ -37,6 +37,19 @@ export function torchIn(folder: string): Torch | { readonly lack: string } {
     if (!existsSync(libraryFile({ folder }, library)))
       return { lack: `PyTorch ${version.version} in ${folder} has no lib${library}.${extension}` };
   return { folder, ...version };
+}
+
+/**
+ * CUDA's headers, as NVIDIA's installer or pip's packages (`nvidia-cuda-runtime` and `nvidia-cuda-crt`) beside this PyTorch leave them;
+ * graphs need them.
+ */
+export function cudaHeaders({ folder }: Pick<Torch, 'folder'>): string | undefined {
+  const site = dirname(folder);
+  return [
+    ...['CUDA_HOME', 'CUDA_PATH'].flatMap((name) => (process.env[name] ? [join(process.env[name], 'include')] : [])),
+    ...['cu13', 'cuda_runtime'].map((name) => join(site, 'nvidia', name, 'include')),
+    '/usr/local/cuda/include',
+  ].find((each) => ['cuda_runtime_api.h', 'crt/host_config.h'].every((header) => existsSync(join(each, header))));
 }
 
 /** The OpenMP runtime that a wheel brings along: the addon's threads must be the library's own. */

@@ -126,6 +126,10 @@ export function torchExecutor(
         },
       };
     },
+    opByOpBecause() {
+      const failure = prepared ? native.unrecorded(program).split('\n')[0] : '';
+      return failure ? `without CUDA graphs, since ${failure}` : undefined;
+    },
     dispose() {
       if (prepared) native.unprepare(program);
       prepared = false;

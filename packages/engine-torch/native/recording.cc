@@ -1,0 +1,135 @@
+#include "recording.h"
+
+#include <ATen/ops/empty_like.h>
+
+#include <algorithm>
+
+namespace bulwark {
+
+namespace {
+
+/** As often a pass is made as always before it is recorded: by then cuDNN has measured its algorithms, and filters lie as they will. */
+constexpr int warmUp = 3;
+/** ST keeps one pass while it makes others of the same kind. */
+constexpr size_t atOnce = 2;
+/** Weights that move more often than this are not worth recording. */
+constexpr int mostMade = 8;
+/** Each kind has memory of its own. */
+constexpr size_t mostKinds = 6;
+
+class RecordedPass : public Pass {
+ public:
+  RecordedPass(std::shared_ptr<Program> program, std::shared_ptr<Recording> recording, const Mode& mode, const std::vector<at::Tensor>& images)
+      : Pass(mode), program_(std::move(program)), recording_(std::move(recording)) {
+    recording_->busy = true;
+    try {
+      recording_->forward(images);
+    } catch (...) {
+      recording_->busy = false;
+      throw;
+    }
+    for (const Batch& batch : recording_->batches()) {
+      Output output{batch.output.logits.clone(), {}};
+      for (const auto& [node, mean, variance] : batch.output.statistics) output.statistics.push_back({node, mean.clone(), variance.clone()});
+      outputs.push_back(std::move(output));
+    }
+    if (!mode.gradients()) recording_->busy = false;
+  }
+  ~RecordedPass() override { recording_->busy = false; }
+
+  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool) override {
+    PulledBack found;
+    found.images = recording_->backward(dLogits);
+    for (size_t at = 0; at < dLogits.size(); at++)
+      if (!dLogits[at]) found.images[at] = recording_->batches()[at].zeros();
+    return found;
+  }
+
+ private:
+  // the recording refers to the program, which JavaScript may let go of first
+  std::shared_ptr<Program> program_;
+  std::shared_ptr<Recording> recording_;
+};
+
+std::vector<int64_t> kindOf(const Mode& mode, const std::vector<at::Tensor>& images) {
+  std::vector<int64_t> kind{mode.ofBatch, mode.images, static_cast<int64_t>(mode.type)};
+  for (const at::Tensor& each : images) kind.insert(kind.end(), each.sizes().begin(), each.sizes().end());
+  return kind;
+}
+
+}  // namespace
+
+Recording::Recording(Program& program, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how)
+    : program_(program), mode_(mode), how_(how), device_(images.front().device()), views_(program.weights.places()), weights_(program.graph) {
+  for (const at::Tensor& each : images) inputs_.push_back(at::empty_like(each));
+  weights_.bind(program.weights.views());
+}
+
+void Recording::forward(const std::vector<at::Tensor>& images) {
+  for (size_t at = 0; at < images.size(); at++) inputs_[at].copy_(images[at]);
+  if (!forward_) {
+    auto recorder = makeRecorder(how_, device_);
+    recorder->record([this] {
+      weights_.clear();
+      batches_.clear();
+      for (const at::Tensor& input : inputs_) batches_.emplace_back(program_, weights_, mode_, input);
+    });
+    forward_ = std::move(recorder);
+  }
+  forward_->replay();
+}
+
+std::vector<at::Tensor> Recording::backward(const std::vector<std::optional<at::Tensor>>& dLogits) {
+  if (dLogits.size() != batches_.size()) throw std::invalid_argument("there is one gradient for each batch");
+  std::vector<bool> given;
+  for (const auto& each : dLogits) given.push_back(each.has_value());
+  WayBack& way = back_[given];
+  if (way.dLogits.empty()) {
+    way.images.resize(dLogits.size());
+    for (const auto& each : dLogits) way.dLogits.push_back(each ? at::empty_like(*each) : at::Tensor());
+  }
+  for (size_t at = 0; at < dLogits.size(); at++)
+    if (dLogits[at]) way.dLogits[at].copy_(*dLogits[at]);
+  if (!way.recorder) {
+    auto recorder = makeRecorder(how_, device_);
+    recorder->record([this, &way] {
+      WeightGradients none;
+      for (size_t at = batches_.size(); at-- > 0;)
+        if (way.dLogits[at].defined()) way.images[at] = batches_[at].pullBack(way.dLogits[at], /*keep=*/true, none);
+    });
+    way.recorder = std::move(recorder);
+  }
+  way.recorder->replay();
+  std::vector<at::Tensor> images;
+  for (const at::Tensor& each : way.images) images.push_back(each.defined() ? each.clone() : each);
+  return images;
+}
+
+std::unique_ptr<Pass> Recordings::open(const std::shared_ptr<Program>& program, const Mode& mode, const std::vector<at::Tensor>& images,
+                                       Recorded how) {
+  if (mode.parameters || images.empty() || !failure.empty()) return nullptr;
+  const auto name = kindOf(mode, images);
+  if (kinds_.size() >= mostKinds && kinds_.count(name) == 0) return nullptr;
+  Kind& kind = kinds_[name];
+  auto& made = kind.recordings;
+  std::erase_if(made, [&](const auto& each) { return !each->busy && !each->fits(program->weights); });
+  auto idle = std::find_if(made.begin(), made.end(), [&](const auto& each) { return !each->busy && each->fits(program->weights); });
+  if (idle == made.end()) {
+    if (kind.seen++ < warmUp || made.size() >= atOnce) return nullptr;
+    if (kind.made++ >= mostMade) {
+      failure = "the weights do not stay where they are in memory";
+      return nullptr;
+    }
+    made.push_back(std::make_shared<Recording>(*program, mode, images, how));
+    idle = made.end() - 1;
+  }
+  try {
+    return std::make_unique<RecordedPass>(program, *idle, mode, images);
+  } catch (const std::exception& error) {
+    failure = error.what();
+    kinds_.clear();
+    return nullptr;
+  }
+}
+
+}  // namespace bulwark

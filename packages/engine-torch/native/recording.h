@@ -1,0 +1,71 @@
+#pragma once
+// Passes to the images alone, as attacks and evaluations make them by the hundred, recorded once per shape, mode and precision and replayed:
+// the processor launches one graph instead of every kernel. Passes that weights learn from are not recorded. There is one of them for
+// each dozen of the others, and what a recording keeps for its way back is not given back between passes.
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pass.h"
+#include "recorder.h"
+
+namespace bulwark {
+
+/** One such pass, at addresses of its own: images are copied in, logits and gradients out. */
+class Recording {
+ public:
+  Recording(Program& program, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how);
+
+  /** Whether the weights still lie where they were when this was recorded. */
+  bool fits(const Weights& weights) const { return views_ == weights.places(); }
+
+  void forward(const std::vector<at::Tensor>& images);
+  /** The gradients in the images of those batches that have one in their logits; undefined for the others. */
+  std::vector<at::Tensor> backward(const std::vector<std::optional<at::Tensor>>& dLogits);
+  const std::vector<Batch>& batches() const { return batches_; }
+
+  /** A pass is between its way there and its last way back. */
+  bool busy = false;
+
+ private:
+  struct WayBack {
+    std::unique_ptr<Recorder> recorder;
+    std::vector<at::Tensor> dLogits, images;
+  };
+  Program& program_;
+  const Mode mode_;
+  const Recorded how_;
+  const at::Device device_;
+  std::vector<at::Tensor> inputs_;
+  std::vector<WeightPlace> views_;
+  /** Filters made of the weights within the recording, so that a replay sees what the weights have become. */
+  Weights weights_;
+  std::vector<Batch> batches_;
+  std::unique_ptr<Recorder> forward_;
+  /** By the batches that have a gradient. */
+  std::map<std::vector<bool>, WayBack> back_;
+};
+
+/** The recordings of one network. */
+class Recordings {
+ public:
+  /** A recorded pass where there is one, or it is time to make one; otherwise none. */
+  std::unique_ptr<Pass> open(const std::shared_ptr<Program>& program, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how);
+
+  /** Why there will be no more. */
+  std::string failure;
+
+ private:
+  /** Passes alike in mode, precision and shapes. */
+  struct Kind {
+    int seen = 0, made = 0;
+    std::vector<std::shared_ptr<Recording>> recordings;
+  };
+  std::map<std::vector<int64_t>, Kind> kinds_;
+};
+
+}  // namespace bulwark
