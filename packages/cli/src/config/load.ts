@@ -119,7 +119,7 @@ async function readChain(path: string, seen: readonly string[], known: Map<strin
   const own = await read(path);
   if (!isSection(own))
     throw new BulwarkError('CONFIG_PARSE', `${path} holds no config object`, {
-      hint: 'write keys such as data, model and objective',
+      hint: 'write at least data, model, threat, objective and epochs; `bulwark init` writes a config that runs',
     });
   const { extends: base, ...rest } = own;
   const bases = base === undefined ? [] : [base].flat();

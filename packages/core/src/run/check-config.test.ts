@@ -177,7 +177,16 @@ describe('checkConfig', () => {
     ],
     ['an engine that is no section', { engine: 3 }, 'engine is 3', 'set engine'],
     ['engine options without a name', { engine: { threads: 2 } }, 'engine', 'set engine'],
-    ['a missing section', { model: undefined }, 'model is missing', 'set model'],
+    ['a missing section', { model: undefined }, 'model is missing', 'add model, for example: model: small-cnn'],
+    ['an empty section', { threat: null }, 'threat is missing: expected a section', 'threat: { norm: linf, epsilon:'],
+    ['a text for a section', { data: 'npz' }, 'data is "npz": expected a section', 'for example: data: { use: '],
+    [
+      'a missing option',
+      { threat: { norm: 'l2' } },
+      'threat.epsilon is missing: expected a number',
+      'add threat.epsilon',
+    ],
+    ['a section without a name', { data: {} }, 'data.use is missing: expected text', 'which `bulwark plugins` lists'],
     [
       'an unknown attack option',
       { evaluation: { attacks: [{ use: 'pgd', stepz: 3 }] } },

@@ -19,6 +19,26 @@ const received = (value: unknown): string => {
 const valueAt = (value: unknown, path: Path): unknown =>
   path.reduce<unknown>((current, key) => (current as Record<string | number, unknown> | undefined)?.[key], value);
 
+/** What each section that a config must have may look like; together they are a whole config. */
+const examples: Readonly<Record<string, string>> = {
+  data: 'data: { use: fashion-mnist-mini }',
+  model: 'model: small-cnn',
+  threat: 'threat: { norm: linf, epsilon: 8/255 }',
+  objective: 'objective: trades',
+  epochs: 'epochs: 10',
+};
+
+/** Zod's names of types in words. */
+const kinds: Readonly<Record<string, string>> = {
+  object: 'a section',
+  record: 'a section',
+  array: 'a list',
+  number: 'a number',
+  int: 'a whole number',
+  string: 'text',
+  boolean: 'true or false',
+};
+
 /** Something that is wrong in a config, and what to do about it. */
 interface Problem {
   readonly code: ErrorCode;
@@ -43,9 +63,14 @@ function problemsOf(
     });
   const value = valueAt(context.input, path);
   const place = written([...context.at, ...path]) || 'the config';
-  const message =
-    value === undefined ? `${place} is missing (${issue.message})` : `${place} is ${received(value)}: ${issue.message}`;
-  return [{ code: 'CONFIG_INVALID', message, hint: `set ${place} to an allowed value` }];
+  const kind = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
+  const expected = kind ? `expected ${kind}` : issue.message.replace(/, received undefined$/, '');
+  const example = Object.hasOwn(examples, place) ? `, for example: ${examples[place]}` : '';
+  const missing = value === undefined || (value === null && example);
+  const message = missing ? `${place} is missing: ${expected}` : `${place} is ${received(value)}: ${expected}`;
+  const name = place.endsWith('.use') ? ': the name of a plugin, which `bulwark plugins` lists' : '';
+  const hint = missing ? `add ${place}${name}${example}` : `set ${place} to an allowed value${example}`;
+  return [{ code: 'CONFIG_INVALID', message, hint }];
 }
 
 /** One error for all that is wrong. @throws BulwarkError, unless nothing is */
