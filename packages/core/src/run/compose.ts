@@ -106,6 +106,10 @@ async function makeData(config: RunConfig, services: PluginServices): Promise<Da
   checkImageSet(data.test, where('test'));
   const validation = data.validation && labelledOnly(data.validation, 'validation', services.warn);
   const test = labelledOnly(data.test, 'test', services.warn);
+  if (countOf(test) === 0 && config.evaluation.final === 'test')
+    services.warn(
+      `${data.name} has no test images${countOf(data.test) > 0 ? ' with a label' : ''}: no accuracy is measured at the end; evaluation.final: validation takes those held out`,
+    );
   return validation === data.validation && test === data.test
     ? data
     : { ...data, ...(validation && { validation }), test, ...(test !== data.test && { groups: undefined }) };

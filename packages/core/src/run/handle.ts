@@ -136,9 +136,10 @@ export function assemble(options: {
       { signal, resumeFrom },
     );
     if (result.reason === 'interrupted') return result;
-    const set = { test: firstExamples(data.test, evaluation.examples), validation: held, none: undefined }[
+    const found = { test: firstExamples(data.test, evaluation.examples), validation: held, none: undefined }[
       evaluation.final
     ];
+    const set = found && countOf(found) > 0 ? found : undefined;
     try {
       const measure = set && (() => accuracies(set, signal));
       const opByOpBecause = model.opByOpBecause?.();
