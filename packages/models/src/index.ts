@@ -18,7 +18,7 @@ export { resnet, type ResNetOptions } from './architectures/resnet.js';
 export { smallCnn } from './architectures/small-cnn.js';
 export { vgg, vggDepths, type VggDepth } from './architectures/vgg.js';
 export { wideResnet, type WideResNetOptions } from './architectures/wide-resnet.js';
-export { readLayersModel, writeLayersModel } from './layers/files.js';
+export { readLayersFacts, readLayersModel, writeLayersModel } from './layers/files.js';
 export { toLayersModel } from './layers/to-layers.js';
 export { openModel, type OpenedModel, type OpenOptions } from './open/open-model.js';
 export { encodeOnnxModel, type ImageLayout, type OnnxOptions } from './onnx/to-onnx.js';

@@ -11,6 +11,7 @@ Examples:
   bulwark evaluate runs/st-awp --tier full
   bulwark evaluate runs/st-awp --attacks pgd:steps=100 cw-linf autoattack:version=plus
   bulwark evaluate model.safetensors --model resnet18 --data cifar10 --epsilon 8/255 --tier fast
+  bulwark evaluate model.json --data fashion-mnist --epsilon 0.1
   bulwark evaluate runs/st-awp --tier full --robustbench st-awp.json
   bulwark evaluate runs/st-awp --attacks pgd --transfer-from runs/at
   bulwark evaluate runs/st-awp --corruptions
@@ -26,7 +27,7 @@ An evaluation that was interrupted goes on when the same command is given again.
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .description('attack a trained model and report its robust accuracy')
-    .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
+    .argument('<target>', 'run folder, weights file (.safetensors, .pt), or model.json of TensorFlow.js')
     .option(
       '--attacks <specs...>',
       'attacks, each with its options after colons: pgd:steps=50:restarts=2 autoattack; worst case over all',

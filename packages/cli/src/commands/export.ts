@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { fingerprintModel, loadEvaluation } from '@bulwark/core/evaluation';
@@ -52,7 +52,8 @@ async function run(path: string, flags: Flags): Promise<void> {
   const { model, what } = target;
   checkRadius(target, flags);
   try {
-    const frozen = statSync(path).isDirectory() ? openRunFolder(path).frozen : undefined;
+    const isRun = existsSync(join(path, 'config.json'));
+    const frozen = isRun ? openRunFolder(path).frozen : undefined;
     const folder = resolve(flags.out ?? join(frozen ? path : join(path, '..'), 'export', flags.to));
     mkdirSync(folder, { recursive: true });
     const context = { ...target.context, fingerprint: await fingerprintModel(model) };
@@ -96,7 +97,7 @@ In PyTorch: net.load_state_dict(safetensors.torch.load_file('model.safetensors')
 export function exportCommand(): Command {
   return new Command('export')
     .description('write a trained model for browsers, PyTorch, ONNX Runtime or a model hub, with a model card')
-    .argument('<target>', 'run folder, or weights file (.safetensors, .pt)')
+    .argument('<target>', 'run folder, weights file (.safetensors, .pt), or model.json of TensorFlow.js')
     .addOption(
       new Option(
         '--to <form>',

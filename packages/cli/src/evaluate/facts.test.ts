@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
@@ -139,6 +139,38 @@ describe('an exported model', () => {
     };
     expect(JSON.parse(userDefinedMetadata['bulwark.model']!)).toMatchObject({ normalize, data: 'fashion-mnist-mini' });
     expect((await readLayersModel(join(out, 'model.json'))).inputs).toHaveLength(1);
+  });
+});
+
+describe('a layers model', () => {
+  const exported = join(folder, 'as-layers');
+  beforeAll(() => exporting(runFolder('small-cnn'), '--to', 'tfjs', '--out', exported));
+
+  it('of ours is evaluated without being told anything, as a folder and as a file', async () => {
+    for (const path of [exported, join(exported, 'model.json')]) {
+      const target = await open(path);
+      expect(target.config).toMatchObject({ model: { use: 'layers-model' }, threat: { norm: 'l2', epsilon: 0.25 } });
+      expect(target.data.name).toBe('fashion-mnist-mini');
+      const [found, expected] = [target.model, runs.get('small-cnn')!.parts.model].map((m) => logits(m, 'small-cnn'));
+      expected!.forEach((each, i) => expect(found![i]).toBeCloseTo(each, 4));
+      target.model.dispose();
+    }
+  });
+
+  it('of another tool needs its data and the threat, and is no run', async () => {
+    const bare = join(folder, 'bare-layers');
+    mkdirSync(bare);
+    for (const name of readdirSync(exported)) copyFileSync(join(exported, name), join(bare, name));
+    const { userDefinedMetadata: _, ...json } = JSON.parse(readFileSync(join(bare, 'model.json'), 'utf8')) as object & {
+      userDefinedMetadata: unknown;
+    };
+    writeFileSync(join(bare, 'model.json'), JSON.stringify(json));
+    await expect(open(bare)).rejects.toThrow(/--data, --epsilon are missing/);
+    await expect(open(bare, { model: 'mlp' })).rejects.toThrow(/--model: .* is a layers model/);
+    const target = await open(bare, { data: 'fashion-mnist-mini', epsilon: '0.1' });
+    expect(target.what).toBe(join(bare, 'model.json'));
+    target.model.dispose();
+    await expect(open(folder, { data: 'mnist' })).rejects.toThrow(/is not a run folder/);
   });
 });
 

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import {
   BulwarkError,
   type CheckedRun,
@@ -11,9 +11,10 @@ import {
   type PluginServices,
   type RunConfig,
 } from '@bulwark/core';
+import { readRegularFile, textOf } from '@bulwark/core/files';
 import { checkRun, checkRunFolder, composeModel, engineOf, loadPlugins, openRunFolder } from '@bulwark/core/run';
 import { restoreModel } from '@bulwark/core/trainer';
-import { loadWeights, readWeightsFile } from '@bulwark/models';
+import { loadWeights, readLayersFacts, readWeightsFile } from '@bulwark/models';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { refuseFlags } from '../terminal/flag-rules.js';
 import { parseSpec } from './attack-specs.js';
@@ -102,11 +103,11 @@ async function compose(run: CheckedRun, baseFolder: string, { warn }: Opening) {
 }
 
 async function openRun(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
+  const folder = openRunFolder(path, opening);
   refuseFlags(flags, ['config', 'model', 'data', 'from', 'zoo'], {
     because: `${path} is a run, which has its own config, model and data`,
     hint: 'leave them out, or give a weights file instead of the run',
   });
-  const folder = openRunFolder(path, opening);
   const services = { ...opening, importModule: importUserModule, ...pluginPolicy(path, flags) };
   const kind = flags.checkpoint ?? (folder.checkpoints.has('best') ? 'best' : 'last');
   if (kind !== 'best' && kind !== 'last')
@@ -162,11 +163,56 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
   return { ...target, context: knownOf(context), what: path, folder: join(dirname(path), 'evaluation') };
 }
 
-/** Opens a run folder or a weights file. @throws BulwarkError RUN_MISSING, CHECKPOINT_MISSING, WEIGHTS_INVALID, USAGE, ... */
+/** The model.json that a path means: itself, or the one in a folder that is no run. */
+function layersFile(path: string, isFolder: boolean): string | undefined {
+  if (isFolder) {
+    const inside = join(path, 'model.json');
+    return !existsSync(join(path, 'config.json')) && existsSync(inside) ? inside : undefined;
+  }
+  if (extname(path).toLowerCase() !== '.json') return undefined;
+  try {
+    const { modelTopology } = JSON.parse(textOf(readRegularFile(path))) as { modelTopology?: unknown };
+    return modelTopology === undefined ? undefined : path;
+  } catch {
+    return undefined; // the reader of weights says what is wrong with it
+  }
+}
+
+/** A model of TensorFlow.js brings its layers along; its data and the threat are given, or those of an export of ours. */
+async function openLayers(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
+  refuseFlags(flags, ['checkpoint', 'from', 'zoo', 'model', 'config'], {
+    because: `${path} is a layers model, which is whole`,
+    hint: 'leave it out; --data and --epsilon say what to attack it on',
+  });
+  const facts = readLayersFacts(path);
+  const model = { use: 'layers-model', path: resolve(path) };
+  const registry = opening.registry.child();
+  const importModule = importUserModule;
+  await loadPlugins(flags.plugins ?? [], { registry, importModule, baseFolder: process.cwd() });
+  checkNorm(flags, facts?.threat);
+  const given = withFlags({ ...bareConfig(flags), model }, flags);
+  const { input, notes } = completeFromFacts(given, facts ? { facts } : {}, { registry, path });
+  needWhole(input);
+  for (const note of notes) opening.warn(note);
+  const checked = await checkRun(input, { registry, baseFolder: process.cwd(), importModule, warn: opening.warn });
+  const target = await compose(checked, process.cwd(), opening);
+  const context = {
+    data: target.data.name,
+    threat: target.config.threat,
+    ...facts,
+    classNames: target.data.classNames,
+  };
+  return { ...target, context: knownOf(context), what: path, folder: join(dirname(path), 'evaluation') };
+}
+
+/** Opens a run folder, a weights file or a layers model. @throws BulwarkError RUN_MISSING, CHECKPOINT_MISSING, WEIGHTS_INVALID, USAGE, ... */
 export function openTarget(path: string, flags: TargetFlags, opening: Opening): Promise<Target> {
   if (!existsSync(path))
     throw new BulwarkError('RUN_MISSING', `${path} does not exist`, {
-      hint: 'give a run folder (runs/<name>) or a weights file (.safetensors, .pt)',
+      hint: 'give a run folder (runs/<name>), a weights file (.safetensors, .pt) or a model.json',
     });
-  return statSync(path).isDirectory() ? openRun(path, flags, opening) : openWeights(path, flags, opening);
+  const isFolder = statSync(path).isDirectory();
+  const layers = layersFile(path, isFolder);
+  if (layers !== undefined) return openLayers(layers, flags, opening);
+  return isFolder ? openRun(path, flags, opening) : openWeights(path, flags, opening);
 }
