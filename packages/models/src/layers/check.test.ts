@@ -111,6 +111,14 @@ describe('options that TensorFlow.js reads over', () => {
     expect(() => checkTopology(topology(kind, config), 'm.json')).not.toThrow();
   });
 
+  it('are refused where any Keras places pixels otherwise than TensorFlow.js', () => {
+    const config = { size: [2, 2], interpolation: 'bilinear' };
+    for (const version of ['2.15.0', '3.5.0'])
+      expect(() => checkTopology(topology('UpSampling2D', config, version), 'm')).toThrow(/interpolation "bilinear"/);
+    expect(() => checkTopology(topology('UpSampling2D', config, 'tfjs-layers 4.22.0'), 'm')).not.toThrow();
+    expect(() => checkTopology(topology('UpSampling2D', { interpolation: 'nearest' }), 'm')).not.toThrow();
+  });
+
   it("are refused where Keras 3 means another function than Keras 2, TensorFlow.js's", () => {
     const config = { activation: 'hard_sigmoid' };
     expect(() => checkTopology(topology('Dense', config), 'm.json')).not.toThrow();

@@ -1,7 +1,7 @@
 import { BulwarkError } from '@bulwark/core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { z } from 'zod';
-import { refuseUnheeded } from './unheeded.js';
+import { refuseUnheeded, writerOf } from './unheeded.js';
 
 const size = z.number().int().min(0);
 
@@ -81,7 +81,7 @@ function checkLinks(layers: readonly Layer[], where: string): void {
 /** Checks what TensorFlow.js takes for granted of a model's description, and refuses what it would leave out. @throws BulwarkError MODEL_INVALID */
 export function checkTopology(topology: object, where: string): void {
   const outer = topology as { model_config?: unknown; config?: unknown; keras_version?: unknown };
-  const keras3 = /^3\./.test(String(outer.keras_version));
+  const writer = writerOf(outer.keras_version);
   const walk = (model: unknown, depth: number): void => {
     const { class_name: className, config } = (model ?? {}) as { class_name?: unknown; config?: unknown };
     if (typeof className !== 'string' || !isModel(className)) return;
@@ -89,7 +89,7 @@ export function checkTopology(topology: object, where: string): void {
     const layers = layersOf(config, where);
     if (className !== 'Sequential') checkLinks(layers, where);
     for (const layer of layers) {
-      refuseUnheeded(layer, where, keras3);
+      refuseUnheeded(layer, where, writer);
       walk(layer, depth + 1);
     }
   };

@@ -8,6 +8,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { buildingWithin, checkTopology, manifestSchema } from './check.js';
 import { isKeras3, translateNames, translateTopology } from './keras3.js';
 import { scaledTwice } from './scaled-input.js';
+import { withoutTraining } from './without-training.js';
 
 /** Shards of this size are what TensorFlow.js writes, because browsers cache them well. */
 const shardSize = 4 * 2 ** 20;
@@ -91,8 +92,8 @@ function readManifest(path: string): Described {
       `${path} is a graph model: operations with frozen weights, which cannot be trained or read as layers`,
       converted,
     );
-  const modelTopology =
-    typeof given === 'object' && given !== null && isKeras3(given) ? translateTopology(given) : given;
+  const translated = typeof given === 'object' && given !== null && isKeras3(given) ? translateTopology(given) : given;
+  const modelTopology = withoutTraining(translated);
   if (typeof modelTopology !== 'object' || modelTopology === null || !Array.isArray(weightsManifest))
     throw invalid(
       `${path} has no modelTopology and weightsManifest`,
@@ -112,7 +113,7 @@ function readManifest(path: string): Described {
   const data = Buffer.concat(paths.map((shard) => read(join(dirname(path), shard))));
   const entries = groups.flatMap((group) => group.weights) as tf.io.WeightsManifestEntry[];
   const names = entries.map(({ name }) => name);
-  const own = modelTopology === given ? names : translateNames(names, modelTopology);
+  const own = translated === given ? names : translateNames(names, modelTopology);
   const specs = entries.map((entry, i) => ({ ...entry, name: own[i]! }));
   const sizes: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
   const counts = specs.map(({ shape }) => shape.reduce((count, n) => count * n, 1));

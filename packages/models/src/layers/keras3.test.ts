@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { classifierOfLayers, logitsOf, useEngine } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { readLayersModel } from './files.js';
+import { translateTopology } from './keras3.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulwark-keras-'));
 beforeAll(() => useEngine('cpu'));
@@ -139,6 +141,15 @@ const denseWeights: Weight[] = [
   ['head/bias', [2]],
 ];
 
+const image3 = { class_name: '__keras_tensor__', config: { keras_history: ['image', 0, 0] } };
+/** The layer that stands for an operation on these arguments. */
+const operationOf = (kind: string, args: readonly unknown[]) => {
+  const operation = { module: 'keras.src.ops.numpy', class_name: kind, name: 'op', config: { name: 'op' } };
+  const layers = [input(3, 'image', [null, 4]), { ...operation, inbound_nodes: [{ args, kwargs: {} }] }];
+  const topology = { class_name: 'Functional', config: { name: 'all', layers } };
+  return (translateTopology(topology) as typeof topology).config.layers[1];
+};
+
 describe("Keras 3's model.json", () => {
   it('computes what the same model computes as Keras 2 writes it', async () => {
     const old = await logits(write(functional(2), weightsOf(2)));
@@ -147,6 +158,34 @@ describe("Keras 3's model.json", () => {
     // some converters leave the model's name away
     const bare = weightsOf(3).map(([name, shape]): Weight => [name.replace('functional_1/', ''), shape]);
     expect(await logits(write(functional(3), bare))).toEqual(old);
+  });
+
+  it('of a real model with models within, SiLU, sums by operators, penalties and constraints computes what Keras did', async () => {
+    const real = JSON.parse(
+      readFileSync(fileURLToPath(new URL('../../fixtures/keras3-nested.json', import.meta.url)), 'utf8'),
+    ) as { model: object; weights: number[]; images: number[]; logits: number[] };
+    writeFileSync(join(folder, 'w.bin'), Float32Array.from(real.weights));
+    writeFileSync(join(folder, 'real.json'), JSON.stringify(real.model));
+    const model = classifierOfLayers(await readLayersModel(join(folder, 'real.json')), { name: 'm' });
+    const found = logitsOf(model, tf.tensor4d(real.images, [2, 6, 6, 1])).dataSync();
+    real.logits.forEach((each, i) => expect(found[i]).toBeCloseTo(each, 4));
+  });
+
+  it.each([
+    ['TrueDivide', [image3, 255], 'Rescaling'],
+    ['Subtract', [1, image3], 'Rescaling'],
+    ['Maximum', [image3, image3], 'Maximum'],
+  ])('has the operation %s as a layer', (kind, args, expected) => {
+    expect(operationOf(kind, args)).toMatchObject({ class_name: expected, name: 'op', inbound_nodes: [expect.arrayContaining([['image', 0, 0, {}]])] }); // prettier-ignore
+  });
+  it.each([
+    ['Relu', [image3]],
+    ['Maximum', [image3, 0.5]],
+    ['TrueDivide', [1, image3]],
+    ['Concatenate', [[image3, image3]]],
+    ['Multiply', []],
+  ])('is refused with the operation %s, which is no layer', (kind, args) => {
+    expect(() => operationOf(kind, args)).toThrow(new RegExp(`op is the operation ${kind}, not a layer`));
   });
 
   it('whose weights become two of one name is refused', async () => {

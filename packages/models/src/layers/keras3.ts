@@ -1,4 +1,5 @@
 import { BulwarkError } from '@bulwark/core';
+import { isOperation, operationAsLayer } from './keras3-operations.js';
 
 type Json = Record<string, unknown>;
 
@@ -13,16 +14,32 @@ export function isKeras3(topology: object): boolean {
   return /^3\./.test(String(version ?? '')) || (Array.isArray(layers) && layers.some(hasForm));
 }
 
+const isModel = (layer: unknown): boolean =>
+  isObject(layer) && ['Model', 'Functional', 'Sequential'].includes(String(layer['class_name']));
+
+const nameOf = (layer: Json): string => String(layer['name'] ?? (layer['config'] as Json)['name']);
+
+/** Names of the models among some layers. Their making counts as a call for TensorFlow.js, so that all others count from 1. */
+type Models = ReadonlySet<string>;
+const modelsAmong = (layers: readonly unknown[]): Models =>
+  new Set((layers.filter(isModel) as Json[]).filter(({ config }) => isObject(config)).map(nameOf));
+
+/** `[name, call, tensor]`, counted as TensorFlow.js counts. */
+function counted(link: readonly unknown[], models: Models): unknown[] {
+  const [name, call, ...rest] = link;
+  return [name, typeof call === 'number' && models.has(String(name)) ? call + 1 : call, ...rest];
+}
+
 /** `{ class_name: '__keras_tensor__', config: { keras_history: [name, node, tensor] } }` as `[name, node, tensor, {}]`. */
-function linkOf(value: unknown): unknown {
+function linkOf(value: unknown, models: Models): unknown {
   const history = isObject(value) && isObject(value['config']) ? value['config']['keras_history'] : undefined;
-  return Array.isArray(history) ? [...(history as unknown[]), {}] : undefined;
+  return Array.isArray(history) ? [...counted(history as unknown[], models), {}] : undefined;
 }
 
 /** One call of a layer: its tensors, alone or in lists, in the order of the arguments. */
-function nodeOf(node: unknown): unknown {
+function nodeOf(node: unknown, models: Models): unknown {
   if (!isObject(node) || !Array.isArray(node['args'])) return node;
-  return (node['args'] as unknown[]).flat().map((value) => linkOf(value) ?? value);
+  return (node['args'] as unknown[]).flat().map((value) => linkOf(value, models) ?? value);
 }
 
 /** Options that Keras has renamed; TensorFlow.js takes its default for one it does not know. */
@@ -46,27 +63,41 @@ function configOf(className: unknown, config: Json): Json {
     result[rename[1]] = result[rename[0]];
     delete result[rename[0]];
   }
+  for (const option of ['activation', 'recurrent_activation']) if (result[option] === 'silu') result[option] = 'swish';
   return result;
 }
 
 /** A single input or output stands without the list around it. */
-const listOf = (ends: unknown): unknown => (Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends);
+function listOf(ends: unknown, models: Models): unknown {
+  const list: unknown = Array.isArray(ends) && typeof ends[0] === 'string' ? [ends] : ends;
+  return Array.isArray(list) ? list.map((end: unknown) => (Array.isArray(end) ? counted(end, models) : end)) : list;
+}
 
 /** Models lie in models, but not without end: what is deeper is left for the check to refuse. */
 const deepest = 64;
 
-function layerOf(layer: unknown, depth = 0): unknown {
+function layerOf(layer: unknown, depth = 0, models: Models = new Set()): unknown {
   if (depth > deepest || !isObject(layer) || !isObject(layer['config'])) return layer;
   const { class_name: className, config, inbound_nodes: nodes } = layer as Json & { config: Json };
+  const calls = Array.isArray(nodes) ? nodes.map((node) => nodeOf(node, models)) : undefined;
+  if (isOperation(layer)) {
+    const call = calls?.[0];
+    const { links, ...rest } = operationAsLayer(String(className), nameOf(layer), Array.isArray(call) ? call : []);
+    return { ...rest, name: nameOf(layer), inbound_nodes: [links] };
+  }
   const inner = configOf(className, config);
-  if (Array.isArray(inner['layers'])) inner['layers'] = inner['layers'].map((each) => layerOf(each, depth + 1));
-  for (const ends of ['input_layers', 'output_layers']) if (ends in inner) inner[ends] = listOf(inner[ends]);
+  const { layers } = inner;
+  if (Array.isArray(layers)) {
+    const within = modelsAmong(layers);
+    inner['layers'] = layers.map((each) => layerOf(each, depth + 1, within));
+    for (const ends of ['input_layers', 'output_layers']) if (ends in inner) inner[ends] = listOf(inner[ends], within);
+  }
   const name = layer['name'] ?? inner['name'];
   return {
     class_name: className,
     ...(name !== undefined && { name }),
     config: inner,
-    ...(Array.isArray(nodes) && { inbound_nodes: nodes.map(nodeOf) }),
+    ...(calls && { inbound_nodes: calls }),
   };
 }
 

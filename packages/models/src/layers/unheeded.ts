@@ -42,14 +42,23 @@ interface Described {
   readonly config: Config;
 }
 
+/** Who wrote a description. */
+export type Writer = 'keras 2' | 'keras 3' | 'tensorflow.js';
+
+/** By the version that a description states; TensorFlow.js states its own. */
+export function writerOf(version: unknown): Writer {
+  if (/tfjs/.test(String(version)) || version === undefined) return 'tensorflow.js';
+  return /^3\./.test(String(version)) ? 'keras 3' : 'keras 2';
+}
+
 /**
  * Refuses a layer with an option that TensorFlow.js would leave out of account: the model would compute something else than where it comes
  * from.
  * @param layer as in `model.json`
- * @param keras3 whether Keras 3 wrote it, which means another function by `hard_sigmoid`
+ * @param writer which tool wrote it: Keras 3 means another function by `hard_sigmoid`, any Keras another by bilinear upsampling
  * @throws BulwarkError MODEL_INVALID
  */
-export function refuseUnheeded({ class_name: kind, config }: Described, where: string, keras3: boolean): void {
+export function refuseUnheeded({ class_name: kind, config }: Described, where: string, writer: Writer): void {
   const refuse = (option: string, what: string) =>
     new BulwarkError(
       'MODEL_INVALID',
@@ -61,6 +70,9 @@ export function refuseUnheeded({ class_name: kind, config }: Described, where: s
     if (Object.hasOwn(config, option) && !isHeeded(config[option]))
       throw refuse(option, 'which TensorFlow.js leaves out of account, on every engine');
   for (const option of ['activation', 'recurrent_activation'])
-    if (keras3 && config[option] === 'hard_sigmoid')
+    if (writer === 'keras 3' && config[option] === 'hard_sigmoid')
       throw refuse(option, "relu6(x + 3) / 6 in Keras 3; TensorFlow.js computes Keras 2's, clip(0.2 x + 0.5)");
+  // pixels are taken to be points by TensorFlow.js, squares by Keras
+  if (kind === 'UpSampling2D' && writer !== 'tensorflow.js' && !all('nearest')(config['interpolation']))
+    throw refuse('interpolation', 'which TensorFlow.js computes with other weights than Keras');
 }
