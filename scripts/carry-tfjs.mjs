@@ -1,6 +1,6 @@
 // What `npm run pack` changes in a copy of a package: core carries what Bulwark uses of TensorFlow.js, and all packages import it from there.
 // As dependencies, its packages take 95 MB once installed: each has four builds, with source maps and tests.
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
@@ -19,7 +19,7 @@ const filesUnder = (folder, wanted) =>
 /** Imports of TensorFlow.js in our files, as a tarball has them. */
 const throughCore = (text) =>
   text.replace(
-    /(\bfrom |\bimport |\bimport\(|equire\()(['"])@tensorflow\/(tfjs-[a-z-]+)(?:\/dist\/types)?\2/g,
+    /(\bfrom |\bimport |\bimport\(|equire\(|import\.meta\.url\)\()(['"])@tensorflow\/(tfjs-[a-z-]+)(?:\/dist\/types)?\2/g,
     (whole, before, quote, name) =>
       packages.includes(name) ? `${before}${quote}@bulwark/core/${doorTo(name)}${quote}` : whole,
   );
@@ -28,12 +28,15 @@ const throughCore = (text) =>
 function carryPackage(name, carried) {
   const from = folderOf(name);
   const { version, license, sideEffects, browser } = readManifest(from);
+  // tfjs-layers imports the gradients by their path
+  const entries = ['dist/index', ...(name === 'tfjs-core' ? ['dist/register_all_gradients'] : [])];
   const nodeBuild = `dist/${name.replace('tfjs', 'tf')}.node.js`;
-  const paths = filesUnder(from, /\.(js|wasm|d\.ts)$/).map((file) => relative(from, file).replaceAll('\\', '/'));
-  const isNeeded = (path) =>
-    path === nodeBuild ||
-    (/^dist\/.*(?<!_test)\.(js|wasm|d\.ts)$|^wasm-out\/.*\.js$/.test(path) && !/^dist\/tf-/.test(path));
-  for (const path of paths.filter(isNeeded)) {
+  const paths = [
+    nodeBuild,
+    ...entries.flatMap((entry) => [...reachable(from, `${entry}.js`), ...reachable(from, `${entry}.d.ts`)]),
+  ];
+  const wasm = filesUnder(join(from, 'dist'), /\.wasm$/).map((file) => relative(from, file));
+  for (const path of [...paths, ...wasm]) {
     const file = join(from, path);
     const to = join(carried, name, path);
     mkdirSync(dirname(to), { recursive: true });
@@ -43,6 +46,21 @@ function carryPackage(name, carried) {
   }
   const manifest = { name: `@tensorflow/${name}`, version, license, sideEffects, browser, private: true };
   writeFileSync(join(carried, name, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** A module or declaration and all that it imports by path, itself among them. */
+function reachable(from, entry) {
+  const ending = entry.endsWith('.d.ts') ? '.d.ts' : '.js';
+  const found = new Set([entry]);
+  for (const path of found)
+    for (const [, , named] of readFileSync(join(from, path), 'utf8').matchAll(/(['"])(\.{1,2}\/[^'"\n]+)\1/g)) {
+      const place = join(dirname(path), named).replaceAll('\\', '/');
+      const file = [place, place + ending, `${place}/index${ending}`].find(
+        (one) => existsSync(join(from, one)) && one.endsWith(ending),
+      );
+      if (file) found.add(file);
+    }
+  return found;
 }
 
 /** Imports of each other as paths, no source maps. */
@@ -99,7 +117,10 @@ function carryInto(folder, manifest) {
 export function carryTfjs(folder) {
   for (const file of filesUnder(join(folder, 'dist'), /\.(js|d\.ts)$/)) {
     const text = readFileSync(file, 'utf8');
-    if (throughCore(text) !== text) writeFileSync(file, throughCore(text));
+    const packed = throughCore(text).replace(/\n\/\/# sourceMappingURL=.*/, '');
+    if (/['"]@tensorflow\/tfjs-(core|layers|backend-cpu|backend-wasm)['"]\)/.test(packed))
+      throw new Error(`${file} loads TensorFlow.js in a way that is not known here`);
+    if (packed !== text) writeFileSync(file, packed);
   }
   const manifest = readManifest(folder);
   for (const name of packages) delete manifest.dependencies?.[`@tensorflow/${name}`];

@@ -40,8 +40,9 @@ const run = (file, args, cwd = project) =>
 const write = (name, text) => writeFileSync(join(project, name), text);
 
 console.log(`packing into ${home}`);
-const tarballs = names.map((name) => {
-  const { tarball, files, size } = pack(name, home);
+const tarballs = [];
+for (const name of names) {
+  const { tarball, files, size } = await pack(name, home);
   const { exports: entries, bin = {} } = JSON.parse(readFileSync(`packages/${name}/package.json`, 'utf8'));
   for (const needed of [
     'README.md',
@@ -54,8 +55,8 @@ const tarballs = names.map((name) => {
   for (const path of files)
     if (/\.test\.|tsbuildinfo|^src\//.test(path)) problems.push(`${packageName(name)}: ${path} is in the tarball`);
   console.log(`${packageName(name)}: ${files.length} files, ${(size / 1e6).toFixed(2)} MB`);
-  return tarball;
-});
+  tarballs.push(tarball);
+}
 
 /** Installs in an empty folder. Returns the megabytes that it takes there, in blocks as `du -sm` counts them. */
 function install(folder, parts) {
@@ -71,7 +72,7 @@ function install(folder, parts) {
 
 for (const [what, most, parts] of [
   ['a service', 60, ['core', 'models', 'datasets', 'inference']],
-  ['the command', 100, names.filter((name) => !/^(engine-tensorflow|engine-webgpu|create-.*)$/.test(name))],
+  ['the command', 60, names.filter((name) => !/^(engine-tensorflow|engine-webgpu|create-.*)$/.test(name))],
 ]) {
   const megabytes = install(join(home, what), parts);
   console.log(`${what}: ${megabytes} MB installed`);
@@ -189,6 +190,8 @@ for (const [file, ...args] of [
   ['npx', '--no-install', 'bulwark', 'train', 'tiny.yaml'],
   ['npx', '--no-install', 'bulwark', 'reproduce', 'table1', '--scale', 'tiny', '--rows', 'cifar10/at', '--out', 'runs'],
   ['npx', '--no-install', 'bulwark', 'sweep', 'sweep.yaml'],
+  ['npx', '--no-install', 'bulwark', 'report', 'runs/tiny', '--images', '0'],
+  ['npx', '--no-install', 'bulwark', 'analyze', 'angles', 'runs/tiny', '--images', '5'],
   ['npx', '--no-install', 'bulwark', 'create', 'plugin', 'mine', '--kind', 'objective'],
   ['npx', '--no-install', 'create-bulwark', 'my-project'],
   ['npx', '--no-install', 'jiti', 'my-project/src/logit-pairing.test.ts'],

@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { carryCharts } from './carry-charts.mjs';
 import { carryTfjs } from './carry-tfjs.mjs';
 
 const npm = (cwd, ...args) => {
@@ -12,15 +13,17 @@ const npm = (cwd, ...args) => {
 };
 
 /** Packs one package into `folder`. Returns its tarball, its files and its size. */
-export function pack(name, folder) {
+export async function pack(name, folder) {
   const home = resolve('packages', name);
   const copy = mkdtempSync(join(tmpdir(), `bulwark-pack-`));
   try {
-    for (const { path } of npm(home, '--dry-run').files) {
+    // source maps name sources that are not published
+    for (const { path } of npm(home, '--dry-run').files.filter(({ path }) => !path.endsWith('.map'))) {
       mkdirSync(dirname(join(copy, path)), { recursive: true });
       cpSync(join(home, path), join(copy, path));
     }
     carryTfjs(copy);
+    if (name === 'cli') await carryCharts(copy);
     const { filename, files, size, unpackedSize } = npm(copy, '--pack-destination', resolve(folder));
     return { tarball: join(resolve(folder), filename), files: files.map(({ path }) => path), size, unpackedSize };
   } finally {
@@ -32,7 +35,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [folder = 'tarballs'] = process.argv.slice(2);
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync('packages')) {
-    const { tarball, size, unpackedSize } = pack(name, folder);
+    const { tarball, size, unpackedSize } = await pack(name, folder);
     console.log(`${tarball}  ${(size / 1e6).toFixed(2)} MB, unpacked ${(unpackedSize / 1e6).toFixed(1)} MB`);
   }
 }
