@@ -1,7 +1,7 @@
 import type { TensorInfo } from '../../tensor/index.js';
 import { addressOf, allocate, FLOAT_WORK, kernelsOn, withScratch } from './module.js';
 import type { WasmBackend } from './module.js';
-import type { ConvGeometry, Shape4D } from './conv2d.js';
+import type { ConvGeometry, Shape4D } from './convolution-layout.js';
 
 /** A depthwise convolution: images [batch, height, width, in], filter [kernelHeight, kernelWidth, in, times], in x times channels out. */
 interface Depthwise extends ConvGeometry {

@@ -2,8 +2,10 @@ import { add, backend_util, conv2d, depthwiseConv2d, tidy } from '../../tensor/i
 import type { Tensor, Tensor4D, TensorInfo } from '../../tensor/index.js';
 import { activate, type FusedActivation } from '../composed/activation.js';
 import { undilated } from '../../ops/dilation.js';
-import { convFilterGrad, convForward, convInputGrad } from './conv2d.js';
-import type { ConvGeometry, Shape4D } from './conv2d.js';
+import { convFilterGrad } from './conv2d-filter-gradient.js';
+import { convForward } from './conv2d-forward.js';
+import { convInputGrad } from './conv2d-input-gradient.js';
+import type { ConvGeometry, Shape4D } from './convolution-layout.js';
 import { depthwiseFilterGrad, depthwiseForward, depthwiseInputGrad } from './depthwise.js';
 import { put } from './put.js';
 
