@@ -1,7 +1,8 @@
 import * as tf from '../tensor/index.js';
 import type { AttackContext } from '../hooks/index.js';
 import { attackLoss, type AttackLossName } from './attack-loss.js';
-import { choose, misclassified } from './judge.js';
+import { choose } from './choose.js';
+import { misclassified } from './judge.js';
 import { gradientLoop, type GradientLoop } from './loop.js';
 
 /** What distinguishes the attacks that take a fixed number of steps of one size. */

@@ -10,8 +10,3 @@ export function predict(model: Classifier, images: tf.Tensor4D): tf.Tensor1D {
 export function misclassified(model: Classifier, images: tf.Tensor4D, labels: tf.Tensor1D): tf.Tensor1D {
   return tf.tidy(() => tf.notEqual(predict(model, images), labels) as tf.Tensor1D);
 }
-
-/** `a` where the flag `[batch]` is set, else `b`; both `[batch, h, w, c]`. */
-export function choose(flags: tf.Tensor1D, a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D {
-  return tf.tidy(() => tf.where(tf.reshape(flags, [-1, 1, 1, 1]), a, b) as tf.Tensor4D);
-}

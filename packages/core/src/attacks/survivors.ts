@@ -40,6 +40,14 @@ export class SurvivorPool {
     return { images: gatherExamples(images, indices), labels: gatherExamples(labels, indices), indices };
   }
 
+  /** The class with the (rank + 1)-th largest clean logit of each of these examples, `[indices.length]` int32, which the caller disposes. */
+  classAtRank(indices: readonly number[], rank: number): tf.Tensor1D {
+    return tf.tidy(() => {
+      const ranked = tf.topk(gatherExamples(this.cleanLogits, indices), rank + 1).indices;
+      return tf.unstack(ranked, 1)[rank] as tf.Tensor1D;
+    });
+  }
+
   /** Takes over the candidates `[indices.length, h, w, c]` of those that are not robust any more. */
   settle(indices: readonly number[], robust: ArrayLike<number>, candidates: tf.Tensor4D): void {
     indices.forEach((position, k) => {

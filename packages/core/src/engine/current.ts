@@ -1,3 +1,4 @@
+import { markHostMemory } from '../ops/index.js';
 import { getBackend } from '../tensor/index.js';
 import type { EngineSession } from './engine.js';
 
@@ -7,6 +8,7 @@ const sessions = new Map<string, EngineSession>();
 /** Makes a session known as that of its backend, in place of an earlier one. */
 export function registerSession(session: EngineSession): void {
   sessions.set(session.backend, session);
+  markHostMemory(session.backend, session.hostMemory);
 }
 
 export type { EngineSession };

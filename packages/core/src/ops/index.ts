@@ -12,4 +12,5 @@ export { relu, reluGrad } from './relu.js';
 export { signOf, signStep } from './sign-step.js';
 export { spatialMean, spatialMeanGrad } from './spatial-mean.js';
 export { logSoftmax, softmaxCrossEntropy } from './softmax.js';
+export { inTwoForms, markHostMemory } from './two-forms.js';
 export { padAxis, sameMargins, undilated } from './dilation.js';

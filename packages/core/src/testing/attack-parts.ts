@@ -4,7 +4,6 @@ export { apgd, type ApgdOptions } from '../attacks/apgd/restarts.js';
 export { apgdL1 } from '../attacks/apgd/l1.js';
 export type { ApgdResult, ApgdRun } from '../attacks/apgd/run.js';
 export { deepFool } from '../attacks/deepfool/run.js';
-export { projectOnHyperplane } from '../threat/index.js';
 export { fabAttack, type FabOptions } from '../attacks/fab/plugin.js';
 export { fabRun } from '../attacks/fab/run.js';
 export { ddn, type DdnRun } from '../attacks/minimum-norm/ddn.js';

@@ -1,86 +1,95 @@
-import type { NormName } from './norm.js';
+import * as tf from '../tensor/index.js';
+import { inTwoForms, signOf } from '../ops/index.js';
+import { leastMove, negligible } from './hyperplane-host.js';
+import { overPixels, type Norm } from './norm.js';
 
-/** Coefficients below this do not move a coordinate in the l2 and l1 projections, as in the official code. */
-const negligible = 1e-8;
-
-/** A hyperplane `<w, .> = b`. */
+/** A hyperplane as it is seen from points, one per example. */
 export interface Hyperplane {
-  readonly w: Float64Array;
-  readonly b: number;
+  /** Its normal, `[batch, h, w, c]`. */
+  readonly w: tf.Tensor4D;
+  /** `<w, point> - b`: positive where the point lies on the side that the normal points to, `[batch, 1, 1, 1]`. */
+  readonly gap: tf.Tensor4D;
 }
 
-/** The largest move of coordinate j that lowers `<w, t>`: to 0 where w_j > 0, to 1 where w_j < 0. */
-const roomOf = (t: number, w: number): number => (w > 0 ? t : 1 - t);
+/** Which way of the two it goes, and how fast, is the norm's. */
+type Geometry = Pick<Norm, 'name' | 'perPixel' | 'sparse'>;
+
+/** Newton's steps come from below and end at the exact root; where all but a hundredth of the way is blocked, 11 were needed. */
+const newtonSteps = 14;
+/** Beyond every multiplier that matters, and finite when multiplied. */
+const unbounded = 1e12;
+
+const flat = (x: tf.Tensor): tf.Tensor2D => tf.reshape(x, [x.shape[0]!, -1]);
+
+/** Solves `sum_j weight_j min(lambda speed_j, room_j) = c` for lambda, per example: concave and piecewise linear. */
+function multipliers(weight: tf.Tensor, speed: tf.Tensor, { room, c }: { room: tf.Tensor; c: tf.Tensor }): tf.Tensor {
+  const slopes = tf.mul(weight, speed);
+  let lambda: tf.Tensor = tf.zerosLike(c);
+  for (let i = 0; i < newtonSteps; i++) {
+    const wanted = tf.mul(speed, lambda);
+    const left = tf.sub(c, tf.sum(tf.mul(weight, tf.minimum(wanted, room)), overPixels, true));
+    const slope = tf.sum(tf.mul(slopes, tf.cast(tf.less(wanted, room), 'float32')), overPixels, true);
+    lambda = tf.minimum(tf.add(lambda, tf.div(tf.relu(left), tf.maximum(slope, 1e-30))), unbounded);
+  }
+  return lambda;
+}
+
+/** Takes values of each row by their places in it, `[batch, n]` int32. */
+function withinRows(values: tf.Tensor2D, places: tf.Tensor2D): tf.Tensor2D {
+  const [rows, n] = values.shape;
+  const starts = tf.reshape(tf.range(0, rows * n, n, 'int32'), [rows, 1]);
+  const taken = tf.gather(tf.reshape(values, [-1]), tf.reshape(tf.add(places, starts), [-1]));
+  return tf.reshape(taken, [rows, n]);
+}
+
+/** The places that bring rows taken in `order` back to where they were. */
+const inverse = (order: tf.Tensor2D): tf.Tensor2D =>
+  tf.topk(tf.neg(tf.cast(order, 'float32')), order.shape[1]).indices as tf.Tensor2D;
+
+/** Spends the budget on the largest weights first: all their room, until it is gone. */
+function greedy(weight: tf.Tensor4D, room: tf.Tensor4D, c: tf.Tensor4D): tf.Tensor4D {
+  const { values, indices } = tf.topk(flat(weight), weight.size / weight.shape[0]);
+  const order = indices as tf.Tensor2D;
+  const rooms = withinRows(flat(room), order);
+  const left = tf.sub(flat(c), tf.cumsum(tf.mul(values, rooms), 1, true));
+  const moves = tf.minimum(tf.relu(tf.div(left, tf.maximum(values, 1e-30))), rooms);
+  return tf.reshape(withinRows(moves as tf.Tensor2D, inverse(order)), weight.shape);
+}
+
+function asTensors(point: tf.Tensor4D, { w, gap }: Hyperplane, { perPixel, sparse }: Geometry): tf.Tensor4D {
+  return tf.tidy(() => {
+    const side = tf.sub(1, tf.mul(2, tf.cast(tf.less(gap, 0), 'float32')));
+    const away = tf.mul(w, side);
+    const size = tf.abs(w);
+    const weight: tf.Tensor4D = perPixel ? size : tf.mul(size, tf.cast(tf.greater(size, negligible), 'float32'));
+    const down = tf.cast(tf.greater(away, 0), 'float32');
+    // to 0 where the coefficient is positive, to 1 where it is negative
+    const room = tf.abs(tf.sub<tf.Tensor4D>(point, tf.sub(1, down)));
+    const c: tf.Tensor4D = tf.abs(gap);
+    const speed = perPixel ? tf.onesLike(c) : weight;
+    const move = sparse
+      ? greedy(weight, room, c)
+      : tf.minimum(tf.mul(speed, multipliers(weight, speed, { room, c })), room);
+    const moving = tf.cast(tf.greater(weight, 0), 'float32');
+    return tf.neg(tf.mul(tf.mul(signOf(away), moving), move)) as tf.Tensor4D;
+  });
+}
+
+function onHost(point: tf.Tensor4D, { w, gap }: Hyperplane, { name }: Geometry): tf.Tensor4D {
+  const [t, normals, gaps] = [point.dataSync(), w.dataSync(), gap.dataSync()];
+  const moves = new Float32Array(t.length);
+  const n = t.length / gaps.length;
+  gaps.forEach((c, e) => {
+    const [from, to] = [e * n, (e + 1) * n];
+    moves.set(leastMove({ t: t.subarray(from, to), w: normals.subarray(from, to), c }, name), from);
+  });
+  return tf.tensor4d(moves, point.shape);
+}
 
 /**
- * Solves `sum_j weight_j min(lambda speed_j, room_j) = c` for lambda: with the coordinates that are not at their face yet, as if none
- * would reach it; those that do are taken out, which makes lambda grow, until nothing changes.
+ * The displacement d of least norm with `<w, point + d> = b` and `0 <= point + d <= 1`, per example (Croce and Hein, 2020, section 3.1;
+ * arXiv:1907.02044). Where the plane is out of reach, every coordinate goes to its face.
+ * @param point `[batch, h, w, c]` float32 in [0, 1]
+ * @returns as the point
  */
-function solve(weight: Float64Array, speed: Float64Array, { room, c }: { room: Float64Array; c: number }): number {
-  const free = new Int32Array(weight.length);
-  let [count, left, slope] = [0, c, 0];
-  for (let j = 0; j < weight.length; j++)
-    if (weight[j]! > 0) {
-      free[count++] = j;
-      slope += weight[j]! * speed[j]!;
-    }
-  while (count > 0) {
-    const lambda = left / slope;
-    let kept = 0;
-    slope = 0;
-    for (let k = 0; k < count; k++) {
-      const j = free[k]!;
-      if (lambda * speed[j]! >= room[j]!) left -= weight[j]! * room[j]!;
-      else {
-        free[kept++] = j;
-        slope += weight[j]! * speed[j]!;
-      }
-    }
-    if (kept === count) return lambda;
-    count = kept;
-  }
-  return Number.MAX_VALUE;
-}
-
-/** l1: spends the budget on the largest coefficients first. Writes moves (all at least 0) into `move`. */
-function greedy(weight: Float64Array, room: Float64Array, { c, move }: { c: number; move: Float64Array }): void {
-  const order = [...weight.keys()].filter((j) => weight[j]! > 0).sort((i, j) => weight[j]! - weight[i]! || i - j);
-  let left = c;
-  for (const j of order) {
-    if (left <= 0) break;
-    move[j] = Math.min(room[j]!, left / weight[j]!);
-    left -= move[j]! * weight[j]!;
-  }
-}
-
-/**
- * The displacement d of least norm with `<w, t + d> = b` and `0 <= t + d <= 1` (Croce and Hein, 2020, section 3.1; arXiv:1907.02044), in
- * float64. Where the plane is out of reach, every coordinate goes to its face.
- * @param t a point in [0, 1]
- */
-export function projectOnHyperplane(t: Float64Array, { w, b }: Hyperplane, norm: NormName): Float64Array {
-  const n = t.length;
-  let c = -b;
-  for (let j = 0; j < n; j++) c += w[j]! * t[j]!;
-  const flip = c < 0 ? -1 : 1;
-  c = Math.abs(c);
-  const ignored = norm === 'linf' ? 0 : negligible;
-  const [weight, room, move] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
-  let reach = 0;
-  for (let j = 0; j < n; j++) {
-    const size = Math.abs(w[j]!);
-    if (size <= ignored) continue;
-    weight[j] = size;
-    room[j] = roomOf(t[j]!, flip * w[j]!);
-    reach += size * room[j]!;
-  }
-  if (reach <= c) move.set(room);
-  else if (norm === 'l1') greedy(weight, room, { c, move });
-  else {
-    const speed = norm === 'l2' ? weight : weight.map((value) => (value > 0 ? 1 : 0));
-    const lambda = solve(weight, speed, { room, c });
-    for (let j = 0; j < n; j++) move[j] = Math.min(lambda * speed[j]!, room[j]!);
-  }
-  for (let j = 0; j < n; j++) if (flip * w[j]! > 0) move[j] = -move[j]!;
-  return move;
-}
+export const projectOnHyperplane = inTwoForms({ onHost, asTensors });

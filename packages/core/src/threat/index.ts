@@ -2,14 +2,14 @@
  * Threat models: norms, radii, the pixel range.
  * @module @bulwark/core/threat
  */
-import { projectOnHyperplane, type Hyperplane } from './hyperplane.js';
 import { l1 } from './l1.js';
-import { projectL1InBox } from './l1-projection.js';
 import { l2 } from './l2.js';
 import { linf } from './linf.js';
 import type { Norm, NormName } from './norm.js';
 
-export { l1, l2, linf, projectL1InBox, projectOnHyperplane, type Hyperplane };
+export { keepInL1Ball } from './l1-projection.js';
+export { l1, l2, linf };
+export type { Hyperplane } from './hyperplane.js';
 export {
   doubtOfRadius,
   doubtOfStep,

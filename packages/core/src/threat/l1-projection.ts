@@ -1,3 +1,7 @@
+import * as tf from '../tensor/index.js';
+import { inTwoForms, signOf } from '../ops/index.js';
+import { overPixels } from './norm.js';
+
 /**
  * Euclidean projection of `z` onto `{ |z|_1 <= epsilon, 0 <= x + z <= 1 }`, in place and in float64:
  * `z_j = sign(z_j) max(0, min(|z_j| - t, room_j))` with the smallest t >= 0 that keeps the budget (Croce and Hein, 2021, section 3.1;
@@ -55,3 +59,60 @@ function threshold(
   }
   return t;
 }
+
+interface Ball {
+  readonly origin: tf.Tensor4D;
+  /** One radius, or one per example, `[batch, 1, 1, 1]`. */
+  readonly epsilon: number | tf.Tensor4D;
+}
+
+/** Newton's steps inside a bracket that halves where they leave it; ten are usual. */
+const steps = 25;
+
+/** The threshold that brings each example's sum down to the budget, `[batch, 1, 1, 1]`; 0 where it is kept. */
+function thresholds(size: tf.Tensor, room: tf.Tensor, epsilon: Ball['epsilon']): tf.Tensor {
+  let high: tf.Tensor = tf.max(size, overPixels, true);
+  let low: tf.Tensor = tf.zerosLike(high);
+  let t = low;
+  for (let i = 0; i < steps; i++) {
+    const left = tf.relu(tf.sub(size, t));
+    const excess = tf.sub(tf.sum(tf.minimum(left, room), overPixels, true), epsilon);
+    const shrinking = tf.sub(tf.cast(tf.greater(left, 0), 'float32'), tf.cast(tf.greater(left, room), 'float32'));
+    const moving = tf.sum(shrinking, overPixels, true);
+    const over = tf.greater(excess, 0);
+    [low, high] = [tf.where(over, t, low), tf.where(over, high, t)];
+    const newton = tf.add(t, tf.div(excess, tf.maximum(moving, 1)));
+    const within = tf.logicalAnd(tf.greaterEqual(newton, low), tf.lessEqual(newton, high));
+    t = tf.where(tf.logicalAnd(within, tf.greater(moving, 0)), newton, tf.div(tf.add(low, high), 2));
+  }
+  return t;
+}
+
+function asTensors(z: tf.Tensor4D, { origin, epsilon }: Ball): tf.Tensor4D {
+  return tf.tidy(() => {
+    const size = tf.abs(z);
+    const up = tf.cast(tf.greater(z, 0), 'float32');
+    // to 1 where it goes up, to 0 where it goes down
+    const room = tf.abs(tf.sub(up, origin));
+    const kept = tf.minimum(tf.relu(tf.sub(size, thresholds(size, room, epsilon))), room);
+    return tf.mul<tf.Tensor4D>(signOf(z), kept);
+  });
+}
+
+function onHost(perturbation: tf.Tensor4D, { origin, epsilon }: Ball): tf.Tensor4D {
+  const x = origin.dataSync() as Float32Array;
+  const moves = Float64Array.from(perturbation.dataSync() as Float32Array);
+  const dimension = x.length / origin.shape[0];
+  const radii = typeof epsilon === 'number' ? undefined : epsilon.dataSync();
+  for (let e = 0, from = 0; from < x.length; e++, from += dimension) {
+    const [z, image] = [moves.subarray(from, from + dimension), x.subarray(from, from + dimension)];
+    projectL1InBox(z, image, radii?.[e] ?? (epsilon as number));
+  }
+  return tf.tensor4d(Float32Array.from(moves), perturbation.shape);
+}
+
+/**
+ * The nearest perturbations, `[batch, h, w, c]`, in the l1 ball that leave their images in the pixel range; not differentiable. A perturbation
+ * keeps digits that its sum with the image rounds away.
+ */
+export const keepInL1Ball = inTwoForms({ onHost, asTensors });

@@ -2,7 +2,7 @@ import * as tf from '../tensor/index.js';
 import { projectOnHyperplane } from './hyperplane.js';
 import { clipToPixelRange, overPixels, projectedStep, unit, type Norm } from './norm.js';
 import { signOf } from '../ops/index.js';
-import { projectL1InBox } from './l1-projection.js';
+import { keepInL1Ball } from './l1-projection.js';
 
 /** All coordinates nearer to 0 by `t`, and 0 where they would pass it. */
 const softened = (x: tf.Tensor4D, t: tf.Tensor): tf.Tensor4D =>
@@ -41,27 +41,16 @@ export const l1: Norm = {
   },
   ofOnes: (dimension) => dimension,
   step: (point, gradient, options) => projectedStep(l1)(point, gradient, options),
-  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'l1'),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, l1),
   randomDirection: (random, shape) =>
     tf.tidy(() => {
       const drawn = random.normal<tf.Rank.R4>(shape);
       return unit(drawn, l1.measure(drawn));
     }),
   measure: (perturbation) => tf.tidy(() => tf.sum(tf.abs(perturbation), overPixels) as tf.Tensor1D),
-  /** Euclidean projection onto the ball and the box together, in float64 off the engine. */
-  project: (point, { origin, epsilon }) => {
-    const x = origin.dataSync() as Float32Array;
-    const moved = Float32Array.from(point.dataSync() as Float32Array);
-    const dimension = x.length / origin.shape[0];
-    const radii = typeof epsilon === 'number' ? undefined : (epsilon.dataSync() as Float32Array);
-    for (let from = 0; from < x.length; from += dimension) {
-      const image = x.subarray(from, from + dimension);
-      const z = Float64Array.from(moved.subarray(from, from + dimension), (value, j) => value - image[j]!);
-      projectL1InBox(z, image, radii?.[from / dimension] ?? (epsilon as number));
-      for (let j = 0; j < dimension; j++) moved[from + j] = image[j]! + z[j]!;
-    }
-    return tf.tidy(() => clipToPixelRange(tf.tensor4d(moved, point.shape)));
-  },
+  /** Euclidean projection onto the ball and the box together. */
+  project: (point, ball) =>
+    tf.tidy(() => clipToPixelRange(tf.add(ball.origin, keepInL1Ball(tf.sub(point, ball.origin), ball)))),
   /** All of the step on the coordinates with the largest absolute gradient. */
   normalize: (gradient) =>
     tf.tidy(() => {

@@ -21,7 +21,7 @@ export const l2: Norm = {
   },
   ofOnes: Math.sqrt,
   step: (point, gradient, options) => projectedStep(l2)(point, gradient, options),
-  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'l2'),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, l2),
   randomDirection: (random, shape) =>
     tf.tidy(() => {
       const drawn = random.normal<tf.Rank.R4>(shape);

@@ -20,7 +20,7 @@ export const linf: Norm = {
     if (typeof epsilon === 'number') return signStep(point, gradient, { ...options, epsilon });
     return projectedStep(linf)(point, gradient, { ...options, epsilon });
   },
-  hyperplane: (point, plane) => projectOnHyperplane(point, plane, 'linf'),
+  hyperplane: (point, plane) => projectOnHyperplane(point, plane, linf),
   randomDirection: (random, shape) =>
     tf.tidy(() => {
       const drawn = random.uniform<tf.Rank.R4>(shape, -1, 1);

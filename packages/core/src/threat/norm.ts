@@ -37,8 +37,8 @@ export interface Norm {
     gradient: tf.Tensor4D,
     options: { origin: tf.Tensor4D; epsilon: Radius; stepSize: number },
   ): tf.Tensor4D;
-  /** Off the engine: the least displacement of a point in [0, 1] onto a hyperplane within the pixel range. */
-  hyperplane(point: Float64Array, plane: Hyperplane): Float64Array;
+  /** The least displacement of points in [0, 1], `[batch, h, w, c]`, onto a hyperplane each within the pixel range. Not differentiable. */
+  hyperplane(point: tf.Tensor4D, plane: Hyperplane): tf.Tensor4D;
   /** A random perturbation of length 1, drawn as APGD and FAB draw the direction of their starts. */
   randomDirection(random: Random, shape: readonly number[]): tf.Tensor4D;
   /** Norm of each example's perturbation: `[batch, h, w, c]` to `[batch]` float32. */

@@ -1,7 +1,6 @@
 import { logitsOf, crossEntropy, dlr, margin, targetedDlr } from '@bulwark/core';
 import { isRandomised, looksLikeProbabilities, squareIsBetter } from '@bulwark/core/evaluation';
-import { projectL1InBox } from '@bulwark/core/threat';
-import { projectOnHyperplane } from '@bulwark/core/testing';
+import { norms } from '@bulwark/core/threat';
 import * as tf from '@tensorflow/tfjs-core';
 import { scaled, within, type Comparison } from '../comparison.js';
 import { field, isObject, type Golden } from '../golden.js';
@@ -51,25 +50,29 @@ export function lossesCase(json: Golden, comparison: Comparison): void {
 export function projectionsCase(json: Golden, comparison: Comparison): void {
   const [points, normals, offsets] = [json['points'] as Rows, json['w'] as Rows, json['b'] as number[]];
   const out = json['out'] as Record<'linf' | 'l2' | 'l1', Rows>;
-  for (const norm of ['linf', 'l2', 'l1'] as const)
-    points.forEach((point, i) => {
-      const plane = { w: Float64Array.from(normals[i]!), b: offsets[i]! };
-      const move = projectOnHyperplane(Float64Array.from(point), plane, norm);
-      comparison.compare({ quantity: `hyperplane ${norm}`, part: `case ${i}` }, move, out[norm][i]!, within(1e-6));
-    });
-  const ball = json['l1_ball_box'] as { x: Rows; y: Rows; cases: { eps: number; out: Rows }[] };
-  for (const { eps, out: expected } of ball.cases)
-    ball.y.forEach((y, i) => {
-      const z = Float64Array.from(y);
-      projectL1InBox(z, ball.x[i]!, eps);
-      const added = z.map((value, j) => value - y[j]!);
-      comparison.compare(
-        { quantity: 'l1 ball and pixel range', part: `epsilon ${eps}, case ${i}` },
-        added,
-        expected[i]!,
-        within(1e-6),
-      );
-    });
+  const images = (rows: Rows) => tf.tensor4d(rows.flat(), [rows.length, 1, rows[0]!.length, 1]);
+  const row = (of: tf.Tensor4D, i: number) => of.dataSync().slice(i * of.shape[2], (i + 1) * of.shape[2]);
+  tf.tidy(() => {
+    const gaps = points.map((t, i) => t.reduce((sum, value, j) => sum + value * normals[i]![j]!, -offsets[i]!));
+    const plane = { w: images(normals), gap: tf.tensor4d(gaps, [gaps.length, 1, 1, 1]) };
+    for (const norm of ['linf', 'l2', 'l1'] as const) {
+      const moves = norms[norm].hyperplane(images(points), plane);
+      points.forEach((_, i) => {
+        const what = { quantity: `hyperplane ${norm}`, part: `case ${i}` };
+        comparison.compare(what, row(moves, i), out[norm][i]!, within(1e-6));
+      });
+    }
+    const ball = json['l1_ball_box'] as { x: Rows; y: Rows; cases: { eps: number; out: Rows }[] };
+    const [origin, away] = [images(ball.x), images(ball.y)];
+    for (const { eps, out: expected } of ball.cases) {
+      const found = norms.l1.project(tf.add(origin, away), { origin, epsilon: eps });
+      const added = tf.sub<tf.Tensor4D>(tf.sub(found, origin), away);
+      expected.forEach((values, i) => {
+        const what = { quantity: 'l1 ball and pixel range', part: `epsilon ${eps}, case ${i}` };
+        comparison.compare(what, row(added, i), values, within(1e-6));
+      });
+    }
+  });
 }
 
 /** Verdicts of the trust checks. */

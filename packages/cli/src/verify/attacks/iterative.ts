@@ -72,8 +72,9 @@ export async function fabCase(json: Golden, { setting, comparison }: Bench): Pro
   const threat = threatOfCase(json['norm'], json['eps']);
   for (const run of runsOf(json)) {
     const { images, labels } = setting.batch(numbers(run, 'attacked'));
+    const targets = run['la_target'] === undefined ? undefined : tf.tensor1d(numbers(run, 'la_target'), 'int32');
     const { points, distances } = await fabRun({
-      ...{ images, labels, targets: run['la_target'] as number[] | undefined },
+      ...{ images, labels, targets },
       context: { model: setting.model, threat, random: goldenRandom(0) },
       iterations: Number(field(run, 'n_iter')),
       alphaMax: Number(json['alpha_max'] ?? 0.1),
@@ -81,7 +82,7 @@ export async function fabCase(json: Golden, { setting, comparison }: Bench): Pro
       beta: Number(json['beta'] ?? 0.9),
       randomStart: false,
     });
-    points.dispose();
+    tf.dispose([points, ...(targets ? [targets] : [])]);
     const expected = numbers(run, 'res');
     const ratios = expected.map((value, e) => distances[e]! / value);
     const part = `${Number(run['n_iter'])} iterations`;

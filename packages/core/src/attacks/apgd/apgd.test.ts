@@ -79,7 +79,7 @@ describe.each(Object.entries(golden))('one run of APGD, %s', (name, file) => {
       'dlr-targeted': (logits) => targetedDlr(logits, part.labels, targets!),
     };
     const points: Float32Array[] = [];
-    const seen: { after: number; halved: Uint8Array; stepSizes: Float32Array }[] = [];
+    const seen: { halved: ArrayLike<number>; stepSizes: ArrayLike<number> }[] = [];
     const before = tf.memory().numTensors;
     const result = await (normId === 'l1' ? apgdL1 : apgdDense)({
       images: part.images,
@@ -91,7 +91,8 @@ describe.each(Object.entries(golden))('one run of APGD, %s', (name, file) => {
       eot: 1,
       trace: {
         point: (point, i) => i < 3 && points.push(point.dataSync().slice() as Float32Array),
-        checkpoint: (at) => seen.push({ ...at, halved: at.halved.slice() }),
+        checkpoint: ({ halved, stepSizes }) =>
+          seen.push({ halved: [...halved.dataSync()], stepSizes: [...stepSizes.dataSync()] }),
       },
     });
     expect(tf.memory().numTensors).toBe(before + 2);

@@ -1,8 +1,17 @@
 import * as tf from '../../tensor/index.js';
-import { choose } from '../judge.js';
-import { perExample } from '../gradient.js';
+import { letOthersRun } from '../../event-loop.js';
+import { choose } from '../choose.js';
 import { checkpoints } from './schedule.js';
-import { evaluateAt, zeroGradients, type ApgdResult, type ApgdRun } from './run.js';
+import {
+  evaluateAt,
+  firstMemory,
+  remember,
+  resultOf,
+  zeroGradients,
+  type ApgdResult,
+  type ApgdRun,
+  type Memory,
+} from './run.js';
 
 /** Weight of the gradient step against the momentum after the first iteration. */
 const stepWeight = 0.75;
@@ -15,125 +24,95 @@ export function apgdStart({ images, context: { threat, random } }: ApgdRun): tf.
   });
 }
 
-const flags = (values: ArrayLike<number>): tf.Tensor1D => tf.tensor1d(Uint8Array.from(values), 'bool');
-
-/** Replaces `current` by `chosen` where flagged, disposing `current`. */
-function replaceWhere(mask: Uint8Array, chosen: tf.Tensor4D, current: tf.Tensor4D): tf.Tensor4D {
-  if (!mask.includes(1)) return current;
-  const next = mask.includes(0) ? tf.tidy(() => choose(flags(mask), chosen, current)) : tf.clone(chosen);
-  current.dispose();
-  return next;
-}
-
-/** How the step sizes of a batch follow the history of losses (section 3.2 of the paper). */
-class StepSizes {
-  readonly values: Float32Array;
-  private readonly history: Float32Array[] = [];
-  private halvedBefore: Uint8Array;
-  private lossBefore: Float32Array;
-  private best: Float32Array;
-
-  constructor(
-    readonly rho: number,
-    initial: { stepSize: number; loss: Float32Array },
-  ) {
-    const n = initial.loss.length;
-    this.values = new Float32Array(n).fill(initial.stepSize);
-    this.best = initial.loss.slice();
-    this.lossBefore = initial.loss.slice();
-    // before the first checkpoint every example counts as halved: only the oscillation rule can fire there
-    this.halvedBefore = new Uint8Array(n).fill(1);
-  }
-
-  get bestLoss(): Float32Array {
-    return this.best;
-  }
-
-  /** Records the losses of an iteration; 1 where the best loss rose. */
-  record(loss: Float32Array): Uint8Array {
-    this.history.push(loss);
-    const better = Uint8Array.from(loss, (value, e) => (value > this.best[e]! ? 1 : 0));
-    this.best = this.best.map((value, e) => (better[e] ? loss[e]! : value));
-    return better;
-  }
-
-  /** Halves step sizes at a checkpoint; 1 where it did. */
-  check(window: number): Uint8Array {
-    const last = this.history.length;
-    const halved = this.values.map((_, e) => {
-      let rises = 0;
-      for (let j = last - window; j < last; j++) {
-        // before the first iteration the official code reads the still empty end of its buffer: zero
-        const previous = j === 0 ? 0 : this.history[j - 1]![e]!;
-        if (this.history[j]![e]! > previous) rises++;
-      }
-      const stalled = !this.halvedBefore[e] && this.best[e] === this.lossBefore[e];
-      return rises <= this.rho * window || stalled ? 1 : 0;
-    });
-    this.halvedBefore = Uint8Array.from(halved);
-    this.lossBefore = this.best.slice();
-    this.halvedBefore.forEach((flag, e) => flag && (this.values[e]! /= 2));
-    return this.halvedBefore;
-  }
+/** Where a run is; one number per example is `[batch, 1, 1, 1]`. All on the engine. */
+interface State extends Memory {
+  readonly point: tf.Tensor4D;
+  readonly previous: tf.Tensor4D;
+  readonly gradient: tf.Tensor4D;
+  readonly stepSize: tf.Tensor4D;
+  /** Of the last iteration. */
+  readonly loss: tf.Tensor4D;
+  /** How often the loss rose since the last checkpoint. */
+  readonly rises: tf.Tensor4D;
+  /** Whether the last checkpoint halved the step size, and the best loss there. */
+  readonly halved: tf.Tensor4D;
+  readonly lossThere: tf.Tensor4D;
 }
 
 /** `x + a (v - x) + (1 - a) (x - previous)`, projected, where v is the projected gradient step. */
-function nextPoint(
-  run: ApgdRun,
-  at: { point: tf.Tensor4D; previous: tf.Tensor4D; gradient: tf.Tensor4D; stepSizes: Float32Array; first: boolean },
-): tf.Tensor4D {
+function nextPoint(run: ApgdRun, { point, previous, gradient, stepSize }: State, first: boolean): tf.Tensor4D {
   const { norm, epsilon } = run.context.threat;
-  const { point, previous, gradient, stepSizes, first } = at;
   const ball = { origin: run.images, epsilon };
+  const direction = norm.normalize(gradient);
+  const stepped = norm.project(tf.add(point, tf.mul(stepSize, direction)) as tf.Tensor4D, ball);
+  const weight = first ? 1 : stepWeight;
+  const drift = tf.mul(tf.sub(point, previous), 1 - weight);
+  const mixed = tf.add(tf.add(point, tf.mul(tf.sub(stepped, point), weight)), drift);
+  return norm.project(mixed as tf.Tensor4D, ball);
+}
+
+/** Halves step sizes where the loss rose too seldom or stands still (section 3.2 of the paper), and goes back to the best point there. */
+function lookBack(run: ApgdRun, state: State, { after, window }: { after: number; window: number }): State {
+  const seldom = tf.lessEqual<tf.Tensor4D>(state.rises, run.rho * window);
+  const still = tf.logicalAnd(tf.equal(state.halved, 0), tf.equal(state.bestLoss, state.lossThere));
+  const halved = tf.cast(tf.logicalOr(seldom, still), 'float32') as tf.Tensor4D;
+  const stepSize = tf.div<tf.Tensor4D>(state.stepSize, tf.add(halved, 1));
+  run.trace?.checkpoint?.({ after, halved, stepSizes: stepSize });
+  return {
+    ...state,
+    ...{ stepSize, halved, lossThere: state.bestLoss.clone(), rises: tf.zerosLike(state.rises) },
+    point: choose(halved, state.best, state.point),
+    gradient: choose(halved, state.bestGradient, state.gradient),
+  };
+}
+
+function firstState(run: ApgdRun): State {
   return tf.tidy(() => {
-    const direction = norm.normalize(gradient);
-    const stepped = norm.project(tf.add(point, tf.mul(perExample(stepSizes), direction)) as tf.Tensor4D, ball);
-    const weight = first ? 1 : stepWeight;
-    const drift = tf.mul(tf.sub(point, previous), 1 - weight);
-    const mixed = tf.add(tf.add(point, tf.mul(tf.sub(stepped, point), weight)), drift);
-    return norm.project(mixed as tf.Tensor4D, ball);
+    const drawn = apgdStart(run); // drawn even where a start is given: the stream of draws stays that of the official code
+    const point = run.start ? run.start.clone() : drawn;
+    run.trace?.point?.(point, 0);
+    const found = evaluateAt(run, point);
+    const nothing = tf.zerosLike(found.loss);
+    return {
+      ...firstMemory(point, found),
+      ...{ point, previous: point.clone(), gradient: found.gradient },
+      stepSize: tf.add(nothing, 2 * run.context.threat.epsilon) as tf.Tensor4D,
+      // before the first iteration the official code reads the still empty end of its buffer: zero
+      ...{ loss: nothing, rises: nothing.clone(), lossThere: found.loss.clone() },
+      // before the first checkpoint every example counts as halved: only the oscillation rule can fire there
+      halved: tf.onesLike(nothing),
+    };
   });
 }
 
-/** One run in the linf or l2 ball (Croce and Hein, 2020, Algorithm 1; arXiv:2003.01690). */
+/** One run in the linf or l2 ball (Croce and Hein, 2020, Algorithm 1; arXiv:2003.01690). Nothing is read before its end. */
 export async function apgdDense(run: ApgdRun): Promise<ApgdResult> {
-  const { iterations, rho, context, trace } = run;
-  const drawn = apgdStart(run); // drawn even where a start is given: the stream of draws stays that of the official code
-  let point = run.start ? tf.clone(run.start) : tf.clone(drawn);
-  drawn.dispose();
-  let { gradient, loss, correct } = await evaluateAt(run, point);
-  const zeroGradient = await zeroGradients(gradient);
-  trace?.point?.(point, 0);
-  let [previous, best, adversarial] = [tf.clone(point), tf.clone(point), tf.clone(point)];
-  let bestGradient = tf.clone(gradient);
-  const robust = correct.slice();
-  const steps = new StepSizes(rho, { stepSize: 2 * context.threat.epsilon, loss });
+  const { iterations, context } = run;
   const checks = new Map(checkpoints(iterations).map(({ after, window }) => [after, window]));
-
-  for (let i = 0; i < iterations; i++) {
-    const next = nextPoint(run, { point, previous, gradient, stepSizes: steps.values, first: i === 0 });
-    tf.dispose([previous, gradient]);
-    [previous, point] = [point, next];
-    ({ gradient, loss, correct } = await evaluateAt(run, point));
-    trace?.point?.(point, i + 1);
-    adversarial = replaceWhere(
-      correct.map((flag) => 1 - flag),
-      point,
-      adversarial,
-    );
-    correct.forEach((flag, e) => (robust[e]! &= flag));
-    const better = steps.record(loss);
-    best = replaceWhere(better, point, best);
-    bestGradient = replaceWhere(better, gradient, bestGradient);
-    const window = checks.get(i + 1);
-    if (window !== undefined) {
-      const halved = steps.check(window);
-      trace?.checkpoint?.({ after: i + 1, halved, stepSizes: steps.values.slice() });
-      point = replaceWhere(halved, best, point);
-      gradient = replaceWhere(halved, bestGradient, gradient);
-    }
-    context.progress?.((i + 1) / iterations);
+  let state = firstState(run);
+  const zero = zeroGradients(state.gradient);
+  for (let i = 1; i <= iterations; i++) {
+    const before = state;
+    state = tf.tidy(() => {
+      const point = nextPoint(run, before, i === 1);
+      const found = evaluateAt(run, point);
+      run.trace?.point?.(point, i);
+      const after: State = {
+        ...before,
+        ...remember(before, point, found),
+        ...{ point, previous: before.point, gradient: found.gradient, loss: found.loss },
+        rises: tf.add(before.rises, tf.cast(tf.greater(found.loss, before.loss), 'float32')),
+      };
+      const window = checks.get(i);
+      const checked = window === undefined ? after : lookBack(run, after, { after: i, window });
+      return Object.fromEntries(Object.entries(checked).map(([name, x]) => [name, (x as tf.Tensor).clone()]));
+    }) as unknown as State;
+    tf.dispose(Object.values(before) as tf.Tensor[]);
+    context.progress?.(i / iterations);
+    await letOthersRun();
   }
-  tf.dispose([point, previous, gradient, bestGradient]);
-  return { best, adversarial, robust, bestLoss: steps.bestLoss, zeroGradient };
+  tf.dispose([state.point, state.previous, state.gradient, state.stepSize, state.loss]);
+  tf.dispose([state.rises, state.halved, state.lossThere]);
+  const { best, bestGradient, bestLoss, robust, adversarial } = state;
+  return resultOf({ best, bestGradient, bestLoss, robust, adversarial }, zero);
 }

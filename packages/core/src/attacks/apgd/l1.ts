@@ -1,6 +1,17 @@
 import * as tf from '../../tensor/index.js';
-import { projectL1InBox } from '../../threat/index.js';
-import { evaluateAt, zeroGradients, type ApgdResult, type ApgdRun } from './run.js';
+import { letOthersRun } from '../../event-loop.js';
+import { signOf } from '../../ops/index.js';
+import { choose, column } from '../choose.js';
+import {
+  evaluateAt,
+  firstMemory,
+  remember,
+  resultOf,
+  zeroGradients,
+  type ApgdResult,
+  type ApgdRun,
+  type Memory,
+} from './run.js';
 
 /** Constants of the paper's section 3.3: first share of moved pixels, its reduction, and what counts as sparser. */
 const firstShare = 0.2;
@@ -9,134 +20,100 @@ const sparserThan = 0.95;
 /** Smallest step size as a share of epsilon. */
 const leastStep = 0.1;
 
-/** A difference below this is no change: in float64, what rounding leaves behind. The official code counts exact non-zeros. */
+/** A difference below this is no change: what rounding leaves behind. The official code counts exact non-zeros. */
 const unchanged = 1e-9;
 
-/** A batch held off the engine: the projection is done in float64. */
-interface Host {
-  readonly n: number;
-  readonly dimension: number;
-  readonly x: Float32Array;
+/** How many values of each image differ from it, `[batch, 1, 1, 1]`. */
+const countChanged = (points: tf.Tensor4D, images: tf.Tensor4D): tf.Tensor4D =>
+  tf.sum(tf.cast(tf.greater(tf.abs(tf.sub(points, images)), unchanged), 'float32'), [1, 2, 3], true);
+
+/** A step of l1 length `stepSize` along the signs of the `share` largest gradient entries; both `[batch, 1, 1, 1]`. */
+function sparseStep(
+  gradient: tf.Tensor4D,
+  { share, stepSize }: { share: tf.Tensor; stepSize: tf.Tensor },
+): tf.Tensor4D {
+  const [n, d] = [gradient.shape[0], gradient.size / gradient.shape[0]];
+  const size = tf.abs(gradient);
+  const ascending = tf.clipByValue(tf.floor(tf.mul(tf.sub(1, share), d)), 0, d - 1);
+  // places in the rows laid end to end: gathering within rows goes out of bounds on wasm
+  const first = tf.range(d - 1, n * d, d, 'int32');
+  const places = tf.sub(first, tf.cast(tf.reshape(ascending, [n]), 'int32')) as tf.Tensor1D;
+  const descending = tf.topk(tf.reshape(size, [n, d]), d).values;
+  const least = column(tf.gather(tf.reshape(descending, [n * d]), places));
+  const moving = tf.mul(signOf(gradient), tf.cast(tf.greaterEqual(size, least), 'float32'));
+  const moved = tf.sum(tf.abs(moving), [1, 2, 3], true);
+  return tf.mul(moving, tf.div(stepSize, tf.add(moved, 1e-10)));
 }
 
-const row = <T extends Float32Array | Float64Array>(values: T, { dimension }: Host, e: number): T =>
-  values.subarray(e * dimension, (e + 1) * dimension) as T;
-
-/** Projects the points onto the l1 ball around the images and the pixel range, in place. */
-export function projectPoints(
-  points: Float64Array,
-  host: { n: number; dimension: number; x: Float32Array },
-  epsilon: number,
-): void {
-  for (let e = 0; e < host.n; e++) {
-    const x = row(host.x, host, e);
-    const point = row(points, host, e);
-    const z = point.map((value, j) => value - x[j]!);
-    projectL1InBox(z, x, epsilon);
-    for (let j = 0; j < z.length; j++) point[j] = x[j]! + z[j]!;
-  }
+/** Where a run is; one number per example is `[batch, 1, 1, 1]`. All on the engine. */
+interface State extends Memory {
+  readonly point: tf.Tensor4D;
+  readonly gradient: tf.Tensor4D;
+  readonly stepSize: tf.Tensor4D;
+  /** Share of the values that a step moves. */
+  readonly share: tf.Tensor4D;
+  /** How many values differed at the last look back. */
+  readonly support: tf.Tensor4D;
 }
 
-function countChanged(points: Float64Array, host: Host): number[] {
-  return Array.from({ length: host.n }, (_, e) => {
-    const x = row(host.x, host, e);
-    return row(points, host, e).reduce((count, value, j) => count + (Math.abs(value - x[j]!) > unchanged ? 1 : 0), 0);
+function firstState(run: ApgdRun): State {
+  const { images, context, start, trace } = run;
+  const { norm, epsilon } = context.threat;
+  return tf.tidy(() => {
+    // drawn even where a start is given, as in the official code
+    const drawn = tf.add(images, context.random.normal<tf.Rank.R4>(images.shape));
+    const point = start ? start.clone() : norm.project(drawn as tf.Tensor4D, { origin: images, epsilon });
+    trace?.point?.(point, 0);
+    const found = evaluateAt(run, point);
+    const dimension = images.size / images.shape[0];
+    const same = (value: number) => tf.fill(found.loss.shape, value) as tf.Tensor4D;
+    const support = start ? countChanged(point, images) : same(dimension);
+    return {
+      ...firstMemory(point, found),
+      ...{ point, gradient: found.gradient, support, stepSize: same(epsilon) },
+      share: start ? (tf.div(tf.div(support, dimension), shrink) as tf.Tensor4D) : same(firstShare),
+    };
   });
 }
 
-/** Adds a step of l1 length `stepSize` along the signs of the `share` largest gradient entries. */
-function addSparseStep(
-  point: Float64Array,
-  gradient: Float32Array,
-  { share, stepSize }: { share: number; stepSize: number },
-) {
-  const d = gradient.length;
-  const index = Math.min(Math.max(Math.floor((1 - share) * d), 0), d - 1);
-  const threshold = gradient.map(Math.abs).sort()[index]!;
-  let moved = 0;
-  for (const g of gradient) if (g !== 0 && Math.abs(g) >= threshold) moved++;
-  const length = stepSize / (moved + 1e-10);
-  gradient.forEach((g, j) => {
-    if (g !== 0 && Math.abs(g) >= threshold) point[j]! += g > 0 ? length : -length;
-  });
+/** Where the best point has become sparser: full steps from there; elsewhere smaller steps. */
+function lookBack({ images, context }: ApgdRun, state: State): State {
+  const { epsilon } = context.threat;
+  const support = countChanged(state.best, images);
+  const sparser = tf.less(tf.div(support, state.support), sparserThan);
+  const smaller = tf.maximum<tf.Tensor4D>(tf.div(state.stepSize, shrink), epsilon * leastStep);
+  return {
+    ...state,
+    ...{ support, share: tf.div(tf.div(support, images.size / images.shape[0]), shrink) },
+    stepSize: tf.where(sparser, tf.fill<tf.Rank.R4>(smaller.shape, epsilon), smaller),
+    point: choose(sparser, state.best, state.point),
+    gradient: choose(sparser, state.bestGradient, state.gradient),
+  };
 }
 
-/** Per example, overwrites rows of `to` with rows of `from`. */
-function copyRows<T extends Float32Array | Float64Array>(
-  mask: readonly boolean[],
-  host: Host,
-  { from, to }: { from: T; to: T },
-) {
-  mask.forEach((flag, e) => flag && row(to, host, e).set(row(from, host, e)));
-}
-
-/** The first point: a normal draw, projected. Drawn even where a start is given, as in the official code. */
-async function start(run: ApgdRun, host: Host): Promise<Float64Array> {
-  const noise = run.context.random.normal(run.images.shape);
-  const values = await noise.data();
-  noise.dispose();
-  if (run.start) return Float64Array.from(await run.start.data());
-  const points = Float64Array.from(values, (t, j) => host.x[j]! + t);
-  projectPoints(points, host, run.context.threat.epsilon);
-  return points;
-}
-
-/** One run in the l1 ball (Croce and Hein, 2021, Algorithm 1; arXiv:2103.01208). */
+/** One run in the l1 ball (Croce and Hein, 2021, Algorithm 1; arXiv:2103.01208). Nothing is read before its end. */
 export async function apgdL1(run: ApgdRun): Promise<ApgdResult> {
   const { iterations, trace, images, context } = run;
-  const { epsilon } = context.threat;
-  const n = images.shape[0];
-  const host: Host = { n, dimension: images.size / n, x: (await images.data()) as Float32Array };
-  const evaluate = async (points: Float64Array, iteration: number) => {
-    const tensor = tf.tensor4d(Float32Array.from(points), images.shape);
-    const { gradient, loss, correct } = await evaluateAt(run, tensor);
-    const zero = iteration === 0 ? await zeroGradients(gradient) : undefined;
-    trace?.point?.(tensor, iteration);
-    const values = Float32Array.from(await gradient.data());
-    tf.dispose([tensor, gradient]);
-    return { gradient: values, loss, correct, zero };
-  };
-
-  const point = await start(run, host);
-  const first = await evaluate(point, 0);
-  let { gradient, loss, correct } = first;
-  const [best, adversarial] = [point.slice(), point.slice()];
-  const bestGradient = gradient.slice();
-  const bestLoss = loss.slice();
-  const robust = correct.slice();
-  let support = run.start ? countChanged(point, host) : new Array<number>(n).fill(host.dimension);
-  let shares = support.map((count) => (run.start ? count / host.dimension / shrink : firstShare));
-  const stepSizes = new Float64Array(n).fill(epsilon);
+  const { norm, epsilon } = context.threat;
   const period = Math.max(Math.trunc(0.04 * iterations), 1);
-
+  let state = firstState(run);
+  const zero = zeroGradients(state.gradient);
   for (let i = 1; i <= iterations; i++) {
-    for (let e = 0; e < n; e++)
-      addSparseStep(row(point, host, e), row(gradient, host, e), { share: shares[e]!, stepSize: stepSizes[e]! });
-    projectPoints(point, host, epsilon);
-    ({ gradient, loss, correct } = await evaluate(point, i));
-    copyRows(
-      [...correct].map((flag) => flag === 0),
-      host,
-      { from: point, to: adversarial },
-    );
-    correct.forEach((flag, e) => (robust[e]! &= flag));
-    const better = [...loss].map((value, e) => value > bestLoss[e]!);
-    better.forEach((flag, e) => flag && (bestLoss[e] = loss[e]!));
-    copyRows(better, host, { from: point, to: best });
-    copyRows(better, host, { from: gradient, to: bestGradient });
-    if (i % period === 0) {
-      const now = countChanged(best, host);
-      const sparser = now.map((count, e) => count / support[e]! < sparserThan);
-      shares = now.map((count) => count / host.dimension / shrink);
-      sparser.forEach((flag, e) => {
-        stepSizes[e] = flag ? epsilon : Math.max(stepSizes[e]! / shrink, epsilon * leastStep);
-      });
-      support = now;
-      copyRows(sparser, host, { from: best, to: point });
-      copyRows(sparser, host, { from: bestGradient, to: gradient });
-    }
+    const before = state;
+    state = tf.tidy(() => {
+      const moved = tf.add(before.point, sparseStep(before.gradient, before)) as tf.Tensor4D;
+      const point = norm.project(moved, { origin: images, epsilon });
+      const found = evaluateAt(run, point);
+      trace?.point?.(point, i);
+      const after: State = { ...before, ...remember(before, point, found), point, gradient: found.gradient };
+      const checked = i % period === 0 ? lookBack(run, after) : after;
+      return Object.fromEntries(Object.entries(checked).map(([name, x]) => [name, (x as tf.Tensor).clone()]));
+    }) as unknown as State;
+    tf.dispose(Object.values(before) as tf.Tensor[]);
     context.progress?.(i / iterations);
+    await letOthersRun();
   }
-  const tensor = (values: Float64Array) => tf.tensor4d(Float32Array.from(values), images.shape);
-  return { best: tensor(best), adversarial: tensor(adversarial), robust, bestLoss, zeroGradient: first.zero! };
+  tf.dispose([state.point, state.gradient, state.stepSize, state.share, state.support]);
+  const { best, bestGradient, bestLoss, robust, adversarial } = state;
+  return resultOf({ best, bestGradient, bestLoss, robust, adversarial }, zero);
 }

@@ -2,10 +2,9 @@ import * as tf from '../../tensor/index.js';
 import type { AttackContext } from '../../hooks/index.js';
 import { crossEntropy, dlr, margin, targetedDlr, targetedMargin } from '../../loss/index.js';
 import { requireClasses, type LogitLoss } from '../attack-loss.js';
-import { gatherExamples, take } from '../gradient.js';
 import { SurvivorPool } from '../survivors.js';
 import { apgdDense } from './dense.js';
-import { apgdL1, projectPoints } from './l1.js';
+import { apgdL1 } from './l1.js';
 import type { ApgdResult, ApgdRun } from './run.js';
 
 export const apgdLossNames = ['ce', 'dlr', 'dlr-targeted', 'margin', 'margin-targeted'] as const;
@@ -33,34 +32,27 @@ const runOnce = (run: ApgdRun): Promise<ApgdResult> => (run.context.threat.norm.
 async function shrinkingRadii(run: ApgdRun): Promise<ApgdResult> {
   const { images, context, iterations } = run;
   const { norm, epsilon } = context.threat;
-  const x = (await images.data()) as Float32Array;
-  const host = { n: images.shape[0], dimension: x.length / images.shape[0], x };
-  const noise = await take(context.random.normal(images.shape));
-  let points = Float64Array.from(noise, (t, j) => x[j]! + t);
-  projectPoints(points, host, 3 * epsilon);
   const share = Math.ceil(0.3 * iterations);
   const phases = [
-    { radius: 3, iterations: share },
-    { radius: 2, iterations: share },
-    { radius: 1, iterations: iterations - 2 * share },
+    { radius: 3 * epsilon, iterations: share },
+    { radius: 2 * epsilon, iterations: share },
+    { radius: epsilon, iterations: iterations - 2 * share },
   ];
+  const noise = context.random.normal<tf.Rank.R4>(images.shape);
+  let best: tf.Tensor4D = tf.add(images, noise);
+  noise.dispose();
   let result: ApgdResult | undefined;
   for (const phase of phases) {
-    const radius = phase.radius * epsilon;
-    projectPoints(points, host, radius);
-    const start = tf.tensor4d(Float32Array.from(points), images.shape);
-    const threat = { norm, epsilon: radius };
-    if (result) tf.dispose([result.best, result.adversarial]);
+    result?.adversarial.dispose();
+    const start = norm.project(best, { origin: images, epsilon: phase.radius });
+    best.dispose();
+    const threat = { norm, epsilon: phase.radius };
     result = await apgdL1({ ...run, start, iterations: phase.iterations, context: { ...context, threat } });
+    best = result.best;
     start.dispose();
-    points = Float64Array.from(await result.best.data());
   }
   return result!;
 }
-
-/** The class with the (rank + 1)-th largest clean logit, `[batch]` int32. */
-const classAtRank = (logits: tf.Tensor2D, rank: number): tf.Tensor1D =>
-  tf.tidy(() => tf.unstack(tf.topk(logits, rank + 1).indices, 1)[rank] as tf.Tensor1D);
 
 /**
  * APGD on the examples that are still classified correctly: for each target rank (targeted) and restart, one run on the survivors;
@@ -79,14 +71,13 @@ export async function apgd(
   const targets = Math.min(options.targets, context.model.classes - 1);
   const ranks = targeted ? Array.from({ length: targets }, (_, r) => r + 1) : [0];
   const pool = await SurvivorPool.of(target, context);
-  const zero = new Uint8Array(target.images.shape[0]);
+  const zero = new Float32Array(target.images.shape[0]);
   const runs = ranks.length * restarts;
   let done = 0;
   for (const rank of ranks)
     for (let restart = 0; restart < restarts && pool.survivors.length > 0; restart++) {
       const { images, labels, indices } = pool.batch();
-      const classes = targeted ? gatherExamples(pool.cleanLogits, indices) : undefined;
-      const targetClass = classes && classAtRank(classes, rank);
+      const targetClass = targeted ? pool.classAtRank(indices, rank) : undefined;
       const lossOf: Record<ApgdLossName, LogitLoss> = {
         ce: (logits) => crossEntropy(logits, labels),
         dlr: (logits) => dlr(logits, labels),
@@ -105,9 +96,9 @@ export async function apgd(
         eot,
       };
       const result = await (largeRadii && context.threat.norm.sparse ? shrinkingRadii(run) : runOnce(run));
-      result.zeroGradient.forEach((flag, k) => (zero[indices[k]!]! |= flag));
+      result.zeroGradient.forEach((flag, k) => (zero[indices[k]!] ||= flag));
       pool.settle(indices, result.robust, result.adversarial);
-      tf.dispose([images, labels, result.best, result.adversarial, ...(classes ? [classes, targetClass!] : [])]);
+      tf.dispose([images, labels, result.best, result.adversarial, ...(targetClass ? [targetClass] : [])]);
       done++;
     }
   context.observe?.({ kind: 'zero-gradient', perExample: zero, note: loss });

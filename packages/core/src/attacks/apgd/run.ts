@@ -1,9 +1,8 @@
-import type * as tf from '../../tensor/index.js';
+import * as tf from '../../tensor/index.js';
 import type { AttackContext } from '../../hooks/index.js';
 import type { LogitLoss } from '../attack-loss.js';
 import { inputGradient } from '../../classifier/index.js';
-import { take } from '../gradient.js';
-import * as ops from '../../tensor/index.js';
+import { choose, column } from '../choose.js';
 
 /** One run of APGD on one batch. */
 export interface ApgdRun {
@@ -21,10 +20,11 @@ export interface ApgdRun {
   readonly trace?: ApgdTrace;
 }
 
-/** What the tests watch. */
+/** What the tests watch; the tensors live only as long as the call. */
 export interface ApgdTrace {
   point?(point: tf.Tensor4D, iteration: number): void;
-  checkpoint?(at: { after: number; halved: Uint8Array; stepSizes: Float32Array }): void;
+  /** Flags (0 or 1) and step sizes, `[batch, 1, 1, 1]`. */
+  checkpoint?(at: { after: number; halved: tf.Tensor; stepSizes: tf.Tensor }): void;
 }
 
 /** What a run found; the caller disposes the tensors. */
@@ -34,48 +34,77 @@ export interface ApgdResult {
   /** The last misclassified point, or the start where there was none. */
   readonly adversarial: tf.Tensor4D;
   /** 1 where every point was classified correctly. */
-  readonly robust: Uint8Array;
+  readonly robust: Float32Array;
   readonly bestLoss: Float32Array;
   /** 1 where the gradient at the start was exactly 0. */
-  readonly zeroGradient: Uint8Array;
+  readonly zeroGradient: Float32Array;
 }
 
 /** Gradient, loss and correctness at one point. */
 export interface Evaluated {
   readonly gradient: tf.Tensor4D;
-  readonly loss: Float32Array;
-  readonly correct: Uint8Array;
+  /** `[batch, 1, 1, 1]`. */
+  readonly loss: tf.Tensor4D;
+  /** 1 where the point is classified correctly, `[batch, 1, 1, 1]` float32. */
+  readonly correct: tf.Tensor4D;
 }
 
-/**
- * Evaluates a point `eot` times: the mean gradient, loss and prediction of the last evaluation, as the official code does.
- */
-export async function evaluateAt(run: ApgdRun, point: tf.Tensor4D): Promise<Evaluated> {
-  let sum: tf.Tensor4D | undefined;
-  for (let i = 1; ; i++) {
-    const { gradient, losses, logits } = inputGradient(run.context.model, point, run);
-    const next: tf.Tensor4D = sum ? ops.add(sum, gradient) : gradient;
-    if (sum) ops.dispose([sum, gradient]);
-    sum = next;
-    if (i < run.eot) {
-      ops.dispose([losses, logits]);
-      continue;
+/** Evaluates a point `eot` times: the mean gradient, loss and prediction of the last evaluation, as the official code does. */
+export function evaluateAt(run: ApgdRun, point: tf.Tensor4D): Evaluated {
+  return tf.tidy(() => {
+    let found = inputGradient(run.context.model, point, run);
+    let sum = found.gradient;
+    for (let i = 1; i < run.eot; i++) {
+      const before = sum;
+      tf.dispose([found.losses, found.logits]);
+      found = inputGradient(run.context.model, point, run);
+      sum = tf.add(before, found.gradient);
+      tf.dispose([before, found.gradient]);
     }
-    const facts = ops.tidy(() => {
-      const correct = ops.cast(ops.equal(ops.argMax(logits, 1), run.labels), 'float32');
-      return ops.concat([losses, correct as tf.Tensor1D]);
-    });
-    const mean: tf.Tensor4D = run.eot === 1 ? sum : ops.div(sum, run.eot);
-    if (run.eot > 1) sum.dispose();
-    ops.dispose([losses, logits]);
-    const values = await take(facts);
-    const n = values.length / 2;
-    return { gradient: mean, loss: values.slice(0, n), correct: Uint8Array.from(values.subarray(n)) };
-  }
+    return {
+      gradient: run.eot === 1 ? sum : tf.div<tf.Tensor4D>(sum, run.eot),
+      loss: column(found.losses),
+      correct: column(tf.cast(tf.equal(tf.argMax(found.logits, 1), run.labels), 'float32')),
+    };
+  });
 }
 
-/** 1 where an example's gradient is exactly zero everywhere. */
-export async function zeroGradients(gradient: tf.Tensor4D): Promise<Uint8Array> {
-  const largest = await take(ops.tidy(() => ops.max(ops.abs(gradient), [1, 2, 3])));
-  return Uint8Array.from(largest, (value) => (value === 0 ? 1 : 0));
+/** What runs in any norm remember; all on the engine. */
+export interface Memory {
+  readonly best: tf.Tensor4D;
+  readonly bestGradient: tf.Tensor4D;
+  /** `[batch, 1, 1, 1]`, as the next. */
+  readonly bestLoss: tf.Tensor4D;
+  readonly robust: tf.Tensor4D;
+  readonly adversarial: tf.Tensor4D;
+}
+
+/** What is known after the first point. */
+export const firstMemory = (point: tf.Tensor4D, { gradient, loss, correct }: Evaluated): Memory => ({
+  ...{ best: point.clone(), bestGradient: gradient.clone(), bestLoss: loss.clone() },
+  ...{ robust: correct.clone(), adversarial: point.clone() },
+});
+
+/** What is known after one more point. */
+export function remember(before: Memory, point: tf.Tensor4D, { gradient, loss, correct }: Evaluated): Memory {
+  const better = tf.greater(loss, before.bestLoss);
+  return {
+    best: choose(better, point, before.best),
+    bestGradient: choose(better, gradient, before.bestGradient),
+    bestLoss: tf.where(better, loss, before.bestLoss),
+    robust: tf.mul<tf.Tensor4D>(before.robust, correct),
+    adversarial: choose(correct, before.adversarial, point),
+  };
+}
+
+/** 1 where an example's gradient is exactly zero everywhere, `[batch, 1, 1, 1]`. */
+export const zeroGradients = (gradient: tf.Tensor4D): tf.Tensor4D =>
+  tf.tidy(() => tf.cast(tf.equal(tf.max(tf.abs(gradient), [1, 2, 3], true), 0), 'float32') as tf.Tensor4D);
+
+/** Reads what a run found, which nothing did before, and frees the rest. */
+export async function resultOf({ best, adversarial, ...rest }: Memory, zero: tf.Tensor4D): Promise<ApgdResult> {
+  const read = async (values: tf.Tensor) => Float32Array.from(await values.data());
+  const [robust, bestLoss, zeroGradient] = await Promise.all([rest.robust, rest.bestLoss, zero].map(read));
+  tf.dispose([rest.bestGradient, rest.bestLoss, rest.robust, zero]);
+  return { best, adversarial, robust: robust!, bestLoss: bestLoss!, zeroGradient: zeroGradient! };
 }

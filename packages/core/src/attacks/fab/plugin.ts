@@ -1,7 +1,6 @@
 import * as tf from '../../tensor/index.js';
 import type { Attack, AttackContext } from '../../hooks/index.js';
 import { defineAttack, integer, number } from '../../plugins/index.js';
-import { gatherExamples, take } from '../gradient.js';
 import { apgdRecipe, fabRecipe } from '../recipe.js';
 import { SurvivorPool } from '../survivors.js';
 import { fabRun } from './run.js';
@@ -27,26 +26,21 @@ async function fab(
   context: AttackContext,
 ): Promise<tf.Tensor4D> {
   const pool = await SurvivorPool.of(target, context);
-  const targets = Math.min(options.targets, context.model.classes - 1);
-  const ranks = targets === 0 ? [0] : Array.from({ length: targets }, (_, r) => r + 1);
+  const count = Math.min(options.targets, context.model.classes - 1);
+  const ranks = count === 0 ? [0] : Array.from({ length: count }, (_, r) => r + 1);
   const runs = ranks.length * options.restarts;
   const nearest = new Float32Array(target.images.shape[0]).fill(Infinity);
   let done = 0;
   for (const rank of ranks)
     for (let restart = 0; restart < options.restarts && pool.survivors.length > 0; restart++) {
       const { images, labels, indices } = pool.batch();
-      const classes =
-        rank === 0
-          ? undefined
-          : await take(
-              tf.tidy(() => tf.unstack(tf.topk(gatherExamples(pool.cleanLogits, indices), rank + 1).indices, 1)[rank]!),
-            );
+      const targets = rank === 0 ? undefined : pool.classAtRank(indices, rank);
       const progress = (share: number) => context.progress?.((done + share) / runs);
       const { points, distances } = await fabRun({
         ...options,
         images,
         labels,
-        targets: classes,
+        targets,
         context: { ...context, progress },
         randomStart: restart > 0,
       });
@@ -56,7 +50,7 @@ async function fab(
         [...distances].map((distance) => (distance <= context.threat.epsilon ? 0 : 1)),
         points,
       );
-      tf.dispose([images, labels, points]);
+      tf.dispose([images, labels, points, ...(targets ? [targets] : [])]);
       done++;
     }
   context.observe?.({ kind: 'minimum-norm', perExample: nearest });

@@ -1,16 +1,17 @@
 import * as tf from '../../tensor/index.js';
+import { letOthersRun } from '../../event-loop.js';
 import type { AttackContext } from '../../hooks/index.js';
-import { norms } from '../../threat/index.js';
-import { take } from '../gradient.js';
-import { logitDifference } from '../logit-difference.js';
+import { clipToPixelRange, type Norm } from '../../threat/index.js';
 import { logitsOf } from '../../classifier/index.js';
+import { choose, column } from '../choose.js';
+import { nearestBoundary, type Boundary } from './boundary.js';
 
 /** One run of FAB on images that are classified correctly. */
 export interface FabRun {
   readonly images: tf.Tensor4D;
   readonly labels: tf.Tensor1D;
-  /** Class to reach per example; without it, the nearest linearised boundary. */
-  readonly targets?: ArrayLike<number>;
+  /** Class to reach per example, `[batch]` int32; without it, the nearest linearised boundary. */
+  readonly targets?: tf.Tensor1D | undefined;
   readonly context: AttackContext;
   readonly iterations: number;
   /** Largest share of the step towards the image. */
@@ -21,8 +22,8 @@ export interface FabRun {
   readonly beta: number;
   /** Begin at a random point of the ball of half the radius instead of the image. */
   readonly randomStart: boolean;
-  /** Sees the points before the backward step, for tests. */
-  readonly trace?: (points: readonly Float64Array[], iteration: number) => void;
+  /** Sees the points before the backward step, for tests; they live only as long as the call. */
+  readonly trace?: (points: tf.Tensor4D, iteration: number) => void;
 }
 
 /** The nearest misclassified points that a run found. */
@@ -30,118 +31,79 @@ export interface FabResult {
   /** `[n, h, w, c]`; the image itself where none was found. The caller disposes it. */
   readonly points: tf.Tensor4D;
   /** Distance in the norm; Infinity where none was found. */
-  readonly distances: Float64Array;
+  readonly distances: Float32Array;
 }
 
-/**
- * A boundary nearer than float32 tells two logits apart: it is taken to be this far away. A point on it, where the logits are equal, would else
- * stay there for ever: no way to go, and not yet misclassified.
- */
-const indistinct = 2e-6;
+/** Farther than any distance, and finite: nothing was found. */
+const nowhere = 1e30;
 
-const inBox = (value: number): number => Math.min(Math.max(value, 0), 1);
-
-/** The linearised boundary that is attacked next, per example: `z_k - z_y` and its gradient. */
-interface Boundary {
-  readonly value: number;
-  readonly gradient: Float64Array;
-}
-
-/** Linearises at the points: towards the targets, or towards the class whose boundary is nearest in the dual norm. */
-async function boundaries(run: FabRun, points: tf.Tensor4D, labels: Int32Array): Promise<Boundary[]> {
-  const { model, threat } = run.context;
-  const n = labels.length;
-  const dimension = points.size / n;
-  const dual = norms[threat.norm.dual];
-  const linearise = async (target: ArrayLike<number>): Promise<Boundary[]> => {
-    const { value, gradient } = await logitDifference(model, points, { target, from: labels });
-    return Array.from({ length: n }, (_, e) => ({
-      value: value[e]!,
-      gradient: Float64Array.from(gradient.subarray(e * dimension, (e + 1) * dimension)),
-    }));
-  };
-  if (run.targets) return linearise(run.targets);
-  const nearest: { boundary?: Boundary; distance: number }[] = Array.from({ length: n }, () => ({
-    distance: Infinity,
-  }));
-  for (let k = 0; k < model.classes; k++)
-    (await linearise(new Array<number>(n).fill(k))).forEach((boundary, e) => {
-      if (labels[e] === k) return;
-      const distance = Math.abs(boundary.value) / (dual.lengthOf(boundary.gradient) + 1e-12);
-      if (distance < nearest[e]!.distance) nearest[e] = { boundary, distance };
-    });
-  return nearest.map(({ boundary }) => boundary!);
-}
+const lengths = (x: tf.Tensor4D, norm: Norm): tf.Tensor4D => column(norm.measure(x));
 
 /** The step of Algorithm 1: biased average of the projections of point and image onto the boundary, overshot, in the box. */
-function step(
-  x: Float64Array,
-  current: Float64Array,
-  { boundary, run }: { boundary: Boundary; run: FabRun },
-): Float64Array {
-  const { alphaMax, eta, context } = run;
-  const { norm } = context.threat;
-  const w = boundary.gradient;
-  let b = -(Math.abs(boundary.value) < indistinct ? -indistinct : boundary.value);
-  for (let j = 0; j < w.length; j++) b += w[j]! * current[j]!;
-  const fromCurrent = norm.hyperplane(current, { w, b });
-  const fromImage = norm.hyperplane(x, { w, b });
-  const [near, far] = [Math.max(norm.lengthOf(fromCurrent), 1e-8), Math.max(norm.lengthOf(fromImage), 1e-8)];
-  const alpha = Math.min(near / (near + far), alphaMax);
-  return current.map((value, j) =>
-    inBox((1 - alpha) * (value + eta * fromCurrent[j]!) + alpha * (x[j]! + eta * fromImage[j]!)),
-  );
+function step(run: FabRun, current: tf.Tensor4D, { value, gradient: w }: Boundary): tf.Tensor4D {
+  const { images, alphaMax, eta } = run;
+  const { norm } = run.context.threat;
+  const seenFromImage = tf.add(value, tf.sum(tf.mul(w, tf.sub(images, current)), [1, 2, 3], true)) as tf.Tensor4D;
+  const fromCurrent = norm.hyperplane(current, { w, gap: value });
+  const fromImage = norm.hyperplane(images, { w, gap: seenFromImage });
+  const near = tf.maximum(lengths(fromCurrent, norm), 1e-8);
+  const far = tf.maximum(lengths(fromImage, norm), 1e-8);
+  const alpha = tf.minimum(tf.div(near, tf.add(near, far)), alphaMax);
+  const [a, b] = [tf.add(current, tf.mul(fromCurrent, eta)), tf.add(images, tf.mul(fromImage, eta))];
+  return clipToPixelRange(tf.add(tf.mul(a, tf.sub(1, alpha)), tf.mul(b, alpha)));
 }
 
-async function startPoints(run: FabRun, images: readonly Float64Array[]): Promise<Float64Array[]> {
-  if (!run.randomStart) return images.map((x) => x.slice());
-  const { random, threat } = run.context;
-  const values = await take(threat.norm.randomDirection(random, run.images.shape));
-  return images.map((x, e) => {
-    const t = values.subarray(e * x.length, (e + 1) * x.length);
-    return x.map((value, j) => inBox(value + (threat.epsilon / 2) * t[j]!));
+function startPoints({ randomStart, images, context }: FabRun): tf.Tensor4D {
+  if (!randomStart) return images.clone();
+  const { random, threat } = context;
+  return tf.tidy(() => {
+    const direction = threat.norm.randomDirection(random, images.shape);
+    return clipToPixelRange(tf.add(images, tf.mul(direction, threat.epsilon / 2)));
   });
 }
 
-const toTensor = (rows: readonly Float64Array[], shape: tf.Tensor4D['shape']): tf.Tensor4D => {
-  const values = new Float32Array(shape.reduce((size, n) => size * n, 1));
-  rows.forEach((row, e) => values.set(row, e * row.length));
-  return tf.tensor4d(values, shape);
-};
+interface State {
+  readonly current: tf.Tensor4D;
+  readonly found: tf.Tensor4D;
+  /** `[n, 1, 1, 1]`. */
+  readonly distances: tf.Tensor4D;
+}
 
-/** Fast adaptive boundary attack, one run (Croce and Hein, 2020, Algorithm 1; arXiv:1907.02044), without the optional final search. */
+/** One step to the boundary and, where it was crossed, back towards the image. */
+function next(run: FabRun, before: State, iteration: number): State {
+  const { images, labels, beta, context } = run;
+  const point = step(run, before.current, nearestBoundary(run, before.current));
+  run.trace?.(point, iteration);
+  const crossed = tf.notEqual(tf.argMax(logitsOf(context.model, point), 1), labels);
+  const away = tf.sub(point, images) as tf.Tensor4D;
+  const length = lengths(away, context.threat.norm);
+  const nearer = tf.logicalAnd(column(crossed), tf.less(length, before.distances));
+  return {
+    current: choose(crossed, tf.add(images, tf.mul(away, beta)), point),
+    found: choose(nearer, point, before.found),
+    distances: tf.where(nearer, length, before.distances),
+  };
+}
+
+/**
+ * Fast adaptive boundary attack, one run (Croce and Hein, 2020, Algorithm 1; arXiv:1907.02044), without the optional final search. All on the
+ * engine; the distances are read when it is done.
+ */
 export async function fabRun(run: FabRun): Promise<FabResult> {
-  const { images, context, iterations, beta, trace } = run;
-  const { model, threat } = context;
-  const n = images.shape[0];
-  const dimension = images.size / n;
-  const pixels = await images.data();
-  const labels = Int32Array.from(await run.labels.data());
-  const x = Array.from({ length: n }, (_, e) => Float64Array.from(pixels.subarray(e * dimension, (e + 1) * dimension)));
-  const found: Float64Array[] = x.map((row) => row.slice());
-  const distances = new Float64Array(n).fill(Infinity);
-  let current = await startPoints(run, x);
-
+  const { images, context, iterations } = run;
+  let state: State = {
+    current: startPoints(run),
+    found: images.clone(),
+    distances: tf.fill([images.shape[0], 1, 1, 1], nowhere) as tf.Tensor4D,
+  };
   for (let i = 1; i <= iterations; i++) {
-    const at = toTensor(current, images.shape);
-    const planes = await boundaries(run, at, labels);
-    at.dispose();
-    current = current.map((point, e) => step(x[e]!, point, { boundary: planes[e]!, run }));
-    trace?.(current, i);
-    const stepped = toTensor(current, images.shape);
-    const predictions = await take(tf.tidy(() => tf.argMax(logitsOf(model, stepped), 1)));
-    stepped.dispose();
-    current = current.map((point, e) => {
-      if (predictions[e] === labels[e]) return point;
-      const origin = x[e]!;
-      const distance = threat.norm.lengthOf(point.map((value, j) => value - origin[j]!));
-      if (distance < distances[e]!) {
-        distances[e] = distance;
-        found[e] = point;
-      }
-      return point.map((value, j) => origin[j]! + beta * (value - origin[j]!));
-    });
+    const before = state;
+    state = tf.tidy(() => next(run, before, i) as State & tf.TensorContainer);
+    tf.dispose(Object.values(before) as tf.Tensor[]);
     context.progress?.(i / iterations);
+    await letOthersRun();
   }
-  return { points: toTensor(found, images.shape), distances };
+  const distances = Float32Array.from(await state.distances.data(), (value) => (value < nowhere ? value : Infinity));
+  tf.dispose([state.current, state.distances]);
+  return { points: state.found, distances };
 }

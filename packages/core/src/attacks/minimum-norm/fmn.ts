@@ -1,10 +1,10 @@
 import * as tf from '../../tensor/index.js';
+import { column } from '../choose.js';
 import { inputGradient } from '../../classifier/index.js';
 import { margin } from '../../loss/index.js';
 import { clipToPixelRange, norms, type Norm } from '../../threat/index.js';
 import {
   bisect,
-  column,
   cosine,
   eachStep,
   euclidean,

@@ -1,6 +1,7 @@
 import * as tf from '../../tensor/index.js';
 import { logitsOf, type Classifier } from '../../classifier/index.js';
 import { letOthersRun } from '../../event-loop.js';
+import { choose, column } from '../choose.js';
 import { overPixels, type Norm } from '../../threat/index.js';
 
 /** What a minimum-norm attack starts from. */
@@ -18,9 +19,6 @@ export interface MinimumNormRun {
   /** Sees what each step (from 0) is made from; the tensors live only as long as the call. */
   readonly trace?: (at: { point: tf.Tensor4D; adversarial: tf.Tensor4D; length: tf.Tensor4D }, step: number) => void;
 }
-
-/** One number or flag per example, `[batch, 1, 1, 1]`. */
-export const column = (values: tf.Tensor): tf.Tensor4D => tf.reshape(values, [-1, 1, 1, 1]);
 
 /** Keeps a division finite where a gradient or perturbation is exactly 0. */
 export const tiny = 1e-12;
@@ -53,7 +51,7 @@ export function nearer(
 ): Nearest {
   const better = tf.logicalAnd(look.adversarial, tf.less(look.length, before.lengths));
   return {
-    points: tf.where(better, look.point, before.points),
+    points: choose(better, look.point, before.points),
     lengths: tf.where(better, look.length, before.lengths),
   };
 }
