@@ -62,6 +62,18 @@ export function checkBatch(batch: Batch, where: { name: string; shape: ImageShap
 
 /**
  * The examples at `indices` as tensors: images `[n, h, w, c]` float32 in [0, 1], labels `[n]` int32.
+ * @example
+ * ```ts
+ * const set = {
+ *   images: Uint8Array.of(0, 255, 51, 102),
+ *   labels: Int32Array.of(3, 7),
+ *   shape: [1, 2, 1] as const,
+ * };
+ * const batch = takeExamples(set, [1]);
+ * batch.images; // => [[[[0.2], [0.4]]]]
+ * batch.labels; // => [7]
+ * disposeBatch(batch);
+ * ```
  * @category Images and batches
  */
 export function takeExamples(set: ImageSet, indices: ArrayLike<number>): Batch {
@@ -74,6 +86,13 @@ export function takeExamples(set: ImageSet, indices: ArrayLike<number>): Batch {
 
 /**
  * Frees the tensors of a batch.
+ * @example
+ * ```ts
+ * const set = { images: new Uint8Array(4), labels: Int32Array.of(0), shape: [2, 2, 1] as const };
+ * const before = tf.memory().numTensors;
+ * disposeBatch(takeExamples(set, [0]));
+ * tf.memory().numTensors - before; // => 0
+ * ```
  * @category Images and batches
  */
 export function disposeBatch(batch: Batch): void {

@@ -1,6 +1,10 @@
 /**
  * Every error that a user can meet, by code. `docs/troubleshooting.md` has an entry for each; a test compares
  * the two lists in both directions.
+ * @example
+ * ```ts
+ * errorCatalogue.PLUGIN_UNKNOWN; // => "No plugin of this kind has this name."
+ * ```
  * @category Errors
  */
 export const errorCatalogue = {
@@ -65,6 +69,14 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
 
 /**
  * An error with a cause that the user can act on. The message names the place, the value received, and what is allowed.
+ * @example
+ * ```ts
+ * const error = new BulwarkError('CONFIG_INVALID', 'epochs: 0; allowed: whole numbers from 1 on', {
+ *   hint: 'write epochs: 10',
+ * });
+ * error.code; // => "CONFIG_INVALID"
+ * error.hint; // => "write epochs: 10"
+ * ```
  * @category Errors
  */
 export class BulwarkError extends Error {

@@ -30,30 +30,65 @@ export interface LoadedImageSet extends ImageSet {
 
 /**
  * Is the whole set in memory?
+ * @example
+ * ```ts
+ * isLoaded({ images: new Uint8Array(4), labels: Int32Array.of(0), shape: [2, 2, 1] }); // => true
+ * const reader = {
+ *   count: 1,
+ *   identity: 'one image',
+ *   read: (_: number, to: Uint8Array, at: number) => void to.fill(7, at, at + 4),
+ * };
+ * isLoaded({ images: reader, labels: Int32Array.of(0), shape: [2, 2, 1] }); // => false
+ * ```
  * @category Images and batches
  */
 export const isLoaded = (set: ImageSet): set is LoadedImageSet => set.images instanceof Uint8Array;
 
 /**
  * No label: such an example takes part in consistency terms, not in classification terms.
+ * @example
+ * ```ts
+ * const logits = tf.tensor2d([
+ *   [1, 2],
+ *   [1, 2],
+ * ]);
+ * crossEntropy(logits, tf.tensor1d([unlabelled, 1], 'int32')); // => [0, 0.313262]
+ * ```
  * @category Images and batches
  */
 export const unlabelled = -1;
 
 /**
  * Number of images of a set.
+ * @example
+ * ```ts
+ * countOf({ images: new Uint8Array(12), labels: Int32Array.of(0, 1, 1), shape: [2, 2, 1] }); // => 3
+ * ```
  * @category Images and batches
  */
 export const countOf = (set: ImageSet): number => set.labels.length;
 
 /**
  * Bytes of one image.
+ * @example
+ * ```ts
+ * imageSize({ shape: [32, 32, 3] }); // => 3072
+ * ```
  * @category Images and batches
  */
 export const imageSize = ({ shape }: Pick<ImageSet, 'shape'>): number => shape[0] * shape[1] * shape[2];
 
 /**
  * The bytes of the images at `indices`, one after the other.
+ * @example
+ * ```ts
+ * const set = {
+ *   images: Uint8Array.of(10, 11, 20, 21, 30, 31),
+ *   labels: Int32Array.of(0, 1, 0),
+ *   shape: [1, 2, 1] as const,
+ * };
+ * imagesAt(set, [2, 0]); // => [30, 31, 10, 11]
+ * ```
  * @category Images and batches
  */
 export function imagesAt(set: ImageSet, indices: ArrayLike<number>): Uint8Array {
@@ -70,6 +105,11 @@ export function imagesAt(set: ImageSet, indices: ArrayLike<number>): Uint8Array 
 
 /**
  * The bytes of all images: for sets that are known to fit into memory.
+ * @example
+ * ```ts
+ * const set = { images: Uint8Array.of(10, 11, 20, 21), labels: Int32Array.of(0, 1), shape: [1, 2, 1] as const };
+ * allImages(set); // => [10, 11, 20, 21]
+ * ```
  * @category Images and batches
  */
 export const allImages = (set: ImageSet): Uint8Array =>
@@ -88,6 +128,13 @@ const labelsAt = ({ labels }: ImageSet, indices: ArrayLike<number>): Int32Array 
 
 /**
  * A part of a set, by indices, copied into memory.
+ * @example
+ * ```ts
+ * const set = { images: Uint8Array.of(10, 11, 20, 21), labels: Int32Array.of(0, 1), shape: [1, 2, 1] as const };
+ * const { images, labels } = subset(set, [1, 1]);
+ * images; // => [20, 21, 20, 21]
+ * labels; // => [1, 1]
+ * ```
  * @category Images and batches
  */
 export function subset(set: ImageSet, indices: ArrayLike<number>): LoadedImageSet {
@@ -96,6 +143,16 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): LoadedImageSe
 
 /**
  * The examples from `from` up to `to`, without copying.
+ * @example
+ * ```ts
+ * const set = {
+ *   images: Uint8Array.of(10, 11, 20, 21, 30, 31),
+ *   labels: Int32Array.of(0, 1, 0),
+ *   shape: [1, 2, 1] as const,
+ * };
+ * allImages(rangeOf(set, 1)); // => [20, 21, 30, 31]
+ * rangeOf(set, 0, 2).labels; // => [0, 1]
+ * ```
  * @category Images and batches
  */
 export function rangeOf(set: ImageSet, from: number, to = countOf(set)): ImageSet {
@@ -115,6 +172,16 @@ export function rangeOf(set: ImageSet, from: number, to = countOf(set)): ImageSe
 
 /**
  * The examples at `indices`: copied into memory if the set is there, otherwise read when they are needed.
+ * @example
+ * ```ts
+ * const set = {
+ *   images: Uint8Array.of(10, 11, 20, 21, 30, 31),
+ *   labels: Int32Array.of(0, 1, 0),
+ *   shape: [1, 2, 1] as const,
+ * };
+ * const zeros = selected(set, Int32Array.of(0, 2)); // the images of class 0
+ * allImages(zeros); // => [10, 11, 30, 31]
+ * ```
  * @category Images and batches
  */
 export function selected(set: ImageSet, indices: Int32Array): ImageSet {
@@ -139,6 +206,12 @@ function readerOf(
 
 /**
  * Sets of one shape, one after the other: in memory if all of them are.
+ * @example
+ * ```ts
+ * const left = { images: Uint8Array.of(10, 11), labels: Int32Array.of(0), shape: [1, 2, 1] as const };
+ * const right = { images: Uint8Array.of(20, 21), labels: Int32Array.of(unlabelled), shape: [1, 2, 1] as const };
+ * concatenated([left, right]).labels; // => [0, -1]
+ * ```
  * @category Images and batches
  */
 export function concatenated(sets: readonly ImageSet[]): ImageSet {
@@ -191,6 +264,12 @@ export function hashImages(hash: Hash, { images }: ImageSet): Hash {
 
 /**
  * Checks an image set once, when a data source hands it over.
+ * @example
+ * ```ts
+ * const set = { images: new Uint8Array(4), labels: Int32Array.of(0, 1), shape: [1, 2, 1] as const };
+ * countOf(checkImageSet(set, { name: 'my-images: train', classes: 2 })); // => 2
+ * checkImageSet(set, { name: 'my-images: train', classes: 1 }); // throws BATCH_INVALID
+ * ```
  * @category Images and batches
  */
 export function checkImageSet(set: ImageSet, where: { name: string; classes: number }): ImageSet {

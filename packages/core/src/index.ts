@@ -2,6 +2,9 @@
  * What authors of objectives, attacks, models, data sources and engines write with, and the short programs that train and evaluate. The rest has doors
  * by folder: `@bulwark/core/run`, `/trainer`, `/plugins`, `/evaluation`, `/attacks`, `/analysis`, `/classifier`, `/network`, `/engine`, `/formats`, `/files`,
  * `/hooks`, `/loss`, `/threat`, `/testing`. Types are all here.
+ *
+ * Every value has an example. In these, names of this module are imported, `tf` is `@bulwark/core/tfjs`, and `// =>` says what an expression
+ * comes to (tensors as arrays); the tests run them.
  * @module @bulwark/core
  */
 // plain JavaScript computes until a program chooses an engine

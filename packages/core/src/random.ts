@@ -39,6 +39,12 @@ export interface WordStream {
 
 /**
  * xoshiro128** (Blackman and Vigna, 2018): fast in JavaScript, period 2^128 - 1. The four words must not all be 0.
+ * @example
+ * ```ts
+ * const stream = xoshiro128([1, 2, 3, 4]);
+ * stream.word(); // => 11520
+ * stream.word(); // => 0
+ * ```
  * @category Random numbers
  */
 export function xoshiro128(seed: readonly [number, number, number, number]): WordStream {
@@ -65,6 +71,10 @@ export function xoshiro128(seed: readonly [number, number, number, number]): Wor
 
 /**
  * mulberry32: the stream of the golden files, so that recorded attack runs replay draw by draw.
+ * @example
+ * ```ts
+ * mulberry32(1).word(); // => 2693262067
+ * ```
  * @category Random numbers
  */
 export function mulberry32(seed: number): WordStream {
@@ -94,6 +104,11 @@ function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32
 /**
  * A generator over a word stream. With `imageOrder: 'nchw'`, rank-4 tensors are filled channel plane by channel plane, as
  * PyTorch fills them, and then laid out as NHWC.
+ * @example
+ * ```ts
+ * const random = randomFrom(mulberry32(1));
+ * random.uniform([2]); // => [0.627074, 0.002736]
+ * ```
  * @category Random numbers
  */
 export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 'nchw' } = {}): Random {
@@ -130,6 +145,13 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
  * What a generator draws for some examples of a batch, as if it drew for the whole batch: of tensors whose first dimension is their number
  * (or a multiple: one block after the other) the rows of these examples, of all else the same for every part.
  * @param part position of the first example, how many there are, and how many the whole batch has
+ * @example
+ * ```ts
+ * // rows 2 and 3 of what a batch of four draws
+ * const all = createRandom(1, 'attack').uniform([4, 3]);
+ * const part = randomOfPart(createRandom(1, 'attack'), { from: 2, count: 2, total: 4 }).uniform([2, 3]);
+ * tf.sub(part, tf.slice(all, [2, 0])); // => [[0, 0, 0], [0, 0, 0]]
+ * ```
  * @category Random numbers
  */
 export function randomOfPart(random: Random, part: { from: number; count: number; total: number }): Random {
@@ -174,6 +196,12 @@ function hash(text: string): number {
 /**
  * The generator of one purpose of a run with this seed. Purposes are addresses such as `initialisation`,
  * `shuffling/3` (epoch) or `attack/3/17` (epoch, step): any position of a run can be replayed from its name alone.
+ * @example
+ * ```ts
+ * // the same address gives the same numbers, at any time
+ * const [one, two] = [createRandom(1, 'attack/3/17'), createRandom(1, 'attack/3/17')];
+ * tf.sub(one.uniform([2]), two.uniform([2])); // => [0, 0]
+ * ```
  * @category Random numbers
  */
 export function createRandom(seed: number, purpose = ''): Random {
@@ -185,6 +213,10 @@ const zeros = <S extends tf.Rank>(shape: readonly number[]) => tf.zeros<tf.Rank>
 
 /**
  * Draws nothing but zeros, at once: for weights that a file or a checkpoint is about to replace.
+ * @example
+ * ```ts
+ * blankRandom.uniform([2]); // => [0, 0]
+ * ```
  * @category Random numbers
  */
 export const blankRandom: Random = {

@@ -5,6 +5,12 @@ import { radiusOf, type ThreatModel } from '../threat/index.js';
 /**
  * One step along the gradient, projected onto the ball around `origin` and the pixel range. A negative step size descends.
  * For linf: `clip01(clip(x + stepSize * sign(g), origin - epsilon, origin + epsilon))`.
+ * @example
+ * ```ts
+ * const origin = tf.fill([1, 1, 2, 1], 0.5) as tf.Tensor4D;
+ * const gradient = tf.tensor4d([3, -1], [1, 1, 2, 1]);
+ * attackStep(origin, gradient, { origin, threat: { norm: norms.linf, epsilon: 0.1 }, stepSize: 0.25 }); // => [[[[0.6], [0.4]]]]
+ * ```
  * @category Threat models and attacks
  */
 export function attackStep(
@@ -52,6 +58,18 @@ function averagedOver(first: tf.Tensor4D, point: tf.Tensor4D, loop: GradientLoop
 /**
  * The loop that every fixed-step attack shares: `steps` times gradient, step, projection; returns the last point. With 0 steps
  * that is a copy of the start.
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: createRandom(1) });
+ * const images = tf.fill([1, 2, 2, 1], 0.5) as tf.Tensor4D;
+ * const labels = tf.tensor1d([0], 'int32');
+ * const loss = (logits: tf.Tensor2D) => crossEntropy(logits, labels);
+ * const threat = { norm: norms.linf, epsilon: 0.1 };
+ * const found = gradientLoop({ origin: images, start: images, steps: 5, stepSize: 0.04, threat, model, loss });
+ * norms.linf.measure(tf.sub(found, images)); // => [0.1]
+ * tf.greater(loss(logitsOf(model, found)), loss(logitsOf(model, images))); // => [1]
+ * ```
  * @category Threat models and attacks
  */
 export function gradientLoop(loop: GradientLoop): tf.Tensor4D {

@@ -34,6 +34,10 @@ export const tiers: Readonly<Record<TierName, Tier>> = {
 
 /**
  * `count` positions spread evenly over `total`, so that a subset of a sorted set still has every class.
+ * @example
+ * ```ts
+ * spread(10, 4); // => [0, 2, 5, 7]
+ * ```
  * @category Threat models and attacks
  */
 export function spread(total: number, count: number): number[] {

@@ -75,6 +75,11 @@ export function disposeStatistics(statistics: BatchStatistics): void {
 
 /**
  * Number of trainable scalars.
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * parameterCount(createNetwork(graph, { name: 'linear', random: blankRandom })); // => 15
+ * ```
  * @category Networks and passes
  */
 export function parameterCount(classifier: Classifier): number {

@@ -21,6 +21,12 @@ function portable({ use, ...options }: ArchitectureSpec): ArchitectureSpec {
 
 /**
  * Everything that has to travel with the tensors of a classifier.
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: createRandom(1) });
+ * factsOf(model).inputShape; // => [2, 2, 1]
+ * ```
  * @category Networks and passes
  */
 export function factsOf(classifier: Classifier, context: ModelContext = {}): ModelFacts {

@@ -10,6 +10,12 @@ const passMode = (mode: Mode) => (mode === 'train' ? 'batch' : mode);
  * @param images `[batch, h, w, c]` float32 in [0, 1]
  * @param mode default `eval`; `train` updates the running statistics
  * @returns `[batch, classes]` float32, on no gradient tape
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: blankRandom });
+ * logitsOf(model, tf.ones([4, 2, 2, 1])).shape; // => [4, 3]
+ * ```
  * @category Networks and passes
  */
 export function logitsOf(model: Classifier, images: tf.Tensor4D, mode: Mode = 'eval'): tf.Tensor2D {
@@ -29,6 +35,13 @@ export type LogitFunction = (...logits: tf.Tensor2D[]) => tf.Tensor;
  * The gradients of a function of logits, which is all that TensorFlow.js's tape is needed for.
  * @param of summed up if it is not a scalar, so that every example gets its own gradient
  * @returns the function's value, and the gradient with respect to each of the logits; null where it does not depend on them
+ * @example
+ * ```ts
+ * const logits = tf.tensor2d([[1, 3]]);
+ * const { value, dLogits } = logitGradients([logits], (z) => tf.sum(tf.square(z)));
+ * value; // => 10
+ * dLogits[0]!; // => [[2, 6]]
+ * ```
  * @category Networks and passes
  */
 export function logitGradients(
@@ -70,6 +83,16 @@ export interface InputGradient {
  * @param options.loss of logits `[batch, classes]`, one number per example `[batch]`; the examples do not influence each other's
  *   gradient except through batch statistics
  * @param options.mode default `eval`; `train` updates the running statistics
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: createRandom(1) });
+ * const labels = tf.tensor1d([0, 2], 'int32');
+ * const { gradient } = inputGradient(model, tf.ones([2, 2, 2, 1]), {
+ *   loss: (logits) => crossEntropy(logits, labels),
+ * });
+ * gradient.shape; // => [2, 2, 2, 1]
+ * ```
  * @category Networks and passes
  */
 export function inputGradient(

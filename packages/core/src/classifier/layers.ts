@@ -55,6 +55,21 @@ function statisticsOf(layers: readonly Layer[]): Map<string, tf.Variable> {
  * PyTorch's update of the running statistics; a softmax at the end is left out, because losses start from logits; dropout is off, because
  * it draws from a generator that cannot be seeded. Outside of this classifier's passes the model stays what it was.
  * @throws BulwarkError MODEL_INVALID
+ * @example
+ * ```ts
+ * import { layers, sequential } from '@bulwark/core/tfjs-layers';
+ * const model = classifierOfLayers(
+ *   sequential({
+ *     layers: [
+ *       layers.flatten({ inputShape: [2, 2, 1] }),
+ *       layers.dense({ units: 3, activation: 'softmax', name: 'fc' }),
+ *     ],
+ *   }),
+ * );
+ * model.classes; // => 3
+ * // the softmax is left out: an image of zeros gives the biases, which are 0
+ * logitsOf(model, tf.zeros([1, 2, 2, 1])); // => [[0, 0, 0]]
+ * ```
  * @category Networks and passes
  */
 export function classifierOfLayers(model: LayersModel, options: { name?: string } = {}): LayersClassifier {

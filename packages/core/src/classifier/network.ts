@@ -29,6 +29,14 @@ interface Prepared {
  * Makes a classifier of a graph.
  * @param options.architecture plugin and options, for whoever writes the weights to a file
  * @param options.random draws the initial weights in parameter order; undefined: all weights 0, for those that are loaded from a file
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: createRandom(1, 'initialisation') });
+ * [...model.parameters.keys()]; // => ["fc.weight", "fc.bias"]
+ * logitsOf(model, tf.zeros([5, 2, 2, 1])).shape; // => [5, 3]
+ * model.dispose();
+ * ```
  * @category Networks and passes
  */
 export function createNetwork(

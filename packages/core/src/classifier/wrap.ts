@@ -58,6 +58,14 @@ export interface Surroundings {
 
 /**
  * A classifier between two functions: a defence that changes images first, a temperature, fewer classes.
+ * @example
+ * ```ts
+ * const graph = networkGraph([2, 2, 1], (g) => g.linear('fc', g.flatten(g.input), { units: 3 }));
+ * const model = createNetwork(graph, { name: 'linear', random: createRandom(1) });
+ * const images = tf.ones<tf.Rank.R4>([1, 2, 2, 1]);
+ * const halved = surrounded(model, { after: (logits) => tf.div(logits, 2) });
+ * tf.sub(logitsOf(model, images), tf.mul(2, logitsOf(halved, images))); // => [[0, 0, 0]]
+ * ```
  * @category Networks and passes
  */
 export function surrounded(model: Classifier, { before, after }: Surroundings, classes = model.classes): Classifier {

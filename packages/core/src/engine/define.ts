@@ -3,16 +3,27 @@ import type { Engine, EngineDefinition } from './engine.js';
 
 /**
  * Makes an engine, which is a plugin: register it, or give it to `useEngine`. Unknown options are refused.
- *
+ * @example
  * ```ts
- * export const mine = defineEngine({
+ * const mine = defineEngine({
  *   name: 'mine',
- *   summary: '...',
- *   rank: 25, // before wasm
- *   options: { threads: z.number().int().min(1).default(1).describe('threads to use') },
+ *   summary: 'Plain JavaScript under another name.',
+ *   rank: 5, // behind wasm
  *   probe: async () => ({ available: true }),
- *   start: async ({ threads }) => startMine(threads),
+ *   start: async () => {
+ *     await tf.setBackend('cpu');
+ *     return {
+ *       backend: 'cpu',
+ *       description: 'plain JavaScript',
+ *       device: 'CPU',
+ *       dtypes: ['float32'],
+ *       hostMemory: true,
+ *       remarks: [],
+ *     };
+ *   },
  * });
+ * const { name } = await useEngine('mine', { engines: [mine] });
+ * name; // => "mine"
  * ```
  * @category Plugins
  */

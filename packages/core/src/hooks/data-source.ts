@@ -76,6 +76,13 @@ export type { Batch };
 
 /**
  * A new permutation every epoch, cut into batches of `batchSize`; the last, short one is kept unless `dropLast`.
+ * @example
+ * ```ts
+ * const sampler = permutationSampler(5, { batchSize: 2 });
+ * const batches = [...sampler.epoch(createRandom(1, 'shuffling/0'))];
+ * batches.map((batch) => batch.length); // => [2, 2, 1]
+ * [...batches.flatMap((batch) => [...batch])].sort(); // => [0, 1, 2, 3, 4]
+ * ```
  * @category Images and batches
  */
 export function permutationSampler(count: number, options: { batchSize: number; dropLast?: boolean }): Sampler {

@@ -29,6 +29,11 @@ export interface WeightedTerm {
 
 /**
  * `weight` times values per example.
+ * @example
+ * ```ts
+ * const term = weighted(6, ({ z }) => kl(z.natural, z.adversarial));
+ * term.weight; // => 6
+ * ```
  * @category Objectives
  */
 export const weighted = (weight: Term['weight'], values: PerExample): WeightedTerm => ({ weight, values });

@@ -130,6 +130,12 @@ export function rolesOfPass(pass: Role): readonly Role[] {
 
 /**
  * The weight of a term at one place of the run.
+ * @example
+ * ```ts
+ * const views = { progress: 0.25 } as Views;
+ * weightOf({ weight: 6 }, views); // => 6
+ * weightOf({ weight: ({ progress }) => 8 * progress }, views); // => 2
+ * ```
  * @category Objectives
  */
 export const weightOf = ({ weight }: Pick<Term, 'weight'>, views: Views): number | tf.Scalar =>
@@ -144,6 +150,10 @@ export type PassText = string;
 
 /**
  * Reads passes such as `['natural', 'adversarial', 'natural']` or `['collaborative:batch', 'natural']`.
+ * @example
+ * ```ts
+ * passes(['natural', 'collaborative:batch']); // => [{ "role": "natural", "updatesStatistics": true }, { "role": "collaborative", "updatesStatistics": false }]
+ * ```
  * @category Objectives
  */
 export function passes(texts: readonly PassText[]): OuterPass[] {

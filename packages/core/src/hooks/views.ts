@@ -56,6 +56,20 @@ export const viewsWith = (views: Views, changes: Partial<Views>): Views =>
 
 /**
  * Views in which roles and findings stand for others: how two-neighbour methods apply a one-neighbour term twice.
+ * @example
+ * ```ts
+ * // the discrepancy of a method with one neighbour, applied to another point
+ * const term = ({ z }: Views) => kl(z.natural, z.adversarial);
+ * const z = { natural: tf.tensor2d([[0, 1]]), collaborative: tf.tensor2d([[0, 1]]) };
+ * const views = { z } as unknown as Views;
+ * term(
+ *   renamed(
+ *     views,
+ *     (role) => (role === 'adversarial' ? 'collaborative' : role),
+ *     (name) => name,
+ *   ),
+ * ); // => [0]
+ * ```
  * @category Objectives
  */
 export const renamed = (views: Views, roleOf: (role: Role) => Role, findingOf: (name: string) => string): Views =>

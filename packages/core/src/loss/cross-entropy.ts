@@ -4,6 +4,10 @@ import { logSoftmax, softmaxCrossEntropy } from '../ops/index.js';
 /**
  * Labels as rows of 0 and 1: `[batch]` int32 to `[batch, classes]` float32. A label of -1 ("no label") gives a row of
  * zeros, so that every loss built on it is 0 there.
+ * @example
+ * ```ts
+ * oneHotLabels(tf.tensor1d([2, unlabelled], 'int32'), 3); // => [[0, 0, 1], [0, 0, 0]]
+ * ```
  * @category Losses
  */
 export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D {
@@ -17,6 +21,17 @@ export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D 
  * @param logits `[batch, classes]` float32, unbounded
  * @param labels `[batch]` int32 in [0, classes), -1 for "no label" (loss 0), or `[batch, classes]` float32 target rows
  * @returns `[batch]` float32, at least 0
+ * @example
+ * ```ts
+ * crossEntropy(
+ *   tf.tensor2d([
+ *     [0, 0],
+ *     [0, 2],
+ *   ]),
+ *   tf.tensor1d([1, 1], 'int32'),
+ * ); // => [0.693147, 0.126928]
+ * crossEntropy(tf.tensor2d([[0, 2]]), tf.tensor2d([[0.5, 0.5]])); // => [1.126928]
+ * ```
  * @category Losses
  */
 export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
@@ -26,6 +41,16 @@ export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tenso
 
 /**
  * Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1.
+ * @example
+ * ```ts
+ * trueClassProbability(
+ *   tf.tensor2d([
+ *     [0, 0],
+ *     [0, 2],
+ *   ]),
+ *   tf.tensor1d([1, 1], 'int32'),
+ * ); // => [0.5, 0.880797]
+ * ```
  * @category Losses
  */
 export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {

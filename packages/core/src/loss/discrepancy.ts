@@ -4,6 +4,10 @@ import { stopGradient } from './stop-gradient.js';
 
 /**
  * The discrepancies of the Squeeze Training paper (Li et al., 2023, Figure 6), by the names used in configs.
+ * @example
+ * ```ts
+ * discrepancyNames.includes('kl'); // => true
+ * ```
  * @category Losses
  */
 export const discrepancyNames = ['kl', 'symmetric-kl', 'js', 'js-reversed', 'squared-l2'] as const;
@@ -30,6 +34,10 @@ function logMean(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
 
 /**
  * `KL(p || q)`, see `Discrepancy`.
+ * @example
+ * ```ts
+ * kl(tf.tensor2d([[0, 0]]), tf.tensor2d([[0, 1]])); // => [0.120115]
+ * ```
  * @category Losses
  */
 export const kl: Discrepancy = (p, q) => divergence(logSoftmax(p), logSoftmax(q));
@@ -73,6 +81,11 @@ const full: Record<DiscrepancyName, Discrepancy> = {
 /**
  * The discrepancy of this name. With `detachTarget`, each KL term of `symmetric-kl` takes its target distribution as a
  * constant; the option has no meaning for the others, whose gradient always flows through both arguments.
+ * @example
+ * ```ts
+ * const distance = discrepancy('squared-l2');
+ * distance(tf.tensor2d([[0, 0]]), tf.tensor2d([[0, 0]])); // => [0]
+ * ```
  * @category Losses
  */
 export function discrepancy(name: DiscrepancyName, options: { detachTarget?: boolean } = {}): Discrepancy {

@@ -26,6 +26,10 @@ const largest = (logits: tf.Tensor2D, count: number): tf.Tensor2D =>
  * @param logits `[batch, classes]` float32, at least 3 classes
  * @param labels `[batch]` int32 in [0, classes)
  * @returns `[batch]` float32; positive exactly where the example is misclassified, unbounded where z_(1) = z_(3)
+ * @example
+ * ```ts
+ * dlr(tf.tensor2d([[3, 2, 0]]), tf.tensor1d([0], 'int32')); // => [-0.333333]
+ * ```
  * @category Losses
  */
 export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
@@ -41,6 +45,10 @@ export function dlr(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
  * @param labels `[batch]` int32 in [0, classes)
  * @param targets `[batch]` int32, the class to be predicted instead
  * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
+ * @example
+ * ```ts
+ * targetedDlr(tf.tensor2d([[4, 2, 1, 0]]), tf.tensor1d([0], 'int32'), tf.tensor1d([1], 'int32')); // => [-0.571429]
+ * ```
  * @category Losses
  */
 export function targetedDlr(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {

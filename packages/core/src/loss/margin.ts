@@ -6,6 +6,16 @@ const outOfTheWay = 1e9;
 
 /**
  * Index of the largest logit among the wrong classes, `[batch]` int32; ties go to the lowest index.
+ * @example
+ * ```ts
+ * strongestWrongClass(
+ *   tf.tensor2d([
+ *     [3, 2, 0],
+ *     [3, 2, 0],
+ *   ]),
+ *   tf.tensor1d([0, 1], 'int32'),
+ * ); // => [1, 0]
+ * ```
  * @category Losses
  */
 export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
@@ -20,6 +30,10 @@ export function strongestWrongClass(logits: tf.Tensor2D, labels: tf.Tensor1D): t
  * @param logits `[batch, classes]`
  * @param labels `[batch]` int32 in [0, classes)
  * @returns `[batch]` float32; positive exactly where the example is misclassified
+ * @example
+ * ```ts
+ * margin(tf.tensor2d([[3, 2, 0]]), tf.tensor1d([0], 'int32')); // => [-1]
+ * ```
  * @category Losses
  */
 export const margin = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D =>
@@ -31,6 +45,10 @@ export const margin = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D =>
  * @param labels `[batch]` int32 in [0, classes)
  * @param targets `[batch]` int32, the class to be predicted instead
  * @returns `[batch]` float32; positive exactly where the target's logit is above the label's
+ * @example
+ * ```ts
+ * targetedMargin(tf.tensor2d([[3, 2, 0]]), tf.tensor1d([0], 'int32'), tf.tensor1d([2], 'int32')); // => [-3]
+ * ```
  */
 export function targetedMargin(logits: tf.Tensor2D, labels: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor1D {
   const pick = (index: tf.Tensor1D) => tf.sum(tf.mul(logits, oneHotLabels(index, logits.shape[1])), 1);

@@ -7,6 +7,11 @@ const identityWithoutGradient = tf.customGrad((x) => ({
 
 /**
  * The value of `x` (any shape, float32), a constant to differentiation. TensorFlow.js has no `stopGradient`.
+ * @example
+ * ```ts
+ * // d/dx of x * stop(x) is x, not 2 x
+ * tf.grad((x) => tf.mul(x, stopGradient(x)))(tf.scalar(3)); // => 3
+ * ```
  * @category Losses
  */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
@@ -16,6 +21,16 @@ export function stopGradient<T extends tf.Tensor>(x: T): T {
 /**
  * The value of `compute(inputs)`, a constant to differentiation: for comparisons and other operations that have no gradient at
  * all, whose use on the tape would be an error.
+ * @example
+ * ```ts
+ * // which of two is larger has no gradient; the mask is a constant
+ * tf.grad((x) =>
+ *   tf.mul(
+ *     x,
+ *     withoutGradient((x) => tf.cast(tf.greater(x!, 1), 'float32'), x),
+ *   ),
+ * )(tf.tensor1d([0, 2])); // => [0, 1]
+ * ```
  * @category Losses
  */
 export function withoutGradient<T extends tf.Tensor>(

@@ -44,6 +44,14 @@ function checkShape(node: Node, shape: Shape, inputs: readonly Shape[]): void {
 
 /**
  * Builds a graph: `build` receives the builder and adds nodes from `builder.input` to the logits.
+ * @example
+ * ```ts
+ * const graph = networkGraph([8, 8, 3], (g) => {
+ *   const features = g.relu(g.conv('conv', g.input, { filters: 4, kernel: 3, stride: 2 }));
+ *   return g.linear('fc', g.globalAveragePool(features), { units: 10 });
+ * });
+ * parameterCount(createNetwork(graph, { name: 'tiny', random: createRandom(1, 'initialisation') })); // => 158
+ * ```
  * @category Networks and passes
  */
 export function networkGraph(inputShape: ImageShape, build: (builder: GraphBuilder) => NodeId): NetworkGraph {

@@ -119,6 +119,21 @@ export type AnyLayer = Layer<any, any>;
 
 /**
  * Gives a layer its types.
+ * @example
+ * ```ts
+ * import { layers } from '@bulwark/core/tfjs-layers';
+ * const double = defineLayer<{ readonly op: 'double'; readonly input: number }, [input: number]>({
+ *   op: 'double',
+ *   node: (input) => ({ input }),
+ *   shape: (_node, [shape]) => shape!,
+ *   forward: (_node, [x]) => ({ y: tf.mul(x!, 2) }),
+ *   backward: (_node, dy) => ({ inputs: [tf.mul(dy, 2)] }),
+ *   stockLayers: () => [{ layer: layers.rescaling({ scale: 2 }) }],
+ *   onnx: (_node, [x], { op }) => op('Add', [x!, x!]),
+ * });
+ * double.node(4); // => { "input": 4 }
+ * double.shape({ op: 'double', input: 0 }, [[8, 8, 3]]); // => [8, 8, 3]
+ * ```
  * @category Plugins
  */
 export const defineLayer = <N extends BaseNode, Arguments extends unknown[]>(

@@ -19,6 +19,15 @@ const logarithm = defineOp<{ logits: Tensor }, object, Tensor>({
  * more operations; values are the same.
  * @param logits [batch, classes] float32
  * @returns as logits
+ * @example
+ * ```ts
+ * logSoftmax(
+ *   tf.tensor2d([
+ *     [0, 0],
+ *     [1000, 0],
+ *   ]),
+ * ); // => [[-0.693147, -0.693147], [0, -1000]]
+ * ```
  * @category Losses
  */
 export const logSoftmax = (logits: Tensor2D): Tensor2D => logarithm({ logits }, {}) as Tensor2D;

@@ -11,6 +11,11 @@ const parseFraction = (text: string): number => {
 
 /**
  * A number that may be written as a fraction, with inclusive bounds.
+ * @example
+ * ```ts
+ * number({ min: 0 }).parse('1/4'); // => 0.25
+ * number({ min: 0 }).parse(-1); // throws
+ * ```
  * @category Options of plugins
  */
 export function number(bounds: { min?: number; max?: number; above?: number } = {}) {
@@ -33,6 +38,11 @@ export function number(bounds: { min?: number; max?: number; above?: number } = 
 
 /**
  * The weight of a term, at least 0. @param of what it is the weight of
+ * @example
+ * ```ts
+ * section({ beta: weight(6) }).parse({}); // => { "beta": 6 }
+ * section({ beta: weight(6) }).parse({ beta: -1 }); // throws
+ * ```
  * @category Options of plugins
  */
 export const weight = (fallback: number, of = 'the regularizer') =>
@@ -40,12 +50,22 @@ export const weight = (fallback: number, of = 'the regularizer') =>
 
 /**
  * Marks options that are lengths in pixel values: the composer holds them against the threat model.
+ * @example
+ * ```ts
+ * const epsilon = pixelLength();
+ * pixelLengths.has(epsilon); // => true
+ * pixelLengths.has(number()); // => false
+ * ```
  * @category Options of plugins
  */
 export const pixelLengths = z.registry<{ unit: 'pixel' }>();
 
 /**
  * A radius or a step in pixel values of [0, 1], as `number`. A run refuses or doubts one that is written in values of [0, 255].
+ * @example
+ * ```ts
+ * pixelLength({ above: 0 }).parse('51/255'); // => 0.2
+ * ```
  * @category Options of plugins
  */
 export function pixelLength(bounds: Parameters<typeof number>[0] = {}) {
@@ -56,6 +76,11 @@ export function pixelLength(bounds: Parameters<typeof number>[0] = {}) {
 
 /**
  * An integer with inclusive bounds.
+ * @example
+ * ```ts
+ * integer({ min: 1 }).parse(10); // => 10
+ * integer({ min: 1 }).parse(2.5); // throws
+ * ```
  * @category Options of plugins
  */
 export function integer(bounds: { min?: number; max?: number } = {}) {
@@ -67,30 +92,54 @@ export function integer(bounds: { min?: number; max?: number } = {}) {
 
 /**
  * A text.
+ * @example
+ * ```ts
+ * string().parse('cifar'); // => "cifar"
+ * ```
  * @category Options of plugins
  */
 export const string = () => z.string();
 
 /**
  * Yes or no.
+ * @example
+ * ```ts
+ * boolean().default(false).parse(undefined); // => false
+ * boolean().parse('yes'); // throws
+ * ```
  * @category Options of plugins
  */
 export const boolean = () => z.boolean();
 
 /**
  * One of several words.
+ * @example
+ * ```ts
+ * choice('train', 'eval').parse('eval'); // => "eval"
+ * choice('train', 'eval').parse('test'); // throws
+ * ```
  * @category Options of plugins
  */
 export const choice = <const Words extends readonly [string, ...string[]]>(...words: Words) => z.enum(words);
 
 /**
  * Any number of the same.
+ * @example
+ * ```ts
+ * list(integer()).parse([30, 40]); // => [30, 40]
+ * ```
  * @category Options of plugins
  */
 export const list = <Item extends z.ZodType>(item: Item) => z.array(item);
 
 /**
  * Options of their own name, `inner: { steps: 10 }`; each has its default, or is required.
+ * @example
+ * ```ts
+ * const inner = section({ steps: integer({ min: 1 }).default(10), stepSize: pixelLength() });
+ * inner.parse({ stepSize: 0.01 }); // => { "steps": 10, "stepSize": 0.01 }
+ * inner.parse({ stepSize: 0.01, stpes: 5 }); // throws
+ * ```
  * @category Options of plugins
  */
 export const section = <Shape extends z.ZodRawShape>(options: Shape) => z.strictObject(options);
@@ -105,6 +154,11 @@ export const pluginReferences = z.registry<{
 /**
  * A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`.
  * `besides` is a name that is allowed, too, and stands for no plugin.
+ * @example
+ * ```ts
+ * plugin('inner-optimizer').parse('pgd'); // => { "use": "pgd" }
+ * plugin('inner-optimizer').parse({ use: 'pgd', steps: 10 }); // => { "use": "pgd", "steps": 10 }
+ * ```
  * @category Options of plugins
  */
 export function plugin(kind: PluginKind, { besides }: { besides?: string } = {}) {

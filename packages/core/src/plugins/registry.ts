@@ -72,6 +72,16 @@ function registryOver(scope: DependencyContainer, parent?: PluginRegistry): Plug
 
 /**
  * A registry with these plugins, independent of every other.
+ * @example
+ * ```ts
+ * const mine = defineSchedule({
+ *   name: 'mine',
+ *   summary: 'Half the rate.',
+ *   create: () => ({ factor: () => 0.5 }),
+ * });
+ * createRegistry([mine]).find('schedule', 'mine').summary; // => "Half the rate."
+ * createRegistry([mine]).find('schedule', 'yours'); // throws PLUGIN_UNKNOWN
+ * ```
  * @category Plugins
  */
 export function createRegistry(plugins: readonly Plugin[] = []): PluginRegistry {

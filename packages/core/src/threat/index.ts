@@ -32,6 +32,13 @@ export {
 
 /**
  * The norms by name.
+ * @example
+ * ```ts
+ * const moved = tf.tensor4d([0.3, -0.4], [1, 1, 2, 1]);
+ * norms.linf.measure(moved); // => [0.4]
+ * norms.l2.measure(moved); // => [0.5]
+ * norms.l1.measure(moved); // => [0.7]
+ * ```
  * @category Threat models and attacks
  */
 export const norms: Readonly<Record<NormName, Norm>> = { linf, l2, l1 };

@@ -4,6 +4,10 @@ import type { Hyperplane } from './hyperplane.js';
 
 /**
  * The norms that configs may name.
+ * @example
+ * ```ts
+ * normNames; // => ["linf", "l2", "l1"]
+ * ```
  * @category Threat models and attacks
  */
 export const normNames = ['linf', 'l2', 'l1'] as const;
@@ -73,6 +77,12 @@ export interface ThreatModel {
 
 /**
  * The radius that a training attack keeps to: that of each example where the method gives one, else epsilon.
+ * @example
+ * ```ts
+ * radiusOf({ epsilon: 0.1 }); // => 0.1
+ * const radii = tf.tensor4d([0.1, 0.2], [2, 1, 1, 1]); // a method that gives each example its own
+ * radiusOf({ epsilon: 0.1, radii }); // => [[[[0.1]]], [[[0.2]]]]
+ * ```
  * @category Threat models and attacks
  */
 export const radiusOf = ({ epsilon, radii }: Pick<ThreatModel, 'epsilon' | 'radii'>): Radius => radii ?? epsilon;
@@ -95,6 +105,10 @@ export const unit = (drawn: tf.Tensor4D, length: tf.Tensor): tf.Tensor4D =>
 
 /**
  * Clips pixels to [0, 1].
+ * @example
+ * ```ts
+ * clipToPixelRange(tf.tensor4d([-0.5, 0.25, 2], [1, 1, 3, 1])); // => [[[[0], [0.25], [1]]]]
+ * ```
  * @category Threat models and attacks
  */
 export const clipToPixelRange = (x: tf.Tensor4D): tf.Tensor4D => tf.clipByValue(x, 0, 1);
