@@ -61,6 +61,8 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     max: { options: { norms, steps: 2 }, refused: [{ norms: [norms[0]] }, { steps: 0 }] },
     avg: { options: { norms, steps: 2 }, refused: [{ norms: [{ norm: 'l3', epsilon: 1 }, norms[0]] }] },
     'e-at': { options: { norms, steps: 2 }, refused: [{ norms: 'linf' }] },
+    cfa: { options: { inner, warmup: 1 }, updatesStatistics: true, refused: [{ warmup: 0 }, { radiusBase: -1 }] },
+    'cfa-trades': { options: { inner, warmup: 1 }, refused: [{ weightBase: -1 }] },
     ramp: { options: { norms, steps: 2 }, refused: [{ target: 'l2' }, { lambda: -1 }] },
     msd: { options: { steps: 2 }, updatesStatistics: true, refused: [{ linf: { radius: 1 } }] },
     lbgat: { options: { companion: helper, inner, beta: 6 }, refused: [{ companion: 3 }] },
@@ -168,6 +170,11 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     cyclic: { options: { momentum: [0.8, 0.9] }, refused: [{ peak: 1 }, { momentum: 0.9 }] },
     'one-cycle': { refused: [{ startDivisor: 0 }] },
     'warm-cosine': { options: { warmup: 3 }, refused: [{ warmup: -1 }] },
+  },
+  average: {
+    ema: { options: { start: 0.2, statistics: 'copied' }, refused: [{ decay: 2 }, { statistics: 'none' }] },
+    swa: { options: { from: 2 }, refused: [{ from: 0 }, { every: 0 }] },
+    fawa: { refused: [{ threshold: 1.5 }] },
   },
   engine: {
     wasm: { options: { threads: 2 }, refused: [{ threads: 0 }, { threads: 'many' }] },

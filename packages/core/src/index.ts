@@ -61,7 +61,7 @@ export {
   parameterCount,
   surrounded,
 } from './classifier/index.js';
-export { passes, permutationSampler, renamed, weighted, weightOf } from './hooks/index.js';
+export { passes, permutationSampler, renamed, weighted } from './hooks/index.js';
 export { attackStep, gradientLoop } from './attacks/loop.js';
 export { spread } from './attacks/tiers.js';
 export {
@@ -70,6 +70,7 @@ export {
   createRegistry,
   defineAttack,
   defineAugmentation,
+  defineAverage,
   defineCallback,
   defineClassification,
   defineDataSource,

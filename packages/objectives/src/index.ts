@@ -9,6 +9,8 @@ import { at } from './at.js';
 import { avg } from './avg.js';
 import { bat } from './bat.js';
 import { drawWeights, eAt, type NormCounts } from './e-at.js';
+import { cfa, cfaTrades } from './cfa.js';
+import { classAccuracyRecord, type ClassAccuracyRecord } from './class-accuracies.js';
 import { max } from './max.js';
 import { msd } from './msd.js';
 import { ramp } from './ramp.js';
@@ -76,6 +78,8 @@ const all = [
   msd,
   eAt,
   ramp,
+  cfa,
+  cfaTrades,
   compose,
   awp,
   rwp,
@@ -137,6 +141,10 @@ export {
 export { geometryWeights, weightFunctions, withTwoNeighbours, type WeightFunction };
 export {
   avg,
+  cfa,
+  cfaTrades,
+  classAccuracyRecord,
+  type ClassAccuracyRecord,
   drawWeights,
   eAt,
   max,

@@ -3,7 +3,6 @@ import {
   defineObjective,
   plugin,
   renamed,
-  weightOf,
   type Objective,
   type ObjectiveForm,
   type PassText,
@@ -12,6 +11,7 @@ import {
   type Views,
   type WeightedTerm,
 } from '@bulwark/core';
+import { weightOf } from '@bulwark/core/hooks';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { secondOf, twice } from './inner/twice.js';

@@ -46,15 +46,16 @@ interface OptimizerExtras {
 
 /**
  * A config with the options of the plugins that come with Bulwark: methods, perturbers, attacks, augmentations, optimizers, schedules,
- * callbacks. Models and data sources are checked when the config is read.
+ * averages, callbacks. Models and data sources are checked when the config is read.
  */
 export type Config = Omit<
   RunConfigInput,
-  'objective' | 'weightPerturber' | 'optimizer' | 'callbacks' | 'evaluation' | 'data'
+  'objective' | 'weightPerturber' | 'optimizer' | 'averaging' | 'callbacks' | 'evaluation' | 'data'
 > & {
   readonly objective: Section<'objective'>;
   readonly weightPerturber?: Optional<Section<'weight-perturber'>>;
   readonly optimizer?: Optional<OptimizerSection | OwnSection<'optimizer'>>;
+  readonly averaging?: Optional<Section<'average'>>;
   readonly callbacks?: Optional<readonly Section<'callback'>[]>;
   readonly evaluation?: Optional<
     Omit<NonNullable<RunConfigInput['evaluation']>, 'attacks'> & {

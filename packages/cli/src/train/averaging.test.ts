@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { allImages, type RunHandle, useEngine, type WeightAverage } from '@bulwark/core';
-import { createEma, createSwa, restoreModel, withAverage } from '@bulwark/core/trainer';
+import { createEma, createFairAverage, createSwa, restoreModel, withAverage } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { startTiny } from './testing.js';
 
@@ -51,6 +51,42 @@ describe('averages of weights', () => {
     run.dispose();
   });
 
+  it('that are fair take the weights of the epochs in which every class is protected, and nothing before', async () => {
+    const run = await startTiny();
+    const { model } = run.parts;
+    const average = createFairAverage({ decay: 0.75, threshold: 0.3 });
+    const weight = model.parameters.get('fc.bias')!;
+    const seen: (number | undefined)[] = [];
+    const lowest = [0.2, 0.3, 0.29, 0.9];
+    for (const [i, low] of lowest.entries()) {
+      tf.tidy(() => weight.assign(tf.fill(weight.shape, i)));
+      // the last attack counts; a class without held-out images does not
+      const validation = [
+        { label: 'clean', byClass: [0, 0, 0] },
+        { label: 'pgd', byClass: [0.9, low, undefined] },
+      ];
+      const end = { epoch: i + 1, batches: () => [], validate: () => Promise.resolve(validation) };
+      await average.afterEpoch(model, end);
+      await average.afterEpoch(model, end); // after an interrupted validation it comes again
+      seen.push(averageOf(average).get('model/fc.bias')?.[0]);
+    }
+    expect(seen).toEqual([undefined, 1, 1, 0.75 * 1 + 0.25 * 3]);
+    average.dispose();
+    run.dispose();
+  });
+
+  it('that look at held-out images validate the weights of the epoch by class, and need such images', async () => {
+    const config = { averaging: { use: 'fawa', threshold: 0 }, epochs: 2 };
+    const run = await startTiny(config);
+    const { history } = await run.train();
+    expect(history.every(({ validation }) => validation !== undefined)).toBe(true);
+    expect(averageOf(run.parts.average!).size).toBeGreaterThan(0);
+    run.dispose();
+    await expect(
+      startTiny({ ...config, data: { use: 'fashion-mnist-mini', validation: 0, limit: { train: 32, test: 10 } } }),
+    ).rejects.toThrow('averaging: fawa looks at held-out images');
+  });
+
   it('get running statistics of their own, from one pass over the training images', async () => {
     const run = await startTiny();
     const { model, data } = run.parts;
@@ -59,7 +95,8 @@ describe('averages of weights', () => {
       tf.div(tf.tensor4d(allImages(data.train), [48, ...data.shape], 'int32'), 255),
     ) as tf.Tensor4D;
     const before = read(model.statistics);
-    average.afterEpoch(model, { epoch: 1, batches: () => tf.split(images, 2) as tf.Tensor4D[] });
+    const batches = () => tf.split(images, 2) as tf.Tensor4D[];
+    await average.afterEpoch(model, { epoch: 1, batches, validate: () => Promise.resolve([]) });
     expect(read(model.statistics)).toEqual(before);
     const { statistics } = model.pass([images], { mode: 'batch', wrt: 'nothing' });
     for (const [layer, { mean }] of [...statistics[0]!].slice(0, 1))

@@ -50,4 +50,5 @@ export {
 } from './objective-form.js';
 export { readsOf, type Reads } from './trace.js';
 export { renamed, viewsWith, type Logits, type StepFindings, type Views } from './views.js';
+export type { AveragedRun, ClassAccuracies, EpochEnd, WeightAverage, WeightAverageMaker } from './weight-average.js';
 export type { PerturbContext, Reduction, WeightPerturber } from './weight-perturber.js';

@@ -311,6 +311,11 @@ export const defineOptimizer = definer('optimizer');
  */
 export const defineSchedule = definer('schedule');
 /**
+ * Makes a weight average; see `definePlugin`.
+ * @category Plugins
+ */
+export const defineAverage = definer('average');
+/**
  * Makes a callback, which looks on while a run trains; see `definePlugin`.
  * @example
  * ```ts

@@ -5,6 +5,7 @@
 export {
   defineAttack,
   defineAugmentation,
+  defineAverage,
   defineCallback,
   defineClassification,
   defineDataSource,

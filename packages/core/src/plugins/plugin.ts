@@ -13,6 +13,7 @@ import type {
   Optimizer,
   PerExample,
   Schedule,
+  WeightAverageMaker,
   WeightPerturber,
 } from '../hooks/index.js';
 import type { Random } from '../random.js';
@@ -31,6 +32,7 @@ export interface PluginProducts {
   augmentation: Augmentation;
   optimizer: Optimizer;
   schedule: Schedule;
+  average: WeightAverageMaker;
   engine: EngineSession | Promise<EngineSession>;
   callback: Callback;
   launcher: Launcher;
@@ -52,6 +54,7 @@ export const pluginKinds = [
   'attack',
   'optimizer',
   'schedule',
+  'average',
   'engine',
   'callback',
   'launcher',

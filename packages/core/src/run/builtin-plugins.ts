@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { attackPlugins } from '../attacks/index.js';
 import { coreEngines } from '../engine/index.js';
+import { averagePlugins } from './averages.js';
 import { defineOptimizer, defineSchedule, integer, number, type Plugin } from '../plugins/index.js';
 import { createAdamW, createSgd, decayGroups, schedules } from '../trainer/index.js';
 
@@ -127,9 +128,9 @@ const warmCosine = defineSchedule({
   create: schedules.warmCosine,
 });
 
-const own = [sgd, adamw, constant, step, cosine, piecewise, cyclic, oneCycle, warmCosine] as const;
-/** The optimizers and schedules that come with core, for the types of configs. */
+const own = [sgd, adamw, constant, step, cosine, piecewise, cyclic, oneCycle, warmCosine, ...averagePlugins] as const;
+/** The optimizers, schedules and averages that come with core, for the types of configs. */
 export type OptimizerOrSchedulePlugin = (typeof own)[number];
 
-/** The plugins that come with core: attacks, optimizers, schedules, the engines that run everywhere. */
+/** The plugins that come with core: attacks, optimizers, schedules, averages, the engines that run everywhere. */
 export const corePlugins: readonly Plugin[] = [...attackPlugins, ...own, ...(coreEngines as readonly Plugin[])];

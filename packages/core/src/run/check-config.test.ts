@@ -92,7 +92,7 @@ describe('checkConfig', () => {
 
   it('takes a name alone for the average that needs no options', () => {
     expect(check({ averaging: 'ema' }).averaging).toEqual(check({ averaging: { use: 'ema' } }).averaging);
-    expect(refusal({ averaging: 'swa' }).message).toContain('averaging is "swa": expected ema');
+    expect(refusal({ averaging: 'swa' }).message).toContain('averaging.from is missing');
     expect(refusal({ averaging: { use: 'ema', decay: 2 } }).message).toContain('averaging.decay is 2');
     expect(refusal({ averaging: { use: 'ema', decai: 1 } }).hint).toBe('did you mean decay?');
   });

@@ -2,7 +2,13 @@ import type { ImageShape } from '../batch.js';
 import { checkImageSet, countOf, selected, unlabelled, type ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
-import { checkObjective, permutationSampler, type Attack, type DataSource } from '../hooks/index.js';
+import {
+  checkObjective,
+  permutationSampler,
+  type Attack,
+  type DataSource,
+  type WeightAverage,
+} from '../hooks/index.js';
 import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
 import { blankRandom, createRandom, type Random } from '../random.js';
 import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
@@ -10,11 +16,8 @@ import {
   checkSecondOrder,
   checkSynchronised,
   createBus,
-  createEma,
-  createSwa,
   type NamedCallback,
   type TrainerParts,
-  type WeightAverage,
 } from '../trainer/index.js';
 import { lengthsOf, pluginPart } from './check-config.js';
 import { checkFeatures } from './check-features.js';
@@ -183,23 +186,25 @@ async function makeModel(config: RunConfig, services: PluginServices): Promise<C
     : Object.assign(model, { architecture: config.model });
 }
 
+/** The average of the weights that the config asks for. @throws BulwarkError CONFIG_INVALID where it has nothing to be made of */
 function averageOf(
   config: RunConfig,
   { data, model, objective }: Pick<TrainerParts, 'data' | 'model' | 'objective'>,
+  services: PluginServices,
 ): WeightAverage | undefined {
   const { averaging, epochs } = config;
+  if (!averaging) return undefined;
   const { batchSize } = config.data;
-  const { replays = 1 } = objective;
-  switch (averaging?.use) {
-    case 'ema': {
-      const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
-      const steps = epochs * replays * sampler.batchesPerEpoch;
-      if (averaging.start === undefined) return createEma({ ...averaging, start: undefined });
-      return createEma({ ...averaging, start: averaging.start * steps }, model);
-    }
-    case 'swa':
-      return createSwa(averaging);
-  }
+  const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
+  const steps = epochs * (objective.replays ?? 1) * sampler.batchesPerEpoch;
+  const average = services.make('average', averaging)({ model, steps, epochs });
+  if (average.needsValidation && !data.validation)
+    throw new BulwarkError(
+      'CONFIG_INVALID',
+      `averaging: ${averaging.use} looks at held-out images, and ${data.name} holds out none`,
+      { hint: 'set data.validation' },
+    );
+  return average;
 }
 
 /**
@@ -223,7 +228,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
     weightPerturber: config.weightPerturber && services.make('weight-perturber', config.weightPerturber),
     optimizer: services.make('optimizer', pluginPart('optimizer', config)),
     schedule: services.make('schedule', config.optimizer.schedule),
-    average: averageOf(config, { data, model, objective }),
+    average: averageOf(config, { data, model, objective }, services),
     augmentations: config.data.augment.map((spec) => services.make('augmentation', spec)),
     threat: services.threat,
     bus,

@@ -2,37 +2,6 @@ import { z } from 'zod';
 import { integer, number, pixelLength, plugin } from '../plugins/index.js';
 import { normNames } from '../threat/index.js';
 
-/** How weights are averaged; `ema` alone is short for `{ use: ema }`. */
-export const averagingSection = z.discriminatedUnion('use', [
-  z.strictObject({
-    use: z.literal('ema').describe('exponential moving average after every step'),
-    decay: number({ min: 0, max: 1 }).default(0.999).describe('share of the old average'),
-    warmup: integer({ min: 1 })
-      .default(10)
-      .describe('after t steps the decay is at most (1 + t) / (warmup + t); larger forgets the start for longer'),
-    start: number({ min: 0, max: 1 })
-      .optional()
-      .describe('share of the run before which the average is a copy of the weights; default: none'),
-    statistics: z
-      .enum(['averaged', 'copied'])
-      .default('averaged')
-      .describe("running statistics: averaged like the weights, or copied at each epoch's end"),
-  }),
-  z.strictObject({
-    use: z.literal('swa').describe('mean of the weights at the ends of epochs'),
-    from: integer({ min: 1 }).describe('first epoch that counts'),
-    every: integer({ min: 1 }).default(1).describe('then every n-th'),
-  }),
-]);
-const averaging = z
-  .union([z.literal('ema').transform((use) => ({ use })), z.looseObject({ use: z.enum(['ema', 'swa']) })], {
-    error: 'expected ema, or a section with use: ema or use: swa',
-  })
-  .pipe(averagingSection) as unknown as z.ZodType<
-  z.output<typeof averagingSection>,
-  'ema' | z.input<typeof averagingSection>
->;
-
 /** How BatchNorm trains; `synchronised` alone is short for `{ use: synchronised }`. */
 export const batchNormSection = z.strictObject({
   momentum: number({ min: 0, max: 1 })
@@ -111,7 +80,7 @@ export const runConfigSchema = z.strictObject({
     .prefault({})
     .describe('optimizer, with its options and learning-rate schedule'),
   batchNorm: batchNorm.prefault({}).describe('BatchNorm in training'),
-  averaging: averaging
+  averaging: plugin('average')
     .optional()
     .describe('average of the weights, which is then what is validated, evaluated and exported'),
   callbacks: z

@@ -21,7 +21,7 @@ import { checkFingerprint, fingerprintOf } from './fingerprint.js';
 import type { RunLock } from './lock.js';
 import type { RunFolder } from './run-folder.js';
 import { isSynchronised } from './synchronised.js';
-import { firstExamples, validate } from './validate.js';
+import { firstExamples, validate, validateByClass } from './validate.js';
 
 /** How a run ended. */
 export interface RunResult extends TrainingResult {
@@ -88,19 +88,12 @@ export function assemble(options: {
       if (kinds.includes('epoch')) folder.writeMetrics(snapshot.state.history);
     },
   };
-  const accuracies = (set: typeof data.test, signal?: AbortSignal, chosen: typeof attacks = attacks) =>
-    validate({
-      model,
-      set,
-      attacks: chosen,
-      threat,
-      batchSize: evaluation.batchSize,
-      seed,
-      signal,
-      collective,
-      progress: (event) => bus.emit('validation:progress', event),
-      warn: (message) => bus.emit('warning', { message }),
-    });
+  const validationOf = (set: typeof data.test, signal?: AbortSignal, chosen: typeof attacks = attacks) => ({
+    ...{ model, set, attacks: chosen, threat, batchSize: evaluation.batchSize, seed, signal, collective },
+    progress: (event: { label: string; share: number }) => bus.emit('validation:progress', event),
+    warn: (message: string) => bus.emit('warning', { message }),
+  });
+  const accuracies = (...given: Parameters<typeof validationOf>) => validate(validationOf(...given));
 
   // of several ranks, those of rank 0 look on
   const callbacks = runCallbacks(collective && collective.rank > 0 ? [] : composed.callbacks, {
@@ -116,6 +109,7 @@ export function assemble(options: {
       {
         ...{ ...parts, store, callbacks, collective },
         validate: held && ((_epoch, stop) => accuracies(held, stop)),
+        validateByClass: held && ((stop) => validateByClass(validationOf(held, stop))),
         underSingleStep: held && (async (stop) => (await accuracies(held, stop, [singleStep]))[singleStep.label]!),
       },
       {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pluginKinds, pluginReferences, type Plugin, type PluginKind, type PluginRegistry } from '../plugins/index.js';
-import { averagingSection, batchNormSection, runConfigSchema } from './config.js';
+import { batchNormSection, runConfigSchema } from './config.js';
 
 type Schema = Record<string, unknown> & { properties?: Record<string, Schema>; required?: string[] };
 
@@ -57,11 +57,6 @@ export function configJsonSchema(registry: PluginRegistry): Schema {
       description: properties[kind]!['description'],
       anyOf: registry.list(kind).map((plugin) => section(plugin, properties[kind])),
     };
-  const { anyOf, oneOf } = optionsJsonSchema(averagingSection) as { anyOf?: Schema[]; oneOf?: Schema[] };
-  properties['averaging'] = {
-    description: properties['averaging']!['description'],
-    anyOf: [{ const: 'ema' }, ...(anyOf ?? oneOf ?? [])],
-  };
   properties['batchNorm'] = {
     description: properties['batchNorm']!['description'],
     anyOf: [{ enum: batchNormSection.shape.use.unwrap().options }, optionsJsonSchema(batchNormSection)],

@@ -4,7 +4,7 @@ import { letOthersRun } from '../event-loop.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
 import { answersOf, breaks, violations as violationKinds, judge } from '../evaluation/index.js';
-import type { Attack } from '../hooks/index.js';
+import type { Attack, ClassAccuracies } from '../hooks/index.js';
 import { createRandom, randomOfPart } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { partCuts } from '../trainer/index.js';
@@ -56,6 +56,28 @@ function summedCounts(counts: Map<string, number>, names: readonly string[], col
  * @throws the signal's reason, if it is aborted, of several ranks INTERRUPTED on all; BulwarkError ATTACK_INVALID
  */
 export async function validate(validation: Validation): Promise<Record<string, number>> {
+  const { hits, count } = await counted(validation);
+  const labels = ['clean', ...validation.attacks.map(({ label }) => label)];
+  return Object.fromEntries(labels.map((label) => [label, (hits.get(label) ?? 0) / count]));
+}
+
+const ofClass = (label: string, k: number) => `${label} of class ${k}`;
+
+/** The same by class: clean, then the attacks in order. */
+export async function validateByClass(validation: Validation): Promise<ClassAccuracies[]> {
+  const { hits } = await counted(validation);
+  const { labels } = validation.set;
+  const sizes = Array.from({ length: validation.model.classes }, (_, k) =>
+    labels.reduce((size, label) => size + Number(label === k), 0),
+  );
+  return ['clean', ...validation.attacks.map(({ label }) => label)].map((label) => ({
+    label,
+    byClass: sizes.map((size, k) => (size === 0 ? undefined : (hits.get(ofClass(label, k)) ?? 0) / size)),
+  }));
+}
+
+/** How many images count, under each label and of each class under it, over all ranks. */
+async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<string, number>; count: number }> {
   const { model, set, attacks, threat, batchSize, seed, progress, signal, collective } = validation;
   const count = countOf(set);
   const hits = new Map<string, number>();
@@ -71,13 +93,22 @@ export async function validate(validation: Validation): Promise<Record<string, n
     const indices = Array.from({ length: to - from }, (_, i) => from + i);
     const batch = takeExamples(set, indices);
     const right = await correctly(model, batch);
-    add(hits, 'clean', right.filter(Boolean).length);
+    const noteRight = (label: string, counts: readonly boolean[]) =>
+      counts.forEach((one, k) => {
+        if (!one) return;
+        add(hits, label, 1);
+        add(hits, ofClass(label, set.labels[indices[k]!]!), 1);
+      });
+    noteRight('clean', right);
     const part = { from: from - first, count: to - from, total: end - first };
     for (const attack of attacks) {
       const random = randomOfPart(randoms.get(attack.label)!, part);
       const { candidates, verdicts } = await judge(attack, batch, { model, threat, random });
       candidates.dispose();
-      add(hits, attack.label, verdicts.filter((verdict, k) => right[k] && !breaks(verdict)).length);
+      noteRight(
+        attack.label,
+        verdicts.map((verdict, k) => right[k]! && !breaks(verdict)),
+      );
       for (const { violation } of verdicts) if (violation) add(violations, `${attack.label}/${violation}`, 1);
       progress?.({ label: attack.label, share: end / count });
       await letOthersRun();
@@ -87,7 +118,8 @@ export async function validate(validation: Validation): Promise<Record<string, n
   if (collective && anyRank(collective, signal?.aborted ?? false))
     throw new BulwarkError('INTERRUPTED', 'a rank was asked to stop during the validation');
   const labels = ['clean', ...attacks.map(({ label }) => label)];
-  summedCounts(hits, labels, collective);
+  const classes = Array.from({ length: model.classes }, (_, k) => k);
+  summedCounts(hits, [...labels, ...labels.flatMap((label) => classes.map((k) => ofClass(label, k)))], collective);
   const kinds = (label: string) => violationKinds.map((violation) => `${label}/${violation}`);
   summedCounts(violations, labels.flatMap(kinds), collective);
   for (const { label } of attacks) {
@@ -97,7 +129,7 @@ export async function validate(validation: Validation): Promise<Record<string, n
         `attack ${label} broke the rules, its candidates do not count: ${found.map((violation) => `${violations.get(`${label}/${violation}`)} of ${count} ${violation}`).join(', ')}`,
       );
   }
-  return Object.fromEntries(labels.map((label) => [label, (hits.get(label) ?? 0) / count]));
+  return { hits, count };
 }
 
 /** The first `limit` examples of a set. */

@@ -1,5 +1,6 @@
 import type { Plugin, PluginKind } from '../plugins/index.js';
 import { attackContract } from './attack.js';
+import { averageContract } from './average.js';
 import { callbackContract } from './callback.js';
 import type { Contract } from './contract.js';
 import { dataSourceContract } from './data-source.js';
@@ -32,6 +33,7 @@ const ofKind = {
   attack: attackContract,
   optimizer: optimizerContract,
   schedule: scheduleContract,
+  average: averageContract,
   engine: engineContract,
   callback: callbackContract,
   launcher: launcherContract,
@@ -94,6 +96,8 @@ export const describeAttack: Describe<'attack'> = describePlugin;
 export const describeOptimizer: Describe<'optimizer'> = describePlugin;
 /** Registers the contract of a learning-rate schedule. */
 export const describeSchedule: Describe<'schedule'> = describePlugin;
+/** Registers the contract of a weight average. */
+export const describeAverage: Describe<'average'> = describePlugin;
 /** Registers the contract of an engine. */
 export const describeEngine: Describe<'engine'> = describePlugin;
 /** Registers the contract of a callback. */

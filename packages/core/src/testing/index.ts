@@ -22,6 +22,7 @@ export {
   describeOptimizer,
   describePlugin,
   describeRegularizer,
+  describeAverage,
   describeSchedule,
   describeWeightPerturber,
   type ContractOptionsOf,
@@ -36,6 +37,7 @@ export { launcherContract, type LauncherContractOptions } from './launcher.js';
 export { modelContract } from './model.js';
 export { objectiveContract, session, type ObjectiveContractOptions, type Session } from './objective.js';
 export { definitionContract } from './plugin-contract.js';
+export { averageContract } from './average.js';
 export { augmentationContract, optimizerContract, scheduleContract } from './small-parts.js';
 export { classificationContract, regularizerContract, type TermContractOptions } from './term-contracts.js';
 export { weightPerturberContract } from './weight-perturber.js';

@@ -1,21 +1,7 @@
 import * as tf from '../tensor/index.js';
 import type { Classifier } from '../classifier/index.js';
 import { currentUpdates } from '../engine/updates.js';
-import type { HookState } from '../hooks/index.js';
-
-/**
- * An average of the weights along the run. It never enters the training itself; it is what is validated, kept as best, evaluated and
- * exported. Its tensors are named `model/<parameter>` and `statistics/<running statistic>`; there are none before it begins.
- */
-export interface WeightAverage {
-  readonly state: HookState;
-  /** After every update of the weights. */
-  afterStep(model: Classifier): void;
-  /** After every epoch (from 1). `batches` gives the natural training images, `[batch, h, w, c]`; each is disposed here. */
-  afterEpoch(model: Classifier, at: { epoch: number; batches: () => Iterable<tf.Tensor4D> }): void;
-  /** Frees the averaged copies. */
-  dispose(): void;
-}
+import type { ClassAccuracies, HookState, WeightAverage } from '../hooks/index.js';
 
 const variablesOf = (model: Classifier): Map<string, tf.Variable> =>
   new Map([
@@ -141,6 +127,36 @@ export function createSwa(options: { from: number; every: number }): WeightAvera
         images.dispose();
       }
       restore();
+    },
+    dispose: holder.clear,
+  };
+}
+
+/** The worst of the classes under the last attack: the one by which the best checkpoint is chosen, unless the config names another. */
+const worstClass = (validation: readonly ClassAccuracies[]): number =>
+  Math.min(...validation.at(-1)!.byClass.filter((accuracy) => accuracy !== undefined));
+
+/**
+ * Fairness-aware weight averaging (Wei et al., 2023, section 4.3; arXiv:2303.14460): at the end of an epoch the weights enter only if they protect
+ * every class, that is if the lowest of the classes' accuracies under attack on held-out images reaches the threshold. Running statistics are
+ * averaged like weights, as in the authors' code. Until some epoch reaches it there is no average.
+ */
+export function createFairAverage(options: { decay: number; threshold: number }): WeightAverage {
+  const { decay, threshold } = options;
+  const holder = createHolder();
+  let lastEpoch = 0;
+  return {
+    needsValidation: true,
+    state: holder.state(
+      () => ({ lastEpoch }),
+      (values) => void ({ lastEpoch } = values),
+    ),
+    afterStep: () => undefined,
+    async afterEpoch(model, { epoch, validate }) {
+      if (epoch === lastEpoch) return;
+      const worst = worstClass(await validate());
+      lastEpoch = epoch;
+      if (worst >= threshold) holder.move(variablesOf(model), 1 - decay);
     },
     dispose: holder.clear,
   };

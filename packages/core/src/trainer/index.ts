@@ -3,7 +3,7 @@
  * @module @bulwark/core/trainer
  */
 export { batchGradients, splitBatch, type BatchGradients, type Part } from './accumulate.js';
-export { createEma, createSwa, emaDecay, withAverage, type EmaOptions, type WeightAverage } from './averaging.js';
+export { createEma, createFairAverage, createSwa, emaDecay, withAverage, type EmaOptions } from './averaging.js';
 export { trainedStatistics } from './companions.js';
 export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } from './events.js';
 export { frozenCopy, runCallbacks, type CallbackRunner, type NamedCallback } from './callbacks.js';

@@ -2,8 +2,7 @@ import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { factsOf, type Classifier } from '../classifier/index.js';
 import { factDifferences, type ModelFacts } from '../formats/index.js';
-import type { EpochMetrics, Objective, Overfitting, Optimizer } from '../hooks/index.js';
-import type { WeightAverage } from './averaging.js';
+import type { EpochMetrics, Objective, Overfitting, Optimizer, WeightAverage } from '../hooks/index.js';
 import { trainedParameters, trainedStatistics } from './companions.js';
 import type { CheckpointKind } from './events.js';
 

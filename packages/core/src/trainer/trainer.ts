@@ -6,6 +6,7 @@ import type { ComputeDtype } from '../network/index.js';
 import {
   permutationSampler,
   type Augmentation,
+  type ClassAccuracies,
   type DataSource,
   type EpochMetrics,
   type Objective,
@@ -13,12 +14,13 @@ import {
   type Overfitting,
   type RawBatch,
   type Schedule,
+  type WeightAverage,
   type WeightPerturber,
 } from '../hooks/index.js';
 import { anyRank, type Collective } from '../collective/index.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
-import { withAverage, type WeightAverage } from './averaging.js';
+import { withAverage } from './averaging.js';
 import type { CallbackRunner } from './callbacks.js';
 import type { CheckpointKind, TrainerBus } from './events.js';
 import { chanceAccuracy, checkCollapse, checkFinite, mayRollBack, rollbackTarget, type GuardOptions } from './guard.js';
@@ -55,6 +57,8 @@ export interface TrainerParts {
    * ranks, which throw INTERRUPTED together if it is aborted on one.
    */
   readonly validate?: (epoch: number, signal?: AbortSignal) => Promise<Record<string, number>>;
+  /** The same by class, for weight averages that ask for it. */
+  readonly validateByClass?: (signal?: AbortSignal) => Promise<readonly ClassAccuracies[]>;
   /** Accuracy under a single step on the same data; asked where `validate` finds accuracy fallen and has no such figure. */
   readonly underSingleStep?: (signal?: AbortSignal) => Promise<number>;
   /** Checkpoints; of several ranks, that of rank 0. */
@@ -245,7 +249,11 @@ export async function train(
     const learningRate = learningRateAt(0);
     const epoch = state.epoch + 1;
     objective.afterEpoch?.({ epoch: state.epoch, epochs, model });
-    average?.afterEpoch(model, { epoch, batches: trainingImages });
+    await average?.afterEpoch(model, {
+      epoch,
+      batches: trainingImages,
+      validate: () => parts.validateByClass!(signal),
+    });
     const due = parts.validate && (epoch % options.validateEvery === 0 || epoch === epochs);
     const validation = due ? await withAverage(model, average, () => parts.validate!(state.epoch, signal)) : undefined;
     const metrics: EpochMetrics = {

@@ -173,7 +173,8 @@ export function createRecorder({ model, objective: given, weightPerturber, metho
       const { loss, crafted } = outcome;
       const stateAfter = state();
       average?.afterStep(model);
-      if (epochEnds) average?.afterEpoch(model, { epoch: 1, batches: () => [] });
+      const end = { epoch: 1, batches: () => [], validate: () => Promise.resolve([]) };
+      if (epochEnds) void average?.afterEpoch(model, end);
       if (endsEpoch) objective.afterEpoch?.({ epoch, epochs, model });
       const [total, ...terms] = read(loss.values);
       const recorded: RecordedStep = {

@@ -3,7 +3,6 @@ import {
   defineModel,
   logitGradients,
   oneHotLabels,
-  weightOf,
   type Classifier,
   type Objective,
   type Plugin,
@@ -11,6 +10,7 @@ import {
   type Role,
   type Views,
 } from '@bulwark/core';
+import { weightOf } from '@bulwark/core/hooks';
 import { objectivePlugins } from '@bulwark/objectives';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Comparison, Tolerance } from '../comparison.js';
