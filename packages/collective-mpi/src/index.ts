@@ -5,4 +5,5 @@
 export { openMpi } from './collective.js';
 export { placeAmongRanks, withoutPlace, type PlaceAmongRanks } from './environment.js';
 export { mpiInstaller } from './install.js';
+export { checkLaunch } from './launch.js';
 export { findMpiRun, type MpiRun } from './mpirun.js';

@@ -54,8 +54,9 @@ function leave(code: number, error: unknown): never {
 /** Ends the process with what a person reads of an error. Of several, rank 0 says it, or the lowest that knows of it. */
 export function fail(error: unknown): never {
   const code = exitCodeOf(error);
-  const { rank } = ownRank() ?? { rank: 0 };
-  if (rank > 0 && error instanceof BulwarkError && error.code === 'INTERRUPTED') leave(code, error);
+  const { rank, alike = false } = ownRank() ?? { rank: 0 };
+  const told = alike || (error instanceof BulwarkError && error.code === 'INTERRUPTED');
+  if (rank > 0 && told) leave(code, error);
   deferToLowerRanks();
   if (!(error instanceof CommanderError)) process.stderr.write(textOfFailure(error)); // commander has printed its own
   leave(code, error);

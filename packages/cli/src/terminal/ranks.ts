@@ -3,6 +3,8 @@ import type { Collective } from '@bulwark/core';
 /** Which of several processes this one is, from the moment that it is known; the collective, once there is one. */
 interface OwnRank {
   readonly rank: number;
+  /** True while whatever fails fails on all ranks alike, so that rank 0's word is enough. */
+  readonly alike?: boolean;
   readonly collective?: Collective;
 }
 

@@ -2,7 +2,14 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { createInterface } from 'node:readline';
-import { findMpiRun, mpiInstaller, openMpi, placeAmongRanks, type PlaceAmongRanks } from '@bulwark/collective-mpi';
+import {
+  checkLaunch,
+  findMpiRun,
+  mpiInstaller,
+  openMpi,
+  placeAmongRanks,
+  type PlaceAmongRanks,
+} from '@bulwark/collective-mpi';
 import { BulwarkError, type Collective } from '@bulwark/core';
 import type { Command } from 'commander';
 import { bulwarkCommand } from '../terminal/child.js';
@@ -50,7 +57,7 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
   const place = placeAmongRanks();
   if (!place) return undefined;
   const { rank, size, launcher } = place;
-  setOwnRank({ rank });
+  setOwnRank({ rank, alike: true });
   const other =
     processes !== undefined ? '--processes' : seeds !== undefined ? '--seeds' : dryRun ? '--dry-run' : undefined;
   if (other !== undefined)
@@ -61,6 +68,8 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
         hint: `leave out ${other}, or ${launcher}`,
       },
     );
+  checkLaunch(place);
+  setOwnRank({ rank });
   shareMachine(place);
   const collective = openMpi(place, { seconds });
   setOwnRank({ rank, collective });
