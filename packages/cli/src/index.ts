@@ -11,6 +11,7 @@ export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
 export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
 export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
 export { train, type TrainedRun, type TrainOptions } from './programs/train.js';
+export { openRanks } from './train/ranks.js';
 export { program } from './program.js';
 export { checkSweep, loadSweep, type Sweep } from './sweep/sweep-file.js';
 export { builtinRegistry } from './registry.js';

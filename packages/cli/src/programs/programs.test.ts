@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
-import { evaluate, loadModel, loadRun, train } from '../index.js';
+import { sharedRanks, threadCollective } from '@bulwark/core/testing';
+import { evaluate, loadModel, loadRun, openRanks, train } from '../index.js';
 import { temporaryFolder } from '../train/testing.js';
 
 const root = temporaryFolder();
@@ -57,6 +58,13 @@ describe('a program', () => {
     expect(await model.predict(new Uint8ClampedArray(784))).toHaveLength(1);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('trains as one of several processes, which is alone unless something has started others', async () => {
+    expect(openRanks()).toBeUndefined();
+    const collective = threadCollective(sharedRanks(1), { rank: 0 });
+    const { summary } = await train({ ...config, epochs: 1 }, { folder: join(root, 'ranks'), collective });
+    expect(summary!.ranks).toBe(1);
   });
 
   it('is told what does not fit', async () => {

@@ -1,6 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { resumeRun, startRun, type EpochMetrics, type RunConfigInput, type RunSummary } from '@bulwark/core';
+import {
+  resumeRun,
+  startRun,
+  type Collective,
+  type EpochMetrics,
+  type RunConfigInput,
+  type RunSummary,
+} from '@bulwark/core';
 import { importUserModule, loadConfig } from '../config/load.js';
 import { builtinRegistry } from '../registry.js';
 import { runServices } from '../trust/policy.js';
@@ -19,6 +26,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Is told what the user should know; default: nobody. */
   readonly warn?: (message: string) => void;
+  /** The processes that train this run together (`openRanks`): all of them call `train` with the same; rank 0 writes the folder. */
+  readonly collective?: Collective;
 }
 
 /** What a training came to. */
@@ -37,19 +46,20 @@ export interface TrainedRun {
  * @throws BulwarkError CONFIG_INVALID, RUN_EXISTS and whatever else training can meet
  */
 export async function train(config: RunConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
-  const { onEpoch, signal, resume = false, warn = () => {} } = options;
+  const { onEpoch, signal, collective, resume = false, warn = () => {} } = options;
   const loaded = typeof config === 'string' ? await loadConfig(config) : { input: config, baseFolder: '.' };
   const { name } = loaded.input as { name?: string };
   const path = resolve(options.folder ?? join('runs', name ?? 'run'));
   const run =
     resume && existsSync(join(path, 'config.json'))
-      ? await resumeRun(path, runServices(path, {}, warn))
+      ? await resumeRun(path, { ...runServices(path, {}, warn), collective })
       : await startRun(loaded.input, {
           registry: builtinRegistry(),
           importModule: importUserModule,
           baseFolder: resolve(options.baseFolder ?? loaded.baseFolder),
           folder: (named) => (options.folder === undefined ? resolve('runs', named) : path),
           warn,
+          collective,
         });
   try {
     if (onEpoch) run.bus.on('epoch:end', ({ metrics }) => onEpoch(metrics));

@@ -48,8 +48,27 @@ function shareMachine({ localRank }: PlaceAmongRanks): void {
   if (localRank !== undefined && gpus.length > 1) env['CUDA_VISIBLE_DEVICES'] = gpus[localRank % gpus.length];
 }
 
+/** Enters among the ranks of a launch that `checkLaunch` lets pass. */
+function enter(place: PlaceAmongRanks, seconds: number): Collective {
+  shareMachine(place);
+  return openMpi(place, { seconds });
+}
+
 /**
- * Joins the processes that mpirun, srun or `--processes` have started; undefined for a process that is alone.
+ * Joins the processes that mpirun or srun have started with this program, for `train`; undefined if it is alone. Once per process, before
+ * an engine starts: cores and GPUs of the machine are shared out. Whoever joins calls `close` when all is done.
+ * @param options.seconds how long a rank may keep the others waiting; default 300
+ * @throws BulwarkError MPI_UNAVAILABLE
+ */
+export function openRanks({ seconds = 300 }: { seconds?: number } = {}): Collective | undefined {
+  const place = placeAmongRanks();
+  if (!place) return undefined;
+  checkLaunch(place);
+  return enter(place, seconds);
+}
+
+/**
+ * Joins the processes that mpirun, srun or `--processes` have started this command as; undefined for a process that is alone.
  * @throws BulwarkError MPI_UNAVAILABLE, USAGE
  */
 export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags): Collective | undefined {
@@ -70,8 +89,7 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
     );
   checkLaunch(place);
   setOwnRank({ rank });
-  shareMachine(place);
-  const collective = openMpi(place, { seconds });
+  const collective = enter(place, seconds);
   setOwnRank({ rank, collective });
   return collective;
 }
