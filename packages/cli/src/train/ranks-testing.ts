@@ -4,6 +4,7 @@ import { useEngine, type Collective } from '@bulwark/core';
 import { checkRun, compose } from '@bulwark/core/run';
 import { initialState, takeSnapshot, train } from '@bulwark/core/trainer';
 import { sharedRanks, threadCollective, type SharedRanks } from '@bulwark/core/testing';
+import * as tf from '@tensorflow/tfjs-core';
 import { testRegistry, tinyConfig } from './testing.js';
 
 /** What a training came to: everything that a checkpoint would hold, and the numbers of its epochs. */
@@ -11,16 +12,30 @@ export interface Trained {
   readonly tensors: Readonly<Record<string, Float32Array>>;
   readonly values: unknown;
   readonly history: readonly unknown[];
+  readonly warnings: readonly string[];
 }
 
-/** Trains tiny runs to their end, without a folder. Each config is `tinyConfig` with these keys replaced. */
-export async function trainAll(configs: readonly Record<string, unknown>[], collective?: Collective) {
+/**
+ * Trains tiny runs to their end, without a folder. Each config is `tinyConfig` with these keys replaced.
+ * @param drift added to a bias of the model in the third step, on rank 1
+ */
+export async function trainAll(
+  configs: readonly Record<string, unknown>[],
+  { collective, drift = 0 }: { collective?: Collective; drift?: number } = {},
+) {
   const results: Trained[] = [];
   for (const over of configs) {
     const baseFolder = tmpdir();
     const checked = await checkRun(tinyConfig(over), { registry: testRegistry(), baseFolder });
     const { config, parts } = await compose(checked.config, { registry: checked.registry, baseFolder });
     const { batchSize, accumulate } = config.data;
+    const warnings: string[] = [];
+    parts.bus.on('warning', ({ message }) => warnings.push(message));
+    parts.bus.on('step', ({ epoch, step }) => {
+      const bias = parts.model.parameters.get('fc.bias');
+      if (drift !== 0 && collective?.rank === 1 && epoch === 1 && step === 3)
+        tf.tidy(() => bias!.assign(tf.add(bias!, drift)));
+    });
     const synchronised = config.batchNorm.use === 'synchronised';
     const { history } = await train(
       { ...parts, collective },
@@ -28,7 +43,7 @@ export async function trainAll(configs: readonly Record<string, unknown>[], coll
     );
     const { tensors, state } = await takeSnapshot(initialState({ seed: 1 }), parts);
     const data = [...tensors].map(([name, tensor]) => [name, Float32Array.from(tensor.data)] as const);
-    results.push({ tensors: Object.fromEntries(data), values: state.objective ?? null, history });
+    results.push({ tensors: Object.fromEntries(data), values: state.objective ?? null, history, warnings });
     parts.model.dispose();
     parts.optimizer.dispose();
     parts.average?.dispose();
@@ -41,10 +56,15 @@ interface Order {
   readonly shared: SharedRanks;
   readonly rank: number;
   readonly configs: readonly Record<string, unknown>[];
+  readonly drift?: number;
 }
 
 /** Lets threads of this process train as ranks. @returns what each came to, by rank, then by config */
-export function trainOnThreads(configs: readonly Record<string, unknown>[], size: number): Promise<Trained[][]> {
+export function trainOnThreads(
+  configs: readonly Record<string, unknown>[],
+  size: number,
+  drift?: number,
+): Promise<Trained[][]> {
   const shared = sharedRanks(size);
   // from TypeScript sources (tests) the built file is run: a thread has no transpiler
   const file = new URL(import.meta.url.replace('/src/', '/dist/').replace(/\.ts$/, '.js'));
@@ -53,7 +73,7 @@ export function trainOnThreads(configs: readonly Record<string, unknown>[], size
     ranks.map(
       (rank) =>
         new Promise<Trained[]>((resolve, reject) => {
-          const worker = new Worker(file, { workerData: { shared, rank, configs } satisfies Order });
+          const worker = new Worker(file, { workerData: { shared, rank, configs, drift } satisfies Order });
           worker.once('message', resolve);
           worker.once('error', reject);
         }),
@@ -62,7 +82,8 @@ export function trainOnThreads(configs: readonly Record<string, unknown>[], size
 }
 
 if (workerData?.shared) {
-  const { shared, rank, configs } = workerData as Order;
+  const { shared, rank, configs, drift } = workerData as Order;
   await useEngine({ use: 'wasm', threads: 1 });
-  parentPort!.postMessage(await trainAll(configs, threadCollective(shared, { rank, seconds: 300 })));
+  const collective = threadCollective(shared, { rank, seconds: 300 });
+  parentPort!.postMessage(await trainAll(configs, { collective, drift }));
 }

@@ -58,6 +58,7 @@ const cases: Readonly<Record<string, { over: Record<string, unknown>; data?: obj
     },
     data: { augment: ['mixup'] },
   },
+  augmented: { over: { objective: 'natural' }, data: { augment: ['random-crop', 'horizontal-flip', 'cutout'] } },
   swa: { over: { objective: at, averaging: { use: 'swa', from: 2 } } },
 };
 
@@ -140,6 +141,23 @@ describe('ranks whose BatchNorms normalise with the whole batch', () => {
     },
     withPatience(240_000),
   );
+});
+
+describe('ranks that come to different weights', () => {
+  const config = { epochs: 2, objective: 'natural', data: data(1) };
+
+  it('go on from those of rank 0 where rounding explains it, and say so', async () => {
+    const ranks = await trainOnThreads([config], 2, 1e-6);
+    const [first, second] = ranks.map(([run]) => run!);
+    expect(second!.tensors).toEqual(first!.tensors);
+    const told = /^rank 1 on \S+ has come to another state than rank 0, first in model\/fc.bias, by 0\.00000\d+ of/;
+    expect(first!.warnings).toEqual([expect.stringMatching(told)]);
+  });
+
+  it('end where it does not, with the ranks and the first tensor', async () => {
+    const message = /^rank 1 on \S+ has come to another state than rank 0, first in model\/fc.bias, by 0\.\d+ of/;
+    await expect(trainOnThreads([config], 2, 0.1)).rejects.toThrow(message);
+  });
 });
 
 describe('noise of a part of a batch', () => {

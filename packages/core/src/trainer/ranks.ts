@@ -1,6 +1,5 @@
 import { broadcastBytes, type Collective } from '../collective/index.js';
-import { restoreSnapshot, type CheckpointStore, type Snapshot, type TrainingState } from './snapshot.js';
-import type { TrainerParts } from './trainer.js';
+import type { CheckpointStore, Snapshot, TrainingState } from './snapshot.js';
 
 /** A snapshot as bytes: a header of JSON, then the tensors. */
 function packed({ state, tensors, facts }: Snapshot): Uint8Array {
@@ -58,38 +57,4 @@ export function storeOfFirst(
     save: (kinds, snapshot) => void (collective.rank === 0 && store.save(kinds, snapshot)),
     load: (kind) => snapshotOfFirst(collective, collective.rank === 0 ? store.load(kind) : undefined)!,
   };
-}
-
-/** A digest of 8 numbers that float32 holds exactly: FNV-1a over the tensors' words, eight lanes. */
-function digest({ tensors }: Snapshot): Float32Array {
-  const lanes = new Int32Array(8).fill(0x811c9dc5 | 0);
-  for (const { data } of tensors.values()) {
-    const words = new Int32Array(data.buffer, data.byteOffset, data.length);
-    for (let i = 0; i < words.length; i++) {
-      const lane = i & 7;
-      lanes[lane] = Math.imul(lanes[lane]! ^ words[i]!, 0x01000193);
-      lanes[lane]! ^= lanes[lane]! >>> 15;
-    }
-  }
-  return Float32Array.from(lanes, (lane) => lane >>> 8);
-}
-
-/**
- * Compares what the ranks have come to. Where machines round differently their weights drift apart: then all go on from rank 0's, and the
- * user hears of it.
- * @returns the snapshot that all go on from
- */
-export function agreeing(
-  collective: Collective,
-  snapshot: Snapshot,
-  parts: Pick<TrainerParts, 'model' | 'optimizer' | 'objective' | 'average' | 'bus'>,
-): Snapshot {
-  const digests = collective.allGather(digest(snapshot)).map((each) => each.join());
-  const apart = digests.findIndex((each) => each !== digests[0]);
-  if (apart < 0) return snapshot;
-  const first = snapshotOfFirst(collective, snapshot)!;
-  if (collective.rank > 0) restoreSnapshot(first, parts);
-  const message = `rank ${apart} had come to other weights than rank 0, as machines that round differently do; all go on from rank 0's`;
-  parts.bus.emit('warning', { message });
-  return first;
 }

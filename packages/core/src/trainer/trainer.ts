@@ -22,12 +22,13 @@ import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { withAverage } from './averaging.js';
 import type { CallbackRunner } from './callbacks.js';
+import { agreeing } from './drift.js';
 import type { CheckpointKind, TrainerBus } from './events.js';
 import { chanceAccuracy, checkCollapse, checkFinite, mayRollBack, rollbackTarget, type GuardOptions } from './guard.js';
 import { addToSums, epochMeans, readNumbers } from './measure.js';
 import { findFall, overfittingError, overfittingOf, overfittingText } from './overfitting.js';
 import { createPipeline } from './pipeline.js';
-import { agreeing, snapshotOfFirst, storeOfFirst } from './ranks.js';
+import { snapshotOfFirst, storeOfFirst } from './ranks.js';
 import { shareOf } from './share.js';
 import {
   initialState,
