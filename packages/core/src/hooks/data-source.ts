@@ -41,6 +41,11 @@ export interface DataSource {
  * `random` in a documented order, the same on every engine.
  */
 export interface Augmentation {
+  /**
+   * How many numbers it draws for each image, in their order, if it changes each image by itself, and no labels: then one of several
+   * processes prepares only its own images. Absent: it sees whole batches. Numbers are those of `next` and `integer`.
+   */
+  readonly drawsPerImage?: number;
   /** The changed batch. */
   apply(batch: RawBatch, random: Random): RawBatch;
 }

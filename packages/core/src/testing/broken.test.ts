@@ -361,6 +361,14 @@ describe('the kit catches', () => {
       create: () => ({ apply: (batch) => ({ ...batch, pixels: batch.pixels.map((p) => p + 0.5) }) }),
     });
     expect(says(await broken(augmentation))).toContain('allowed is [0, 1]');
+    const miscounted = defineAugmentation({
+      ...words,
+      create: () => ({
+        drawsPerImage: 2,
+        apply: (batch, random) => ({ ...batch, pixels: batch.pixels.map((p) => (p + random.next()) / 2) }),
+      }),
+    });
+    expect(says(await broken(miscounted))).toContain('drawsPerImage');
     const optimizer = defineOptimizer({
       ...words,
       create: () => ({

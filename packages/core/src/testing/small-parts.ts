@@ -20,7 +20,7 @@ function rawBatch(): RawBatch {
   };
 }
 
-/** What an augmentation promises: pixels in [0, 1], target rows that sum to 1, and the same change for the same generator. */
+/** What an augmentation promises: pixels in [0, 1], target rows that sum to 1, and the same change for the same generator; for a part, where it says what it draws. */
 export function augmentationContract(plugin: Plugin<'augmentation'>, options: ContractOptions = {}): Contract[] {
   const apply = (seed: number) => makePlugin(plugin, options).apply(rawBatch(), createRandom(seed, 'augmentation'));
   const checks = {
@@ -54,6 +54,23 @@ export function augmentationContract(plugin: Plugin<'augmentation'>, options: Co
       const [a, b] = [apply(1), apply(1)];
       promiseEqual(b.pixels, a.pixels, 'pixels of a second call');
       promiseEqual(b.targets ?? [], a.targets ?? [], 'targets of a second call');
+    },
+    'changes a part of a batch as in the whole, where it says how much it draws'() {
+      const augmentation = makePlugin(plugin, options);
+      const { drawsPerImage } = augmentation;
+      if (drawsPerImage === undefined) return;
+      const batch = rawBatch();
+      const from = 2;
+      const first = from * (batch.pixels.length / labels.length);
+      const random = createRandom(1, 'augmentation');
+      for (let i = 0; i < from * drawsPerImage; i++) random.next();
+      const rows = { ...batch, pixels: batch.pixels.slice(first), labels: batch.labels.slice(from) };
+      const part = augmentation.apply(rows, random);
+      promiseEqual(
+        part.pixels,
+        apply(1).pixels.slice(first),
+        `pixels of examples ${from} and on, after ${from} times drawsPerImage numbers`,
+      );
     },
     'makes no tensor'() {
       return promiseNoLeak('the augmentation', () => void apply(1));

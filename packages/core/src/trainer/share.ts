@@ -3,6 +3,7 @@ import { drawnRows, type Batch } from '../batch.js';
 import type { Collective } from '../collective/index.js';
 import type { BatchRanks, Gradients } from '../network/index.js';
 import type { RawBatch } from '../hooks/index.js';
+import type { Pipeline } from './pipeline.js';
 
 /** What this process has of a batch that several work through together: some of its parts, in the order of ranks. */
 export interface Share {
@@ -19,7 +20,7 @@ export interface Share {
   readonly ranks?: BatchRanks;
   /** Labels of the whole batch. */
   readonly labels: Int32Array;
-  /** The whole batch as tensors, which are the caller's. */
+  /** The whole batch as tensors, which are the caller's; for whoever said before that it would be asked for. */
   whole(): Batch;
 }
 
@@ -27,32 +28,43 @@ export interface Share {
 export const partCuts = (count: number, parts: number): number[] =>
   Array.from({ length: Math.min(parts, count) + 1 }, (_, i) => Math.round((i * count) / Math.min(parts, count)));
 
+/** Where a batch of a run is, and how several processes share it. */
+interface Sharing {
+  readonly collective: Collective;
+  readonly accumulate?: number;
+  readonly synchronised?: boolean;
+  readonly pipeline: Pipeline;
+  /** Training labels, by index. */
+  readonly labels: Int32Array;
+  /** Whether somebody asks for the whole batch; else a process prepares its own examples alone, where it can. */
+  readonly seesWhole: boolean;
+}
+
 /**
  * The own examples of a batch: those that one process would work through as its parts `rank * accumulate`, ... of
  * `size * accumulate`.
  */
 export function shareOf(
-  raw: RawBatch,
-  given: {
-    collective: Collective;
-    accumulate?: number;
-    synchronised?: boolean;
-    toTensors: (raw: RawBatch) => Batch;
-  },
+  indices: Int32Array,
+  position: { epoch: number; step: number },
+  given: Sharing,
 ): { readonly raw: RawBatch; readonly share: Share } {
-  const { collective, accumulate = 1, synchronised = false, toTensors } = given;
+  const { collective, accumulate = 1, synchronised = false, pipeline, seesWhole } = given;
   const { rank, size } = collective;
-  const total = raw.labels.length;
+  const total = indices.length;
   const all = partCuts(total, size * accumulate);
   const own = all.slice(rank * accumulate, (rank + 1) * accumulate + 1);
   const counts = own.length > 1;
   const [from, to] = counts ? [own[0]!, own.at(-1)!] : [0, 1];
   const cuts = counts ? own.map((cut) => cut - from) : [0, 1];
+  const whole = seesWhole || !pipeline.byImage ? pipeline.prepare(indices, position) : undefined;
   const share = {
-    ...{ collective, total, from, cuts, counts, labels: raw.labels, whole: () => toTensors(raw) },
+    ...{ collective, total, from, cuts, counts },
+    labels: whole?.labels ?? indices.map((i) => given.labels[i]!),
+    whole: () => pipeline.toTensors(whole!),
     ...(synchronised && { ranks: batchRanks(collective, counts) }),
   };
-  return { raw: rows(raw, from, to), share };
+  return { raw: whole ? rows(whole, from, to) : pipeline.prepare(indices, position, { from, to }), share };
 }
 
 const batchRanks = (collective: Collective, counts: boolean): BatchRanks => ({

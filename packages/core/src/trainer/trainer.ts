@@ -29,7 +29,7 @@ import { addToSums, epochMeans, readNumbers } from './measure.js';
 import { findFall, overfittingError, overfittingOf, overfittingText } from './overfitting.js';
 import { createPipeline } from './pipeline.js';
 import { snapshotOfFirst, storeOfFirst } from './ranks.js';
-import { shareOf } from './share.js';
+import { shareOf, type Share } from './share.js';
 import {
   initialState,
   memoryStore,
@@ -111,6 +111,12 @@ export interface TrainingResult {
   readonly overfitting?: readonly Overfitting[];
 }
 
+/** A batch, or this process's share of it. */
+interface Prepared {
+  readonly raw: RawBatch;
+  readonly share?: Share;
+}
+
 const stopAtOnce: GuardOptions = {
   onFailure: 'stop',
   factor: 1,
@@ -141,6 +147,12 @@ export async function train(
     augmentations: parts.augmentations,
     seed,
   });
+  const seesWhole = objective.afterStep !== undefined;
+  const prepareBatch = (indices: Int32Array, position: { epoch: number; step: number }): Prepared => {
+    if (!collective) return { raw: pipeline.prepare(indices, position) };
+    const { labels } = data.train;
+    return shareOf(indices, position, { collective, accumulate, synchronised, pipeline, labels, seesWhole });
+  };
   const chance = chanceAccuracy(data.train);
 
   let state = initialState({ seed, fingerprint: options.fingerprint });
@@ -177,12 +189,9 @@ export async function train(
     state.learningRateScale *
     schedule.factor({ epoch: state.epoch, epochs, step, stepsPerEpoch });
 
-  const runStep = async (raw: RawBatch, prepareNext: () => RawBatch | undefined) => {
+  const runStep = async ({ raw, share }: Prepared, prepareNext: () => Prepared | undefined) => {
     const began = performance.now();
-    const { toTensors } = pipeline;
-    const own = collective && shareOf(raw, { collective, accumulate, synchronised, toTensors });
-    const share = own?.share;
-    const batch = toTensors(own?.raw ?? raw);
+    const batch = pipeline.toTensors(raw);
     const { epoch, step } = state;
     const learningRate = learningRateAt(step);
     const random = createRandom(seed, `attack/${epoch}/${step}`);
@@ -196,7 +205,7 @@ export async function train(
     });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model, share });
-    const examples = raw.labels.length;
+    const examples = share?.total ?? raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);
     checkFinite(numbers, { ...state, objective: objective.name });
@@ -283,16 +292,16 @@ export async function train(
     const { epoch } = state;
     const began = performance.now();
     const batches = sampler.epoch(createRandom(seed, `shuffling/${epoch}`));
-    let known: { at: number; raw: RawBatch } | undefined;
+    let known: { at: number; prepared: Prepared } | undefined;
     const prepare = (step: number) => {
       if (step >= stepsPerEpoch) return undefined;
       const at = Math.floor(step / replays);
-      if (known?.at !== at) known = { at, raw: pipeline.prepare(batches[at]!, { epoch, step: at }) };
-      return known.raw;
+      if (known?.at !== at) known = { at, prepared: prepareBatch(batches[at]!, { epoch, step: at }) };
+      return known.prepared;
     };
-    let raw = prepare(state.step);
-    while (raw) {
-      raw = await runStep(raw, () => prepare(state.step + 1));
+    let prepared = prepare(state.step);
+    while (prepared) {
+      prepared = await runStep(prepared, () => prepare(state.step + 1));
       await letOthersRun();
       if (stopped()) return false;
       if (Date.now() - savedAt > options.checkpointSeconds * 1000) await save('last');

@@ -37,6 +37,7 @@ export const cutout = defineAugmentation({
     holes: integer({ min: 1 }).default(1).describe('squares for each image'),
   },
   create: ({ size, holes }) => ({
+    drawsPerImage: 2 * holes,
     apply(batch, random) {
       const [height, width, channels] = batch.shape;
       const count = batch.labels.length;

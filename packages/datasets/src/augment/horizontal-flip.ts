@@ -7,6 +7,7 @@ export const horizontalFlip = defineAugmentation({
   summary: 'Mirrors each image left to right with a probability.',
   options: { probability: number({ min: 0, max: 1 }).default(0.5).describe('of mirroring an image') },
   create: ({ probability }) => ({
+    drawsPerImage: 1,
     apply(batch, random) {
       const [height, width, channels] = batch.shape;
       const row = width * channels;

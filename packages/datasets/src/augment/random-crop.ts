@@ -17,6 +17,7 @@ export const randomCrop = defineAugmentation({
       .describe('what the padding holds (reflect: without repeating the border pixel)'),
   },
   create: ({ padding, fill }) => ({
+    drawsPerImage: 2,
     apply(batch, random) {
       const [height, width, channels] = batch.shape;
       const row = width * channels;
