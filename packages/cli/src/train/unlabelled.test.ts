@@ -71,7 +71,10 @@ describe('images without a label', () => {
     expect(summary.last.accuracy!['clean']).toBeCloseTo(evaluated.clean.accuracy, 9);
     expect(train['natural.accuracy']).toBeCloseTo(evaluated.clean.accuracy, 6);
     expect(train['natural.crossEntropy']).toBeGreaterThan(0.3);
-    const said = labelled < count ? [`${count - labelled} of ${count} test images have no label`] : [];
+    const said =
+      labelled < count
+        ? ['test', 'training'].map((part) => `${count - labelled} of ${count} ${part} images have no label`)
+        : [];
     expect(warnings.filter((text) => text.includes('no label')).map((text) => text.split(';')[0])).toEqual(said);
   });
 });

@@ -109,10 +109,6 @@ async function makeData(config: RunConfig, services: PluginServices): Promise<Da
   checkImageSet(data.test, where('test'));
   const validation = data.validation && labelledOnly(data.validation, 'validation', services.warn);
   const test = labelledOnly(data.test, 'test', services.warn);
-  if (countOf(test) === 0 && config.evaluation.final === 'test')
-    services.warn(
-      `${data.name} has no test images${countOf(data.test) > 0 ? ' with a label' : ''}: no accuracy is measured at the end; evaluation.final: validation takes those held out`,
-    );
   return validation === data.validation && test === data.test
     ? data
     : { ...data, ...(validation && { validation }), test, ...(test !== data.test && { groups: undefined }) };
@@ -131,13 +127,21 @@ function labelledOnly(set: ImageSet, split: string, warn: (message: string) => v
   return selected(set, indices);
 }
 
-/** @throws BulwarkError DATA_UNLABELLED, where there is nothing to learn from */
-function checkSupervision({ train, name, notes }: DataSource): void {
+/**
+ * Says how many training images have no label.
+ * @throws BulwarkError DATA_UNLABELLED, where there is nothing to learn from
+ */
+function checkSupervision({ train, name, notes }: DataSource, warn: (message: string) => void): void {
   if (countOf(train) === 0)
     throw new BulwarkError('DATA_MISSING', `${name} has no training images`, {
       hint: 'train on another data set; `bulwark evaluate --data` takes this one to judge a model',
     });
-  if (train.labels.some((label) => label !== unlabelled)) return;
+  const without = train.labels.reduce((count, label) => count + Number(label === unlabelled), 0);
+  if (without < countOf(train)) {
+    if (without > 0)
+      warn(`${without} of ${countOf(train)} training images have no label; only terms that need none learn from them`);
+    return;
+  }
   throw new BulwarkError(
     'DATA_UNLABELLED',
     `none of the ${countOf(train)} training images of ${name} has a label${notes?.length ? ` (${notes.join(' ')})` : ''}`,
@@ -213,7 +217,11 @@ function averageOf(
  */
 export async function compose(config: RunConfig, options: ComposeOptions): Promise<ComposedRun> {
   const { data, model, services } = await composeModel(config, options);
-  checkSupervision(data);
+  checkSupervision(data, services.warn);
+  if (countOf(data.test) === 0 && config.evaluation.final === 'test')
+    services.warn(
+      `${data.name} has no test images with a label: no accuracy is measured at the end; evaluation.final: validation takes those held out`,
+    );
   const { container } = options.registry;
   const bus = createBus();
   const objective = checkObjective(services.make('objective', config.objective), `objective ${config.objective.use}`);

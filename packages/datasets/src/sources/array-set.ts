@@ -6,7 +6,7 @@ import { openNpy } from '../formats/npy.js';
 import { split, splitOptions } from '../splits.js';
 import { imagesOf } from './arrays/images.js';
 import { labelsOf } from './arrays/labels.js';
-import { imageKeys, labelKeys, openArrays, pickImages, pickLabels } from './arrays/open.js';
+import { imageKeys, labelKeys, openArrays, pickImages, pickLabels, type Part } from './arrays/open.js';
 
 const pair = z.union([
   z.string().describe('an npz or pickle file with images and labels'),
@@ -27,6 +27,8 @@ export interface ArrayOptions {
   readonly imageKey?: string | undefined;
   /** `none`: the images have no labels. */
   readonly labelKey?: string | undefined;
+  /** Which part is wanted of a file that holds both (`x_train`, `y_train`, `x_test`, `y_test`). */
+  readonly part?: Part;
   /** Hears of a conversion that takes long. */
   readonly tell?: (text: string) => void;
 }
@@ -50,7 +52,7 @@ export async function readArraySet(source: Pair | readonly Pair[], options: Arra
       });
     return concatenated(sets);
   }
-  const { baseFolder = '.', classes, imageKey, labelKey, tell = () => undefined } = options;
+  const { baseFolder = '.', classes, imageKey, labelKey, part, tell = () => undefined } = options;
   const path = (name: string) => (isAbsolute(name) ? name : resolve(baseFolder, name));
   const classNames = namesOf(classes);
   if (typeof source !== 'string') {
@@ -62,11 +64,12 @@ export async function readArraySet(source: Pair | readonly Pair[], options: Arra
     return { images, labels: labelsOf(labels, where), shape };
   }
   const arrays = openArrays(path(source), tell);
-  const name = pickImages(arrays, imageKey);
+  const name = pickImages(arrays, imageKey, part);
   const array = await arrays.open(name);
   const { images, shape } = imagesOf(array);
   const count = array.shape[0]!;
-  const labelled = labelKey === 'none' ? undefined : await pickLabels(arrays, { key: labelKey, count, images: name });
+  const labelled =
+    labelKey === 'none' ? undefined : await pickLabels(arrays, { key: labelKey, count, images: name, part });
   const labels = labelled === undefined ? undefined : await arrays.open(labelled);
   return { images, labels: labelsOf(labels, { file: arrays.file, count, classNames }), shape };
 }
@@ -110,11 +113,11 @@ const arraySource = (name: string, summary: string) =>
       const classNames = namesOf(classes);
       const { baseFolder } = services;
       const tell = (text: string) => services.warn(text);
-      const read = (source: Pair | readonly Pair[]) =>
-        readArraySet(source, { baseFolder, classes: classNames, imageKey, labelKey, tell });
-      const whole = await read(train);
+      const read = (source: Pair | readonly Pair[], part: Part) =>
+        readArraySet(source, { baseFolder, classes: classNames, imageKey, labelKey, part, tell });
+      const whole = await read(train, 'train');
       const empty: ImageSet = { images: new Uint8Array(), labels: new Int32Array(), shape: whole.shape };
-      const tests = test === undefined ? empty : await read(test);
+      const tests = test === undefined ? empty : await read(test, 'test');
       if (tests.shape.join() !== whole.shape.join())
         throw new BulwarkError(
           'DATA_CORRUPT',

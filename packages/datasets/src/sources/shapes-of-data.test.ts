@@ -1,12 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { allImages, countOf, createRegistry, type DataSource, type PluginServices } from '@bulwark/core';
 import { checkSpec } from '@bulwark/core/run';
 import { encodePng } from '../formats/image/index.js';
 import { writeNpy } from '../formats/npy.js';
+import { expectInDocs, formsTable } from '../../../core/test/docs-table.js';
 import { dataPlugins } from '../index.js';
 
 const registry = createRegistry(dataPlugins);
@@ -40,7 +41,13 @@ const message = async (spec: { use: string; [option: string]: unknown }) => {
   return 'read';
 };
 
+const rows: [form: string, outcome: string][] = [];
+const isRead = (...forms: string[]) => forms.forEach((form) => rows.push([form, 'read']));
+const isRefused = (...forms: string[]) => forms.forEach((form) => rows.push([form, 'refused']));
+afterAll(() => expectInDocs('data.md', 'shapes-of-data.test.ts', formsTable(rows)));
+
 describe('CIFAR in another form', () => {
+  isRefused('CIFAR-100 in place of CIFAR-10, and the reverse', 'CIFAR for MATLAB', 'CIFAR as a packed archive');
   it.each([
     ['cifar10', 'cifar-100-python/train', /cifar10: .* holds CIFAR-100 .*use: cifar100/],
     ['cifar10', 'train.bin', /holds CIFAR-100/],
@@ -70,6 +77,12 @@ describe('test sets that are made to judge models', () => {
   const labels = (count: number) =>
     writeNpy({ shape: [count], data: Uint8Array.from({ length: count }, (_, i) => i % 10) });
 
+  isRead(
+    'CIFAR-10-C, one corruption, one severity',
+    'CIFAR-10-C and CIFAR-100-C, all corruptions, by index',
+    'CIFAR-10.1, v6 and v4',
+  );
+  isRefused('CIFAR-10-C with a corruption or severity that it has not');
   it('CIFAR-10-C is read by corruption and severity', async () => {
     for (const name of ['fog', 'frost']) put(`${name}.npy`, images(10));
     put('labels.npy', labels(10));
@@ -122,9 +135,9 @@ describe('csv', () => {
   };
   const expected = { labels: [2, 0], pixels: [0, 255, 7, 8, 1, 2, 3, 4], shape: [2, 2, 1] };
 
-  it.each<[string, string, object]>([
+  const readable: [string, string, object][] = [
     ['with names of columns', kaggle, {}],
-    ['without', kaggle.slice(kaggle.indexOf('\n') + 1), {}],
+    ['without names of columns', kaggle.slice(kaggle.indexOf('\n') + 1), {}],
     ['with a byte-order mark and line ends of Windows', `\ufeff${kaggle.replaceAll('\n', '\r\n')}`, {}],
     [
       'between semicolons, quoted, without an end of line',
@@ -136,7 +149,9 @@ describe('csv', () => {
     ['with the label last, without names', '0,255,7,8,2\n1,2,3,4,0\n', { label: -1 }],
     ['with a label column by name', 'a,b,kind,c,d\n0,255,2,7,8\n1,2,0,3,4\n', { label: 'kind' }],
     ['with labels as text', 'cow,0,255,7,8\nant,1,2,3,4\n', { classes: ['ant', 'bee', 'cow'] }],
-  ])('%s is read', async (_, text, options) => {
+  ];
+  isRead(...readable.map(([what]) => `csv ${what}`), 'csv packed by gzip, and in colour');
+  it.each(readable)('%s is read', async (_, text, options) => {
     expect(await read(text, options)).toEqual(expected);
   });
 
@@ -150,7 +165,7 @@ describe('csv', () => {
     ]);
   });
 
-  it.each<[string, string, object, RegExp]>([
+  const refusals: [string, string, object, RegExp][] = [
     ['pixels in [0, 1]', '1,0.5,0.25,0,1\n', {}, /pixel 0 of image 0 is "0\.5"; expected an integer.*255/],
     ['pixels beyond a byte', '1,0,0,0,256\n', {}, /pixel 3 of image 0 is "256"/],
     ['rows of another length', '1,0,0,0,0\n1,0\n', {}, /line 2 has 2 values, the first has 5/],
@@ -165,7 +180,9 @@ describe('csv', () => {
     ['another shape', '1,0,0,0,0\n', { shape: [3, 3, 1] }, /4 pixels in a row are no image of \[3,3,1\]/],
     ['a column that is not there', kaggle, { label: 'kind' }, /has no column kind; it has label, pixel0/],
     ['nothing', '\n', {}, /is empty/],
-  ])('with %s is refused', async (_, text, options, refused) => {
+  ];
+  isRefused(...refusals.map(([what]) => `csv with ${what}`));
+  it.each(refusals)('with %s is refused', async (_, text, options, refused) => {
     put('train.csv', text);
     const said = await message({ use: 'csv', train: 'train.csv', test: 'train.csv', ...options });
     expect(said).not.toMatch(/data fetch/); // own data cannot be fetched
@@ -185,6 +202,8 @@ describe('Tiny-ImageNet', () => {
     put('test/images/test_0.JPEG', image(200));
   });
 
+  isRead('Tiny-ImageNet as it is unpacked', 'images of several sizes in a folder, with `size`');
+  isRefused('the same without `size`', 'Tiny-ImageNet whose annotations name no class of train');
   it('is read as it is unpacked: classes of val by its annotations, test images without labels left alone', async () => {
     const { train, test, classNames } = await open({ use: 'image-folder', folder: '.', validation: 0 });
     expect([classNames, [...train.labels], [...test.labels]]).toEqual([
@@ -208,5 +227,39 @@ describe('Tiny-ImageNet', () => {
     expect(await message({ use: 'image-folder', folder: '.' })).toMatch(
       /line 1: "val_0\.JPEG.*names no image of a class/,
     );
+  });
+});
+
+describe('a folder of images', () => {
+  const image = (value: number) => encodePng(new Uint8Array(12).fill(value), [2, 2, 3]);
+  const read = async () => {
+    const { train, classNames } = await open({ use: 'image-folder', folder: '.', validation: 0 });
+    return { classNames, labels: [...train.labels], first: allImages(train).filter((_, i) => i % 12 === 0) };
+  };
+  const elsewhere = () => mkdtempSync(join(tmpdir(), 'bulwark-elsewhere-'));
+  beforeEach(() => {
+    for (const [k, name] of ['ant', 'bee', 'cow'].entries())
+      for (const part of ['train', 'test']) put(`${part}/${name}/0.png`, image(k));
+  });
+
+  isRead('a folder of images with a class that is a link', 'a class with images and subfolders');
+  isRefused('a link to nothing among the classes');
+  it('with a class that is a link keeps the labels behind it', async () => {
+    const real = elsewhere();
+    renameSync(join(folder, 'train/bee'), join(real, 'b'));
+    symlinkSync(join(real, 'b'), join(folder, 'train/bee'));
+    expect(await read()).toEqual({
+      classNames: ['ant', 'bee', 'cow'],
+      labels: [0, 1, 2],
+      first: Uint8Array.of(0, 1, 2),
+    });
+    rmSync(join(real, 'b'), { recursive: true });
+    expect(await message({ use: 'image-folder', folder: '.' })).toMatch(/bee.*a link to/);
+    rmSync(real, { recursive: true });
+  });
+
+  it('with a class of images and subfolders has all of them', async () => {
+    put('train/bee/more/deep/1.PNG', image(7));
+    expect((await read()).labels).toEqual([0, 1, 1, 2]);
   });
 });

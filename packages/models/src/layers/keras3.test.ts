@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { classifierOfLayers, logitsOf, useEngine } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { expectInDocs, formsTable } from '../../../core/test/docs-table.js';
 import { readLayersModel } from './files.js';
 import { translateTopology } from './keras3.js';
 
@@ -150,7 +151,17 @@ const operationOf = (kind: string, args: readonly unknown[]) => {
   return (translateTopology(topology) as typeof topology).config.layers[1];
 };
 
+const rows: [form: string, outcome: string][] = [];
+afterAll(() => expectInDocs('weights.md', 'keras3.test.ts', formsTable(rows)));
+
 describe("Keras 3's model.json", () => {
+  rows.push(
+    ["`model.json` of Keras 3, by TensorFlow.js's converter", 'loads'],
+    ['the same with models within models, shared layers, SiLU, `x * 2 - 1`, penalties and constraints', 'loads'],
+    ['the same with an operation that is no layer (`keras.ops.relu`)', 'refused'],
+    ['two weights of one name', 'refused'],
+  );
+
   it('computes what the same model computes as Keras 2 writes it', async () => {
     const old = await logits(write(functional(2), weightsOf(2)));
     expect(new Set(old).size).toBe(3);
@@ -199,7 +210,7 @@ describe("Keras 3's model.json", () => {
 });
 
 describe('what is no layers model is called what it is', () => {
-  it.each([
+  const others: [string, () => string, RegExp][] = [
     [
       'a graph model by its format',
       () => write({ node: [] }, [], { format: 'graph-model' }),
@@ -209,7 +220,9 @@ describe('what is no layers model is called what it is', () => {
     ['a .keras file', () => other('PK\u0003\u0004....'), /a zip archive \(\.keras/],
     ['an .h5 file', () => other('\u0089HDF\r\n'), /an HDF5 file/],
     ['a web page', () => other('\n<!DOCTYPE html><html>'), /a web page/],
-  ])('%s', async (_, make, message) => {
+  ];
+  rows.push(...others.map(([what]): [string, string] => [`${what}, as a layers model`, 'refused']));
+  it.each(others)('%s', async (_, make, message) => {
     await expect(readLayersModel(make())).rejects.toMatchObject({
       code: 'WEIGHTS_INVALID',
       message: expect.stringMatching(message),
@@ -223,6 +236,7 @@ describe('what is no layers model is called what it is', () => {
 });
 
 describe('images that the model scales again', () => {
+  rows.push(['`Rescaling(1/255)` within the model', 'loads, with a warning']);
   const rescaling = (scale: unknown) => ({ class_name: 'Rescaling', config: { name: 'r', scale, offset: 0 } });
   const said = async (topology: object) => {
     const warnings: string[] = [];

@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createNetwork,
@@ -12,6 +10,7 @@ import {
 } from '@bulwark/core';
 import { writeSafetensors } from '@bulwark/core/formats';
 import { encodeCheckpoint } from '@bulwark/core/run';
+import { expectInDocs, formsTable } from '../../../core/test/docs-table.js';
 import { smallCnn } from '../architectures/small-cnn.js';
 import { Instance, Name, torchFile } from '../testing/torch-file.js';
 import { loadWeights, type LoadOptions } from './load.js';
@@ -342,29 +341,20 @@ function outcome({ file, into = () => make(3), options }: Form): string {
   return 'loads';
 }
 
-const page = fileURLToPath(new URL('../../../../docs/weights.md', import.meta.url));
 const lines: string[] = [];
 
 describe.each(sections)('$title', ({ title, forms }) => {
-  lines.push(`### ${title}`, '', '| form | comes to |', '| --- | --- |');
-  const rows: string[] = [];
+  const rows: [string, string][] = [];
   for (const form of forms as readonly Form[]) {
-    rows.push(`| ${form.what} | ${form.refused ? 'refused' : 'loads'} |`);
+    rows.push([form.what, form.refused ? 'refused' : 'loads']);
     it(form.what, () => {
       const found = outcome(form);
       if (form.refused) expect(found).toMatch(form.refused);
       else expect(found).toBe('loads');
     });
   }
-  lines.push(...rows, '');
+  lines.push(`### ${title}`, '', ...formsTable(rows), '');
 });
 
-it('docs/weights.md lists every form that is tried here (UPDATE_DOCS=1 writes it)', () => {
-  const [begin, end] = ['<!-- forms: made by forms.test.ts -->', '<!-- end of forms -->'];
-  const text = readFileSync(page, 'utf8');
-  const [before, after] = [text.split(begin)[0]!, text.split(end)[1]!];
-  const expected = `${before}${begin}\n\n${lines.join('\n')}\n${end}${after}`;
-  if (process.env['UPDATE_DOCS']) writeFileSync(page, expected);
-  const squeezed = (all: string) => all.replace(/ +/g, ' ').replace(/-+/g, '-');
-  expect(squeezed(readFileSync(page, 'utf8'))).toBe(squeezed(expected));
-});
+it('docs/weights.md lists every form that is tried here (UPDATE_DOCS=1 writes it)', () =>
+  expectInDocs('weights.md', 'forms.test.ts', lines));

@@ -13,6 +13,7 @@ import {
   type Network,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { expectInDocs, formsTable } from '../../../core/test/docs-table.js';
 import { loadWeights } from '../weights/load.js';
 import { zooGoldenGraph, type ZooArchitecture } from './golden-graph.js';
 
@@ -92,3 +93,15 @@ describe.each(names)('%s', (name) => {
       expect([key, Math.abs(norms.get(key)! - n) / top < 1e-3 * loose]).toEqual([key, true]);
   });
 });
+
+it('docs/weights.md lists the architectures of the zoo (UPDATE_DOCS=1 writes it)', () =>
+  expectInDocs(
+    'weights.md',
+    'zoo-golden.test.ts',
+    formsTable(
+      names.map((name) => [
+        `${read(name).architecture.family}, as \`${name.replace('zoo-', '')}\``,
+        'loads, computes the same',
+      ]),
+    ),
+  ));

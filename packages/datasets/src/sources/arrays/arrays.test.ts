@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allImages, countOf, imagesAt, isLoaded, rangeOf, type ImageSet } from '@bulwark/core';
 import { zipSync } from 'fflate';
 import { writeNpy, type NpyArray } from '../../formats/npy.js';
+import { expectInDocs, formsTable } from '../../../../core/test/docs-table.js';
 import { readArraySet, type ArrayOptions } from '../array-set.js';
 
 let folder: string;
@@ -131,6 +132,29 @@ const forms: readonly Form[] = [
     refused: /label 3 of image 0 is outside \[0, 3\).*subtract 1/,
   },
   {
+    what: 'labels that are no whole numbers',
+    set: () => read(npz({ image, label: npy('<f8', [4], bytesOf(Float64Array.of(0, 0.5, 1, 2))) })),
+    refused: /label 0\.5 of image 1 is no whole number.*labelKey/,
+  },
+  ...[
+    ['x_train', 'y_train', 'x_test', 'y_test'],
+    ['X_train', 'Y_train', 'X_test', 'Y_test'],
+    ['train_images', 'train_labels', 'test_images', 'test_labels'],
+  ].map(([x, y, xTest, yTest]): Form => ({
+    what: `training and test set in one file: \`${x}\`, \`${y}\`, \`${xTest}\`, \`${yTest}\``,
+    set: async () => {
+      const other = npy('|u1', [1], Uint8Array.of(1));
+      const path = npz({
+        [xTest!]: npy('|u1', [1, 2, 3, 1], pixels.slice(6, 12)),
+        [yTest!]: other,
+        [x!]: image,
+        [y!]: label,
+      });
+      expect([...(await read(path, { part: 'test' })).labels]).toEqual([1]);
+      return read(path, { part: 'train' });
+    },
+  })),
+  {
     what: 'boolean images: black and white',
     set: () =>
       read(
@@ -202,17 +226,12 @@ describe('arrays as people have them', () => {
     await expect(read(path)).rejects.toThrow(/shares its bytes with another entry|directory calls it/);
   });
 
-  it('docs/data.md lists them (UPDATE_DOCS=1 writes it)', () => {
-    const page = fileURLToPath(new URL('../../../../../docs/data.md', import.meta.url));
-    const [begin, end] = ['<!-- forms: made by arrays.test.ts -->', '<!-- end of forms -->'];
-    const rows = forms.map(({ what, refused }) => `| ${what} | ${refused ? 'refused' : 'read'} |`);
-    const page_ = readFileSync(page, 'utf8');
-    const table = ['| form | comes to |', '| --- | --- |', ...rows].join('\n');
-    const expected = `${page_.split(begin)[0]}${begin}\n\n${table}\n\n${end}${page_.split(end)[1]}`;
-    if (process.env['UPDATE_DOCS']) writeFileSync(page, expected);
-    const squeezed = (all: string) => all.replace(/ +/g, ' ').replace(/-+/g, '-');
-    expect(squeezed(readFileSync(page, 'utf8'))).toBe(squeezed(expected));
-  });
+  it('docs/data.md lists them (UPDATE_DOCS=1 writes it)', () =>
+    expectInDocs(
+      'data.md',
+      'arrays.test.ts',
+      formsTable(forms.map(({ what, refused }) => [what, refused ? 'refused' : 'read'])),
+    ));
 });
 
 describe('a set larger than memory', () => {

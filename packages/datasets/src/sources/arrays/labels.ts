@@ -64,7 +64,11 @@ export function labelsOf(array: NpyFile | undefined, where: Where): Int32Array {
   const labels = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const label = Number(data[i]);
-    if (!Number.isInteger(label) || label < -1 || label >= classNames.length)
+    if (!Number.isInteger(label))
+      throw corrupt({ file }, `label ${label} of image ${i} is no whole number`, {
+        hint: 'save the number of its class, from 0; name the array with labelKey if this is another one',
+      });
+    if (label < -1 || label >= classNames.length)
       throw corrupt(
         { file },
         `label ${label} of image ${i} is outside [0, ${classNames.length}); -1 stands for "no label"`,

@@ -19,6 +19,17 @@ export interface NamedArrays {
 export const imageKeys = ['image', 'images', 'data', 'x', 'arr_0'];
 export const labelKeys = ['label', 'labels', 'extrapolated_targets', 'targets', 'y', 'arr_1'];
 
+/** Which part of a data set an array is, for files that hold both: `x_train`, `train_images`. */
+export type Part = 'train' | 'test';
+
+/** The usual names, and after them those that say of which part they are. */
+const namesFor = (usual: readonly string[], part: Part | undefined): string[] => [
+  ...usual,
+  ...(part === undefined
+    ? []
+    : usual.flatMap((name) => [`${name}_${part}`, `${name.toUpperCase()}_${part}`, `${part}_${name}`])),
+];
+
 function openPickle(path: string): NamedArrays {
   const file = basename(path);
   const dict = readPickledDict(readBytes(path), file);
@@ -51,8 +62,8 @@ export function openArrays(path: string, tell: (text: string) => void): NamedArr
 }
 
 /** The array of images by its name, or by a usual one. @throws BulwarkError DATA_CORRUPT, naming the arrays there are */
-export function pickImages({ file, names }: NamedArrays, key: string | undefined): string {
-  const found = (key === undefined ? imageKeys : [key]).find((name) => names.includes(name));
+export function pickImages({ file, names }: NamedArrays, key: string | undefined, part?: Part): string {
+  const found = (key === undefined ? namesFor(imageKeys, part) : [key]).find((name) => names.includes(name));
   if (found !== undefined) return found;
   throw corrupt({ file }, `arrays ${names.join(', ') || 'none'}; expected ${key ?? imageKeys.join(' or ')}`, {
     hint: 'name the arrays with imageKey and labelKey',
@@ -65,11 +76,11 @@ export function pickImages({ file, names }: NamedArrays, key: string | undefined
  */
 export async function pickLabels(
   arrays: NamedArrays,
-  options: { key: string | undefined; count: number; images: string },
+  options: { key: string | undefined; count: number; images: string; part?: Part | undefined },
 ): Promise<string | undefined> {
   const { file, names } = arrays;
-  const { key, count, images } = options;
-  const found = (key === undefined ? labelKeys : [key]).find((name) => names.includes(name));
+  const { key, count, images, part } = options;
+  const found = (key === undefined ? namesFor(labelKeys, part) : [key]).find((name) => names.includes(name));
   if (found !== undefined) return found;
   if (key !== undefined)
     throw corrupt({ file }, `has no array ${key}; it has ${names.join(', ')}`, {
