@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { filesBelow } from '../run-folders.js';
-import { page, reportBody } from './build-report.js';
-import { html } from './page/html.js';
-import { readRuns, type RunRecord } from './read-run.js';
+import { page } from './build-report.js';
+import { liveBodies, script } from './live-page.js';
+import { filterBar, viewOf, type View } from './live-view.js';
+import { Html, html } from './page/html.js';
+import { foldersOf, readRuns, type RunRecord } from './read-run.js';
 
 /** A report that follows its runs. */
 export interface LiveReport {
@@ -26,20 +28,6 @@ export interface LiveOptions {
 
 const loopback = '127.0.0.1';
 
-/** Runs in the page: replaces its content when the server says that something changed. */
-const script = `
-const refresh = async () => {
-  const open = [...document.querySelectorAll('details')].map((part) => part.open);
-  const text = await (await fetch('/body')).text();
-  document.querySelector('main').outerHTML = text;
-  document.querySelectorAll('details').forEach((part, i) => { part.open = open[i] ?? part.open; });
-};
-const events = new EventSource('/events');
-events.onmessage = refresh;
-events.onerror = () => { document.title = '(not connected) ' + document.title.replace(/^\\(not connected\\) /, ''); };
-events.onopen = () => { document.title = document.title.replace(/^\\(not connected\\) /, ''); refresh(); };
-`;
-
 const policy = [
   ...["default-src 'none'", "style-src 'unsafe-inline'", 'img-src data:', "script-src 'self'", "connect-src 'self'"],
   ...["base-uri 'none'", "form-action 'none'"],
@@ -52,6 +40,8 @@ const headers = {
   'x-content-type-options': 'nosniff',
 };
 
+const everything: View = { words: [], hidden: new Set() };
+
 const time = (path: string): number => {
   try {
     return statSync(path).mtimeMs;
@@ -60,12 +50,12 @@ const time = (path: string): number => {
   }
 };
 
-/** Changes whenever one of the runs has something new to show. */
+/** Changes whenever one of the runs has something new to show, or there is another one. */
 function stateOf(paths: readonly string[]): string {
-  return paths
+  return foldersOf(paths)
     .flatMap((path) => {
       const results = filesBelow(join(path, 'evaluation'), '.json').map((name) => join('evaluation', name));
-      return ['metrics.jsonl', 'summary.json', ...results].map((name) => time(join(path, name)));
+      return [path, ...['metrics.jsonl', 'summary.json', ...results].map((name) => time(join(path, name)))];
     })
     .join();
 }
@@ -73,18 +63,20 @@ function stateOf(paths: readonly string[]): string {
 /** Serves the report of runs on the loopback interface, with a push to the page whenever an epoch ends. @throws BulwarkError USAGE */
 export async function serveLive(paths: readonly string[], options: LiveOptions): Promise<LiveReport> {
   const { port, every, warn, onChange } = options;
+  let shown = stateOf(paths);
   let runs: RunRecord[] = await readRuns(paths, warn);
-  let body = await reportBody(runs, { written: new Date() });
-  const folders = runs.map(({ path }) => path);
+  let bodyOf = liveBodies(runs);
+  await bodyOf(everything);
   const listeners = new Set<ServerResponse>();
 
   // a map: `constructor` and the like are no paths of ours
-  const answers = new Map<string, (response: ServerResponse) => void>([
+  const answers = new Map<string, (response: ServerResponse, query: URLSearchParams) => void | Promise<void>>([
     [
       '/',
-      (response) => {
-        const title = `Bulwark: ${runs.map(({ label }) => label).join(', ')}`;
+      async (response) => {
+        const title = `Bulwark: ${runs.length > 3 ? `${runs.length} runs` : runs.map(({ label }) => label).join(', ')}`;
         const head = html`<script src="/live.js" defer></script>`;
+        const body = html`${runs.length > 1 && filterBar}${Html.own(await bodyOf(everything))}`;
         response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
         response.end(page(title, body, { head, policy }));
       },
@@ -98,9 +90,12 @@ export async function serveLive(paths: readonly string[], options: LiveOptions):
     ],
     [
       '/body',
-      (response) => {
+      async (response, query) => {
+        const view = viewOf(query);
+        if (!view) return void response.writeHead(404, headers).end();
+        const body = await bodyOf(view);
         response.writeHead(200, { ...headers, 'content-type': 'text/html; charset=utf-8' });
-        response.end(body.text);
+        response.end(body);
       },
     ],
     [
@@ -118,19 +113,26 @@ export async function serveLive(paths: readonly string[], options: LiveOptions):
     const { port: own } = server.address() as AddressInfo;
     // a page elsewhere whose name resolves to this machine must not read the runs
     const known = [`${loopback}:${own}`, `localhost:${own}`].includes(request.headers.host ?? '');
-    const answer = known && request.method === 'GET' ? answers.get(request.url ?? '') : undefined;
-    if (answer) return answer(response);
-    response.writeHead(known ? 404 : 403, headers).end();
+    const [path, query] = (request.url ?? '').split(/\?(.*)/s) as [string, string | undefined];
+    const answer = known && request.method === 'GET' ? answers.get(path) : undefined;
+    if (!answer || (query !== undefined && path !== '/body'))
+      return void response.writeHead(known ? 404 : 403, headers).end();
+    Promise.resolve(answer(response, new URLSearchParams(query))).catch((error: Error) => {
+      warn(error.message);
+      if (!response.headersSent) response.writeHead(500, headers);
+      response.end();
+    });
   });
 
-  let shown = stateOf(folders);
   let busy = false;
   const update = async () => {
-    const state = stateOf(folders);
+    const state = stateOf(paths);
     if (state === shown) return;
     shown = state;
-    runs = await readRuns(paths, warn);
-    body = await reportBody(runs, { written: new Date() });
+    const found = await readRuns(paths, warn);
+    const bodies = liveBodies(found);
+    await bodies(everything);
+    [runs, bodyOf] = [found, bodies];
     onChange?.(Object.fromEntries(runs.map(({ label, metrics }) => [label, metrics.length])));
     for (const listener of listeners) listener.write(`data: ${runs.map(({ metrics }) => metrics.length).join()}\n\n`);
   };

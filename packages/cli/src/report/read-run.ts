@@ -115,9 +115,12 @@ const expand = (path: string): string[] => {
   return found.length > 0 ? found : [path];
 };
 
+/** The run folders that paths mean at this moment, each once. */
+export const foldersOf = (paths: readonly string[]): string[] => [...new Set(paths.flatMap(expand))];
+
 /** Reads runs and gives them labels that differ. */
 export async function readRuns(paths: readonly string[], warn: (text: string) => void): Promise<RunRecord[]> {
-  const folders = [...new Set(paths.flatMap(expand))];
+  const folders = foldersOf(paths);
   const runs = await Promise.all(folders.map((path) => readRun(path, warn)));
   const shared = (label: string) => runs.filter((run) => run.label === label);
   return runs.map((run) => {

@@ -50,6 +50,14 @@ pre { background: var(--card); padding: 0.8rem; border-radius: 8px; overflow-x: 
   table.rows td::before { content: attr(data-name); color: var(--soft); font-size: 0.85rem; text-align: left; flex: none; max-width: 45%; }
   table.rows td > span { min-width: 0; overflow-wrap: anywhere; }
 }
+form.filter { margin: 0 0 0.6rem; }
+form.filter label { display: flex; flex-wrap: wrap; align-items: center; gap: 0.6rem; color: var(--soft); }
+form.filter input { flex: 1 1 14rem; max-width: 30rem; min-width: 0; padding: 0.45rem 0.7rem; font: inherit; color: var(--ink); background: var(--card);
+  border: 1px solid var(--line); border-radius: 8px; }
+.choices { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin: 0 0 1rem; padding: 0.5rem 0.8rem; border: 1px solid var(--line); border-radius: 8px;
+  max-height: 12rem; overflow-y: auto; min-width: 0; }
+.choices legend { color: var(--soft); font-size: 0.9rem; padding: 0 0.3rem; }
+.choices label { cursor: pointer; overflow-wrap: anywhere; }
 footer { margin-top: 3rem; color: var(--soft); font-size: 0.85rem; }
 @media print {
   :root { --ink: #000; --soft: #444; --paper: #fff; --card: #f3f3f3; --line: #bbb; color-scheme: light; }
