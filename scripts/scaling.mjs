@@ -59,6 +59,7 @@ async function measure(config, baseFolder, sizes) {
     await engineOf(checked.config, checked.registry);
     const { parts } = await compose(checked.config, { registry: checked.registry, baseFolder });
     parameters = parameterCount(parts.model);
+    const synchronised = checked.config.batchNorm.use === 'synchronised';
     const { spent, collective } = real ? measured(real) : { spent: { seconds: 0, bytes: 0, calls: 0 } };
     const seen = [];
     let before = { ...spent };
@@ -66,7 +67,10 @@ async function measure(config, baseFolder, sizes) {
       seen.push({ seconds, waiting: spent.seconds - before.seconds, bytes: spent.bytes - before.bytes });
       before = { ...spent };
     });
-    await train({ ...parts, collective }, { seed: 1, epochs: 1, batchSize, validateEvery: 1, checkpointSeconds: 1e9 });
+    await train(
+      { ...parts, collective },
+      { seed: 1, epochs: 1, batchSize, validateEvery: 1, checkpointSeconds: 1e9, synchronised },
+    );
     const [, ...warm] = seen; // the first one compiles and allocates
     steps.push({ batchSize, ...warm.toSorted((a, b) => a.seconds - b.seconds)[0] });
     parts.model.dispose();

@@ -9,7 +9,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** The program, whose modules are some hundred open files for a moment. */
 async function load() {
   try {
-    return { ...(await import('./program.js')), ...(await import('./terminal/fail.js')) };
+    return {
+      ...(await import('./program.js')),
+      ...(await import('./terminal/fail.js')),
+      ...(await import('./terminal/ranks.js')),
+      ...(await import('@bulwark/collective-mpi')),
+    };
   } catch (error) {
     const told = fewFiles(error);
     if (told === undefined) throw error;
@@ -18,5 +23,8 @@ async function load() {
   }
 }
 
-const { program, fail } = await load();
+const { program, fail, placeAmongRanks, setOwnRank } = await load();
+// until a command begins, whatever fails fails on all ranks alike
+const place = placeAmongRanks();
+if (place) setOwnRank({ rank: place.rank, alike: true });
 await program().parseAsync(process.argv).catch(fail);

@@ -24,6 +24,7 @@ import { trustCommand } from './commands/trust.js';
 import { verifyCommand } from './commands/verify.js';
 import { watchCommand } from './commands/watch.js';
 import { checkFlags } from './terminal/flag-rules.js';
+import { ownRank, setOwnRank } from './terminal/ranks.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -58,9 +59,18 @@ export function program(): Command {
     trustCommand(),
     verifyCommand(),
   ];
-  for (const command of commands) root.addCommand(command.exitOverride());
-  root.hook('preAction', (_, command) => checkFlags(command));
+  // of several ranks that are given the same wrong words, rank 0 says so
+  const writeErr = (text: string) => {
+    const { rank, alike = false } = ownRank() ?? { rank: 0 };
+    if (rank === 0 || !alike) process.stderr.write(text);
+  };
+  for (const command of commands) root.addCommand(command.exitOverride().configureOutput({ writeErr }));
+  root.hook('preAction', (_, command) => {
+    checkFlags(command);
+    const { rank } = ownRank() ?? {};
+    if (rank !== undefined) setOwnRank({ rank });
+  });
   const give = async (words: readonly string[]) => void (await program().parseAsync(['node', 'bulwark', ...words]));
   root.addCommand(jobCommand(give).exitOverride(), { hidden: true });
-  return root.exitOverride().showHelpAfterError('(add --help for usage)');
+  return root.exitOverride().configureOutput({ writeErr }).showHelpAfterError('(add --help for usage)');
 }

@@ -55,9 +55,9 @@ function leave(code: number, error: unknown): never {
 export function fail(error: unknown): never {
   const code = exitCodeOf(error);
   const { rank, alike = false } = ownRank() ?? { rank: 0 };
-  const told = alike || (error instanceof BulwarkError && error.code === 'INTERRUPTED');
-  if (rank > 0 && told) leave(code, error);
-  deferToLowerRanks();
+  if (rank > 0 && error instanceof BulwarkError && error.code === 'INTERRUPTED') leave(code, error);
+  deferToLowerRanks(); // the first that ends takes the others along, before they have spoken
+  if (rank > 0 && alike) leave(code, error);
   if (!(error instanceof CommanderError)) process.stderr.write(textOfFailure(error)); // commander has printed its own
   leave(code, error);
 }

@@ -20,7 +20,8 @@ const beside = (answer: (text: string) => string, rank = 0): Collective => {
     rank,
     size: 2,
     allGather: (values) => texts(decode(values)).map((text) => Float32Array.from(new TextEncoder().encode(text))),
-    ...{ allReduce: unused, broadcast: unused, barrier: unused, abort: unused, close: unused },
+    barrier: () => undefined,
+    ...{ allReduce: unused, broadcast: unused, abort: unused, close: unused },
   };
 };
 
@@ -56,6 +57,20 @@ describe('what ranks compare before they train', () => {
   ])('is %s', (_what, answer, message) => {
     const different = expect.objectContaining({ code: 'RANKS_DIFFER', message: expect.stringMatching(message) });
     expect(() => checkSameOnAll(beside(answer), frozen, composed())).toThrow(different as never);
+  });
+
+  it.each([
+    [-3600, /^the clock of rank 1 on \S+ is 3600 s behind that of rank 0/],
+    [40, /^the clock of rank 1 on \S+ is 40 s ahead of/],
+    [10, undefined],
+  ])('is the clock, of which it only warns: %s s', (seconds, message) => {
+    const other = (text: string) => {
+      const introduction = JSON.parse(text) as { clock: number };
+      return JSON.stringify({ ...introduction, clock: introduction.clock + 1000 * seconds });
+    };
+    const told: string[] = [];
+    checkSameOnAll(beside(other), frozen, composed(), (text) => told.push(text));
+    expect(told).toEqual(message ? [expect.stringMatching(message)] : []);
   });
 
   it('lets equal ones pass, and refuses batches that are too small to be shared', () => {

@@ -22,6 +22,8 @@ type Facts = Record<keyof typeof comparisons, string>;
 interface Introduction {
   readonly host: string;
   readonly facts: Facts;
+  /** In milliseconds, right after all have met. */
+  readonly clock: number;
   /** Without the engine, which may have found other options on another machine. */
   readonly config: Readonly<Record<string, unknown>>;
 }
@@ -56,11 +58,27 @@ function compare(all: readonly Introduction[]): void {
   }
 }
 
+/** Seconds that clocks may be apart without a word. */
+const clocksApart = 30;
+
+/** Says whose clock is not that of rank 0: files and logs will tell another order of things than happened. */
+function compareClocks(all: readonly Introduction[], warn: ((message: string) => void) | undefined): void {
+  const first = all[0]!;
+  const off = all.map(({ clock }) => Math.round((clock - first.clock) / 1000));
+  const rank = off.findIndex((seconds) => Math.abs(seconds) > clocksApart);
+  if (rank < 0) return;
+  const by = `${Math.abs(off[rank]!)} s ${off[rank]! > 0 ? 'ahead of' : 'behind'}`;
+  warn?.(
+    `the clock of rank ${rank} on ${all[rank]!.host} is ${by} that of rank 0 on ${first.host}; training goes on, but times in files and logs do not fit together, and Slurm refuses such machines`,
+  );
+}
+
 /** @throws BulwarkError RANKS_DIFFER on all ranks, naming the first that differs from rank 0; CONFIG_INVALID for batches too small */
 export function checkSameOnAll(
   collective: Collective,
   { config, versions, engine }: Pick<FrozenConfig, 'config' | 'versions' | 'engine'>,
   { parts }: Pick<ComposedRun, 'parts'>,
+  warn?: (message: string) => void,
 ): void {
   const data = fingerprintOf(config, parts.data.train).split(' data ')[1]!;
   const { engine: _named, ...computes } = config;
@@ -70,8 +88,11 @@ export function checkSameOnAll(
     engine,
     data: data.slice(0, 12),
   };
-  const own: Introduction = { host: hostname(), facts, config: computes };
-  compare(exchangeTexts(collective, JSON.stringify(own)).map((text) => JSON.parse(text) as Introduction));
+  collective.barrier();
+  const own: Introduction = { host: hostname(), clock: Date.now(), facts, config: computes };
+  const all = exchangeTexts(collective, JSON.stringify(own)).map((text) => JSON.parse(text) as Introduction);
+  compare(all);
+  compareClocks(all, warn);
   const { batchSize, accumulate } = config.data;
   if (batchSize < collective.size * accumulate)
     throw new BulwarkError(

@@ -89,7 +89,7 @@ export async function startRun(
     ...arithmeticOf(choiceFor(composed.parts.model, engine)),
     ...(collective && { ranks: collective.size }),
   };
-  if (collective) checkSameOnAll(collective, frozen, composed);
+  if (collective) checkSameOnAll(collective, frozen, composed, services.warn);
   warnOfSynchronised(composed, services);
   return inLockedFolder(path, collective, async (lock) => {
     const folder = await folderOfRank(path, collective, () => createRunFolder(path, frozen, services));
@@ -130,7 +130,8 @@ export async function resumeRun(
       const composed = await compose(config, { registry, baseFolder, warn: services.warn, weightsFollow });
       return { composed, engine, change, resumeFrom };
     });
-    if (collective) checkSameOnAll(collective, { ...frozen, versions: versions(), engine: engine.name }, composed);
+    const asNow = { ...frozen, versions: versions(), engine: engine.name };
+    if (collective) checkSameOnAll(collective, asNow, composed, services.warn);
     warnOfSynchronised(composed, services);
     const ranks = ranksChanged(frozen, { collective, composed, warn: services.warn });
     const extended = extendedBy(change, folder);
