@@ -75,9 +75,15 @@ function health(response) {
   send(response, { status: state.ready > 0 ? 200 : 503, body: { ...state, megabytes: Math.round(rss / 2 ** 20) } });
 }
 
+const methods = new Map([
+  ['/predict', 'POST'],
+  ['/health', 'GET'],
+]);
+
 function handle(request, response) {
-  const { pathname } = new URL(request.url, 'http://service');
-  const allowed = { '/predict': 'POST', '/health': 'GET' }[pathname];
+  // not `new URL`: of `//` it makes an error, which strangers could fill the log with
+  const [pathname] = request.url.split(/[?#]/);
+  const allowed = methods.get(pathname);
   if (allowed === undefined) return send(response, { status: 404, body: { error: 'POST /predict, GET /health' } });
   if (request.method !== allowed)
     return send(response, { status: 405, body: { error: `${allowed} ${pathname}` } }, { allow: allowed });

@@ -95,7 +95,8 @@ describe('the service', () => {
   });
 
   it('answers 404 and 405 where there is nothing', async () => {
-    expect((await fetch(`${url}/else`)).status).toBe(404);
+    for (const path of ['/else', '//', '/constructor', '/predict/'])
+      expect((await fetch(`${url}${path}`)).status).toBe(404);
     expect((await fetch(`${url}/predict`)).status).toBe(405);
   });
 
