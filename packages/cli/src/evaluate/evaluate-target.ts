@@ -30,6 +30,7 @@ import { openTarget, type TargetFlags } from './open-target.js';
 import { attacksOf, parseImages, planEvaluation, positions } from './plan.js';
 import { curveReport, evaluationReport, unionReport } from './report.js';
 import { transferFrom } from './transfer.js';
+import { resultName } from './result-name.js';
 import { evaluationProgress } from './show-progress.js';
 import { parseEpsilons, parseThreats } from './threats.js';
 import { shardFile, shardJobs } from './shards.js';
@@ -148,8 +149,8 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
   const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
   const set = subset(test, chosen);
-  const fileOf = ({ norm, epsilon }: ThreatModel) => {
-    const whole = flags.out ?? join(target.folder, `${tier}-${norm.name}-${epsilon.toFixed(4)}.json`);
+  const fileOf = (threat: ThreatModel) => {
+    const whole = flags.out ?? join(target.folder, resultName(tier, threat));
     return shard && parts === undefined ? shardFile(resolve(whole), shard) : resolve(whole);
   };
   const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;

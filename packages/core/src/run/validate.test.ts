@@ -94,6 +94,20 @@ describe('validation', () => {
     await expect(run([odd])).rejects.toHaveProperty('hint', expect.stringContaining('a fault of the attack'));
   });
 
+  it('asks for the clean logits once, and hands them on to every attack', async () => {
+    const seen: boolean[] = [];
+    const asking: Attack = {
+      label: 'asking',
+      run(x, _labels, { clean }) {
+        const expected = model.pass([x], { mode: 'eval', wrt: 'nothing' }).logits[0]!;
+        seen.push(clean!.images === x && [...clean!.logits.dataSync()].join() === [...expected.dataSync()].join());
+        return x;
+      },
+    };
+    await run([asking, honest, { ...asking, label: 'again' }]);
+    expect(seen).toEqual(Array(6).fill(true));
+  });
+
   it('lets an attack return the images themselves, and other attacks still have them', async () => {
     const same = { label: 'same', run: (x: tf.Tensor4D) => x };
     expect(await run([same, honest])).toEqual({ clean: 0.8, same: 0.8, honest: 0.6 });

@@ -2,10 +2,11 @@ import { anyRank, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
 import { letOthersRun } from '../event-loop.js';
 import { countOf, subset, takeExamples, disposeBatch, type Batch, type ImageSet } from '../batch.js';
-import type { Classifier } from '../classifier/index.js';
-import { answersOf, breaks, violations as violationKinds, judge } from '../evaluation/index.js';
+import { logitsOf, type Classifier } from '../classifier/index.js';
+import { breaks, violations as violationKinds, judge } from '../evaluation/index.js';
 import type { Attack, ClassAccuracies } from '../hooks/index.js';
 import { createRandom, randomOfPart } from '../random.js';
+import * as tf from '../tensor/index.js';
 import type { ThreatModel } from '../threat/index.js';
 import { partCuts } from '../trainer/index.js';
 
@@ -27,11 +28,17 @@ export interface Validation {
   readonly collective?: Collective;
 }
 
-/** Whether each image is classified as its label says. */
-const correctly = async (model: Classifier, { images, labels }: Batch): Promise<boolean[]> => {
-  const [{ classes }, wanted] = await Promise.all([answersOf(model, images), labels.data()]);
-  return Array.from(classes, (found, i) => found === wanted[i]);
-};
+/** Logits of a batch, `[batch, classes]`, which the caller disposes, and whether each image is classified as its label says. */
+async function cleanAnswers(
+  model: Classifier,
+  { images, labels }: Batch,
+): Promise<{ logits: tf.Tensor2D; right: boolean[] }> {
+  const logits = logitsOf(model, images);
+  const predicted = tf.tidy(() => tf.argMax(logits, 1));
+  const [found, wanted] = await Promise.all([predicted.data(), labels.data()]);
+  predicted.dispose();
+  return { logits, right: Array.from(wanted, (label, i) => found[i] === label) };
+}
 
 /** Which images of a batch `[from, to)` this process looks at. */
 function ownRange(from: number, to: number, collective: Collective | undefined): [number, number] {
@@ -92,7 +99,8 @@ async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<stri
     if (from === to) continue;
     const indices = Array.from({ length: to - from }, (_, i) => from + i);
     const batch = takeExamples(set, indices);
-    const right = await correctly(model, batch);
+    const { logits, right } = await cleanAnswers(model, batch);
+    const clean = { model, images: batch.images, logits };
     const noteRight = (label: string, counts: readonly boolean[]) =>
       counts.forEach((one, k) => {
         if (!one) return;
@@ -103,7 +111,7 @@ async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<stri
     const part = { from: from - first, count: to - from, total: end - first };
     for (const attack of attacks) {
       const random = randomOfPart(randoms.get(attack.label)!, part);
-      const { candidates, verdicts } = await judge(attack, batch, { model, threat, random });
+      const { candidates, verdicts } = await judge(attack, batch, { model, threat, random, clean });
       candidates.dispose();
       noteRight(
         attack.label,
@@ -113,6 +121,7 @@ async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<stri
       progress?.({ label: attack.label, share: end / count });
       await letOthersRun();
     }
+    logits.dispose();
     disposeBatch(batch);
   }
   if (collective && anyRank(collective, signal?.aborted ?? false))
