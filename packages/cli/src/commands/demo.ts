@@ -33,8 +33,9 @@ export function demoCommand(): Command {
       const methods = chosen(flags.methods);
       const folder = prepareFolder(resolve(flags.out));
       const { data, model, threat, epochs } = demoConfig('st', 1);
+      const { norm, epsilon } = [threat].flat()[0]!;
       output.line(
-        `${methods.length} methods, ${(data as { use: string }).use}, ${String(model)}, ${threat.norm} epsilon ${threat.epsilon}, ${epochs} epochs, engine wasm`,
+        `${methods.length} methods, ${(data as { use: string }).use}, ${String(model)}, ${norm} epsilon ${epsilon}, ${epochs} epochs, engine wasm`,
       );
       const began = Date.now();
       const jobs = numberFlag('jobs', flags.jobs, { min: 1, integer: true });

@@ -104,10 +104,18 @@ async function measureShards(
   }
 }
 
+/** Whether the run's list of threat models is what is measured: where no flag says another, and one file will not do for all. */
+const measuresAll = (flags: EvaluateFlags, { evaluation }: RunConfig): boolean =>
+  (evaluation.threats ?? []).length > 0 &&
+  (['norm', 'epsilon', 'epsilons', 'threats', 'out', 'shard', 'shards', 'merge', 'robustbench', 'zoo'] as const).every(
+    (flag) => flags[flag] === undefined,
+  );
+
 /** Threat models in the order of work; what the flags leave out is the run's. */
 function threatsOf(flags: EvaluateFlags, config: RunConfig): ThreatModel[] {
   if (flags.threats) return parseThreats(flags.threats);
   const own = threatOf(config);
+  if (measuresAll(flags, config)) return [own, ...config.evaluation.threats!.map((threat) => threatOf({ threat }))];
   return flags.epsilons === undefined
     ? [own]
     : parseEpsilons(flags.epsilons, own.norm.name).map((epsilon) => ({ norm: own.norm, epsilon }));
@@ -144,6 +152,7 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
   }
   const { model, data, config, engine, what } = target;
   const threats = threatsOf(flags, config);
+  const several = flags.threats !== undefined || measuresAll(flags, config);
   const { test } = data;
   const whole = positions(countOf(test), images);
   const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
@@ -187,7 +196,7 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
       return await evaluate({
         ...{ model, data: set, attacks, threat, batchSize, seed, repeats, tier, previous },
         ...(smaller && { smaller }),
-        ...(flags.threats && { together: threats }),
+        ...(several && { together: threats }),
         save: (state) => saveEvaluation(file, state),
         progress: progress.report,
         notice: ({ id, what, hint }) => {
@@ -235,7 +244,7 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
     const curve = accuracyCurve(all);
     for (const line of curveReport(result, curve)) output.line(line);
     output.result({ files: results.map((each) => each.file), norm: result.threat.norm, curve });
-  } else if (flags.threats) {
+  } else if (several) {
     const union = unionOf(all);
     for (const line of unionReport(all, union)) output.line(line);
     output.result({

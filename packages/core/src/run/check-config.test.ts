@@ -242,3 +242,28 @@ describe('checkConfig', () => {
     expect(() => checkConfig(input, registry)).toThrow('the config');
   });
 });
+
+describe('a list of threat models', () => {
+  const [linf, l2] = [
+    { norm: 'linf', epsilon: 8 / 255 },
+    { norm: 'l2', epsilon: 0.5 },
+  ];
+  it('trains in the first, and has all measured', () => {
+    const { threat, evaluation } = check({ threat: [{ epsilon: '8/255' }, l2] });
+    expect([threat, ...evaluation.threats!]).toEqual([linf, l2]);
+    expect(check({ threat: [linf] })).toEqual(check({ threat: linf }));
+  });
+  it('is read again from what it stands for, as frozen configs are', () => {
+    const once = check({ threat: [linf, l2], evaluation: { examples: 10 } });
+    expect(check({ ...once, data: good.data, optimizer: undefined })).toEqual(once);
+  });
+  it.each<[object[], object | undefined, RegExp]>([
+    [[], undefined, /threat is an empty list/],
+    [[{ norm: 'l9', epsilon: 1 }], undefined, /threat\[0\]\.norm/],
+    [[{ epsilon: 0.1 }, { norm: 'l2', epsilon: 'far' }], undefined, /threat\[1\]\.epsilon/],
+    [[{ epsilon: 0.1 }, { norm: 'linf', epsilon: 0.2 }], undefined, /threat names linf twice/],
+    [[{ epsilon: 0.1 }, { norm: 'l2', epsilon: 1 }], { threats: [] }, /evaluation\.threats is given, too/],
+  ])('%j is refused where it is wrong', (threat, evaluation, message) => {
+    expect(refusal({ threat, ...(evaluation && { evaluation }) }).message).toMatch(message);
+  });
+});

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BulwarkError, type ErrorCode } from '../errors.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { nearest } from '../plugins/index.js';
-import { runConfigSchema, type RunConfig } from './config.js';
+import { runConfigSchema, threatSection, type RunConfig } from './config.js';
 import { refuseBytes, type WrittenLength } from '../threat/index.js';
 import { findLengths, findReferences, replaceAt } from './schema-walk.js';
 
@@ -239,12 +239,43 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Every section of its own, so that one that cannot be read hides nothing of the others. */
+/** A list of threat models as what it stands for: the first is that of training, all others are measured besides. */
+function withThreats(input: Record<string, unknown>, problems: Problem[]): Record<string, unknown> {
+  const { threat, evaluation, ...rest } = input;
+  const listed = threat as readonly unknown[];
+  const parsed = listed.map((each, i) => parse(threatSection, each, { at: ['threat', i], problems }));
+  const refused = (message: string, hint: string) => problems.push({ code: 'CONFIG_INVALID', message, hint });
+  if (listed.length === 0)
+    refused('threat is an empty list', 'give one threat model, or several: [{ norm: linf, epsilon: 8/255 }, ...]');
+  if (isObject(evaluation) && evaluation['threats'] !== undefined)
+    refused('threat is a list, and evaluation.threats is given, too', 'write all threat models into threat');
+  const [first, ...others] = parsed;
+  // what was wrong with an entry is said already
+  const whole = parsed.every((each) => each !== undefined) && first !== undefined;
+  return {
+    ...rest,
+    threat: whole ? first : { norm: 'linf', epsilon: 0 },
+    evaluation: others.length > 0 && whole ? { ...(evaluation as object), threats: others } : evaluation,
+  };
+}
+
+/** @throws BulwarkError CONFIG_INVALID where two threat models have one norm: a curve over radii is another thing */
+function checkThreats({ threat, evaluation }: RunConfig): void {
+  const all = [threat, ...(evaluation.threats ?? [])].map(({ norm }) => norm);
+  const twice = all.find((norm, i) => all.indexOf(norm) !== i);
+  if (twice !== undefined)
+    throw new BulwarkError('CONFIG_INVALID', `threat names ${twice} twice`, {
+      hint: 'give one radius for each norm; `bulwark evaluate --epsilons` makes a curve over radii',
+    });
+}
+
 function parseSections(input: unknown, problems: Problem[]): Partial<RunConfig> {
   const { shape } = runConfigSchema;
   if (!isObject(input)) {
     parse(runConfigSchema, input, { at: [], problems });
     return {};
   }
+  if (Array.isArray(input['threat'])) return parseSections(withThreats(input, problems), problems);
   const strange = Object.fromEntries(Object.entries(input).filter(([key]) => !Object.hasOwn(shape, key)));
   for (const issue of z.strictObject({}).safeParse(strange).error?.issues ?? [])
     problems.push(...problemsOf(issue, { input, at: [], known: Object.keys(shape) }));
@@ -270,6 +301,7 @@ export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig
   const place = { at: [], problems };
   const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, place) as RunConfig;
   refuse(problems);
+  checkThreats(checked);
   const { norm } = checked.threat;
   for (const length of lengthsIn(registry, runConfigSchema, checked, [])) {
     try {

@@ -2,6 +2,7 @@ import type { ImageShape } from '../batch.js';
 import { checkImageSet, countOf, selected, unlabelled, type ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
+import { checkNorm } from '../evaluation/index.js';
 import {
   checkObjective,
   permutationSampler,
@@ -27,7 +28,10 @@ import type { RunConfig } from './config.js';
 export interface ComposedRun {
   readonly config: RunConfig;
   readonly parts: Omit<TrainerParts, 'validate' | 'store'>;
+  /** Attacks of the validation. */
   readonly attacks: readonly Attack[];
+  /** Threat models that are measured besides that of training, with the same attacks made for them. */
+  readonly further: readonly { readonly threat: ThreatModel; readonly attacks: readonly Attack[] }[];
   /** Who looks on, in order. */
   readonly callbacks: readonly NamedCallback[];
   readonly services: PluginServices;
@@ -167,19 +171,23 @@ export async function composeModel(
 ): Promise<{ data: DataSource; model: Classifier; services: PluginServices }> {
   const warn = options.warn ?? (() => undefined);
   const data = await makeData(config, createServices(config, { ...options, warn }));
-  checkRadius(config, data.shape, warn);
+  checkRadii(config, data.shape, warn);
   const facts = { inputShape: data.shape, classNames: data.classNames };
   const services = createServices(config, { ...options, warn, facts });
   return { data, model: await makeModel(config, services), services };
 }
 
-/** Refuses a radius that no two images of this shape are apart, and doubts one that is written in values of 0 to 255. */
-function checkRadius({ threat }: RunConfig, shape: ImageShape, warn: (message: string) => void): void {
-  const radius = { name: 'threat.epsilon', value: threat.epsilon };
-  const scale = { norm: threat.norm, shape };
-  refuseBytes(radius, scale);
-  const doubt = doubtOfRadius(radius, scale);
-  if (doubt !== undefined) warn(doubt);
+/** Refuses radii that no two images of this shape are apart, and doubts those that are written in values of 0 to 255. */
+function checkRadii({ threat, evaluation }: RunConfig, shape: ImageShape, warn: (message: string) => void): void {
+  const { threats = [] } = evaluation;
+  const named = [{ name: 'threat.epsilon', ...threat }];
+  threats.forEach((each, i) => named.push({ name: `evaluation.threats[${i}].epsilon`, ...each }));
+  for (const { name, norm, epsilon } of named) {
+    const radius = { name, value: epsilon };
+    refuseBytes(radius, { norm, shape });
+    const doubt = doubtOfRadius(radius, { norm, shape });
+    if (doubt !== undefined) warn(doubt);
+  }
 }
 
 /** The model; one whose plugin does not say what it was made with gets the config's section as its architecture. */
@@ -244,18 +252,34 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const values = { config, threat: services.threat, bus, model, data };
   for (const [name, token] of Object.entries(runTokens))
     container.register(token, { useValue: values[name as keyof typeof values] });
-  const attacks = config.evaluation.attacks.map((spec) => {
-    const asked = services.make('attack', spec);
-    const attack = asked.forClasses?.(model.classes) ?? asked;
-    if (attack !== asked)
-      services.warn(
-        `evaluation: ${asked.label} needs more than the ${model.classes} classes of the model; ${attack.label} is run instead`,
-      );
-    return attack;
-  });
+  const attacksOf = (own: PluginServices) =>
+    config.evaluation.attacks.map((spec) => {
+      const asked = own.make('attack', spec);
+      const attack = asked.forClasses?.(model.classes) ?? asked;
+      if (attack !== asked)
+        services.warn(
+          `evaluation: ${asked.label} needs more than the ${model.classes} classes of the model; ${attack.label} is run instead`,
+        );
+      return attack;
+    });
+  const attacks = attacksOf(services);
   const facts = { inputShape: data.shape, classNames: data.classNames };
   const apart = createServices(config, { ...options, warn: services.warn, facts });
-  return { config, parts, attacks, callbacks: makeCallbacks(config, apart), services, registry: options.registry };
+  const further = (config.evaluation.threats ?? []).map((each) => {
+    const own = createServices({ ...config, threat: each }, { ...options, warn: services.warn, facts });
+    const made = { threat: own.threat, attacks: attacksOf(own) };
+    made.attacks.forEach((attack) => checkNorm(attack, made.threat));
+    return made;
+  });
+  return {
+    config,
+    parts,
+    attacks,
+    further,
+    callbacks: makeCallbacks(config, apart),
+    services,
+    registry: options.registry,
+  };
 }
 
 /** The callbacks, with services of their own: what they draw from a generator, the run does not miss. */

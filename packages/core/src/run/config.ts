@@ -29,6 +29,12 @@ export const folderName = z
   .string()
   .regex(/^\.*[\w-][\w.-]*$/, 'letters, digits, dots, hyphens and underscores only, and not dots alone');
 
+/** One threat model. */
+export const threatSection = z.strictObject({
+  norm: z.enum(normNames).default('linf').describe('norm of the perturbation'),
+  epsilon: pixelLength({ min: 0 }).describe('radius of the ball, in pixel values of [0, 1]'),
+});
+
 /** Top level of a run's config. Sections that name a plugin carry that plugin's options beside `use`. */
 export const runConfigSchema = z.strictObject({
   $schema: z.string().optional().describe('JSON schema of this file, for editors'),
@@ -61,12 +67,9 @@ export const runConfigSchema = z.strictObject({
     })
     .describe('data source, with its options'),
   model: plugin('model').describe('architecture, with its options'),
-  threat: z
-    .strictObject({
-      norm: z.enum(normNames).default('linf').describe('norm of the perturbation'),
-      epsilon: pixelLength({ min: 0 }).describe('radius of the ball, in pixel values of [0, 1]'),
-    })
-    .describe('which perturbations the adversary may make'),
+  threat: threatSection.describe(
+    'which perturbations the adversary may make; of a list, the first is that of training, and all are measured',
+  ),
   objective: plugin('objective').describe('training method, with its options'),
   weightPerturber: plugin('weight-perturber').optional().describe('at which weights the loss is differentiated'),
   optimizer: z
@@ -97,6 +100,12 @@ export const runConfigSchema = z.strictObject({
         .array(plugin('attack'))
         .default([{ use: 'pgd', steps: 20 }])
         .describe('attacks of the validation'),
+      threats: z
+        .array(threatSection)
+        .optional()
+        .describe(
+          'threat models that are measured besides `threat`, and the union of all; a list of threats fills it in',
+        ),
       examples: integer({ min: 1 }).optional().describe('use at most this many validation images'),
       batchSize: integer({ min: 1 }).default(250).describe('images per evaluation batch'),
       selectBest: z
@@ -159,6 +168,9 @@ export const runConfigSchema = z.strictObject({
 });
 
 /** What a user writes. */
-export type RunConfigInput = z.input<typeof runConfigSchema>;
+type OneThreat = z.input<typeof threatSection>;
+export type RunConfigInput = Omit<z.input<typeof runConfigSchema>, 'threat'> & {
+  readonly threat: OneThreat | readonly OneThreat[];
+};
 /** The same with defaults filled in. */
 export type RunConfig = z.output<typeof runConfigSchema>;

@@ -60,7 +60,7 @@ export function assemble(options: {
   collective?: Collective;
 }): RunHandle {
   const { composed, selectBest, lock, folder, opened = false, extended, resumeFrom, collective } = options;
-  const { config, parts, attacks, services } = composed;
+  const { config, parts, attacks, further, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
   const synchronised = isSynchronised(composed, collective);
@@ -90,6 +90,7 @@ export function assemble(options: {
   };
   const validationOf = (set: typeof data.test, signal?: AbortSignal, chosen: typeof attacks = attacks) => ({
     ...{ model, set, attacks: chosen, threat, batchSize: evaluation.batchSize, seed, signal, collective },
+    further: chosen === attacks ? further : [],
     progress: (event: { label: string; share: number }) => bus.emit('validation:progress', event),
     warn: (message: string) => bus.emit('warning', { message }),
   });

@@ -61,6 +61,8 @@ export function configJsonSchema(registry: PluginRegistry): Schema {
     description: properties['batchNorm']!['description'],
     anyOf: [{ enum: batchNormSection.shape.use.unwrap().options }, optionsJsonSchema(batchNormSection)],
   };
+  const { description, ...oneThreat } = properties['threat']!;
+  properties['threat'] = { description, anyOf: [oneThreat, { type: 'array', items: oneThreat, minItems: 1 }] };
   const definitions = Object.fromEntries(
     pluginKinds.map((kind) => {
       const plugins = registry.list(kind);

@@ -135,7 +135,7 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
 }
 
 /** Time of one validation, and of comparing two checkpoints at the end, from one batch. */
-async function validationSeconds({ config, parts, attacks }: ComposedRun) {
+async function validationSeconds({ config, parts, attacks, further }: ComposedRun) {
   const { model, data, threat } = parts;
   const { evaluation, seed } = config;
   const sizeOf = (set: typeof data.test | undefined) =>
@@ -145,7 +145,7 @@ async function validationSeconds({ config, parts, attacks }: ComposedRun) {
     Math.min(evaluation.batchSize, sizeOf(data.validation ?? data.test)),
   );
   const began = performance.now();
-  await validate({ model, set: sample, attacks, threat, batchSize: evaluation.batchSize, seed });
+  await validate({ model, set: sample, attacks, threat, further, batchSize: evaluation.batchSize, seed });
   const perImage = (performance.now() - began) / 1000 / countOf(sample);
   const atEnd = { test: 2 * sizeOf(data.test), validation: 2 * sizeOf(data.validation), none: 0 }[evaluation.final];
   return { validation: perImage * sizeOf(data.validation), end: perImage * atEnd };

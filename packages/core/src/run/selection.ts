@@ -1,6 +1,7 @@
 import { BulwarkError } from '../errors.js';
 import { isSingleStep } from '../trainer/index.js';
 import type { ComposedRun } from './compose.js';
+import { labelsOf } from './validate.js';
 
 /** @throws BulwarkError CONFIG_INVALID where a guard is asked for that could never see anything */
 function checkWatched({ config, attacks, parts }: ComposedRun): void {
@@ -19,10 +20,10 @@ function checkWatched({ config, attacks, parts }: ComposedRun): void {
 
 /** Label of the validation accuracy that chooses the best checkpoint; undefined without validation images. */
 export function selection(composed: ComposedRun): string | undefined {
-  const { config, attacks, parts } = composed;
+  const { config, parts } = composed;
   checkWatched(composed);
   if (!parts.data.validation) return undefined;
-  const labels = ['clean', ...attacks.map(({ label }) => label)];
+  const labels = labelsOf(composed);
   const wanted = config.evaluation.selectBest;
   if (wanted === undefined) return labels.at(-1);
   const found = labels.find((label) => label === wanted) ?? labels.find((label) => label.startsWith(`${wanted}-`));

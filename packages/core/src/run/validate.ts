@@ -16,6 +16,8 @@ export interface Validation {
   readonly set: ImageSet;
   readonly attacks: readonly Attack[];
   readonly threat: ThreatModel;
+  /** Threat models besides, with attacks made for them: measured as `<label>@<norm>`, and `union`, who withstands everything. */
+  readonly further?: readonly { readonly threat: ThreatModel; readonly attacks: readonly Attack[] }[];
   readonly batchSize: number;
   readonly seed: number;
   /** Called between batches. */
@@ -56,6 +58,28 @@ function summedCounts(counts: Map<string, number>, names: readonly string[], col
   names.forEach((name, i) => values[i]! > 0 && counts.set(name, values[i]!));
 }
 
+type Measures = Pick<Validation, 'attacks' | 'further'>;
+
+/** Each attack with the name of its figure and its threat model. */
+const measuredBy = ({ attacks, threat, further = [] }: Pick<Validation, 'threat'> & Measures) => [
+  ...attacks.map((attack) => ({ label: attack.label, attack, threat })),
+  ...further.flatMap((other) =>
+    other.attacks.map((attack) => ({
+      label: `${attack.label}@${other.threat.norm.name}`,
+      attack,
+      threat: other.threat,
+    })),
+  ),
+];
+
+/** The names of all figures of a validation, in order. */
+export const labelsOf = ({ attacks, further = [] }: Measures): string[] => [
+  'clean',
+  ...attacks.map(({ label }) => label),
+  ...further.flatMap((other) => other.attacks.map(({ label }) => `${label}@${other.threat.norm.name}`)),
+  ...(further.length > 0 ? ['union'] : []),
+];
+
 /**
  * Clean accuracy and accuracy under each attack, in [0, 1], by the evaluator's rules: an image counts that is right when clean and that the
  * attack does not break; candidates that leave the ball or the pixel range break nothing. The same images and the same noise every epoch, so
@@ -64,7 +88,7 @@ function summedCounts(counts: Map<string, number>, names: readonly string[], col
  */
 export async function validate(validation: Validation): Promise<Record<string, number>> {
   const { hits, count } = await counted(validation);
-  const labels = ['clean', ...validation.attacks.map(({ label }) => label)];
+  const labels = labelsOf(validation);
   return Object.fromEntries(labels.map((label) => [label, (hits.get(label) ?? 0) / count]));
 }
 
@@ -77,7 +101,7 @@ export async function validateByClass(validation: Validation): Promise<ClassAccu
   const sizes = Array.from({ length: validation.model.classes }, (_, k) =>
     labels.reduce((size, label) => size + Number(label === k), 0),
   );
-  return ['clean', ...validation.attacks.map(({ label }) => label)].map((label) => ({
+  return labelsOf(validation).map((label) => ({
     label,
     byClass: sizes.map((size, k) => (size === 0 ? undefined : (hits.get(ofClass(label, k)) ?? 0) / size)),
   }));
@@ -85,12 +109,14 @@ export async function validateByClass(validation: Validation): Promise<ClassAccu
 
 /** How many images count, under each label and of each class under it, over all ranks. */
 async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<string, number>; count: number }> {
-  const { model, set, attacks, threat, batchSize, seed, progress, signal, collective } = validation;
+  const { model, set, batchSize, seed, progress, signal, collective } = validation;
+  const measured = measuredBy(validation);
+  const union = (validation.further ?? []).length > 0;
   const count = countOf(set);
   const hits = new Map<string, number>();
   const violations = new Map<string, number>();
   const add = (counts: Map<string, number>, name: string, n: number) => counts.set(name, (counts.get(name) ?? 0) + n);
-  const randoms = new Map(attacks.map(({ label }) => [label, createRandom(seed, `validation/${label}`)]));
+  const randoms = new Map(measured.map(({ label }) => [label, createRandom(seed, `validation/${label}`)]));
   for (let first = 0; first < count; first += batchSize) {
     if (!collective) signal?.throwIfAborted();
     else if (signal?.aborted) break;
@@ -109,29 +135,30 @@ async function counted(validation: Validation): Promise<{ hits: ReadonlyMap<stri
       });
     noteRight('clean', right);
     const part = { from: from - first, count: to - from, total: end - first };
-    for (const attack of attacks) {
-      const random = randomOfPart(randoms.get(attack.label)!, part);
+    const standing = [...right];
+    for (const { label, attack, threat } of measured) {
+      const random = randomOfPart(randoms.get(label)!, part);
       const { candidates, verdicts } = await judge(attack, batch, { model, threat, random, clean });
       candidates.dispose();
-      noteRight(
-        attack.label,
-        verdicts.map((verdict, k) => right[k]! && !breaks(verdict)),
-      );
-      for (const { violation } of verdicts) if (violation) add(violations, `${attack.label}/${violation}`, 1);
-      progress?.({ label: attack.label, share: end / count });
+      const holds = verdicts.map((verdict, k) => right[k]! && !breaks(verdict));
+      noteRight(label, holds);
+      holds.forEach((flag, k) => (standing[k] &&= flag));
+      for (const { violation } of verdicts) if (violation) add(violations, `${label}/${violation}`, 1);
+      progress?.({ label, share: end / count });
       await letOthersRun();
     }
+    if (union) noteRight('union', standing);
     logits.dispose();
     disposeBatch(batch);
   }
   if (collective && anyRank(collective, signal?.aborted ?? false))
     throw new BulwarkError('INTERRUPTED', 'a rank was asked to stop during the validation');
-  const labels = ['clean', ...attacks.map(({ label }) => label)];
+  const labels = labelsOf(validation);
   const classes = Array.from({ length: model.classes }, (_, k) => k);
   summedCounts(hits, [...labels, ...labels.flatMap((label) => classes.map((k) => ofClass(label, k)))], collective);
   const kinds = (label: string) => violationKinds.map((violation) => `${label}/${violation}`);
   summedCounts(violations, labels.flatMap(kinds), collective);
-  for (const { label } of attacks) {
+  for (const { label } of measured) {
     const found = violationKinds.filter((violation) => violations.has(`${label}/${violation}`));
     if (found.length > 0)
       validation.warn?.(
