@@ -5,12 +5,12 @@
 export { starterConfig } from './commands/init.js';
 export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
-export { defineConfig, use, type Config, type OwnSection, type Section } from './config/typed.js';
+export { defineConfig, use, type Config, type DefinedConfig, type OwnSection, type Section } from './config/typed.js';
 export { loadModel, type LoadedModel, type Prediction } from '@bulwark/inference';
 export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
 export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
 export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
-export { train, type TrainedRun, type TrainOptions } from './programs/train.js';
+export { startRun, train, type TrainedRun, type TrainOptions } from './programs/train.js';
 export { openRanks } from './train/ranks.js';
 export { program } from './program.js';
 export { checkSweep, loadSweep, type Sweep } from './sweep/sweep-file.js';

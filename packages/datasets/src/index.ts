@@ -34,8 +34,7 @@ const augmentations = [randomCrop, horizontalFlip, cutout, mixup, cutmix] as con
 /** The augmentations of this package, for the types of configs. */
 export type AugmentationPlugin = (typeof augmentations)[number];
 
-/** Every data source and augmentation of this package. */
-export const dataPlugins: Plugin[] = [
+const sources = [
   fashionMnistMini,
   fashionMnist,
   mnist,
@@ -50,8 +49,12 @@ export const dataPlugins: Plugin[] = [
   pickle,
   csv,
   rst,
-  ...augmentations,
-];
+] as const;
+/** The data sources of this package, for the types of configs. */
+export type DataPlugin = (typeof sources)[number];
+
+/** Every data source and augmentation of this package. */
+export const dataPlugins: Plugin[] = [...(sources as unknown as readonly Plugin[]), ...augmentations];
 
 export { cifar100C, cifar101, cifar10C, csv };
 export { cutmix, cutout, pasteBox, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };

@@ -22,7 +22,7 @@ export { readLayersFacts, readLayersModel, writeLayersModel } from './layers/fil
 export { toLayersModel } from './layers/to-layers.js';
 export { openModel, type OpenedModel, type OpenOptions } from './open/open-model.js';
 export { encodeOnnxModel, type ImageLayout, type OnnxOptions } from './onnx/to-onnx.js';
-export { modelPlugins } from './plugins.js';
+export { modelPlugins, type ModelPlugin } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile, type WeightsFile } from './weights/read.js';
 export { encodeWeights, exportedFacts, saveWeights } from './weights/save.js';

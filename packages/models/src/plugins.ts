@@ -212,8 +212,8 @@ const resnet50Plugin = defineModel({
   create: (options, services) => build({ name: 'resnet50' }, options, services, bottleneckResnet),
 });
 
-const wideResnetPreset = (depth: number, factor: number) => {
-  const name = `wrn-${depth}-${factor}`;
+const wideResnetPreset = <const Depth extends number, const Factor extends number>(depth: Depth, factor: Factor) => {
+  const name = `wrn-${depth}-${factor}` as const;
   return defineModel({
     name,
     summary: `Wide ResNet with ${depth} layers, ${factor} times as wide.`,
@@ -256,8 +256,7 @@ const layersModelPlugin = defineModel({
   },
 });
 
-/** Every architecture, ready to be registered. */
-export const modelPlugins: Plugin[] = [
+const all = [
   smallCnnPlugin,
   mlpPlugin,
   resnet18Plugin,
@@ -272,4 +271,9 @@ export const modelPlugins: Plugin[] = [
   wideResnetPreset(28, 10),
   vggPlugin,
   layersModelPlugin,
-];
+] as const;
+/** The architectures, for the types of configs. */
+export type ModelPlugin = (typeof all)[number];
+
+/** Every architecture, ready to be registered. */
+export const modelPlugins: Plugin[] = [...(all as unknown as readonly Plugin[])];

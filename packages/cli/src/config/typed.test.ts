@@ -48,6 +48,20 @@ const mistaken: Config[] = [
   { ...base, objective: 'at', epoch: 3 },
   // @ts-expect-error no such average
   { ...base, objective: 'at', averaging: 'emma' },
+  // @ts-expect-error no such model
+  { ...base, objective: 'at', model: 'small-cn' },
+  // @ts-expect-error no such option of the model
+  { ...base, objective: 'at', model: { use: 'small-cnn', widht: 4 } },
+  // @ts-expect-error no such data set
+  { ...base, objective: 'at', data: { use: 'fashion-mnist-mni' } },
+  // @ts-expect-error no such option of the data set
+  { ...base, objective: 'at', data: { use: 'fashion-mnist', valdation: 10 } },
+  // @ts-expect-error no such option within
+  { ...base, objective: 'at', data: { use: 'fashion-mnist', limit: { trian: 10 } } },
+  // @ts-expect-error no such engine
+  { ...base, objective: 'at', engine: 'wasn' },
+  // @ts-expect-error no such option of the engine
+  { ...base, objective: 'at', engine: { use: 'wasm', thread: 2 } },
   // @ts-expect-error no such option of one's own
   { ...base, objective: use(mine, { bta: 2 }) },
   // @ts-expect-error an objective is no attack
@@ -68,6 +82,14 @@ describe('configs in TypeScript', () => {
         evaluation: { every: 2, attacks: ['fgsm', { use: 'pgd', steps: 3 }] },
         callbacks: ['csv', { use: 'mlflow', uri: 'http://localhost:5000' }],
         averaging: 'ema',
+        engine: { use: 'wasm', threads: 2 },
+      }),
+      defineConfig({ ...base, objective: 'at', model: 'wrn-28-10', engine: { use: 'torch', device: 'cpu' } }),
+      defineConfig({
+        ...base,
+        objective: { use: 'cfa', radiusBase: 0.3 },
+        averaging: { use: 'fawa', threshold: 0.1 },
+        data: { use: 'rst', labelled: 'cifar10', unlabelled: { use: 'npz', train: '1m.npz' }, batchSize: 512 },
       }),
       defineConfig({ ...base, objective: use(mine, { beta: '1/2' }), optimizer: { learningRate: 0.2 } }),
     ])

@@ -1,5 +1,14 @@
-import type { AttackPlugin, OptimizerOrSchedulePlugin, Plugin, PluginKind, RunConfigInput } from '@bulwark/core';
-import type { AugmentationPlugin } from '@bulwark/datasets';
+import type {
+  AttackPlugin,
+  CoreEngine,
+  OptimizerOrSchedulePlugin,
+  Plugin,
+  PluginKind,
+  RunConfigInput,
+} from '@bulwark/core';
+import type { AugmentationPlugin, DataPlugin } from '@bulwark/datasets';
+import type { torch } from '@bulwark/engine-torch';
+import type { ModelPlugin } from '@bulwark/models';
 import type { ObjectivePlugin } from '@bulwark/objectives';
 import type { FileLogger } from '../logs/loggers.js';
 import type { mlflow } from '../logs/mlflow.js';
@@ -10,6 +19,10 @@ type Known =
   | AttackPlugin
   | OptimizerOrSchedulePlugin
   | AugmentationPlugin
+  | DataPlugin
+  | ModelPlugin
+  | CoreEngine
+  | typeof torch
   | FileLogger
   | typeof mlflow
   | typeof wandb;
@@ -44,15 +57,33 @@ interface OptimizerExtras {
   readonly clipNorm?: Optional<number | string>;
 }
 
+/** The data section holds what the run makes of the images, too. */
+type DataSection<Spec> = Spec extends { readonly use: string } ? Flat<Spec & DataExtras> : never;
+interface DataExtras {
+  readonly batchSize?: Optional<number | string>;
+  readonly accumulate?: Optional<number | string>;
+  readonly augment?: Optional<readonly Section<'augmentation'>[]>;
+}
+
+/** An engine whose package need not be installed, which the types must not need either. */
+interface PackagedEngine {
+  readonly use: 'tensorflow' | 'webgpu';
+  readonly [option: string]: unknown;
+}
+
 /**
  * A config with the options of the plugins that come with Bulwark: methods, perturbers, attacks, augmentations, optimizers, schedules,
- * averages, callbacks. Models and data sources are checked when the config is read.
+ * averages, callbacks, models, data sources, engines. Options of the engines that are packages of their own are checked when the config is read.
  */
 export type Config = Omit<
   RunConfigInput,
-  'objective' | 'weightPerturber' | 'optimizer' | 'averaging' | 'callbacks' | 'evaluation' | 'data'
+  'objective' | 'model' | 'engine' | 'weightPerturber' | 'optimizer' | 'averaging' | 'callbacks' | 'evaluation' | 'data'
 > & {
   readonly objective: Section<'objective'>;
+  readonly model: Section<'model'>;
+  readonly engine?: Optional<
+    'auto' | { readonly use: 'auto' } | PackagedEngine['use'] | PackagedEngine | Section<'engine'>
+  >;
   readonly weightPerturber?: Optional<Section<'weight-perturber'>>;
   readonly optimizer?: Optional<OptimizerSection | OwnSection<'optimizer'>>;
   readonly averaging?: Optional<Section<'average'>>;
@@ -62,17 +93,15 @@ export type Config = Omit<
       readonly attacks?: Optional<readonly Section<'attack'>[]>;
     }
   >;
-  readonly data: Omit<RunConfigInput['data'], 'augment'> & {
-    readonly use: string;
-    readonly batchSize?: Optional<number>;
-    readonly accumulate?: Optional<number>;
-    readonly augment?: Optional<readonly Section<'augmentation'>[]>;
-    readonly [option: string]: unknown;
-  };
+  readonly data: DataSection<SpecOfKind<'data'>> | (OwnSection<'data'> & DataExtras);
 };
 
+declare const checked: unique symbol;
+/** A config that `defineConfig` has seen. */
+export type DefinedConfig = RunConfigInput & { readonly [checked]: true };
+
 /** Gives a config its type: completion, and errors for plugins and options that do not exist, while one writes. */
-export const defineConfig = (config: Config): RunConfigInput => config as unknown as RunConfigInput;
+export const defineConfig = (config: Config): DefinedConfig => config as unknown as DefinedConfig;
 
 /**
  * The section of a plugin of one's own, with its options checked by their types; `plugins` of the config names its file, too.

@@ -17,7 +17,7 @@ const config = {
   threat: { epsilon: 0.1 },
   objective: 'natural',
   evaluation: { attacks: [] },
-};
+} as const;
 afterAll(() => rmSync(root, { recursive: true }));
 
 describe('a program', () => {

@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   resumeRun,
-  startRun,
+  startRun as start,
   type Collective,
   type EpochMetrics,
-  type RunConfigInput,
+  type RunHandle,
   type RunSummary,
 } from '@bulwark/core';
 import { importUserModule, loadConfig } from '../config/load.js';
+import type { Config, DefinedConfig } from '../config/typed.js';
 import { builtinRegistry } from '../registry.js';
 import { runServices } from '../trust/policy.js';
 
@@ -41,11 +42,30 @@ export interface TrainedRun {
 }
 
 /**
+ * Begins a run with everything that comes with Bulwark: `train` and `dispose` of the handle are the caller's.
+ * @param config a config whose plugins and options the compiler checks
+ * @throws BulwarkError CONFIG_INVALID, RUN_EXISTS
+ */
+export async function startRun(
+  config: Config | DefinedConfig,
+  options: Pick<TrainOptions, 'folder' | 'baseFolder' | 'collective' | 'warn'> = {},
+): Promise<RunHandle> {
+  return start(config, {
+    registry: builtinRegistry(),
+    importModule: importUserModule,
+    baseFolder: resolve(options.baseFolder ?? '.'),
+    folder: (named) => resolve(options.folder ?? join('runs', named)),
+    warn: options.warn ?? (() => {}),
+    collective: options.collective,
+  });
+}
+
+/**
  * Trains a model, as `bulwark train` does; everything is freed afterwards, and the run folder holds the model.
- * @param config a config, or the path of its file
+ * @param config a config whose plugins and options the compiler checks, or the path of its file
  * @throws BulwarkError CONFIG_INVALID, RUN_EXISTS and whatever else training can meet
  */
-export async function train(config: RunConfigInput | string, options: TrainOptions = {}): Promise<TrainedRun> {
+export async function train(config: Config | DefinedConfig | string, options: TrainOptions = {}): Promise<TrainedRun> {
   const { onEpoch, signal, collective, resume = false, warn = () => {} } = options;
   const loaded = typeof config === 'string' ? await loadConfig(config) : { input: config, baseFolder: '.' };
   const { name } = loaded.input as { name?: string };
@@ -53,13 +73,9 @@ export async function train(config: RunConfigInput | string, options: TrainOptio
   const run =
     resume && existsSync(join(path, 'config.json'))
       ? await resumeRun(path, { ...runServices(path, {}, warn), collective })
-      : await startRun(loaded.input, {
-          registry: builtinRegistry(),
-          importModule: importUserModule,
-          baseFolder: resolve(options.baseFolder ?? loaded.baseFolder),
-          folder: (named) => (options.folder === undefined ? resolve('runs', named) : path),
-          warn,
-          collective,
+      : await startRun(loaded.input as DefinedConfig, {
+          ...options,
+          baseFolder: options.baseFolder ?? loaded.baseFolder,
         });
   try {
     if (onEpoch) run.bus.on('epoch:end', ({ metrics }) => onEpoch(metrics));

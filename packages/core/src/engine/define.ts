@@ -28,9 +28,18 @@ import type { Engine, EngineDefinition } from './engine.js';
  * @category Plugins
  */
 export function defineEngine<
+  const Name extends string,
   Shape extends z.ZodRawShape = Record<never, never>,
   InstallShape extends z.ZodRawShape = Record<never, never>,
->({ options, installer, start, ...rest }: EngineDefinition<Shape, InstallShape>): Engine {
+>({
+  options,
+  installer,
+  start,
+  ...rest
+}: EngineDefinition<Shape, InstallShape> & { readonly name: Name }): Engine & {
+  /** For the types of configs; never there. */
+  readonly $config?: { readonly use: Name } & z.input<z.ZodObject<Shape>>;
+} {
   const engine = {
     ...rest,
     kind: 'engine',

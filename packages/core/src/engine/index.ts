@@ -5,7 +5,7 @@
 export * from '../ops/index.js';
 export { repairAveragePoolGradient } from './average-pool-gradient.js';
 export { composedKernels, registerComposedKernels } from './composed/index.js';
-export { coreEngines } from './core-engines.js';
+export { coreEngines, type CoreEngine } from './core-engines.js';
 export { currentSession, registerSession } from './current.js';
 export { defineEngine } from './define.js';
 export type {

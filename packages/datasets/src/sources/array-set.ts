@@ -103,7 +103,7 @@ const fileNames = (source: Pair | readonly Pair[]): string =>
     .join(', ');
 
 /** Images and labels as arrays: how generated data sets, and the 500K pseudo-labelled images of RST, are published. */
-const arraySource = (name: string, summary: string) =>
+const arraySource = <const Name extends string>(name: Name, summary: string) =>
   defineDataSource({
     name,
     summary,

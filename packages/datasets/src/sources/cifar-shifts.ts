@@ -44,7 +44,10 @@ function readPair(
 }
 
 /** CIFAR-10-C or CIFAR-100-C: a file for each corruption, with the test set five times, the mildest first. */
-const corrupted = (name: string, set: { of: string; classNames: readonly string[]; record: string }) =>
+const corrupted = <const Name extends string>(
+  name: Name,
+  set: { of: string; classNames: readonly string[]; record: string },
+) =>
   defineDataSource({
     name,
     summary: `The test set of ${set.of} under 15 common corruptions at 5 severities, for evaluations.`,

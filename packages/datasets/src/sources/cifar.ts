@@ -84,7 +84,10 @@ function readSplit(folder: string, layout: CifarLayout, split: 'train' | 'test')
 const named = (version: CifarLayout['binary'], name: string) => [join(version.folder, name), name];
 
 /** A data set in one of CIFAR's layouts. */
-export const cifarSet = (layout: CifarLayout, set: Pick<WholeSet, 'summary' | 'classNames'>): WholeSet => ({
+export const cifarSet = <const Name extends string>(
+  layout: CifarLayout & { readonly name: Name },
+  set: Pick<WholeSet, 'summary' | 'classNames'>,
+): WholeSet & { readonly name: Name } => ({
   ...set,
   name: layout.name,
   cite: 'Krizhevsky, 2009 (Learning Multiple Layers of Features from Tiny Images)',
@@ -96,8 +99,8 @@ export const cifarSet = (layout: CifarLayout, set: Pick<WholeSet, 'summary' | 'c
 
 const batches = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}`);
 
-export const cifar10Layout: CifarLayout = {
-  name: 'cifar10',
+export const cifar10Layout = {
+  name: 'cifar10' as const,
   classes: 10,
   labelBytes: 1,
   labelKey: 'labels',
@@ -105,10 +108,10 @@ export const cifar10Layout: CifarLayout = {
   python: { folder: 'cifar-10-batches-py', train: batches, test: ['test_batch'] },
   trainCount: 50000,
   testCount: 10000,
-};
+} satisfies CifarLayout;
 
-export const cifar100Layout: CifarLayout = {
-  name: 'cifar100',
+export const cifar100Layout = {
+  name: 'cifar100' as const,
   classes: 100,
   labelBytes: 2,
   labelKey: 'fine_labels',
@@ -116,7 +119,7 @@ export const cifar100Layout: CifarLayout = {
   python: { folder: 'cifar-100-python', train: ['train'], test: ['test'] },
   trainCount: 50000,
   testCount: 10000,
-};
+} satisfies CifarLayout;
 
 export const cifar10Set = cifarSet(cifar10Layout, {
   summary: 'Photographs, 32x32x3, 10 classes, 50,000 + 10,000; binary or Python version.',

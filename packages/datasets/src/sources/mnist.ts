@@ -28,7 +28,9 @@ function readSplit(folder: string, options: { name: string; split: 'train' | 't1
   return { images: images.data, labels: Int32Array.from(labels.data), shape: [28, 28, 1] };
 }
 
-const mnistLike = (set: Omit<WholeSet, 'read' | 'shape' | 'validation'> & { torchvision: string }): WholeSet => ({
+const mnistLike = <const Name extends string>(
+  set: Omit<WholeSet, 'read' | 'shape' | 'validation'> & { readonly name: Name; torchvision: string },
+): WholeSet & { readonly name: Name } => ({
   ...set,
   shape: [28, 28, 1],
   validation: 1000,

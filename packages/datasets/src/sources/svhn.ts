@@ -32,8 +32,8 @@ function readSplit(folder: string, name: string): ImageSet {
   return { images, labels, shape: [side, side, 3] };
 }
 
-export const svhnSet: WholeSet = {
-  name: 'svhn',
+export const svhnSet = {
+  name: 'svhn' as const,
   summary:
     'Street View house numbers, cropped digits (format 2), 32x32x3, 10 classes, 73,257 + 26,032; without "extra".',
   cite: 'Netzer, Wang, Coates, Bissacco, Wu, Ng, 2011',
@@ -42,4 +42,4 @@ export const svhnSet: WholeSet = {
   notes: ['SVHN, for non-commercial use only; the "extra" images are not used.'],
   validation: 1000,
   read: (folder) => ({ train: readSplit(folder, 'train_32x32.mat'), test: readSplit(folder, 'test_32x32.mat') }),
-};
+} satisfies WholeSet;

@@ -18,9 +18,9 @@ export interface WholeSet {
 }
 
 /** The data source over a published data set. */
-export function wholeSetSource(set: WholeSet) {
+export function wholeSetSource<const Name extends string>(set: WholeSet & { readonly name: Name }) {
   return defineDataSource({
-    name: set.name,
+    name: set.name as Name,
     summary: set.summary,
     cite: set.cite,
     options: { folder: folderOption, ...splitOptions({ validation: set.validation }) },
