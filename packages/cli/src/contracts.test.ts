@@ -122,6 +122,9 @@ const table: { readonly [K in PluginKind]: Readonly<Record<string, ContractOptio
     cutout: { options: { size: 3 } },
     mixup: { refused: [{ alpha: 0 }] },
     cutmix: {},
+    'crop-shift': { options: { most: 3 }, refused: [{ most: -1 }] },
+    'color-shape': { options: { bias: 'shape' }, refused: [{ bias: 'size' }] },
+    'random-erasing': { options: { probability: 1 }, refused: [{ ratio: 0.5 }] },
   },
   model: {
     'small-cnn': { options: { width: 4 }, refused: [{ width: 0 }] },

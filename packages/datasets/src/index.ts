@@ -3,11 +3,14 @@
  * @module @bulwark/datasets
  */
 import type { Plugin } from '@bulwark/core';
+import { colorShape } from './augment/color-shape.js';
+import { cropShift } from './augment/crop-shift.js';
 import { cutmix, pasteBox } from './augment/cutmix.js';
 import { cutout } from './augment/cutout.js';
 import { horizontalFlip } from './augment/horizontal-flip.js';
 import { mixup } from './augment/mixup.js';
 import { randomCrop } from './augment/random-crop.js';
+import { randomErasing } from './augment/random-erasing.js';
 import { npz, pickle } from './sources/array-set.js';
 import { cifar100Set, cifar10Set } from './sources/cifar.js';
 import { cifar100C, cifar101, cifar10C } from './sources/cifar-shifts.js';
@@ -30,7 +33,16 @@ export const mnist = wholeSetSource(mnistSet);
 /** Fashion-MNIST, all of it. */
 export const fashionMnist = wholeSetSource(fashionMnistSet);
 
-const augmentations = [randomCrop, horizontalFlip, cutout, mixup, cutmix] as const;
+const augmentations = [
+  randomCrop,
+  horizontalFlip,
+  cutout,
+  mixup,
+  cutmix,
+  cropShift,
+  colorShape,
+  randomErasing,
+] as const;
 /** The augmentations of this package, for the types of configs. */
 export type AugmentationPlugin = (typeof augmentations)[number];
 
@@ -57,6 +69,7 @@ export type DataPlugin = (typeof sources)[number];
 export const dataPlugins: Plugin[] = [...(sources as unknown as readonly Plugin[]), ...augmentations];
 
 export { cifar100C, cifar101, cifar10C, csv };
+export { colorShape, cropShift, randomErasing };
 export { cutmix, cutout, pasteBox, fashionMnistMini, horizontalFlip, imageFolder, mixup, npz, pickle, randomCrop, rst };
 export { benchmarkPipeline } from './benchmark.js';
 export { describeData, sampleSheet, type SplitFacts } from './describe.js';
