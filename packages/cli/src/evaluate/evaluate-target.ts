@@ -192,7 +192,7 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
     const progress = evaluationProgress(output);
     const interrupt = onInterrupt(output);
     try {
-      const probes = () => probeTrust({ model, data: set, threat, seed });
+      const probes = () => probeTrust({ model, data: set, threat, seed, signal: interrupt.signal });
       return await evaluate({
         ...{ model, data: set, attacks, threat, batchSize, seed, repeats, tier, previous },
         ...(smaller && { smaller }),

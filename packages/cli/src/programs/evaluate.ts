@@ -65,7 +65,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
       ...{ model, data: set, threat, batchSize, seed, repeats, tier, signal },
       attacks: attacksOf(specs, target),
       notice: ({ id, what, hint }) => warn(`trust check ${id}: ${what}; ${hint}`),
-      ...(tier !== 'quick' && { probes: () => probeTrust({ model, data: set, threat, seed }) }),
+      ...(tier !== 'quick' && { probes: () => probeTrust({ model, data: set, threat, seed, signal }) }),
     });
   } finally {
     model.dispose();

@@ -33,6 +33,17 @@ describe('probes of trust', () => {
     const harmless = surrounded(model, { before: (x) => tf.mul(x, 1) });
     expect((await probe(harmless)).map(({ id }) => id)).toEqual([]);
   });
+  it('stop soon when they are asked to, and leave nothing', async () => {
+    const before = tf.memory().numTensors;
+    const stop = new AbortController();
+    let passes = 0;
+    const counted = surrounded(model, { before: (x) => (passes++, tf.mul(x, 1)) });
+    const options = { data: toyImages(), threat: { norm: norms.linf, epsilon: 8 / 255 }, signal: stop.signal };
+    setImmediate(() => stop.abort(new Error('enough')));
+    await expect(probeTrust({ model: counted, ...options })).rejects.toThrow('enough');
+    expect(passes).toBeLessThan(100);
+    expect(tf.memory().numTensors).toBe(before);
+  });
   it('find that accuracy stays where rounding hides the gradient', async () => {
     const masked = surrounded(model, { before: (x) => tf.div(tf.floor(tf.mul(x, 16)), 16) });
     expect((await probe(masked)).map(({ id }) => id)).toContain('not-zero-at-large-epsilon');

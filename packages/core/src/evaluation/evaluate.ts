@@ -242,7 +242,12 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
     }
     ledger.end(keys[s]!);
   }
-  findings.push(...((await evaluation.probes?.()) ?? []));
+  interrupt();
+  const probed = await evaluation.probes?.().catch((error: unknown) => {
+    interrupt();
+    throw error;
+  });
+  findings.push(...(probed ?? []));
   const final = result();
   notice(final.findings);
   await evaluation.save?.(final);
