@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { writeNpz } from '@bulwark/datasets';
 import { chooseLauncher } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
@@ -75,6 +76,33 @@ describe('a sweep', () => {
     expect(again.status).toBe(0);
     expect(again.stdout).not.toContain('epoch 1/2');
     expect(statusOf(folder, out).map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'finished'));
+  });
+
+  it('that is moved or copied with its project goes on there, with the data there', () => {
+    const { folder, file } = project(
+      { search: { use: 'list', points: [{ 'model.width': 2 }, { 'model.width': 3 }] } },
+      { epochs: 1, objective: 'natural', data: { use: 'npz', train: 'set.npz', test: 'set.npz', batchSize: 16 } },
+    );
+    const arrays = {
+      image: { shape: [20, 4, 4, 1], data: new Uint8Array(320).map((_, i) => (i * 37) % 256) },
+      label: { shape: [20], data: Int32Array.from({ length: 20 }, (_, i) => i % 2) },
+    };
+    writeFileSync(join(folder, 'set.npz'), writeNpz(arrays));
+    expect(sweep(folder, file, '--out', join(folder, 'out')).status).toBe(0);
+    const copy = join(temporaryFolder(), 'copy');
+    cpSync(folder, copy, { recursive: true });
+    // the data of the old place would be noticed
+    writeFileSync(join(folder, 'set.npz'), 'no longer data');
+    for (const words of [
+      ['sweep.json', '--out', 'out'],
+      ['--resume', 'out'],
+    ]) {
+      rmSync(join(copy, 'out/runs/width-3'), { recursive: true });
+      rmSync(join(copy, 'out/jobs'), { recursive: true });
+      const { status, stderr } = sweep(copy, ...words);
+      expect([stderr, status]).toEqual(['', 0]);
+      expect(tableOf(join(copy, 'out')).rows).toHaveLength(2);
+    }
   });
 
   it('goes on after any number of kills, adopting jobs that outlived it, to the same table', async () => {

@@ -2,6 +2,7 @@
  * Runs: configs, composition, folders, checkpoints.
  * @module @bulwark/core/run
  */
+export { baseFolderNow, baseFromRun } from './base-folder.js';
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
 export { checkConfig, checkSpec } from './check-config.js';
 export { checkFeatures } from './check-features.js';
