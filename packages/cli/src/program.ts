@@ -25,6 +25,7 @@ import { verifyCommand } from './commands/verify.js';
 import { watchCommand } from './commands/watch.js';
 import { checkFlags } from './terminal/flag-rules.js';
 import { ownRank, setOwnRank } from './terminal/ranks.js';
+import { checkAlone } from './train/ranks.js';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -67,6 +68,7 @@ export function program(): Command {
   for (const command of commands) root.addCommand(command.exitOverride().configureOutput({ writeErr }));
   root.hook('preAction', (_, command) => {
     checkFlags(command);
+    checkAlone(command);
     const { rank } = ownRank() ?? {};
     if (rank !== undefined) setOwnRank({ rank });
   });

@@ -94,6 +94,28 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
   return collective;
 }
 
+/** Commands that would do all of their work in each process, and write the same files. */
+const alone = new Set('analyze compare demo evaluate export pseudo-label report reproduce sweep'.split(' '));
+
+/**
+ * Holds commands that do not share their work to one process; parts of an evaluation (`--shard`) are for as many as there are.
+ * @throws BulwarkError USAGE
+ */
+export function checkAlone(command: Command): void {
+  let top = command;
+  while (top.parent?.parent) top = top.parent;
+  const place = alone.has(top.name()) ? placeAmongRanks() : undefined;
+  if (!place || command.opts()['shard'] !== undefined) return;
+  setOwnRank({ rank: place.rank, alike: true });
+  throw new BulwarkError(
+    'USAGE',
+    `${place.launcher} has started ${place.size} processes, each of which would do all of ${top.name()}`,
+    {
+      hint: 'start one process; `evaluate --shards`, `sweep` and `reproduce` give their parts to jobs with --launcher',
+    },
+  );
+}
+
 /** The words of this command without `--processes`. */
 function wordsOfRanks(): string[] {
   const words = process.argv.slice(2);
