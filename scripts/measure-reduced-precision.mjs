@@ -1,7 +1,7 @@
-// What attacks in bfloat16 do to training: trains the demo's methods twice per seed on the native engine, with the attack's passes in
+// What attacks in bfloat16 do to training: trains the demo's methods twice per seed on an engine that has it, with the attack's passes in
 // float32 and in bfloat16, and evaluates both in float32:
-//   npm run build && node scripts/measure-reduced-precision.mjs [--methods at,trades,st] [--seeds 5]
-// Without instructions for bfloat16 the times mean nothing; BULWARK_BFLOAT16=1 gives the accuracies all the same.
+//   npm run build && node scripts/measure-reduced-precision.mjs [--engine torch] [--threads 1] [--methods at,trades,st] [--seeds 5]
+// On tensorflow, without instructions for bfloat16 the times mean nothing; BULWARK_BFLOAT16=1 gives the accuracies all the same.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +12,16 @@ import { builtinRegistry } from '@bulwark/cli';
 import { runDemoMethod } from '../packages/cli/dist/demo/run-method.js';
 
 const { values: flags } = parseArgs({
-  options: { methods: { type: 'string', default: 'at,trades,st' }, seeds: { type: 'string', default: '5' } },
+  options: {
+    engine: { type: 'string', default: 'torch' },
+    threads: { type: 'string' },
+    methods: { type: 'string', default: 'at,trades,st' },
+    seeds: { type: 'string', default: '5' },
+  },
 });
+const engine = { use: flags.engine, ...(flags.threads && { threads: Number(flags.threads) }) };
 
-const { reason, reducedPrecision } = await useEngine('tensorflow', {
+const { reason, reducedPrecision } = await useEngine(engine, {
   engines: enginesOf(builtinRegistry()),
   reducedPrecision: true,
 });
@@ -28,7 +34,7 @@ async function train(method, { seed, reducedPrecision }) {
   const tell = (message) => {
     if (message.kind === 'result') ({ result } = message);
   };
-  await runDemoMethod(method, { seed, folder, tell, change: { engine: 'tensorflow', reducedPrecision } });
+  await runDemoMethod(method, { seed, folder, tell, change: { engine, reducedPrecision } });
   rmSync(folder, { recursive: true });
   return result;
 }

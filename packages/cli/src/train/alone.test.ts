@@ -3,7 +3,7 @@ import { program } from '../program.js';
 
 const run = (words: string) => program().parseAsync(words.split(' '), { from: 'user' });
 const environment = { ...process.env };
-beforeEach(() => Object.assign(process.env, { OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '2' }));
+beforeEach(() => void Object.assign(process.env, { OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '2' }));
 afterEach(() => void (process.env = { ...environment }));
 
 it.each(['evaluate runs/none', 'demo', 'sweep status none', 'report runs/none', 'export runs/none --to onnx'])(
