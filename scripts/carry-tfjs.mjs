@@ -113,6 +113,30 @@ function carryInto(folder, manifest) {
   for (const name of packages) manifest.exports[`./${doorTo(name)}`] = entry(name);
 }
 
+/** The engine on WebGPU has a package of its own, with a second copy of the tensors behind it: it carries its build, on those of core. */
+function carryWebgpu(folder, manifest) {
+  const from = folderOf('tfjs-backend-webgpu');
+  const carried = join(folder, 'dist/tensorflow');
+  mkdirSync(carried);
+  const build = readFileSync(join(from, 'dist/tf-backend-webgpu.node.js'), 'utf8').replace(
+    /\n\/\/# sourceMappingURL=.*/g,
+    '',
+  );
+  writeFileSync(join(carried, 'tf-backend-webgpu.cjs'), throughCore(build));
+  cpSync(join(folder, 'LICENSE'), join(carried, 'LICENSE'));
+  const { version } = readManifest(from);
+  writeFileSync(
+    join(carried, 'NOTICE'),
+    `A build of @tensorflow/tfjs-backend-webgpu ${version}, Copyright Google LLC. Apache License 2.0: see LICENSE. Changed: it imports core's tensors.\n`,
+  );
+  const file = join(folder, 'dist/load.js');
+  const text = readFileSync(file, 'utf8');
+  const packed = text.replace("'@tensorflow/tfjs-backend-webgpu'", "'./tensorflow/tf-backend-webgpu.cjs'");
+  if (packed === text) throw new Error('load.js loads the backend in a way that is not known here');
+  writeFileSync(file, packed);
+  delete manifest.dependencies['@tensorflow/tfjs-backend-webgpu'];
+}
+
 /** Makes a copy of a package what is published. */
 export function carryTfjs(folder) {
   for (const file of filesUnder(join(folder, 'dist'), /\.(js|d\.ts)$/)) {
@@ -125,5 +149,6 @@ export function carryTfjs(folder) {
   const manifest = readManifest(folder);
   for (const name of packages) delete manifest.dependencies?.[`@tensorflow/${name}`];
   if (manifest.name === '@bulwark/core') carryInto(folder, manifest);
+  if (manifest.name === '@bulwark/engine-webgpu') carryWebgpu(folder, manifest);
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }

@@ -88,7 +88,7 @@ for (const name of names) {
   });
   for (const message of messages) problems.push(`${packageName(name)}: ${formatMessage(message, {}) ?? message.code}`);
 }
-if (existsSync(join(project, 'node_modules/@tensorflow/tfjs-layers')))
+if (existsSync(join(project, 'node_modules/@tensorflow/tfjs-core')))
   problems.push('a package depends on TensorFlow.js');
 
 const specifiers = [
