@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   createNetwork,
@@ -14,6 +17,7 @@ import { expectInDocs, formsTable } from '../../../core/test/docs-table.js';
 import { smallCnn } from '../architectures/small-cnn.js';
 import { Instance, Name, torchFile } from '../testing/torch-file.js';
 import { loadWeights, type LoadOptions } from './load.js';
+import { readWeightsFile } from './read.js';
 import { encodeWeights } from './save.js';
 import { toStateDict } from './state-dict.js';
 
@@ -358,3 +362,13 @@ describe.each(sections)('$title', ({ title, forms }) => {
 
 it('docs/weights.md lists every form that is tried here (UPDATE_DOCS=1 writes it)', () =>
   expectInDocs('weights.md', 'forms.test.ts', lines));
+
+it.each([
+  ['cut off', 'PK\x03\x04 and no more'],
+  ['of a few letters', 'hello\n'],
+])('a file %s is named', (_, content) => {
+  const folder = mkdtempSync(join(tmpdir(), 'bulwark-forms-'));
+  writeFileSync(join(folder, 'mine.pt'), Buffer.from(content, 'latin1'));
+  expect(() => readWeightsFile(join(folder, 'mine.pt'))).toThrow(/mine\.pt/);
+  rmSync(folder, { recursive: true });
+});

@@ -110,6 +110,18 @@ function fromJson(bytes: Uint8Array, where: string, path: string | undefined): W
  * @throws BulwarkError WEIGHTS_INVALID
  */
 export function readWeightsFile(source: string | Uint8Array): WeightsFile {
+  try {
+    return read(source);
+  } catch (error) {
+    // readers of bytes do not know whose they are
+    if (!(error instanceof BulwarkError) || typeof source !== 'string' || error.message.includes(basename(source)))
+      throw error;
+    const { code, message, hint } = error;
+    throw new BulwarkError(code, `${source}: ${message}`, { ...(hint !== undefined && { hint }), cause: error });
+  }
+}
+
+function read(source: string | Uint8Array): WeightsFile {
   const bytes = typeof source === 'string' ? readBytes(source) : source;
   const where = typeof source === 'string' ? source : 'the weights file';
   if (isSafetensors(bytes)) return withNormalisation(fromSafetensors(bytes, where));
