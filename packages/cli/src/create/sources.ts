@@ -1,18 +1,5 @@
-/** What a kind of plugin is started from: source that works, what its test needs to know, and how a config uses it. */
-export interface Starter {
-  /** TypeScript of src/index.ts; `__name__` and `__export__` stand for the plugin's names. */
-  readonly source: string;
-  /** The suite of the kit. */
-  readonly describe: string;
-  /** Second argument of the suite, without its framework. */
-  readonly options: string;
-  /** Imports that the test needs for these options. */
-  readonly testImports?: string;
-  /** Sections of the example config that use it. */
-  readonly config: string;
-  /** Packages of Bulwark that the source or its test imports, besides core. */
-  readonly packages: readonly ('objectives' | 'datasets')[];
-}
+import type { Starter } from './starter.js';
+import { trainingStarters } from './training-sources.js';
 
 const smallData = 'data: { use: fashion-mnist-mini, batchSize: 64, limit: { train: 640 } }';
 const at = 'objective: { use: at, inner: { steps: 3, stepSize: 0.05 } }';
@@ -261,6 +248,7 @@ export const starters = {
   model,
   attack,
   callback,
+  ...trainingStarters,
 } as const satisfies Readonly<Record<string, Starter>>;
 
 export type StarterKind = keyof typeof starters;
