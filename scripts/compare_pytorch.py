@@ -233,4 +233,5 @@ def main():
         print(json.dumps({"seconds": seconds, "loss": loss.item(), "peak": peak}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
