@@ -119,5 +119,55 @@ export const __export__ = defineAverage({
 `,
 };
 
+const optimizer: Starter = {
+  describe: 'describeOptimizer',
+  options: '{ refused: [{ learningRate: 0 }] }',
+  packages: [],
+  config: `${smallData}\n${smallCnn}\n${at}\noptimizer: { use: __name__, learningRate: 0.01 }`,
+  source: `import { defineOptimizer, number } from '@bulwark/core';
+import * as tf from '@bulwark/core/tfjs';
+
+/** Steps along the sign of the mean gradient: replace this by your update. What it remembers is a slot by name, which checkpoints keep. */
+export const __export__ = defineOptimizer({
+  name: '__name__',
+  summary: 'One sentence about the update.',
+  options: {
+    learningRate: number({ above: 0 }).default(0.01).describe('base learning rate; the schedule multiplies it'),
+    beta: number({ min: 0, max: 1 }).default(0.9).describe('share of the old mean'),
+  },
+  create({ learningRate, beta }) {
+    const slots = new Map<string, tf.Tensor>();
+    const keep = (name: string, value: tf.Tensor) => {
+      slots.get(name)?.dispose();
+      slots.set(name, tf.keep(value));
+    };
+    return {
+      learningRate,
+      apply(parameters, gradients, rate) {
+        for (const [name, gradient] of gradients)
+          tf.tidy(() => {
+            const [slot, weight] = [\`mean/\${name}\`, parameters.get(name)!];
+            const before = slots.get(slot);
+            const mean = before ? tf.add(tf.mul(beta, before), tf.mul(1 - beta, gradient)) : gradient.clone();
+            const positive = tf.cast(tf.greater(mean, 0), 'float32');
+            const sign = tf.sub(positive, tf.cast(tf.less(mean, 0), 'float32'));
+            weight.assign(tf.sub(weight, tf.mul(rate, sign)));
+            keep(slot, mean);
+          });
+      },
+      // no weight decay: the gradients as they are, as tensors of the caller's
+      decayed: (gradients) => new Map([...gradients].map(([name, gradient]) => [name, gradient.clone()])),
+      slots: () => slots,
+      restoreSlots: (saved) => saved.forEach((value, name) => keep(name, value.clone())),
+      dispose() {
+        slots.forEach((slot) => slot.dispose());
+        slots.clear();
+      },
+    };
+  },
+});
+`,
+};
+
 /** Starters of what belongs to training besides the method. */
-export const trainingStarters = { classification, augmentation, schedule, average } as const;
+export const trainingStarters = { classification, augmentation, optimizer, schedule, average } as const;
