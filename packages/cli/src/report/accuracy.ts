@@ -32,6 +32,16 @@ const measured = (share: number, images: number): Accuracy => ({
   interval: wilsonInterval(Math.round(share * images), images),
 });
 
+/** The threat model of one of a run's own figures, `pgd-3`, `pgd-3@l2` or `union`, and the attack. */
+function ownFigure(run: RunRecord, label: string): { threat: string; attack: string } {
+  const further = run.config.evaluation.threats ?? [];
+  if (label === 'union')
+    return { threat: `union of ${[radius(run), ...further.map(threatText)].join(', ')}`, attack: label };
+  const [attack, norm] = label.split(/@(?=[^@]*$)/) as [string, string?];
+  const other = further.find((each) => each.norm === norm);
+  return other ? { threat: threatText(other), attack } : { threat: radius(run), attack: label };
+}
+
 /** What the run measured of its own checkpoints when it ended. */
 function ownRows(run: RunRecord): AccuracyRow[] {
   const { summary } = run;
@@ -42,14 +52,15 @@ function ownRows(run: RunRecord): AccuracyRow[] {
     const { clean, ...attacked } = summary[kind]?.accuracy ?? {};
     const lowest = Object.entries(attacked).sort(([, a], [, b]) => a - b)[0];
     if (clean === undefined || !lowest) return [];
+    const { threat, attack } = ownFigure(run, lowest[0]);
     return [
       {
         run,
-        threat: radius(run),
+        threat,
         checkpoint: kinds.length === 1 && best ? 'best = last' : kind,
         tier: summary.split === 'test' ? 'own test' : 'validation',
         complete: true,
-        attacks: [lowest[0]],
+        attacks: [attack],
         images,
         clean: measured(clean, images),
         robust: measured(lowest[1], images),

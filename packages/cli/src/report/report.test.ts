@@ -151,6 +151,18 @@ describe('bulwark report', () => {
     expect(high).toBeGreaterThan(own!.clean.share);
   });
 
+  it.each([
+    [{ clean: 0.5, fgsm: 0.2, 'fgsm@l2': 0.3 }, 'linf 25.5/255', 'fgsm'],
+    [{ clean: 0.5, fgsm: 0.4, 'fgsm@l2': 0.3 }, 'l2 0.5', 'fgsm'],
+    [{ clean: 0.5, fgsm: 0.4, 'fgsm@l2': 0.3, union: 0.25 }, 'union of linf 25.5/255, l2 0.5', 'union'],
+  ])("says within what a run's own lowest figure is: %j", async (accuracy, threat, attack) => {
+    const run = await readRun(st, () => undefined);
+    const evaluation = { ...run.config.evaluation, threats: [{ norm: 'l2' as const, epsilon: 0.5 }] };
+    const summary = { ...run.summary!, best: undefined, last: { ...run.summary!.last, accuracy } };
+    const own = accuracyRows({ ...run, config: { ...run.config, evaluation }, summary }).at(-1);
+    expect(own).toMatchObject({ tier: 'own test', threat, attacks: [attack] });
+  });
+
   it('has the accuracy under corruptions: by severity for one run, side by side for several', async () => {
     const text = (page: string) => page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
     const alone = text((await report(st)).page);
