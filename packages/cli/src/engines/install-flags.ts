@@ -1,4 +1,5 @@
 import { BulwarkError, type Engine } from '@bulwark/core';
+import { expectedOf } from '@bulwark/core/files';
 import type { Command } from 'commander';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
@@ -33,9 +34,9 @@ export function installOptions(engine: Engine, flags: Readonly<Record<string, un
     .map(([name, schema]) => [name, valueFor(schema, flags[name])] as const);
   const parsed = engine.installer!.options.safeParse(Object.fromEntries(given));
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  const name = String(path[0]);
-  throw new BulwarkError('USAGE', `--${kebab(name)} is ${JSON.stringify(flags[name])}: ${message}`, {
+  const issue = parsed.error.issues[0]!;
+  const name = String(issue.path[0]);
+  throw new BulwarkError('USAGE', `--${kebab(name)} is ${JSON.stringify(flags[name])}: ${expectedOf(issue)}`, {
     hint: `see \`bulwark engine install ${engine.name} --help\``,
   });
 }

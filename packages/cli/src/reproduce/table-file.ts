@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BulwarkError } from '@bulwark/core';
+import { firstWrong } from '@bulwark/core/files';
 import { z } from 'zod';
 import { loadConfig } from '../config/load.js';
 
@@ -116,12 +117,10 @@ export async function loadTable(nameOrPath: string): Promise<Table> {
   const path = pathOf(nameOrPath);
   const { input } = await loadConfig(path);
   const parsed = tableSchema.safeParse(input);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new BulwarkError('CONFIG_INVALID', `${path}: ${issue!.path.join('.')}: ${issue!.message}`, {
+  if (!parsed.success)
+    throw new BulwarkError('CONFIG_INVALID', `${path}: ${firstWrong(parsed.error, input, 'the table')}`, {
       hint: 'mend the table file at this place',
     });
-  }
   const { data } = parsed;
   const unknown = data.pairs.flat().find((id) => !data.rows.some((row) => row.id === id));
   if (unknown !== undefined)

@@ -1,5 +1,6 @@
 import { basename, extname, resolve } from 'node:path';
 import { BulwarkError, integer, number, plugin, type PluginSpec } from '@bulwark/core';
+import { firstWrong } from '@bulwark/core/files';
 import { folderName } from '@bulwark/core/run';
 import { z } from 'zod';
 import { layOver, loadConfig, type LoadedConfig } from '../config/load.js';
@@ -92,18 +93,13 @@ export interface Sweep extends Omit<z.output<typeof sweepSchema>, 'name' | 'laun
   readonly base: LoadedConfig;
 }
 
-const invalid = (file: string, issue: z.core.$ZodIssue): BulwarkError => {
-  const place = issue.path.join('.') || 'the sweep';
-  const keys = issue.code === 'unrecognized_keys' ? `${issue.keys.join(', ')} is not an option here` : issue.message;
-  return new BulwarkError('CONFIG_INVALID', `${file}: ${place}: ${keys}`, {
-    hint: 'docs/sweeps.md has every key of a sweep file',
-  });
-};
-
 /** Checks what a sweep file holds, without the config that it names. @throws BulwarkError CONFIG_INVALID */
 export function checkSweep(input: unknown, file: string): z.output<typeof sweepSchema> {
   const parsed = sweepSchema.safeParse(input);
-  if (!parsed.success) throw invalid(file, parsed.error.issues[0]!);
+  if (!parsed.success)
+    throw new BulwarkError('CONFIG_INVALID', `${file}: ${firstWrong(parsed.error, input, 'the sweep')}`, {
+      hint: 'docs/sweeps.md has every key of a sweep file',
+    });
   return parsed.data;
 }
 

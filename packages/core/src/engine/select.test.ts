@@ -92,7 +92,7 @@ describe('useEngine with a name', () => {
     });
     const error = await failure(useEngine({ use: 'mine', level: 4 }, { engines: [engine('mine', 1)] }));
     expect(error.code).toBe('CONFIG_INVALID');
-    expect(error.message).toContain('mine.level');
+    expect(error.message).toContain('mine: level is 4');
     expect((await failure(useEngine({ use: 'cpu', level: 4 }))).message).toContain('level');
     expect((await failure(useEngine({ use: 'auto', threads: 4 }))).message).toContain('engine.threads');
   });

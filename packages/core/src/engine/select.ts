@@ -1,5 +1,6 @@
 import * as tf from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
+import { firstWrong } from '../files/wrong-value.js';
 import { knownOrder, measureOrder, type Candidate, type Place } from './auto/index.js';
 import { coreEngines } from './core-engines.js';
 import { registerSession } from './current.js';
@@ -59,12 +60,10 @@ export async function startEngine(
   given: Readonly<Record<string, unknown>> = {},
 ): Promise<{ session: EngineSession; options: Record<string, unknown> }> {
   const parsed = engine.options.safeParse(given);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    throw new BulwarkError('CONFIG_INVALID', `engine ${[engine.name, ...path].join('.')}: ${message}`, {
+  if (!parsed.success)
+    throw new BulwarkError('CONFIG_INVALID', `engine ${engine.name}: ${firstWrong(parsed.error, given, engine.name)}`, {
       hint: `options of ${engine.name}: ${Object.keys(engine.options.shape).join(', ') || 'none'}`,
     });
-  }
   const probe = await engine.probe();
   if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.hint);
   const session = await engine.create(parsed.data);

@@ -3,7 +3,7 @@ import { checkImageSet, countOf, disposeBatch, rangeOf, takeExamples, type Image
 import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import { letOthersRun } from '../event-loop.js';
-import { digestOf, readIfThere, textOf, writeAtomically } from '../files/index.js';
+import { digestOf, firstWrong, readIfThere, textOf, writeAtomically } from '../files/index.js';
 import type { TestGroup } from '../hooks/index.js';
 import { answersOf } from './answers.js';
 import { fingerprintModel } from './fingerprint.js';
@@ -195,8 +195,7 @@ export function loadCorruptions(file: string): CorruptionResult | undefined {
   }
   const { sha256, ...rest } = (json ?? {}) as { sha256?: unknown };
   const { data, error } = schema.safeParse(rest);
-  if (!data)
-    throw refused(`is no result of corruptions: ${error.issues[0]!.path.join('.')} ${error.issues[0]!.message}`);
+  if (!data) throw refused(`is no result of corruptions: ${firstWrong(error, rest)}`);
   if (sha256 !== digestOf(data)) throw refused('was changed since it was written: its checksum differs');
   if (data.groups.some(({ correct, count: images }) => correct > images))
     throw refused('has more correct images than images');

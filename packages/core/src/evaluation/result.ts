@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
+import { firstWrong } from '../files/wrong-value.js';
 import { normNames } from '../threat/index.js';
 import { contradiction } from './figures.js';
 import { violations } from './recheck.js';
@@ -101,8 +102,7 @@ export type EvaluationResult = z.infer<typeof schema>;
  */
 export function parseEvaluation(json: unknown, where: string): EvaluationResult {
   const { data, error } = schema.safeParse(json);
-  const issue = error?.issues[0];
-  const wrong = issue ? `${issue.path.join('.')}: ${issue.message}` : contradiction(data!);
+  const wrong = error ? firstWrong(error, json) : contradiction(data);
   if (wrong === undefined) return data!;
   throw new BulwarkError('DATA_CORRUPT', `${where}: ${wrong}`, {
     hint: 'evaluate again with another output file, or delete this one',

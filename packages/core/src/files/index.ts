@@ -8,4 +8,5 @@ export { tryLockFile, type FileLock, type LockOwner } from './lock.js';
 export { largestFile, readIfThere, readRegularFile } from './read.js';
 export { placeholderOf } from './placeholder.js';
 export { textOf } from './text.js';
+export { expectedOf, firstWrong, placeOf, shown, valueAt, wrongValue, type Path } from './wrong-value.js';
 export { hintOf, isTemporary, syncFile, syncFolder, writeAtomically, writeFailure } from './write.js';

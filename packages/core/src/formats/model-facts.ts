@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { firstWrong } from '../files/wrong-value.js';
 import { invalidWeights } from './stored-tensor.js';
 
 /** An architecture and all options that it was built with: enough to build it again. */
@@ -86,10 +87,7 @@ export function factsFromMetadata(
       'update Bulwark, or export the model again with this version',
     );
   const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    throw invalidWeights(`${where}: metadata ${factsKey}: ${path.join('.') || 'the whole'}: ${message}`);
-  }
+  if (!parsed.success) throw invalidWeights(`${where}: metadata ${factsKey}: ${firstWrong(parsed.error, value)}`);
   const { version: _version, ...facts } = parsed.data;
   return facts as ModelFacts;
 }

@@ -1,23 +1,11 @@
 import { z } from 'zod';
 import { BulwarkError, type ErrorCode } from '../errors.js';
+import { expectedOf, placeOf, shown, valueAt, type Path } from '../files/index.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { nearest } from '../plugins/index.js';
 import { runConfigSchema, threatSection, type RunConfig } from './config.js';
 import { refuseBytes, type WrittenLength } from '../threat/index.js';
 import { findLengths, findReferences, replaceAt } from './schema-walk.js';
-
-type Path = readonly (string | number)[];
-
-const written = (path: Path): string =>
-  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text ? `${text}.${key}` : key), '');
-
-const received = (value: unknown): string => {
-  const text = JSON.stringify(value);
-  return text === undefined ? 'nothing' : text.length > 60 ? `${text.slice(0, 57)}...` : text;
-};
-
-const valueAt = (value: unknown, path: Path): unknown =>
-  path.reduce<unknown>((current, key) => (current as Record<string | number, unknown> | undefined)?.[key], value);
 
 /** What each section that a config must have may look like; together they are a whole config. */
 const examples: Readonly<Record<string, string>> = {
@@ -26,17 +14,6 @@ const examples: Readonly<Record<string, string>> = {
   threat: 'threat: { norm: linf, epsilon: 8/255 }',
   objective: 'objective: trades',
   epochs: 'epochs: 10',
-};
-
-/** Zod's names of types in words. */
-const kinds: Readonly<Record<string, string>> = {
-  object: 'a section',
-  record: 'a section',
-  array: 'a list',
-  number: 'a number',
-  int: 'a whole number',
-  string: 'text',
-  boolean: 'true or false',
 };
 
 /** Something that is wrong in a config, and what to do about it. */
@@ -57,17 +34,17 @@ function problemsOf(
       const near = nearest(key, context.known);
       return {
         code: 'CONFIG_INVALID',
-        message: `${written([...context.at, ...path, key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
+        message: `${placeOf([...context.at, ...path, key])} is not an option here; known: ${context.known.join(', ') || 'none'}`,
         hint: near ? `did you mean ${near}?` : 'remove it',
       };
     });
   const value = valueAt(context.input, path);
-  const place = written([...context.at, ...path]) || 'the config';
-  const kind = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
-  const expected = kind ? `expected ${kind}` : issue.message.replace(/, received undefined$/, '');
+  const place = placeOf([...context.at, ...path]) || 'the config';
   const example = Object.hasOwn(examples, place) ? `, for example: ${examples[place]}` : '';
   const missing = value === undefined || (value === null && example);
-  const message = missing ? `${place} is missing: ${expected}` : `${place} is ${received(value)}: ${expected}`;
+  const message = missing
+    ? `${place} is missing: ${expectedOf(issue)}`
+    : `${place} is ${shown(value)}: ${expectedOf(issue)}`;
   const name = place.endsWith('.use') ? ': the name of a plugin, which `bulwark plugins` lists' : '';
   const hint = missing ? `add ${place}${name}${example}` : `set ${place} to an allowed value${example}`;
   return [{ code: 'CONFIG_INVALID', message, hint }];
@@ -199,7 +176,7 @@ function findPlugin(
   } catch (error) {
     if (!(error instanceof BulwarkError)) throw error;
     const { code, message, hint } = error;
-    problems.push({ code, message: `${written([...at, 'use'])}: ${message}`, hint });
+    problems.push({ code, message: `${placeOf([...at, 'use'])}: ${message}`, hint });
     return undefined;
   }
 }
@@ -318,7 +295,7 @@ export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig
 /** All lengths in pixel values of a checked section, those of plugins within included. */
 function lengthsIn(registry: PluginRegistry, schema: z.ZodType, value: unknown, at: Path): WrittenLength[] {
   const own = findLengths(schema, value).map(({ path, value: length, norm }) => ({
-    name: written([...at, ...path]),
+    name: placeOf([...at, ...path]),
     value: length as number,
     ...(norm && { norm }),
   }));
@@ -332,7 +309,7 @@ function lengthsIn(registry: PluginRegistry, schema: z.ZodType, value: unknown, 
 /** The lengths of one plugin's options, those of plugins within it left to them. */
 export const lengthsOf = (schema: z.ZodType, options: unknown, use: string): WrittenLength[] =>
   findLengths(schema, options).map(({ path, value, norm }) => ({
-    name: `${written(path)} of ${use}`,
+    name: `${placeOf(path)} of ${use}`,
     value: value as number,
     ...(norm && { norm }),
   }));

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
+import { firstWrong } from '../files/index.js';
 import { factsFromMetadata, factsToMetadata, readSafetensors, writeSafetensors } from '../formats/index.js';
 import { snapshotVersion, type Snapshot, type TrainingState } from '../trainer/index.js';
-import { describeIssue, epochMetricsSchema, numbersByName, overfittingSchema } from './stored-schema.js';
+import { epochMetricsSchema, numbersByName, overfittingSchema } from './stored-schema.js';
 
 /** The checkpoints that a snapshot goes with, by kind: the digest of each, or `self` where it is the snapshot itself. */
 export type Companions = Readonly<Partial<Record<'epoch' | 'best', string>>>;
@@ -116,7 +117,7 @@ function parsed(text: string, corrupt: (why: string) => BulwarkError): unknown {
 /** A checksum can be forged, so what it covers may be anything. */
 function check<T>(schema: z.ZodType<T>, value: unknown, corrupt: (why: string) => BulwarkError): asserts value is T {
   const { error } = schema.safeParse(value);
-  if (error) throw corrupt(`its metadata hold no state of a training: ${describeIssue(error)}`);
+  if (error) throw corrupt(`its metadata hold no state of a training: ${firstWrong(error, value)}`);
 }
 
 const versioned = z.looseObject({ version: z.number().int() });

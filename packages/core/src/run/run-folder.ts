@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '../errors.js';
-import { digestOf, isTemporary, readIfThere } from '../files/index.js';
+import { digestOf, firstWrong, isTemporary, readIfThere } from '../files/index.js';
 import type { EpochMetrics } from '../hooks/index.js';
 import type { CheckpointKind, CheckpointStore, Snapshot } from '../trainer/index.js';
 import { checkpointSet } from './checkpoint-set.js';
@@ -9,7 +9,6 @@ import { baseFolderNow } from './base-folder.js';
 import type { RunConfig } from './config.js';
 import { inRun, writeInRun } from './run-write.js';
 import {
-  describeIssue,
   epochMetricsSchema,
   frozenConfigSchema,
   summarySchema,
@@ -127,7 +126,7 @@ export function openRunFolder(path: string, told: Told = {}): RunFolder {
   const { sha256, ...frozen } = content as FrozenConfig & { sha256?: unknown };
   if (sha256 !== digestOf(frozen)) throw corrupt(file, 'was changed since it was written: its checksum differs');
   const { error } = frozenConfigSchema.safeParse(frozen);
-  if (error) throw corrupt(file, `holds no config of a run: ${describeIssue(error)}`);
+  if (error) throw corrupt(file, `holds no config of a run: ${firstWrong(error, frozen)}`);
   return runFolder(path, { ...frozen, baseFolder: baseFolderNow(path, frozen) }, told.warn);
 }
 
@@ -148,8 +147,9 @@ function runFolder(
       const file = at('metrics.jsonl');
       const lines = (readText(file) ?? '').split('\n').filter(Boolean);
       return lines.map((line, i) => {
-        const { data, error } = epochMetricsSchema.safeParse(parseLine(line));
-        if (error) throw corrupt(file, `is damaged in line ${i + 1}: ${describeIssue(error)}`);
+        const written = parseLine(line);
+        const { data, error } = epochMetricsSchema.safeParse(written);
+        if (error) throw corrupt(file, `is damaged in line ${i + 1}: ${firstWrong(error, written)}`);
         return data;
       });
     },
@@ -167,7 +167,7 @@ function runFolder(
       const summary = readJson(at('summary.json'));
       if (summary === undefined) return undefined;
       const { error } = summarySchema.safeParse(summary);
-      if (error) throw corrupt(at('summary.json'), `holds no summary of a run: ${describeIssue(error)}`);
+      if (error) throw corrupt(at('summary.json'), `holds no summary of a run: ${firstWrong(error, summary)}`);
       return summary as Record<string, unknown>;
     },
   };

@@ -91,9 +91,3 @@ export const summarySchema = z.looseObject({
   extended: z.array(epoch).optional(),
   overfitting: z.array(overfittingSchema).optional(),
 });
-
-/** Path and message of the first thing that does not fit. */
-export const describeIssue = ({ issues }: z.ZodError): string => {
-  const { path, message } = issues[0]!;
-  return [path.join('.'), message].filter(Boolean).join(': ');
-};

@@ -1,4 +1,5 @@
 import { BulwarkError } from '@bulwark/core';
+import { firstWrong } from '@bulwark/core/files';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { z } from 'zod';
 import { refuseUnheeded, writerOf } from './unheeded.js';
@@ -43,8 +44,7 @@ function layersOf(config: unknown, where: string): Layer[] {
   const list = Array.isArray(config) ? (config as unknown) : (config as { layers?: unknown } | null)?.layers;
   const { data, error } = z.array(layerSchema).max(mostLayers).safeParse(list);
   if (!error) return data;
-  const { path, message } = error.issues[0]!;
-  throw invalid(where, `layers.${path.join('.')}: ${message}`);
+  throw invalid(where, `layers: ${firstWrong(error, list, 'their list')}`);
 }
 
 /**

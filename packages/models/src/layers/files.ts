@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { BulwarkError, type ModelFacts } from '@bulwark/core';
-import { readRegularFile, textOf, writeAtomically } from '@bulwark/core/files';
+import { firstWrong, readRegularFile, textOf, writeAtomically } from '@bulwark/core/files';
 import { factsFromMetadata } from '@bulwark/core/formats';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
@@ -100,10 +100,7 @@ function readManifest(path: string): Described {
       'pass the model.json of a layers model, not of a graph model',
     );
   const { data: groups, error } = manifestSchema.safeParse(weightsManifest);
-  if (error) {
-    const { path: at, message } = error.issues[0]!;
-    throw invalid(`${path}: weightsManifest.${at.join('.')}: ${message}`, 'get the model again');
-  }
+  if (error) throw invalid(`${path}: weightsManifest: ${firstWrong(error, weightsManifest)}`, 'get the model again');
   checkTopology(modelTopology, path);
   const paths = groups.flatMap((group) => group.paths);
   for (const shard of paths)

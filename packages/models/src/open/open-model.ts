@@ -11,6 +11,7 @@ import {
   type Plugin,
   type PluginServices,
 } from '@bulwark/core';
+import { firstWrong } from '@bulwark/core/files';
 import { openRunFolder, threatOf } from '@bulwark/core/run';
 import { restoreModel } from '@bulwark/core/trainer';
 import { readLayersFacts, readLayersModel } from '../layers/files.js';
@@ -72,10 +73,9 @@ async function blankModel(
   const plugin = known(registry.list('model'), use);
   const { data, error } = plugin.options.safeParse(options);
   if (data) return plugin.create(data, services) as Classifier | Promise<Classifier>;
-  const { path, message } = error.issues[0]!;
   throw new BulwarkError(
     'MODEL_INVALID',
-    `the architecture ${use} cannot have ${path.join('.') || 'these options'}: ${message}`,
+    `the architecture ${use} cannot be built: ${firstWrong(error, options, use)}`,
     {
       hint: `its options are ${Object.keys(plugin.options.shape).join(', ')}`,
     },
