@@ -312,6 +312,34 @@ export const defineOptimizer = definer('optimizer');
 export const defineSchedule = definer('schedule');
 /**
  * Makes a weight average; see `definePlugin`.
+ * @example
+ * ```ts
+ * const latest = defineAverage({
+ *   name: 'latest',
+ *   summary: 'The weights as the last epoch left them.',
+ *   create: () => () => {
+ *     const copies = new Map<string, tf.Tensor>();
+ *     const clear = () => {
+ *       tf.dispose([...copies.values()]);
+ *       copies.clear();
+ *     };
+ *     const hold = (values: Iterable<readonly [string, tf.Tensor]>) => {
+ *       clear();
+ *       for (const [name, value] of values) copies.set(name, value.clone());
+ *     };
+ *     return {
+ *       state: { save: () => ({ tensors: copies, values: null }), restore: ({ tensors }) => hold(tensors) },
+ *       afterStep: () => undefined,
+ *       afterEpoch: (model) => hold([...model.parameters].map(([name, value]) => [`model/${name}`, value])),
+ *       dispose: clear,
+ *     };
+ *   },
+ * });
+ * const model = { parameters: new Map([['fc.bias', tf.variable(tf.tensor1d([1, 2]))]]) } as unknown as Classifier;
+ * const average = latest.create({}, {} as PluginServices)({ model, steps: 10, epochs: 1 });
+ * await average.afterEpoch(model, {} as EpochEnd);
+ * average.state.save().tensors.get('model/fc.bias'); // => [1, 2]
+ * ```
  * @category Plugins
  */
 export const defineAverage = definer('average');
