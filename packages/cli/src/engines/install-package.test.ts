@@ -115,7 +115,7 @@ describe('the command without the packages of engines', () => {
     expect(stdout).toContain(`getting @bulwark/engine-webgpu@`);
     expect(stdout).toContain('webgpu is there and needs nothing else');
     expect(readFileSync(join(project, 'npm.log'), 'utf8')).toMatch(
-      /^install --save-exact --no-audit --no-fund @bulwark\/engine-webgpu@\d+\.\d+\.\d+\n$/,
+      /^install --save-exact --ignore-scripts --no-audit --no-fund @bulwark\/engine-webgpu@\d+\.\d+\.\d+\n$/,
     );
     expect(bulwark(npm, 'plugins', 'webgpu').stdout).toContain('power');
   });

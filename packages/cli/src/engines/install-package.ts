@@ -47,7 +47,8 @@ export async function installPackage(
   const { folder, flags } = placeOf(file, spec);
   const where = flags.includes('--global') ? "npm's global folder" : folder;
   progress(`getting ${spec} with npm into ${where}`);
-  const arguments_ = ['install', ...flags, '--no-audit', '--no-fund', spec];
+  // tfjs-node-gpu's script would fetch a library of its own choice; what an engine needs, its installer gets and checks
+  const arguments_ = ['install', ...flags, '--ignore-scripts', '--no-audit', '--no-fund', spec];
   const { code, tail } = await run('npm', arguments_, { cwd: folder, timeoutMs: 30 * 60_000 });
   if (code === 0)
     return { description: spec, folder: join(folder, 'node_modules', '@bulwark', `engine-${name}`), bytes: 0 };
