@@ -65,9 +65,13 @@ interface DataExtras {
   readonly augment?: Optional<readonly Section<'augmentation'>[]>;
 }
 
+/** The optional peers of this package that bring an engine, which is named as the package is. */
+type EnginePackages = '@bulwark/engine-tensorflow' | '@bulwark/engine-webgpu';
+type NameIn<Package> = Package extends `@bulwark/engine-${infer Name}` ? Name : never;
+
 /** An engine whose package need not be installed, which the types must not need either. */
 interface PackagedEngine {
-  readonly use: 'tensorflow' | 'webgpu';
+  readonly use: NameIn<EnginePackages>;
   readonly [option: string]: unknown;
 }
 

@@ -60,6 +60,8 @@ const objectives: Record<string, Record<string, unknown>> = {
   hat: { use: 'hat', inner, helper: second },
   mail: { use: 'mail', inner, burnIn: 0 },
   arow: { use: 'arow', inner },
+  cfa: { use: 'cfa', inner },
+  'cfa-trades': { use: 'cfa-trades', inner },
   ikl: { use: 'ikl' },
   ard: { use: 'ard', inner, teacher: second },
   rslad: { use: 'rslad', inner, teacher: second },
