@@ -57,7 +57,7 @@ function enter(place: PlaceAmongRanks, seconds: number): Collective {
 /**
  * Joins the processes that mpirun or srun have started with this program, for `train`; undefined if it is alone. Once per process, before
  * an engine starts: cores and GPUs of the machine are shared out. Whoever joins calls `close` when all is done.
- * @param options.seconds how long a rank may keep the others waiting; default 300
+ * @param options how many `seconds` a rank may keep the others waiting; default 300
  * @throws BulwarkError MPI_UNAVAILABLE
  */
 export function openRanks({ seconds = 300 }: { seconds?: number } = {}): Collective | undefined {

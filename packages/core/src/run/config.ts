@@ -167,8 +167,9 @@ export const runConfigSchema = z.strictObject({
     .describe('what counts as failed training, and what happens then'),
 });
 
-/** What a user writes. */
+/** One threat model as it is written. */
 type OneThreat = z.input<typeof threatSection>;
+/** A config as it is written: what has a default may be left out, and `threat` may be a list. */
 export type RunConfigInput = Omit<z.input<typeof runConfigSchema>, 'threat'> & {
   readonly threat: OneThreat | readonly OneThreat[];
 };
