@@ -70,7 +70,7 @@ bool records(const at::Device&) { return false; }
 #endif
 
 std::unique_ptr<Recorder> makeRecorder(Recorded how, const at::Device& device) {
-  if (how == Recorded::simulated) return std::make_unique<Simulated>();
+  if (how == Recorded::simulated || how == Recorded::wayThere) return std::make_unique<Simulated>();
 #ifdef BULWARK_CUDA_GRAPHS
   if (how == Recorded::asGraph && device.is_cuda()) return std::make_unique<CudaGraph>(device);
 #endif

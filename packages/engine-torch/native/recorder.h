@@ -8,8 +8,11 @@
 
 namespace bulwark {
 
-/** Whether passes are recorded. `simulated` runs the work anew at each replay, so that a processor can test all but the graph itself. */
-enum class Recorded : int64_t { never = 0, asGraph = 1, simulated = 2 };
+/**
+ * Whether passes are recorded. `simulated` runs the work anew at each replay, so that a processor can test all but the graph itself;
+ * `wayThere` does so too, and fails to record ways back.
+ */
+enum class Recorded : int64_t { never = 0, asGraph = 1, simulated = 2, wayThere = 3 };
 
 class Recorder {
  public:

@@ -37,9 +37,17 @@ class RecordedPass : public Pass {
   }
   ~RecordedPass() override { recording_->busy = false; }
 
-  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool) override {
+  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) override {
+    if (instead_) return instead_->pullBack(dLogits, keep);
     PulledBack found;
-    found.images = recording_->backward(dLogits);
+    try {
+      found.images = recording_->backward(dLogits);
+    } catch (const std::exception& error) {
+      // weights do not change between a pass and its ways back, so the same pass can be made once more, as always
+      program_->recordings->failure = error.what();
+      instead_ = std::make_unique<EagerPass>(program_, mode, recording_->inputs());
+      return instead_->pullBack(dLogits, keep);
+    }
     for (size_t at = 0; at < dLogits.size(); at++)
       if (!dLogits[at]) found.images[at] = recording_->batches()[at].zeros();
     return found;
@@ -49,6 +57,8 @@ class RecordedPass : public Pass {
   // the recording refers to the program, which JavaScript may let go of first
   std::shared_ptr<Program> program_;
   std::shared_ptr<Recording> recording_;
+  /** Where its way back could not be recorded. */
+  std::unique_ptr<EagerPass> instead_;
 };
 
 std::vector<int64_t> kindOf(const Mode& mode, const std::vector<at::Tensor>& images) {
@@ -91,7 +101,7 @@ std::vector<at::Tensor> Recording::backward(const std::vector<std::optional<at::
   for (size_t at = 0; at < dLogits.size(); at++)
     if (dLogits[at]) way.dLogits[at].copy_(*dLogits[at]);
   if (!way.recorder) {
-    auto recorder = makeRecorder(how_, device_);
+    auto recorder = makeRecorder(how_ == Recorded::wayThere ? Recorded::never : how_, device_);
     recorder->record([this, &way] {
       WeightGradients none;
       for (size_t at = batches_.size(); at-- > 0;)

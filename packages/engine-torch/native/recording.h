@@ -27,6 +27,8 @@ class Recording {
   /** The gradients in the images of those batches that have one in their logits; undefined for the others. */
   std::vector<at::Tensor> backward(const std::vector<std::optional<at::Tensor>>& dLogits);
   const std::vector<Batch>& batches() const { return batches_; }
+  /** The images that went forward last. */
+  const std::vector<at::Tensor>& inputs() const { return inputs_; }
 
   /** A pass is between its way there and its last way back. */
   bool busy = false;

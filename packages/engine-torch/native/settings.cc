@@ -53,7 +53,7 @@ napi_value useDeterministic(Call& call) {
   return call.none();
 }
 
-/** useRecordings(how): 0 never, 1 as CUDA graphs, 2 simulated -> whether they are to be had */
+/** useRecordings(how): 0 never, 1 as CUDA graphs, 2 simulated, 3 that without ways back -> whether they are to be had */
 napi_value useRecordings(Call& call) {
   const auto how = static_cast<Recorded>(call.integer(0));
   const bool possible = how != Recorded::asGraph || records(call.engine.device);

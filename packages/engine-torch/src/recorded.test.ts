@@ -23,7 +23,7 @@ const look = (model: Network, mode: 'eval' | 'batch', seed: number): number[] =>
 
 // what a GPU does at one launch is run anew here at every replay: all but the graph itself is the same
 (available ? describe : describe.skip)('passes that are recorded and replayed', () => {
-  const use = (how: 0 | 2) => nativeInUse()!.useRecordings(how);
+  const use = (how: 0 | 2 | 3) => nativeInUse()!.useRecordings(how);
   beforeAll(() => tf.setBackend('torch'));
   beforeEach(() => void use(0));
   afterAll(() => void use(0));
@@ -78,6 +78,19 @@ const look = (model: Network, mode: 'eval' | 'batch', seed: number): number[] =>
     for (let round = 0; round < 5; round++) expect(walk()).toEqual(expected);
     expect(nativeInUse()!.counts()[4] - before).toBe(8); // the first round as usual, then two at once of three
     tf.dispose([...batches, ...dLogits]);
+    dispose();
+  });
+
+  it('go as before, and say so, where a way back cannot be recorded', () => {
+    const { model, dispose } = smallTraining('at', { inner: { steps: 1 } });
+    const expected = [0, 1, 2, 3, 4, 5].map((seed) => look(model, 'eval', seed));
+    use(3);
+    const before = nativeInUse()!.counts();
+    expect([0, 1, 2, 3, 4, 5].map((seed) => look(model, 'eval', seed))).toEqual(expected);
+    const after = nativeInUse()!.counts();
+    expect(after[0]).toBe(before[0]);
+    expect(after[4] - before[4]).toBe(1); // the way there of the fourth
+    expect(model.opByOpBecause?.()).toMatch(/^without CUDA graphs, since passes cannot be recorded/);
     dispose();
   });
 

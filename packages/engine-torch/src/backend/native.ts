@@ -79,10 +79,10 @@ export interface Native {
   useDeterministic(deterministic: boolean): void;
   /**
    * Whether passes to the images alone are recorded and replayed from their fourth on.
-   * @param how 0: never; 1: as CUDA graphs; 2: by running them anew, which tests all but the graph
+   * @param how 0: never; 1: as CUDA graphs; 2: by running them anew, which tests all but the graph; 3: so, and ways back fail to be recorded
    * @returns 1 if that is to be had
    */
-  useRecordings(how: 0 | 1 | 2): number;
+  useRecordings(how: 0 | 1 | 2 | 3): number;
   synchronize(): void;
   /** torch's version, the processor's instructions in use, threads; 1 for: CUDA, knowledge of a GPU's memory, MPS, bfloat16 on the processor. */
   facts(): [string, string, number, number, number, number, number];
