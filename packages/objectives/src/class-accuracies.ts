@@ -1,5 +1,6 @@
 import { oneHotLabels, type HookState, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { heldTensors } from './held-tensors.js';
 
 /** Which share of each class was right at adversarial points in the last epoch; held as tensors, so that no step waits for a number. */
 export interface ClassAccuracyRecord {
@@ -16,15 +17,9 @@ export interface ClassAccuracyRecord {
 
 /** Starts a record. */
 export function classAccuracyRecord(): ClassAccuracyRecord {
-  const held = new Map<string, tf.Variable>();
-  const of = (name: string, classes: number, first: number) => {
-    if (!held.has(name))
-      held.set(
-        name,
-        tf.tidy(() => tf.variable(tf.fill([classes], first), false)),
-      );
-    return held.get(name) as tf.Variable<tf.Rank.R1>;
-  };
+  const held = heldTensors();
+  const of = (name: string, classes: number, first: number) =>
+    held.of(name, () => tf.fill([classes], first)) as tf.Variable<tf.Rank.R1>;
   const accuracies = (classes: number) => of('accuracies', classes, 1);
   const add = (to: tf.Variable<tf.Rank.R1>, rows: tf.Tensor) => to.assign(tf.add(to, tf.sum(rows, 0)) as tf.Tensor1D);
   return {
@@ -46,14 +41,7 @@ export function classAccuracyRecord(): ClassAccuracyRecord {
         for (const sums of [seen, right]) sums.assign(tf.zerosLike(sums));
       });
     },
-    state: {
-      save: () => ({ tensors: held, values: null }),
-      restore({ tensors }) {
-        tf.dispose([...held.values()]);
-        held.clear();
-        for (const [name, value] of tensors) held.set(name, tf.variable(value, false));
-      },
-    },
-    dispose: () => tf.dispose([...held.values()]),
+    state: held.state,
+    dispose: held.dispose,
   };
 }

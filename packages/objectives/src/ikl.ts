@@ -14,6 +14,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { heldTensors } from './held-tensors.js';
 import { pgdPoint } from './inner/pgd.js';
 import { startNames, type StartName } from './inner/settings.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
@@ -53,18 +54,10 @@ export interface ClassWeights {
 
 /** Makes class weights. Outputs are softened by `temperature`; `momentum` is the share of the new epoch. */
 export function classWeights({ temperature, momentum }: { temperature: number; momentum: number }): ClassWeights {
-  const held = new Map<string, tf.Variable>();
-  const of = (name: string, first: () => tf.Tensor): tf.Variable => {
-    if (!held.has(name))
-      held.set(
-        name,
-        tf.tidy(() => tf.variable(first(), false)),
-      );
-    return held.get(name)!;
-  };
+  const held = heldTensors();
   const table = (classes: number) =>
-    of('weights', () => tf.fill([classes, classes], 1 / classes)) as tf.Variable<tf.Rank.R2>;
-  const sums = (classes: number) => of('sums', () => tf.zeros([classes, classes]));
+    held.of('weights', () => tf.fill([classes, classes], 1 / classes)) as tf.Variable<tf.Rank.R2>;
+  const sums = (classes: number) => held.of('sums', () => tf.zeros([classes, classes]));
   return {
     table,
     add(y, logits) {
@@ -75,9 +68,9 @@ export function classWeights({ temperature, momentum }: { temperature: number; m
       });
     },
     endEpoch() {
-      if (!held.has('sums')) return;
+      const sum = held.get('sums');
+      if (!sum) return;
       tf.tidy(() => {
-        const sum = held.get('sums')!;
         const weights = table(sum.shape[0]!);
         const rows = tf.sum(sum, 1, true);
         const means = tf.divNoNan(sum, rows);
@@ -86,15 +79,8 @@ export function classWeights({ temperature, momentum }: { temperature: number; m
         sum.assign(tf.zerosLike(sum));
       });
     },
-    state: {
-      save: () => ({ tensors: held, values: null }),
-      restore({ tensors }) {
-        tf.dispose([...held.values()]);
-        held.clear();
-        for (const [name, value] of tensors) held.set(name, tf.variable(value, false));
-      },
-    },
-    dispose: () => tf.dispose([...held.values()]),
+    state: held.state,
+    dispose: held.dispose,
   };
 }
 

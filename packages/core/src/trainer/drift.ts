@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { exchangeTexts, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
@@ -10,22 +11,18 @@ const mostByRounding = 1e-3;
 /** Tensors whose values are all smaller than this are taken to be as large. */
 const smallest = 1e-3;
 
-/** Adds words to a digest of two numbers that float32 holds exactly: FNV-1a, two lanes. */
-function digest(words: Int32Array): [number, number] {
-  const lanes = [0x811c9dc5 | 0, 0x811c9dc5 | 0] as [number, number];
-  for (let i = 0; i < words.length; i++) {
-    const mixed = Math.imul(lanes[i & 1]! ^ words[i]!, 0x01000193);
-    lanes[i & 1] = mixed ^ (mixed >>> 15);
-  }
-  return [lanes[0] >>> 8, lanes[1] >>> 8];
+/** A digest as two numbers that float32 holds exactly. */
+function digest(bytes: Uint8Array): [number, number] {
+  const sum = createHash('sha256').update(bytes).digest();
+  return [sum.readUIntBE(0, 3), sum.readUIntBE(3, 3)];
 }
 
 /** What two ranks that agree have alike: a digest of every tensor, and one of all else. */
 const digests = ({ state, tensors }: Snapshot): Float32Array =>
   Float32Array.from(
     [
-      ...[...tensors.values()].map(({ data }) => new Int32Array(data.buffer, data.byteOffset, data.length)),
-      Int32Array.from(new TextEncoder().encode(JSON.stringify(state))),
+      ...[...tensors.values()].map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+      new TextEncoder().encode(JSON.stringify(state)),
     ].flatMap(digest),
   );
 
