@@ -2,7 +2,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { starters } from '../create/sources.js';
+import { packageFiles } from '../create/package-files.js';
+import { starters, type StarterKind } from '../create/sources.js';
+import type { Starter } from '../create/starter.js';
+import { pluginKinds } from '@bulwark/core/plugins';
 import { main, runNode } from '../testing.js';
 
 const modules = resolve('node_modules');
@@ -22,7 +25,10 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.each(Object.keys(starters))('create plugin --kind %s', (kind) => {
+it('starts plugins of every kind', () => expect(Object.keys(starters).sort()).toEqual([...pluginKinds].sort()));
+
+describe.each(Object.keys(starters) as StarterKind[])('create plugin --kind %s', (kind) => {
+  const { command = 'train' }: Starter = starters[kind];
   const name = `my-${kind}`;
   const home = join(folder, `bulwark-plugin-${name}`);
 
@@ -34,6 +40,7 @@ describe.each(Object.keys(starters))('create plugin --kind %s', (kind) => {
       'README.md',
       'example.yaml',
       'package.json',
+      ...(command === 'sweep' ? ['run.yaml'] : []),
       'src',
       'tsconfig.json',
     ]);
@@ -58,26 +65,35 @@ describe.each(Object.keys(starters))('create plugin --kind %s', (kind) => {
   it('trains at once', () => {
     const { status, stdout, stderr } = run(
       home,
-      main,
-      'train',
-      'example.yaml',
-      '--set',
-      'epochs=1',
-      '--set',
-      'engine=wasm',
-      '--set',
-      'evaluation.examples=20',
-      '--json',
+      ...[main, command, 'example.yaml', '--json'],
+      ...['epochs=1', 'evaluation.examples=20', ...(kind === 'engine' ? [] : ['engine=wasm'])].flatMap((value) => [
+        '--set',
+        value,
+      ]),
     );
     expect([stderr, status]).toEqual(['', 0]);
-    expect(JSON.parse(stdout)).toMatchObject({ reason: 'finished' });
+    if (command === 'train') expect(JSON.parse(stdout)).toMatchObject({ reason: 'finished' });
+    else expect(JSON.parse(stdout)).toMatchObject({ missing: [], rows: [{ seeds: [1] }, { seeds: [1] }] });
   });
+});
+
+it.each([
+  ['margin-loss', 'objective', 'marginLoss'],
+  ['weighted', 'objective', 'weightedObjective'],
+  ['describe', 'schedule', 'describeSchedulePlugin'],
+  ['lives', 'launcher', 'livesLauncher'],
+  ['new', 'engine', 'newEngine'],
+])('a plugin %s of kind %s is exported as %s', (name, kind, exported) => {
+  const files = packageFiles(name, kind as StarterKind, { bulwark: '0.1.0', node: '>=20' });
+  expect(files.get('src/index.ts')).toContain(`export const ${exported} = `);
+  expect(files.get('src/index.test.ts')).toContain(`import { ${exported} } from`);
 });
 
 describe('create plugin refuses', () => {
   it.each([
     ['an unknown kind', ['create', 'plugin', 'x', '--kind', 'objektive'], 'did you mean objective?'],
     ['a name with capitals', ['create', 'plugin', 'MyLoss', '--kind', 'objective'], 'not lower case with hyphens'],
+    ['a name that is taken', ['create', 'plugin', 'wasm', '--kind', 'engine'], 'choose another, such as my-wasm'],
     ['a missing kind', ['create', 'plugin', 'x'], "required option '--kind <kind>'"],
     ['a folder with files', ['create', 'plugin', 'x', '--kind', 'data', '--out', 'taken'], 'exists and is not empty'],
   ])('%s', (_what, args, message) => {

@@ -7,6 +7,7 @@ import { nearest } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { packageFiles } from '../create/package-files.js';
 import { starters, type StarterKind } from '../create/sources.js';
+import { builtinRegistry } from '../registry.js';
 import { createOutput } from '../terminal/output.js';
 
 const kinds = Object.keys(starters) as StarterKind[];
@@ -30,8 +31,16 @@ function checkKind(kind: string): StarterKind {
   });
 }
 
-function checkName(name: string): string {
+function checkName(name: string, kind: StarterKind): string {
   const plain = name.replace(/^bulwark-plugin-/, '');
+  if (
+    builtinRegistry()
+      .list(kind)
+      .some((known) => known.name === plain)
+  )
+    throw new BulwarkError('USAGE', `the name ${plain} is that of a plugin of Bulwark, of kind ${kind}`, {
+      hint: `choose another, such as my-${plain}`,
+    });
   if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(plain)) return plain;
   throw new BulwarkError('USAGE', `the name ${JSON.stringify(name)} is not lower case with hyphens`, {
     hint: 'choose a name such as margin-loss',
@@ -44,15 +53,16 @@ function versions() {
 }
 
 function createPlugin(name: string, { kind, out, json }: CreateFlags): void {
-  const plain = checkName(name);
-  const files = packageFiles(plain, checkKind(kind), versions());
+  const known = checkKind(kind);
+  const plain = checkName(name, known);
+  const files = packageFiles(plain, known, versions());
   const folder = resolve(out ?? `bulwark-plugin-${plain}`);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new BulwarkError('USAGE', `${folder} exists and is not empty`, { hint: 'name another folder with --out' });
   for (const [path, text] of files) writeAtomically(join(folder, path), text);
   const output = createOutput({ json });
   output.line(`wrote ${folder}: ${[...files.keys()].join(', ')}`);
-  output.line(`next: cd ${folder} && npm install && npm test && npx bulwark train example.yaml`);
+  output.line(`next: cd ${folder} && npm install && npm test && npm run train`);
   output.result({ folder, files: [...files.keys()] });
 }
 

@@ -1,9 +1,6 @@
-import type { Starter } from './starter.js';
+import { placeStarters } from './place-sources.js';
+import { at, smallCnn, smallData, type Starter } from './starter.js';
 import { trainingStarters } from './training-sources.js';
-
-const smallData = 'data: { use: fashion-mnist-mini, batchSize: 64, limit: { train: 640 } }';
-const at = 'objective: { use: at, inner: { steps: 3, stepSize: 0.05 } }';
-const smallCnn = 'model: { use: small-cnn, width: 8 }';
 
 const objective: Starter = {
   describe: 'describeObjective',
@@ -249,6 +246,7 @@ export const starters = {
   attack,
   callback,
   ...trainingStarters,
+  ...placeStarters,
 } as const satisfies Readonly<Record<string, Starter>>;
 
 export type StarterKind = keyof typeof starters;

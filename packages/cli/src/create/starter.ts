@@ -6,10 +6,15 @@ export interface Starter {
   readonly describe: string;
   /** Second argument of the suite, without its framework. */
   readonly options: string;
-  /** Imports that the test needs for these options. */
-  readonly testImports?: string;
   /** Sections of the example config that use it. */
   readonly config: string;
+  /** The command that the example is for: a config of a run, or a sweep over one. Default: `train`. */
+  readonly command?: 'train' | 'sweep';
   /** Packages of Bulwark that the source or its test imports, besides core. */
   readonly packages: readonly ('objectives' | 'datasets')[];
 }
+
+/** Sections of example configs that are over soon. */
+export const smallData = 'data: { use: fashion-mnist-mini, batchSize: 64, limit: { train: 640 } }';
+export const at = 'objective: { use: at, inner: { steps: 3, stepSize: 0.05 } }';
+export const smallCnn = 'model: { use: small-cnn, width: 8 }';

@@ -1,8 +1,4 @@
-import type { Starter } from './starter.js';
-
-const smallData = 'data: { use: fashion-mnist-mini, batchSize: 64, limit: { train: 640 } }';
-const at = 'objective: { use: at, inner: { steps: 3, stepSize: 0.05 } }';
-const smallCnn = 'model: { use: small-cnn, width: 8 }';
+import { at, smallCnn, smallData, type Starter } from './starter.js';
 
 const classification: Starter = {
   describe: 'describeClassification',
