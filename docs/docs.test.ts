@@ -39,7 +39,18 @@ const blocksIn = (language: string, where: readonly string[]): Block[] =>
     })),
   );
 
-const typescript = blocksIn('ts', pages);
+/** Examples in the comments of what programs call, with its import. */
+const examples: Block[] = ['evaluate', 'load-run', 'train'].flatMap((program) => {
+  const page = `../packages/cli/src/programs/${program}.ts`;
+  return [...textOf(page).matchAll(/^ *\* ```ts\n([^]*?)^ *\* ```/gm)].map(([, lines], i) => ({
+    page,
+    code: `import { evaluate, loadRun, startRun, train } from '@bulwark/cli';\n${lines!.replace(/^ *\* ?/gm, '')}`,
+    name: `example ${i + 1} of ${program}.ts`,
+    file: join(blocks, `example-${program}-${i + 1}.ts`),
+  }));
+});
+
+const typescript = [...blocksIn('ts', pages), ...examples];
 
 beforeAll(async () => {
   await useEngine('wasm');
@@ -50,6 +61,9 @@ beforeAll(async () => {
 afterAll(() => rmSync(blocks, { recursive: true, force: true }));
 
 describe('TypeScript in the documentation', () => {
+  it('has examples of evaluate for every kind of question', () => {
+    expect(examples.filter(({ name }) => name.endsWith(' of evaluate.ts'))).toHaveLength(4);
+  });
   it('passes the type checker', () => {
     const { config } = ts.readConfigFile(join(docs, '../tsconfig.docs.json'), (path) => readFileSync(path, 'utf8'));
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, join(docs, '..'));

@@ -7,7 +7,18 @@ export { layOver, loadConfig, type LoadedConfig } from './config/load.js';
 export { override } from './config/override.js';
 export { defineConfig, use, type Config, type DefinedConfig, type OwnSection, type Section } from './config/typed.js';
 export { loadModel, type LoadedModel, type Prediction } from '@bulwark/inference';
-export { evaluate, type EvaluateOptions } from './programs/evaluate.js';
+export {
+  evaluate,
+  type AttackOptions,
+  type CorruptedEvaluation,
+  type CorruptionOptions,
+  type CurveEvaluation,
+  type CurveOptions,
+  type EvaluateOptions,
+  type TargetOptions,
+  type UnionEvaluation,
+  type UnionOptions,
+} from './programs/evaluate.js';
 export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
 export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
 export { startRun, train, type TrainedRun, type TrainOptions } from './programs/train.js';

@@ -1,6 +1,7 @@
 import { tierNames } from '@bulwark/core/attacks';
 import { Command, Option } from 'commander';
 import { evaluateTarget, type EvaluateFlags } from '../evaluate/evaluate-target.js';
+import { evaluateRules } from '../evaluate/rules.js';
 import { addLaunchFlags } from '../launch/index.js';
 import { addFlagRules } from '../terminal/flag-rules.js';
 import { pluginsOption } from '../trust/policy.js';
@@ -74,21 +75,6 @@ export function evaluateCommand(): Command {
     .option('--no-probes', 'leave out the trust checks that attack again (large epsilon, more steps)')
     .option('--json', 'print the result as JSON and nothing else')
     .addHelpText('after', examples);
-  addFlagRules(
-    command,
-    { flags: ['shard'], excludes: ['shards', 'merge'] },
-    { flags: ['merge'], excludes: ['shards'] },
-    { flags: ['robustbench'], excludes: ['shard', 'epsilons', 'threats'] },
-    { flags: ['transfer-from'], excludes: ['merge'] },
-    {
-      flags: ['corruptions'],
-      excludes: 'attacks tier norm epsilon epsilons threats seed shard shards merge robustbench transfer-from'.split(
-        ' ',
-      ),
-    },
-    { flags: ['fresh'], excludes: ['shards', 'merge'] },
-    { flags: ['epsilons'], excludes: ['epsilon', 'threats', 'out', 'shards'] },
-    { flags: ['threats'], excludes: ['norm', 'epsilon', 'out', 'shards', 'zoo'] },
-  );
+  addFlagRules(command, ...evaluateRules);
   return addLaunchFlags(command, 'shards').action((path: string, flags: EvaluateFlags) => evaluateTarget(path, flags));
 }

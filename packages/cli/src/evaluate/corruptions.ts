@@ -6,6 +6,7 @@ import {
   loadCorruptions,
   lockEvaluation,
   saveCorruptions,
+  type CorruptionEvaluation,
 } from '@bulwark/core/evaluation';
 import { checkSpec } from '@bulwark/core/run';
 import logUpdate from 'log-update';
@@ -14,23 +15,20 @@ import { duration, percent, type Output } from '../terminal/output.js';
 import { table } from '../terminal/table.js';
 import { parseSpec } from './attack-specs.js';
 import type { Target } from './open-target.js';
+import { parseImages } from './plan.js';
+import { readSettings, type SettingsFlags } from './settings.js';
 
-/** What is asked of an evaluation under corruptions. */
-export interface CorruptionRequest {
+/** Flags of an evaluation under corruptions. */
+export interface CorruptionFlags extends Pick<SettingsFlags, 'images' | 'batch' | 'seed' | 'repeats'> {
   /** The corrupted images, a data source with its options; true: those made of the model's own data. */
   readonly corruptions: string | true;
-  readonly images?: number;
-  readonly batchSize: number;
-  readonly repeats: number;
-  readonly out?: string;
-  readonly fresh?: boolean;
 }
 
 /** Corrupted versions of data sets. */
 const corruptedOf: Readonly<Record<string, string>> = { cifar10: 'cifar10-c', cifar100: 'cifar100-c' };
 
 /** The data source that is asked for, its paths relative to the working folder. @throws BulwarkError USAGE, DATA_MISSING, ... */
-async function openCorrupted({ corruptions }: CorruptionRequest, target: Target): Promise<DataSource> {
+export async function openCorrupted({ corruptions }: CorruptionFlags, target: Target): Promise<DataSource> {
   const { services, registry, config } = target;
   const text = corruptions === true ? corruptedOf[config.data.use] : corruptions;
   if (text === undefined)
@@ -63,25 +61,46 @@ export function corruptionReport(result: CorruptionResult): string[] {
 export const corruptionFile = (evaluations: string, data: string): string =>
   join(evaluations.replace(/evaluation(?=([/\\][^/\\]*)?$)/, 'corruptions'), `${data}.json`);
 
+/** The images of each corruption, which have no first ones; undefined for all. @throws BulwarkError USAGE */
+function imagesOfEach({ images }: CorruptionFlags): number | undefined {
+  const { count, fromStart } = parseImages(images) ?? { count: Infinity, fromStart: false };
+  if (count === Infinity || !fromStart) return count === Infinity ? undefined : count;
+  throw new BulwarkError('USAGE', `--images ${images}: images of corruptions are spread over each of them`, {
+    hint: `write --images ${count}`,
+  });
+}
+
+/** Measures a target on corrupted images. @throws BulwarkError USAGE, BATCH_INVALID, MODEL_INVALID, INTERRUPTED */
+export function measureCorruptions(
+  { model }: Target,
+  flags: CorruptionFlags,
+  given: Pick<CorruptionEvaluation, 'data' | 'previous' | 'save' | 'progress' | 'signal'>,
+): Promise<CorruptionResult> {
+  const { batchSize, repeats } = readSettings(flags);
+  const images = imagesOfEach(flags);
+  return evaluateCorruptions({ model, batchSize, repeats, ...(images !== undefined && { images }), ...given });
+}
+
 /** Measures a model under common corruptions, reports and saves. */
-export async function runCorruptions(target: Target, request: CorruptionRequest, output: Output): Promise<void> {
-  const { batchSize, repeats, images, fresh } = request;
+export async function runCorruptions(
+  target: Target,
+  flags: CorruptionFlags & { readonly out?: string; readonly fresh?: boolean },
+  output: Output,
+): Promise<void> {
   const { model } = target;
-  const data = await openCorrupted(request, target);
-  const file = resolve(request.out ?? corruptionFile(target.folder, data.name));
+  const data = await openCorrupted(flags, target);
+  const file = resolve(flags.out ?? corruptionFile(target.folder, data.name));
   const lock = lockEvaluation(file);
   const interrupt = onInterrupt(output);
   const live = process.stdout.isTTY && !output.json;
   const clear = () => void (live && logUpdate.clear());
   output.line(`${model.name}, ${target.what}, engine ${target.engine.name}; ${data.name}, no attack`);
   try {
-    const previous = fresh ? undefined : loadCorruptions(file);
+    const previous = flags.fresh ? undefined : loadCorruptions(file);
     if (previous) output.line(`continuing ${file}`);
     const began = performance.now();
-    const result = await evaluateCorruptions({
-      ...{ model, data, batchSize, repeats, signal: interrupt.signal },
-      ...(images !== undefined && { images }),
-      ...(previous && { previous }),
+    const result = await measureCorruptions(target, flags, {
+      ...{ data, signal: interrupt.signal, ...(previous && { previous }) },
       save: (state) => saveCorruptions(file, state),
       progress: ({ group, share }) => {
         const eta = ((performance.now() - began) / 1000 / share) * (1 - share);

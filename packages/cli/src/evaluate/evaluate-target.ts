@@ -1,261 +1,149 @@
-import { statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import {
-  BulwarkError,
-  countOf,
-  evaluate,
-  factsOf,
-  subset,
-  type EvaluationResult,
-  type RunConfig,
-  type ThreatModel,
-  type TierName,
-} from '@bulwark/core';
-import { probeTrust, tiers, transferred } from '@bulwark/core/attacks';
-import {
-  accuracyCurve,
-  checkNorm,
-  loadEvaluation,
-  lockEvaluation,
-  mergeEvaluations,
-  saveEvaluation,
-  shardPositions,
-  unionOf,
-} from '@bulwark/core/evaluation';
-import { threatOf } from '@bulwark/core/run';
-import { runCorruptions } from './corruptions.js';
-import { checkStandard, claimFile } from './robustbench.js';
-import { publishedLines } from './zoo.js';
-import { openTarget, type TargetFlags } from './open-target.js';
-import { attacksOf, parseImages, planEvaluation, positions } from './plan.js';
-import { curveReport, evaluationReport, unionReport } from './report.js';
-import { transferFrom } from './transfer.js';
-import { resultName } from './result-name.js';
-import { evaluationProgress } from './show-progress.js';
-import { parseEpsilons, parseThreats } from './threats.js';
-import { shardFile, shardJobs } from './shards.js';
-import { checkJobs, chooseLauncher, retriesOf, runJobs, type Launch, type LaunchFlags } from '../launch/index.js';
+import { join, resolve } from 'node:path';
+import { countOf, factsOf, type EvaluationResult, type ThreatModel, type TransferSource } from '@bulwark/core';
+import { tiers } from '@bulwark/core/attacks';
+import { loadEvaluation, lockEvaluation, saveEvaluation } from '@bulwark/core/evaluation';
+import type { LaunchFlags } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { onInterrupt } from '../terminal/interrupt.js';
-import { numberFlag } from '../terminal/number-flag.js';
-import { createOutput } from '../terminal/output.js';
+import { createOutput, type Output } from '../terminal/output.js';
 import { parseShard } from '../terminal/shard.js';
+import { runCorruptions } from './corruptions.js';
+import { openTarget, type Target } from './open-target.js';
+import { answer, askOf, measure, type Answer, type Attacked, type Question } from './question.js';
+import { curveReport, evaluationReport, unionReport } from './report.js';
+import { resultName } from './result-name.js';
+import { checkStandard, claimFile, type ClaimFile } from './robustbench.js';
+import { readSettings, type QuestionFlags } from './settings.js';
+import { measureShards, mergeShards, shardFile } from './shards.js';
+import { evaluationProgress } from './show-progress.js';
+import { openingFlags } from './threats.js';
+import { publishedLines } from './zoo.js';
 
 /** Flags of `bulwark evaluate`. */
-export interface EvaluateFlags extends TargetFlags, LaunchFlags {
+export interface EvaluateFlags extends QuestionFlags, LaunchFlags {
+  readonly attacks?: readonly string[];
   readonly shards?: string;
-  readonly epsilons?: string;
-  readonly threats?: string[];
-  readonly attacks?: string[];
-  readonly tier?: TierName;
-  readonly images?: string;
-  readonly batch: string;
-  readonly seed: string;
-  readonly repeats: string;
   readonly out?: string;
   readonly fresh?: boolean;
   readonly shard?: string;
   readonly merge?: string;
   readonly robustbench?: string;
   readonly corruptions?: string | true;
-  readonly transferFrom?: string;
-  readonly probes: boolean;
   readonly json?: boolean;
 }
 
-/** The results of all shards as one, written to `file`. @throws BulwarkError USAGE where one is missing or does not fit */
-async function merge(
+/** Measures one threat model of a question; goes on where its file stopped. */
+async function measureInto(
   file: string,
-  text: string,
-  request: Parameters<typeof mergeEvaluations>[1],
+  given: { question: Question; attacked: Attacked; smaller: EvaluationResult | undefined; flags: EvaluateFlags },
+  output: Output,
 ): Promise<EvaluationResult> {
-  const count = numberFlag('merge', text, { min: 1, integer: true });
-  const shards: EvaluationResult[] = [];
-  for (let index = 1; index <= count; index++) {
-    const name = shardFile(file, { index, count });
-    const result = await loadEvaluation(name);
-    if (!result)
-      throw new BulwarkError('USAGE', `${name} is missing`, { hint: `evaluate with --shard ${index}/${count}` });
-    shards.push(result);
-  }
-  const merged = await mergeEvaluations(shards, request);
-  await saveEvaluation(file, merged);
-  return merged;
-}
-
-/** Has every part measured by a job of its own. @returns whether all parts are there */
-async function measureShards(
-  path: string,
-  given: { flags: EvaluateFlags; file: string; output: ReturnType<typeof createOutput>; count: number },
-): Promise<boolean> {
-  const { flags, file, output, count } = given;
-  const warn = (text: string) => output.warn(text);
-  const chosen = await chooseLauncher(flags, { registry: builtinRegistry(), warn });
-  const { signal, release } = onInterrupt(output);
-  const root = statSync(path).isDirectory() ? resolve(path) : dirname(resolve(path));
-  const launch: Launch = { ...chosen, root, output, signal, retries: retriesOf(flags), wait: flags.wait };
-  try {
-    const jobs = shardJobs(path, { flags: { ...flags }, file, name: basename(file, '.json'), count });
-    const result = await runJobs(jobs, launch);
-    checkJobs(result, launch);
-    return result.pending.length === 0;
-  } finally {
-    release();
-  }
-}
-
-/** Whether the run's list of threat models is what is measured: where no flag says another, and one file will not do for all. */
-const measuresAll = (flags: EvaluateFlags, { evaluation }: RunConfig): boolean =>
-  (evaluation.threats ?? []).length > 0 &&
-  (['norm', 'epsilon', 'epsilons', 'threats', 'out', 'shard', 'shards', 'merge', 'robustbench', 'zoo'] as const).every(
-    (flag) => flags[flag] === undefined,
+  const { question, attacked, smaller, flags } = given;
+  const { target, data } = question;
+  const { norm, epsilon } = attacked.threat;
+  const previous = flags.fresh ? undefined : await loadEvaluation(file);
+  output.line(`${target.model.name}, ${target.what}, engine ${target.engine.name}`);
+  output.line(
+    `${countOf(data)} of ${countOf(target.data.test)} test images of ${target.data.name}, ${norm.name} epsilon ${epsilon.toFixed(5)}`,
   );
-
-/** Threat models in the order of work; what the flags leave out is the run's. */
-function threatsOf(flags: EvaluateFlags, config: RunConfig): ThreatModel[] {
-  if (flags.threats) return parseThreats(flags.threats);
-  const own = threatOf(config);
-  if (measuresAll(flags, config)) return [own, ...config.evaluation.threats!.map((threat) => threatOf({ threat }))];
-  return flags.epsilons === undefined
-    ? [own]
-    : parseEpsilons(flags.epsilons, own.norm.name).map((epsilon) => ({ norm: own.norm, epsilon }));
+  if (previous) output.line(`continuing ${file}`);
+  const progress = evaluationProgress(output);
+  const interrupt = onInterrupt(output);
+  try {
+    return await measure(question, attacked, {
+      ...(previous && { previous }),
+      ...(smaller && { smaller }),
+      save: (state) => saveEvaluation(file, state),
+      progress: progress.report,
+      notice: ({ id, what, hint }) => {
+        progress.clear();
+        output.warn(`trust check ${id}: ${what}; ${hint}`);
+      },
+      signal: interrupt.signal,
+    });
+  } finally {
+    progress.clear();
+    interrupt.release();
+  }
 }
 
-/** Norm and radius by which the target is opened where there are several: any of them will do. */
-function openingFlags(flags: EvaluateFlags): EvaluateFlags {
-  const [first] = flags.threats ? parseThreats(flags.threats) : [];
-  if (first) return { ...flags, norm: first.norm.name, epsilon: String(first.epsilon) };
-  const parts = flags.epsilons?.split(',').map((part) => part.trim());
-  const last = parts?.findLast((part) => part !== '0');
-  return last === undefined ? flags : { ...flags, epsilon: last };
+/** Writes a claim and says what is missing of it. */
+function writeClaim(claim: ClaimFile, given: { target: Target; result: EvaluationResult; batchSize: number }) {
+  const { target, result, batchSize } = given;
+  const architecture = factsOf(target.model).architecture ?? target.config.model;
+  return claim.write(result, { model: architecture, data: target.config.data.use, batchSize });
+}
+
+/** What several threat models come to together, or the one result. */
+function tellTogether({ results, curve, union }: Answer, files: readonly string[], output: Output): void {
+  const [result] = results as [EvaluationResult];
+  if (curve) {
+    for (const line of curveReport(result, curve)) output.line(line);
+    output.result({ files, norm: result.threat.norm, curve });
+  } else if (union) {
+    for (const line of unionReport(results, union)) output.line(line);
+    const threats = results.map(({ threat, worst: { accuracy, interval, flags } }) => ({
+      ...threat,
+      ...{ accuracy, interval, flags },
+    }));
+    output.result({ files, threats, union });
+  } else output.result({ file: files[0], ...result });
 }
 
 /** Attacks a run or weights file, in one threat model or several, and reports what came of it. */
 export async function evaluateTarget(path: string, flags: EvaluateFlags): Promise<void> {
   const output = createOutput(flags);
-  const { tier, specs, images } = planEvaluation({ ...flags, images: parseImages(flags.images) });
-  const batchSize = numberFlag('batch', flags.batch, { min: 1, integer: true });
-  const seed = numberFlag('seed', flags.seed, { min: 0, integer: true });
-  const repeats = numberFlag('repeats', flags.repeats, { min: 1, integer: true });
+  const settings = readSettings(flags);
   const warn = (text: string) => output.warn(text);
-  const claim = flags.robustbench === undefined ? undefined : claimFile(flags.robustbench, specs);
+  const claim = flags.robustbench === undefined ? undefined : claimFile(flags.robustbench, settings.specs);
   const target = await openTarget(path, openingFlags(flags), { registry: builtinRegistry(), warn });
-  if (flags.corruptions !== undefined) {
-    const { corruptions, out, fresh } = flags;
-    const { count: most, fromStart } = parseImages(flags.images) ?? { count: Infinity, fromStart: true };
-    if (fromStart && most < Infinity)
-      throw new BulwarkError('USAGE', `--images ${flags.images}: images of corruptions are spread over each of them`, {
-        hint: `write --images ${most}`,
-      });
-    const asked = { corruptions, batchSize, repeats, out, fresh, ...(most < Infinity && { images: most }) };
-    return runCorruptions(target, asked, output).finally(() => target.model.dispose());
-  }
-  const { model, data, config, engine, what } = target;
-  const threats = threatsOf(flags, config);
-  const several = flags.threats !== undefined || measuresAll(flags, config);
-  const { test } = data;
-  const whole = positions(countOf(test), images);
-  const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
-  const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
-  const set = subset(test, chosen);
-  const fileOf = (threat: ThreatModel) => {
-    const whole = flags.out ?? join(target.folder, resultName(tier, threat));
-    return shard && parts === undefined ? shardFile(resolve(whole), shard) : resolve(whole);
-  };
-  const meaning = tier === 'custom' ? undefined : tiers[tier].meaning;
-  const parts = flags.shards ?? flags.merge;
-  if (flags.shards !== undefined) {
-    const count = numberFlag('shards', flags.shards, { min: 1, integer: true });
-    if (!(await measureShards(path, { flags, file: fileOf(threats[0]!), output, count }))) return model.dispose();
-  }
-  const source =
-    flags.transferFrom === undefined || flags.shards !== undefined
-      ? undefined
-      : await transferFrom(flags.transferFrom, { target, plugins: flags.plugins, warn });
-  const attacked = threats.map((threat) => {
-    const own = attacksOf(specs, target, threat);
-    const foreign = source ? own.map((attack) => transferred(attack, source)) : [];
-    return { threat, file: fileOf(threat), attacks: [...own, ...foreign] };
-  });
-  for (const { threat, attacks } of attacked) attacks.forEach((attack) => checkNorm(attack, threat));
-  if (claim) checkStandard(attacked[0]!.attacks, model.classes);
-  const measure = async (
-    { threat, file, attacks }: (typeof attacked)[number],
-    smaller: EvaluationResult | undefined,
-  ) => {
-    const previous = flags.fresh ? undefined : await loadEvaluation(file);
-    output.line(`${model.name}, ${what}, engine ${engine.name}`);
-    output.line(
-      `${countOf(set)} of ${countOf(test)} test images of ${data.name}, ${threat.norm.name} epsilon ${threat.epsilon.toFixed(5)}`,
-    );
-    if (previous) output.line(`continuing ${file}`);
-    const progress = evaluationProgress(output);
-    const interrupt = onInterrupt(output);
-    try {
-      const probes = () => probeTrust({ model, data: set, threat, seed, signal: interrupt.signal });
-      return await evaluate({
-        ...{ model, data: set, attacks, threat, batchSize, seed, repeats, tier, previous },
-        ...(smaller && { smaller }),
-        ...(several && { together: threats }),
-        save: (state) => saveEvaluation(file, state),
-        progress: progress.report,
-        notice: ({ id, what, hint }) => {
-          progress.clear();
-          output.warn(`trust check ${id}: ${what}; ${hint}`);
-        },
-        signal: interrupt.signal,
-        ...(flags.probes && tier !== 'quick' && { probes }),
-      });
-    } finally {
-      progress.clear();
-      interrupt.release();
-    }
-  };
-  const results: { file: string; result: EvaluationResult }[] = [];
+  let source: TransferSource | undefined;
   try {
-    for (const each of attacked) {
-      const { file, threat } = each;
+    const { corruptions, shards, merge } = flags;
+    if (corruptions !== undefined) return await runCorruptions(target, { ...flags, corruptions }, output);
+    const shard = flags.shard === undefined ? undefined : parseShard(flags.shard);
+    const parts = shards ?? merge;
+    const fileOf = (threat: ThreatModel) => {
+      const whole = resolve(flags.out ?? join(target.folder, resultName(settings.tier, threat)));
+      return shard ? shardFile(whole, shard) : whole;
+    };
+    // jobs open the other model themselves
+    const asked = shards === undefined ? flags : { ...flags, transferFrom: undefined };
+    const question = await askOf(target, asked, { settings, shard, warn });
+    source = question.source;
+    const { model, data } = target;
+    if (claim) checkStandard(question.attacked[0]!.attacks, model.classes);
+    if (shards !== undefined) {
+      const file = fileOf(question.attacked[0]!.threat);
+      if (!(await measureShards(path, { flags: { ...flags, shards }, file, output }))) return;
+    }
+    const meaning = settings.tier === 'custom' ? undefined : tiers[settings.tier].meaning;
+    const given = { question, flags };
+    const found = await answer(question, async (attacked, smaller) => {
+      const { threat } = attacked;
+      const file = fileOf(threat);
       const lock = lockEvaluation(file);
       try {
-        const merged = parts !== undefined && (await merge(file, parts, { model, data: set, threat }));
-        const smaller = flags.epsilons === undefined ? undefined : results.at(-1)?.result;
-        const result = merged || (await measure(each, smaller));
+        const result =
+          parts === undefined
+            ? await measureInto(file, { ...given, attacked, smaller }, output)
+            : await mergeShards(file, parts, { model, data: question.data, threat });
         for (const line of evaluationReport(result, { classNames: data.classNames, meaning })) output.line(line);
         if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
         output.line(`\nwritten to ${file}\n`);
-        if (claim) {
-          const architecture = factsOf(model).architecture ?? config.model;
-          const gaps = claim.write(result, { model: architecture, data: config.data.use, batchSize });
-          output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
-          for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
-        }
-        results.push({ file, result });
+        if (!claim) return result;
+        const gaps = writeClaim(claim, { target, result, batchSize: settings.batchSize });
+        output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
+        for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
+        return result;
       } finally {
         lock.release();
       }
-    }
+    });
+    const files = question.attacked.map(({ threat }) => fileOf(threat));
+    tellTogether(found, files, output);
   } finally {
-    model.dispose();
+    target.model.dispose();
     source?.model.dispose();
   }
-  const all = results.map(({ result }) => result);
-  const [{ file, result }] = results as [(typeof results)[number]];
-  if (flags.epsilons !== undefined) {
-    const curve = accuracyCurve(all);
-    for (const line of curveReport(result, curve)) output.line(line);
-    output.result({ files: results.map((each) => each.file), norm: result.threat.norm, curve });
-  } else if (several) {
-    const union = unionOf(all);
-    for (const line of unionReport(all, union)) output.line(line);
-    output.result({
-      files: results.map((each) => each.file),
-      threats: all.map(({ threat, worst: { accuracy, interval, flags: standing } }) => ({
-        ...threat,
-        accuracy,
-        interval,
-        flags: standing,
-      })),
-      union,
-    });
-  } else output.result({ file, ...result });
 }

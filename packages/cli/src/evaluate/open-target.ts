@@ -24,17 +24,17 @@ import { zooConfig } from './zoo.js';
 
 /** What to evaluate, as given on the command line. */
 export interface TargetFlags extends PluginFlags {
-  readonly checkpoint?: string;
-  readonly config?: string;
-  readonly model?: string;
-  readonly data?: string;
-  readonly norm?: string;
-  readonly epsilon?: string;
-  readonly engine?: string;
+  readonly checkpoint?: string | undefined;
+  readonly config?: string | undefined;
+  readonly model?: string | undefined;
+  readonly data?: string | undefined;
+  readonly norm?: string | undefined;
+  readonly epsilon?: string | undefined;
+  readonly engine?: string | undefined;
   /** Name of the published model that a weights file holds. */
-  readonly zoo?: string;
+  readonly zoo?: string | undefined;
   /** Where in a weights file the network is. */
-  readonly from?: string;
+  readonly from?: string | undefined;
 }
 
 /** A model with the data and the threat to evaluate it on. */

@@ -38,9 +38,9 @@ const tierImages = (tier: TierName): Images | undefined => {
 
 /** From attacks, else from a tier, else `quick`. @throws BulwarkError USAGE */
 export function planEvaluation(given: {
-  readonly attacks?: readonly (string | PluginSpec)[];
-  readonly tier?: TierName;
-  readonly images?: Images;
+  readonly attacks?: readonly (string | PluginSpec)[] | undefined;
+  readonly tier?: TierName | undefined;
+  readonly images?: Images | undefined;
 }): EvaluationPlan {
   const { attacks, images } = given;
   if (attacks) {

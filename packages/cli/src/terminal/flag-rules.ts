@@ -38,7 +38,16 @@ const isGiven = (command: Command, option: Option) => command.getOptionValueSour
 const givenTo = (command: Command): string[] =>
   command.options.filter((option) => isGiven(command, option)).map(longName);
 
-function checkRule({ flags, needs, excludes, idle }: FlagRule, given: readonly string[], command: Command): void {
+/**
+ * Holds what was given to a rule.
+ * @param given long names
+ * @throws BulwarkError USAGE
+ */
+export function checkRule(
+  { flags, needs, excludes, idle }: FlagRule,
+  given: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+): void {
   const mine = flags.filter((name) => given.includes(name));
   if (mine.length === 0) return;
   const verb = mine.length > 1 ? 'do' : 'does';
@@ -50,7 +59,7 @@ function checkRule({ flags, needs, excludes, idle }: FlagRule, given: readonly s
   const other = excludes?.find((name) => given.includes(name));
   if (other !== undefined)
     refuse(`${dashed(mine, 'and')} ${verb} nothing with --${other}`, `leave out ${dashed([...mine, other])}`);
-  const why = idle?.(command.opts());
+  const why = idle?.(values);
   if (why !== undefined) refuse(`${dashed(mine, 'and')} ${verb} nothing: ${why}`, 'leave it out');
 }
 
@@ -64,7 +73,7 @@ const everywhere = ['json', 'debug'];
  */
 export function checkFlags(command: Command): void {
   const given = givenTo(command);
-  for (const rule of flagRules(command)) checkRule(rule, given, command);
+  for (const rule of flagRules(command)) checkRule(rule, given, command.opts());
   for (let above = command.parent; above; above = above.parent) {
     const stray = givenTo(above).filter((name) => !everywhere.includes(name));
     if (stray.length > 0)

@@ -11,7 +11,7 @@ import { trustStore } from './store.js';
 /** Flags of commands that open run folders. */
 export interface PluginFlags {
   /** Files or packages of the caller's, before those that a run asks for. */
-  readonly plugins?: readonly string[];
+  readonly plugins?: readonly string[] | undefined;
 }
 
 export const pluginsOption = [
