@@ -6,7 +6,15 @@ import { importUserModule } from '../config/load.js';
 import { addLaunchFlags, checkJobs, chooseLauncher, retriesOf, runJobs, type LaunchFlags } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { collectRow, pairRows, type CollectedRow } from '../reproduce/collect.js';
-import { jobsOf, planRows, shortPath, type PlannedJob, type PlannedRow, type PlanOptions } from '../reproduce/plan.js';
+import {
+  jobsOf,
+  planRows,
+  sameRuns,
+  shortPath,
+  type PlannedJob,
+  type PlannedRow,
+  type PlanOptions,
+} from '../reproduce/plan.js';
 import { missingParts, preparation } from '../reproduce/prepare.js';
 import { inAll, priceRow } from '../reproduce/price.js';
 import { captions, markdown, pairLines, tableLines } from '../reproduce/render.js';
@@ -67,15 +75,18 @@ async function unfinished({ jobs, scale }: Reproduction): Promise<PlannedJob[]> 
 async function dryRun(work: Reproduction): Promise<void> {
   const { output, options, scale, table } = work;
   const todo = await unfinished(work);
+  const said = new Set<string>();
   const services = {
     registry: options.registry,
     importModule: importUserModule,
-    warn: (text: string) => output.warn(text),
+    // rows have data in common
+    warn: (text: string) => void (said.has(text) || (said.add(text), output.warn(text))),
     baseFolder: join(options.out, options.scale),
   };
   const prices = [];
   for (const row of new Map(work.jobs.map((job) => [job.planned.name, job.planned])).values()) {
     const runs = todo.filter((job) => job.planned.name === row.name).length;
+    output.line(`measuring ${row.id}`);
     prices.push({ runs, ...(await priceRow(row, { scale, services })) });
   }
   const priced = prices.filter(({ secondsToTrain }) => secondsToTrain !== undefined);
@@ -89,6 +100,7 @@ async function dryRun(work: Reproduction): Promise<void> {
     ),
   );
   for (const { row, reason } of prices) if (reason !== undefined) output.warn(`${row.id} has no price: ${reason}`);
+  for (const text of sameRuns(work.rows.map(({ id, name: run }) => ({ id, run })))) output.line(text);
   for (const name of missingParts(table, work.rows, options)) output.line(`${name} will be made first`);
   output.line(
     `\n${todo.length} of ${work.jobs.length} jobs are missing: ${inAll({ missing: todo.length, jobs, total })}`,

@@ -86,8 +86,9 @@ export async function planRow(
   const { scale, out, registry } = options;
   const file = row.id.replace(/@.*/, '');
   const { input } = await loadConfig(join(folder, `${file}.yaml`));
-  const over = row.lay[scale] ?? options.lay;
-  const laid = over === undefined ? input : layOver(input, (await loadConfig(join(folder, over))).input);
+  let laid = input;
+  for (const over of [row.lay[scale] ?? options.lay ?? []].flat())
+    laid = layOver(laid, (await loadConfig(join(folder, over))).input);
   const composed = override(laid, assignments);
   const services = { registry, importModule: importUserModule, baseFolder: join(out, scale) };
   const { config } = await checkRun(composed, services);
@@ -109,6 +110,14 @@ export function jobsOf(rows: readonly PlannedRow[], { scale, seeds, out }: PlanO
       folder: join(out, scale, planned.name, `seed-${seed}`),
     })),
   );
+}
+
+/** Says which rows are one computation, because what tells them apart at another scale is not there at this one. */
+export function sameRuns(rows: readonly { readonly id: string; readonly run: string }[]): string[] {
+  const idsOf = (wanted: string) => rows.filter(({ run }) => run === wanted).map(({ id }) => id);
+  const shared = [...new Set(rows.map(({ run }) => run))].map(idsOf).filter(({ length }) => length > 1);
+  if (shared.length === 0) return [];
+  return [`One computation at this scale, with one set of runs: ${shared.map((ids) => ids.join(' = ')).join('; ')}.`];
 }
 
 /** A path as people read it: relative where that is shorter. */

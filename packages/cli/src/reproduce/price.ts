@@ -39,13 +39,16 @@ const imagesOf = ({ images }: Column, test: number) =>
 export const secondsPerGradient = ({ secondsPerStep, forwardPasses, batchSize }: CostPreview): number =>
   secondsPerStep / forwardPasses / batchSize;
 
-/** Measures a few steps of the row's run. */
+/** Seconds that a measured step may take: published settings are for GPUs, and a batch of theirs takes a laptop minutes. */
+const patience = 5;
+
+/** Measures a few steps of the row's run, on stand-ins for data that are not on this machine. */
 export async function priceRow(
   row: PlannedRow,
   given: { scale: Scale; services: RunServices & { baseFolder: string } },
 ): Promise<Price> {
   try {
-    const preview = await previewRun(row.config, given.services);
+    const preview = await previewRun(row.config, { ...given.services, patience, standIns: true });
     const { testImages, classes } = preview;
     const perImage = given.scale.columns.map((column) =>
       column.attack === undefined ? 0 : imagesOf(column, testImages) * gradientsOf(column.attack, classes),

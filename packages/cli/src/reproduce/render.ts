@@ -1,4 +1,5 @@
 import { pairRows, type Cell, type CollectedRow, type PairedRow } from './collect.js';
+import { sameRuns } from './plan.js';
 import type { Table } from './table-file.js';
 
 const digits = (value: number, column: string) => value.toFixed(/loss/i.test(column) ? 3 : 2);
@@ -66,6 +67,7 @@ export const captions = (table: Table, options: { scale: string; rows: readonly 
           `${flagged} of ${judged} differences exclude zero at 95% (marked !); ${(0.05 * judged).toFixed(1)} would be expected by chance alone.`,
         ]
       : []),
+    ...sameRuns(options.rows),
     ...table.notes,
   ];
 };

@@ -7,7 +7,7 @@ import { builtinRegistry } from '../registry.js';
 import { runNode } from '../testing.js';
 import { temporaryFolder } from '../train/testing.js';
 import { pairRows, welch, type CollectedRow } from './collect.js';
-import { jobsOf, planRows } from './plan.js';
+import { jobsOf, planRows, sameRuns } from './plan.js';
 import { gradientsOf } from './price.js';
 import { markdown } from './render.js';
 import { evaluationParts } from './run-job.js';
@@ -69,6 +69,21 @@ describe('the tables', () => {
     const fourth = await planRows(await loadTable('table4'), plan('mini'));
     expect(fourth[0]!.name).toBe(name('fmnist-small/rst'));
     expect(jobsOf(first, { ...plan('mini'), seeds: [1, 2] })).toHaveLength(2 * new Set(first.map((r) => r.name)).size);
+  });
+
+  it('of generated images are four computations at every scale', async () => {
+    const table = await loadTable('generated');
+    for (const scale of ['full', 'mini', 'tiny']) {
+      const rows = await planRows(table, plan(scale));
+      expect(new Set(rows.map(({ name }) => name)).size).toBe(4);
+      expect(sameRuns(rows.map(({ id, name: run }) => ({ id, run })))).toEqual([]);
+    }
+  });
+
+  it('say which rows are one computation', async () => {
+    const rows = await planRows(await loadTable('table1'), plan('mini'));
+    const [text] = sameRuns(rows.map(({ id, name: run }) => ({ id, run })));
+    expect(text).toMatch(/one set of runs: .*cifar10\/at = cifar100\/at/);
   });
 
   it('name an unknown table, row or scale', async () => {
@@ -189,6 +204,34 @@ describe('bulwark reproduce', () => {
     expect(missing).toHaveLength(1);
     expect(seconds).toBeGreaterThan(0);
     expect(() => readdirSync(out)).toThrow();
+  });
+
+  it('prices rows whose data are not here', () => {
+    const folder = temporaryFolder();
+    const config = `
+      name: row
+      data: { use: rst, batchSize: 32, labelled: { use: cifar10 }, unlabelled: { use: npz, train: data/1m.npz } }
+      model: { use: small-cnn, width: 4 }
+      threat: { epsilon: 8/255 }
+      objective: { use: trades, inner: { steps: 2, stepSize: 2/255 } }
+      epochs: 400`;
+    writeFileSync(join(folder, 'first.yaml'), config);
+    writeFileSync(join(folder, 'second.yaml'), config.replace('trades', 'mart'));
+    const scales =
+      '{ full: { meaning: all, seeds: "1", checkpoint: best, columns: [{ title: Clean, label: clean }] } }';
+    const rows = '[{ id: first, label: First }, { id: second, label: Second }]';
+    writeFileSync(join(folder, 'table.yaml'), `title: T\nsource: S\nscales: ${scales}\nrows: ${rows}\n`);
+    const result = runNode(
+      [bulwark, 'reproduce', join(folder, 'table.yaml'), '--scale', 'full', '--dry-run', '--json'],
+      { env: { ...process.env, BULWARK_ENGINE: 'wasm', BULWARK_DATA: join(folder, 'none') }, seconds: 300 },
+    );
+    expect(result.status).toBe(0);
+    const priced = JSON.parse(result.stdout) as { priced: number; seconds: number };
+    expect(priced.priced).toBe(2);
+    expect(priced.seconds).toBeGreaterThan(60); // 400 epochs of 1563 steps
+    // once each, though both rows need both
+    expect(result.stderr.match(/cifar10: .* has no .*costs are measured on images/g)).toHaveLength(1);
+    expect(result.stderr.match(/1m\.npz does not exist: costs are measured/g)).toHaveLength(1);
   });
 
   it('reports a job that fails, and goes on with the others', () => {

@@ -51,7 +51,10 @@ const rowSchema = z.strictObject({
   label: z.string(),
   group: z.string().optional(),
   over: z.record(z.string(), z.array(z.union([z.number(), z.string()]))).default({}),
-  lay: z.record(z.string(), z.string()).default({}).describe('by scale: another config to lay over this row'),
+  lay: z
+    .record(z.string(), z.union([z.string(), z.array(z.string()).min(1)]))
+    .default({})
+    .describe('by scale: another config to lay over this row, or several, one over the other'),
   needs: z.record(z.string(), z.string()).default({}).describe('by scale: what must be prepared first'),
   reference: z
     .record(z.string(), z.record(z.string(), referenceSchema))

@@ -52,7 +52,7 @@ export async function pricePoints(
   for (const point of points) {
     if (prices.length > 0 && Date.now() - began > patience) break;
     try {
-      const preview = await previewRun(point.config, services);
+      const preview = await previewRun(point.config, { ...services, patience: 20 });
       const { secondsInAll, secondsAtEnd, epochs } = preview;
       const perEpoch = (secondsInAll - secondsAtEnd) / epochs;
       prices.push({

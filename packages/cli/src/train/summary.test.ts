@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { defineEngine, previewRun, startRun, useEngine, type Plugin } from '@bulwark/core';
+import { defineEngine, previewRun, startRun, useEngine, type Plugin, type PreviewOptions } from '@bulwark/core';
 import { openRunFolder, validate } from '@bulwark/core/run';
 import { restoreModel } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
@@ -101,8 +101,8 @@ describe('a run on an engine that rounds in its own way, and need not repeat its
 });
 
 describe('a cost preview', () => {
-  const preview = (over: Record<string, unknown>) =>
-    previewRun(tinyConfig(over), { registry: testRegistry(), baseFolder: tmpdir() });
+  const preview = (over: Record<string, unknown>, options: PreviewOptions = {}) =>
+    previewRun(tinyConfig(over), { registry: testRegistry(), baseFolder: tmpdir(), ...options });
   const inner = { steps: 3, stepSize: 0.05 };
 
   it('counts the passes that a step makes', async () => {
@@ -131,5 +131,20 @@ describe('a cost preview', () => {
     expect(found.checkpointBytes).toBeGreaterThan(3 * 4 * found.parameters);
     expect(found.peakTensorBytes).toBeGreaterThan(0);
     expect(previewLines(found).join('\n')).toMatch(/one step +\d+ forward and \d+ backward passes/);
+  });
+
+  it('counts each batch as often as the objective trains on it', async () => {
+    const objective = { use: 'free-at', replays: 4 };
+    expect(await preview({ objective })).toMatchObject({ stepsPerEpoch: 12, forwardPasses: 1 });
+  });
+
+  it('makes a step that takes too long on some of its images', async () => {
+    const data = { use: 'tiny', train: 64, batchSize: 32, accumulate: 2 };
+    const short = await preview({ data }, { patience: 1e-9 });
+    // two of each part, of which the time of all is made
+    expect(short).toMatchObject({ measuredImages: 4, batchSize: 32, stepsPerEpoch: 2 });
+    expect(short.secondsPerStep).toBeGreaterThan(0);
+    expect(await preview({ data }, { patience: 600 })).toMatchObject({ measuredImages: 32 });
+    expect(await preview({ data })).toMatchObject({ measuredImages: 32 });
   });
 });

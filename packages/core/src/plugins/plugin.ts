@@ -77,6 +77,8 @@ export interface PluginServices {
    * then draws zeros, at once.
    */
   readonly weightsFollow?: boolean;
+  /** True where only the costs of a run are wanted: a data source whose files are not there may give images of its shape, and says so. */
+  readonly standIns?: boolean;
   readonly threat: ThreatModel;
   /** Of the data: known to models, not to data sources. */
   readonly inputShape: ImageShape;

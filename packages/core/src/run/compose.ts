@@ -63,7 +63,7 @@ function createServices(
   config: RunConfig,
   options: ComposeOptions & { facts?: DataFacts; warn: (message: string) => void },
 ): PluginServices {
-  const { registry, baseFolder, facts, warn, weightsFollow = false } = options;
+  const { registry, baseFolder, facts, warn, weightsFollow = false, standIns = false } = options;
   const generators = new Map<string, Random>();
   const said = new Set<string>();
   const warnOnce = (text: string | undefined) => {
@@ -78,6 +78,7 @@ function createServices(
     baseFolder,
     warn,
     weightsFollow,
+    standIns,
     get inputShape() {
       return facts?.inputShape ?? unknown('inputShape');
     },
@@ -162,6 +163,8 @@ export interface ComposeOptions {
   readonly warn?: (message: string) => void;
   /** True if all weights are replaced afterwards: none are drawn or read. */
   readonly weightsFollow?: boolean;
+  /** True if only costs are wanted: data that are not there may be replaced by images that mean nothing. */
+  readonly standIns?: boolean;
 }
 
 /** Makes only data and model: what evaluating or exporting a run needs, which then says `weightsFollow`. */

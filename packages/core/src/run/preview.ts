@@ -1,11 +1,11 @@
-import * as tf from '../tensor/index.js';
-import { countOf, disposeBatch } from '../batch.js';
-import { countingClassifier, parameterCount, type Classifier } from '../classifier/index.js';
+import { countOf } from '../batch.js';
+import { parameterCount } from '../classifier/index.js';
 import { permutationSampler } from '../hooks/index.js';
 import { createRandom } from '../random.js';
-import { createPipeline, disposeOutcome, initialState, takeSnapshot, trainStep } from '../trainer/index.js';
+import { initialState, takeSnapshot } from '../trainer/index.js';
 import { encodeCheckpoint } from './checkpoint-file.js';
 import { compose, type ComposedRun } from './compose.js';
+import { measureStep } from './measure-step.js';
 import { checkRun, engineOf, type RunServices } from './run.js';
 import { firstExamples, validate } from './validate.js';
 
@@ -15,6 +15,8 @@ export interface CostPreview {
   readonly engine: string;
   readonly parameters: number;
   readonly batchSize: number;
+  /** Images of a measured step: those of a batch, or fewer where a whole step takes too long; times are then extrapolated, and the peak is that of so many. */
+  readonly measuredImages: number;
   readonly classes: number;
   readonly testImages: number;
   readonly stepsPerEpoch: number;
@@ -37,34 +39,38 @@ export interface CostPreview {
   readonly diskBytes: number;
 }
 
+/** How a preview measures. */
+export interface PreviewOptions {
+  /** Seconds that a measured step may take: a longer one is made on some of its images, and the rest is extrapolated. Default: every step is whole. */
+  readonly patience?: number;
+  /** Measures on images that mean nothing where a data source whose shape is known has no files here. Default: that is an error. */
+  readonly standIns?: boolean;
+}
+
 /** Checkpoints on disk at the same time: last, epoch and best, those before each of them, and the next while it is written. */
 const checkpointsKept = 7;
-const timedSteps = 3;
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /**
  * Composes a run and makes a few of its steps, without a folder; nothing is written.
  * @category Programs
  */
-export async function previewRun(input: unknown, services: RunServices & { baseFolder: string }): Promise<CostPreview> {
+export async function previewRun(
+  input: unknown,
+  services: RunServices & { baseFolder: string } & PreviewOptions,
+): Promise<CostPreview> {
   const { config, registry } = await checkRun(input, services);
   const engine = await engineOf(config, registry);
-  const composed = await compose(config, { registry, baseFolder: services.baseFolder, warn: services.warn });
+  const { baseFolder, warn, standIns, patience } = services;
+  const composed = await compose(config, { registry, baseFolder, warn, standIns });
   const { parts } = composed;
-  const { model, data, optimizer } = parts;
-  const craftDtype = engine.reducedPrecision ? ('bfloat16' as const) : undefined;
-  const { batchSize, accumulate } = config.data;
+  const { model, data, optimizer, objective } = parts;
+  const { batchSize } = config.data;
   const sampler = data.sampler?.({ batchSize }) ?? permutationSampler(countOf(data.train), { batchSize });
-  const steps = stepper(composed, sampler.epoch(createRandom(config.seed, 'shuffling/0'))[0]!);
-
-  const { model: counted, counts: passes } = countingClassifier(model);
-  const { peakBytes } = await tf.profile(() => steps.make(counted)); // also warms up
-  const seconds: number[] = [];
-  for (let i = 0; i < timedSteps; i++) seconds.push(await steps.timed());
-  const secondsPerStep = median(seconds);
-
-  const checking = await validationSeconds(composed);
+  const stepsPerEpoch = sampler.batchesPerEpoch * (objective.replays ?? 1);
+  const first = sampler.epoch(createRandom(config.seed, 'shuffling/0'))[0]!;
+  const craftDtype = engine.reducedPrecision ? ('bfloat16' as const) : undefined;
+  const step = await measureStep(composed, { indices: first, craftDtype, patience });
+  const checking = await validationSeconds(composed, step.images < first.length ? step.images : Infinity);
   const epochsWithValidation = Math.ceil(config.epochs / config.evaluation.every);
   const checkpointBytes = encodeCheckpoint(await takeSnapshot(initialState({ seed: config.seed }), parts)).byteLength;
   const preview: CostPreview = {
@@ -72,20 +78,19 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
     engine: engine.name,
     parameters: parameterCount(model),
     batchSize,
+    measuredImages: step.images,
     classes: model.classes,
     testImages: countOf(data.test),
-    stepsPerEpoch: sampler.batchesPerEpoch,
+    stepsPerEpoch,
     epochs: config.epochs,
-    forwardPasses: passes.forward,
-    backwardPasses: passes.backward,
-    secondsPerStep,
+    forwardPasses: step.passes.forward,
+    backwardPasses: step.passes.backward,
+    secondsPerStep: step.seconds,
     secondsPerValidation: checking.validation,
     secondsAtEnd: checking.end,
     secondsInAll:
-      config.epochs * sampler.batchesPerEpoch * secondsPerStep +
-      epochsWithValidation * checking.validation +
-      checking.end,
-    peakTensorBytes: peakBytes,
+      config.epochs * stepsPerEpoch * step.seconds + epochsWithValidation * checking.validation + checking.end,
+    peakTensorBytes: step.peakBytes,
     peakProcessBytes: process.resourceUsage().maxRSS * 1024,
     checkpointBytes,
     diskBytes: checkpointsKept * checkpointBytes,
@@ -94,55 +99,17 @@ export async function previewRun(input: unknown, services: RunServices & { baseF
   optimizer.dispose();
   parts.average?.dispose();
   return preview;
-
-  /** Makes the first step of the run as often as asked. */
-  function stepper({ parts, config }: ComposedRun, indices: Int32Array) {
-    const { augmentations, average } = parts;
-    const { seed, epochs } = config;
-    const pipeline = createPipeline({ set: data.train, classes: model.classes, augmentations, seed });
-    const make = (through: Classifier) => {
-      const batch = pipeline.toTensors(pipeline.prepare(indices, { epoch: 0, step: 0 }));
-      const random = createRandom(seed, 'attack/0/0');
-      const context = { model: through, threat: parts.threat, random, epoch: 0, epochs };
-      const learningRate = optimizer.learningRate;
-      const outcome = trainStep(batch, {
-        ...parts,
-        model: through,
-        learningRate,
-        context,
-        accumulate,
-        craftDtype,
-        clipNorm: config.optimizer.clipNorm,
-      });
-      average?.afterStep(model);
-      const { values } = outcome.loss;
-      const read = values.clone();
-      disposeOutcome(outcome);
-      disposeBatch(batch);
-      return read;
-    };
-    return {
-      make: (through: Classifier) => make(through).dispose(),
-      async timed() {
-        const began = performance.now();
-        const values = make(model);
-        await values.data(); // engines that work asynchronously are waited for
-        values.dispose();
-        return (performance.now() - began) / 1000;
-      },
-    };
-  }
 }
 
-/** Time of one validation, and of comparing two checkpoints at the end, from one batch. */
-async function validationSeconds({ config, parts, attacks, further }: ComposedRun) {
+/** Time of one validation, and of comparing two checkpoints at the end, from one batch of at most so many images. */
+async function validationSeconds({ config, parts, attacks, further }: ComposedRun, most: number) {
   const { model, data, threat } = parts;
   const { evaluation, seed } = config;
   const sizeOf = (set: typeof data.test | undefined) =>
     set ? Math.min(countOf(set), evaluation.examples ?? Infinity) : 0;
   const sample = firstExamples(
     data.validation ?? data.test,
-    Math.min(evaluation.batchSize, sizeOf(data.validation ?? data.test)),
+    Math.min(evaluation.batchSize, sizeOf(data.validation ?? data.test), most),
   );
   const began = performance.now();
   await validate({ model, set: sample, attacks, threat, further, batchSize: evaluation.batchSize, seed });

@@ -92,6 +92,7 @@ export const cifarSet = <const Name extends string>(
   name: layout.name,
   cite: 'Krizhevsky, 2009 (Learning Multiple Layers of Features from Tiny Images)',
   shape: [32, 32, 3],
+  counts: { train: layout.trainCount, test: layout.testCount },
   notes: [`${layout.name}, Krizhevsky, Nair, Hinton; no explicit licence.`],
   validation: 1000,
   read: (folder) => ({ train: readSplit(folder, layout, 'train'), test: readSplit(folder, layout, 'test') }),

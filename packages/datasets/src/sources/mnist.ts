@@ -29,10 +29,11 @@ function readSplit(folder: string, options: { name: string; split: 'train' | 't1
 }
 
 const mnistLike = <const Name extends string>(
-  set: Omit<WholeSet, 'read' | 'shape' | 'validation'> & { readonly name: Name; torchvision: string },
+  set: Omit<WholeSet, 'read' | 'shape' | 'counts' | 'validation'> & { readonly name: Name; torchvision: string },
 ): WholeSet & { readonly name: Name } => ({
   ...set,
   shape: [28, 28, 1],
+  counts: { train: 60000, test: 10000 },
   validation: 1000,
   read: (folder) => ({
     train: readSplit(folder, { ...set, split: 'train' }),

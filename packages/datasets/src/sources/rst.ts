@@ -1,9 +1,35 @@
-import { BulwarkError, checkImageSet, concatenated, countOf, defineDataSource, integer, plugin } from '@bulwark/core';
+import {
+  BulwarkError,
+  checkImageSet,
+  concatenated,
+  countOf,
+  defineDataSource,
+  integer,
+  plugin,
+  type DataSource,
+  type PluginServices,
+  type PluginSpec,
+} from '@bulwark/core';
 import { z } from 'zod';
+import { mayStandIn, standIn } from '../stand-in.js';
 import { rstSampler } from './rst-sampler.js';
 
 function refuse(what: string, hint: string): never {
   throw new BulwarkError('DATA_CORRUPT', `rst: ${what}`, { hint });
+}
+
+/** The pseudo-labelled images; where only costs are wanted and they are not there, as many as there are labelled ones. */
+async function unlabelledOf(spec: PluginSpec, labelled: DataSource, services: PluginServices): Promise<DataSource> {
+  try {
+    return await services.make('data', spec);
+  } catch (error) {
+    if (!mayStandIn(error, services)) throw error;
+    const { shape, classNames, train } = labelled;
+    return {
+      ...labelled,
+      train: standIn({ name: spec.use, shape, classes: classNames.length, count: countOf(train) }),
+    };
+  }
 }
 
 /**
@@ -28,7 +54,7 @@ export const rst = defineDataSource({
   },
   async create({ labelled: labelledSpec, unlabelled: unlabelledSpec, unlabelledFraction, epochSize }, services) {
     const labelled = await services.make('data', labelledSpec);
-    const unlabelled = await services.make('data', unlabelledSpec);
+    const unlabelled = await unlabelledOf(unlabelledSpec, labelled, services);
     if (unlabelled.shape.join() !== labelled.shape.join())
       refuse(`unlabelled images are [${unlabelled.shape}], labelled ones [${labelled.shape}]`, 'both need one shape');
     if (countOf(labelled.train) === 0 || countOf(unlabelled.train) === 0)

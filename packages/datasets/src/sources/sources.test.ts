@@ -16,6 +16,7 @@ import {
   allImages,
   countOf,
   createRegistry,
+  imagesAt,
   type DataSource,
   type PluginServices,
   type PluginSpec,
@@ -36,9 +37,11 @@ const written = (name: string) => Buffer.from(files[name]!, 'base64');
 
 let folder: string;
 let warnings: string[];
+let standIns: boolean;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'bulwark-data-'));
   warnings = [];
+  standIns = false;
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -53,6 +56,7 @@ const registry = createRegistry(dataPlugins);
 async function open({ use, ...options }: PluginSpec): Promise<DataSource> {
   const services = {
     baseFolder: folder,
+    standIns,
     warn: (text: string) => void warnings.push(text),
     make: (_kind: string, spec: PluginSpec) => open(spec),
   } as unknown as PluginServices;
@@ -342,5 +346,30 @@ describe('rst', () => {
     write('pseudo.npz', 3, 11);
     const wide = { ...spec, unlabelled: { ...spec.unlabelled, classes: 12 } };
     expect((await failure(open(wide)))!.message).toContain('label 11 of example 0 is outside [0, 10)');
+  });
+});
+
+describe('where only costs are wanted', () => {
+  it.each([
+    ['cifar10', [32, 32, 3], 10, [49000, 1000, 10000]],
+    ['cifar100', [32, 32, 3], 100, [49000, 1000, 10000]],
+    ['svhn', [32, 32, 3], 10, [72257, 1000, 26032]],
+    ['mnist', [28, 28, 1], 10, [59000, 1000, 10000]],
+    ['fashion-mnist', [28, 28, 1], 10, [59000, 1000, 10000]],
+  ] as const)('%s needs no files', async (use, shape, classes, counts) => {
+    await expect(open({ use, folder: '.' })).rejects.toMatchObject({ code: 'DATA_MISSING' });
+    standIns = true;
+    const { train, validation, test, ...data } = await open({ use, folder: '.' });
+    expect([data.shape, data.classNames.length]).toEqual([shape, classes]);
+    expect([train, validation!, test].map(countOf)).toEqual(counts);
+    expect(new Set(imagesAt(train, [7])).size).toBeGreaterThan(50);
+    expect(Math.max(...train.labels)).toBe(classes - 1);
+    expect(warnings).toEqual([expect.stringMatching(`^${use}: .*costs are measured on images of the same shape`)]);
+  });
+
+  it('a damaged file is refused as ever', async () => {
+    standIns = true;
+    put('data_batch_1.bin', 'no images');
+    await expect(open({ use: 'cifar10', folder: '.' })).rejects.toMatchObject({ code: 'DATA_CORRUPT' });
   });
 });

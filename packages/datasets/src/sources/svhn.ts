@@ -38,6 +38,7 @@ export const svhnSet = {
     'Street View house numbers, cropped digits (format 2), 32x32x3, 10 classes, 73,257 + 26,032; without "extra".',
   cite: 'Netzer, Wang, Coates, Bissacco, Wu, Ng, 2011',
   shape: [side, side, 3],
+  counts: { train: 73257, test: 26032 },
   classNames: svhnClasses,
   notes: ['SVHN, for non-commercial use only; the "extra" images are not used.'],
   validation: 1000,
