@@ -1,19 +1,20 @@
 // The study of docs/fast-methods.md: eight methods at equal time of computing on the whole of Fashion-MNIST, under AutoAttack.
 //
 //   node scripts/fast-methods.mjs [folder] [--budgets 20,60] [--seeds 1,2,3] [--images 1000] [--width 8] [--engine torch]
-//                                 [--jobs 2] [--data folder] [--rounds 5]
+//                                 [--jobs 2] [--data folder] [--rounds 5] [--only train | attack] [--attack-engine torch:device=cuda:0]
 //
 // First the seconds of a step of each method are measured, in turn and with one thread each, on a machine that should be quiet: medians. A budget of
 // seconds then buys each method its number of steps, so what comes out does not depend on how busy the machine is later. Every run has a folder; what
-// is finished is not done again, what was interrupted goes on. results.json, table.md and figure.svg in the folder are of what is finished, one seed after
-// another, so it may be stopped at any time. AutoAttack on 1,000 images takes most of it: three to five minutes of one core per model of width 8, 48 models
-// by default; `--images 250` first and 1000 later attacks the same models twice.
+// is finished is not done again, what was interrupted goes on. First all models are trained, then all attacked, one seed after another; results.json,
+// table.md and figure.svg in the folder are of those that are attacked already, so it may be stopped at any time. AutoAttack on 1,000 images takes most of
+// it: three to five minutes of one core per model of width 8, 48 models by default. With `--only attack --attack-engine torch:device=cuda:0 --jobs 4` a GPU
+// does it in seconds each, also on another machine to which the folder was copied; `--images 250` first and 1000 later attacks the same models twice.
 // Needs `npm run build`, and the data set: `apt-get install dataset-fashion-mnist` or `bulwark data fetch fashion-mnist`.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { figure, summarise, table } from './fast-methods/figure.mjs';
-import { cleanOf, finishAll, isFinished, robustOf } from './fast-methods/jobs.mjs';
+import { attacking, cleanOf, finishAll, isFinished, robustOf, training } from './fast-methods/jobs.mjs';
 import { measureSteps } from './fast-methods/measure.mjs';
 import { configOf, methods, shape, slug } from './fast-methods/plan.mjs';
 
@@ -26,6 +27,8 @@ const { values: given, positionals } = parseArgs({
     width: { type: 'string', default: '8' },
     engine: { type: 'string', default: 'torch' },
     jobs: { type: 'string', default: '2' },
+    only: { type: 'string', default: 'train,attack' },
+    'attack-engine': { type: 'string' },
     rounds: { type: 'string', default: '5' },
     data: { type: 'string' },
   },
@@ -71,6 +74,7 @@ async function draw() {
     const { method, budget, seed, steps, passes } = job;
     return { method, budget, seed, steps, passes, clean: cleanOf(job), robust: robustOf(job) };
   });
+  if (rows.length === 0) return;
   const entries = summarise(rows);
   writeFileSync(join(folder, 'results.json'), JSON.stringify({ settings, seconds, rows, entries }, null, 2));
   writeFileSync(join(folder, 'table.md'), table(entries));
@@ -79,11 +83,18 @@ async function draw() {
   writeFileSync(join(folder, 'figure.svg'), await figure(entries, { subtitle }));
 }
 
-await finishAll(jobs, {
-  atOnce: Number(given.jobs),
-  async done(job, count) {
-    say(`${count} of ${jobs.length}: ${job.folder}, ${(100 * robustOf(job)).toFixed(1)} % robust`);
-    await draw();
-  },
-});
+const atOnce = Number(given.jobs);
+const wanted = given.only.split(',');
+if (wanted.includes('train'))
+  await finishAll(jobs, { work: training, atOnce, done: (job, count) => say(`${count} trained: ${job.folder}`) });
+if (wanted.includes('attack'))
+  await finishAll(jobs, {
+    work: attacking(given['attack-engine']),
+    atOnce,
+    async done(job, count) {
+      say(`${count} attacked: ${job.folder}, ${(100 * robustOf(job)).toFixed(1)} % robust`);
+      await draw();
+    },
+  });
+await draw();
 say(`results.json, table.md and figure.svg are in ${folder}`);

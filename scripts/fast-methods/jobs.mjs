@@ -22,23 +22,31 @@ function ran(args, { log, running }) {
   });
 }
 
-/** Trains and attacks one model, or goes on where that stopped. */
-async function finish({ folder, config, images }, { running }) {
-  mkdirSync(folder, { recursive: true });
-  const [run, log] = ['run', 'log.txt'].map((name) => join(folder, name));
-  const done = join(run, 'summary.json');
-  if (!existsSync(done)) {
-    const path = join(folder, 'config.json');
-    writeFileSync(path, JSON.stringify(config, null, 2));
+const [runOf, logOf] = ['run', 'log.txt'].map((name) => (job) => join(job.folder, name));
+const isTrained = (job) => existsSync(join(runOf(job), 'summary.json'));
+
+/** Trains one model, or goes on where that stopped. */
+export const training = {
+  needs: (job) => !isTrained(job),
+  async make(job, running) {
+    mkdirSync(job.folder, { recursive: true });
+    const [path, run] = [join(job.folder, 'config.json'), runOf(job)];
+    writeFileSync(path, JSON.stringify(job.config, null, 2));
     const begun = existsSync(join(run, 'config.json'));
-    await ran(begun ? ['train', '--resume', run] : ['train', path, '--out', run], { log, running });
-  }
-  const attacked = { folder, images };
-  if (existsSync(finishedFile(attacked))) return;
-  const attack = ['evaluate', run, '--attacks', 'autoattack', '--images', String(images), '--no-probes'];
-  await ran([...attack, '--checkpoint', 'last', '--out', resultFile(attacked)], { log, running });
-  writeFileSync(finishedFile(attacked), '');
-}
+    await ran(begun ? ['train', '--resume', run] : ['train', path, '--out', run], { log: logOf(job), running });
+  },
+};
+
+/** Attacks one model. @param engine as `--engine` has it; the training's own by default */
+export const attacking = (engine) => ({
+  needs: (job) => isTrained(job) && !isFinished(job),
+  async make(job, running) {
+    const attack = ['evaluate', runOf(job), '--attacks', 'autoattack', '--images', String(job.images), '--no-probes'];
+    const how = [...attack, '--checkpoint', 'last', '--out', resultFile(job), ...(engine ? ['--engine', engine] : [])];
+    await ran(how, { log: logOf(job), running });
+    writeFileSync(finishedFile(job), '');
+  },
+});
 
 const resultFile = ({ folder, images }) => join(folder, `autoattack-${images}.json`);
 const finishedFile = ({ folder, images }) => join(folder, `finished-${images}`);
@@ -46,9 +54,10 @@ const finishedFile = ({ folder, images }) => join(folder, `finished-${images}`);
 /** Whether a job needs nothing more. */
 export const isFinished = (job) => existsSync(finishedFile(job));
 
-/** All jobs, so many at a time. After a failure those that run end, and no other begins. */
-export async function finishAll(jobs, { atOnce, done }) {
-  const [waiting, running] = [[...jobs], new Set()];
+/** All jobs that need some work, so many at a time. After a failure those that run end, and no other begins. */
+export async function finishAll(jobs, { work, atOnce, done }) {
+  const [waiting, running] = [jobs.filter(work.needs), new Set()];
+  const all = waiting.length;
   const stop = () => running.forEach((child) => child.kill('SIGTERM'));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   let failure;
@@ -57,8 +66,8 @@ export async function finishAll(jobs, { atOnce, done }) {
     while (waiting.length > 0 && !failure) {
       const job = waiting.shift();
       try {
-        await finish(job, { running });
-        await done(job, ++count);
+        await work.make(job, running);
+        await done(job, `${++count} of ${all}`);
       } catch (error) {
         failure ??= error;
       }
