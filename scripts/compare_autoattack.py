@@ -40,7 +40,7 @@ def column(values):
 
 
 def targeted_dlr(z, y, target):
-    ranked, rows = z.sort(1)[0], torch.arange(len(z))
+    ranked, rows = z.sort(1)[0], torch.arange(len(z), device=z.device)
     return -(z[rows, y] - z[rows, target]) / (ranked[:, -1] - 0.5 * (ranked[:, -3] + ranked[:, -4]) + 1e-12)
 
 
@@ -62,7 +62,7 @@ def apgd_run(model, x, y, epsilon, loss_of):
     gradient, loss, robust = look(point)
     best, best_gradient, best_loss, adversarial = point.clone(), gradient.clone(), loss.clone(), point.clone()
     step, previous = torch.full_like(loss, 2 * epsilon), point.clone()
-    history, halved, loss_there = torch.zeros(ITERATIONS, len(x)), torch.ones_like(robust), loss.clone()
+    history, halved, loss_there = torch.zeros(ITERATIONS, len(x), device=x.device), torch.ones_like(robust), loss.clone()
     window, since = int(0.22 * ITERATIONS), 0
     for i in range(ITERATIONS):
         drift, previous = point - previous, point
@@ -128,17 +128,17 @@ def onto_hyperplane(t, w, b):
     at_face = spent + left * ordered
     k = torch.searchsorted(at_face, c[:, None]).clamp(max=t.shape[1] - 1)
     before = (k - 1).clamp(min=0)
-    taken = torch.where(k > 0, spent.gather(1, before), torch.zeros(1))
+    taken = torch.where(k > 0, spent.gather(1, before), torch.zeros(1, device=t.device))
     slope = torch.where(k > 0, left.gather(1, before), weights.sum(1, keepdim=True))
-    level = torch.where(c[:, None] >= at_face[:, -1:], torch.full((1,), math.inf), (c[:, None] - taken) / slope)
+    level = torch.where(c[:, None] >= at_face[:, -1:], torch.full((1,), math.inf, device=t.device), (c[:, None] - taken) / slope)
     return -w.sign() * torch.min(level.expand_as(room), room)
 
 
 def fab_t(model, x, y, epsilon):
     def once(x, y, rank):
-        rows, target = torch.arange(len(x)), model(x).sort(1)[1][:, -rank]
+        rows, target = torch.arange(len(x), device=x.device), model(x).sort(1)[1][:, -rank]
         flat, current = x.flatten(1), x.clone()
-        best, found = torch.full((len(x),), 1e10), x.clone()
+        best, found = torch.full((len(x),), 1e10, device=x.device), x.clone()
         for _ in range(ITERATIONS):
             point = current.detach().requires_grad_()
             z = model(point)
@@ -177,7 +177,7 @@ def square(model, x, y, epsilon):
     found, at = x.clone(), (model(x).argmax(1) == y).nonzero().flatten()
     x, y = x[at], y[at]
     n, channels, height, width = x.shape
-    signs = torch.sign(2 * torch.rand(n, channels, 1, width) - 1)
+    signs = torch.sign(2 * torch.rand(n, channels, 1, width, device=x.device) - 1)
     best = (x + epsilon * signs).clamp(0, 1)
     margins = margin(best, y)
     for i in range(QUERIES):
@@ -185,9 +185,9 @@ def square(model, x, y, epsilon):
         if len(alive) == 0:
             break
         origin, point, side = x[alive], best[alive], side_at(i, height, width)
-        top, left = (int(torch.rand(()) * (size - side)) for size in (height, width))
-        shift = torch.zeros(channels, height, width)
-        shift[:, top : top + side, left : left + side] = 2 * epsilon * torch.sign(2 * torch.rand(channels, 1, 1) - 1)
+        top, left = (int(torch.rand((), device=x.device) * (size - side)) for size in (height, width))
+        shift = torch.zeros(channels, height, width, device=x.device)
+        shift[:, top : top + side, left : left + side] = 2 * epsilon * torch.sign(2 * torch.rand(channels, 1, 1, device=x.device) - 1)
         candidate = torch.min(torch.max(point + shift, origin - epsilon), origin + epsilon).clamp(0, 1)
         value = margin(candidate, y[alive])
         taken = (value < margins[alive]) | (value <= 0)
@@ -209,6 +209,7 @@ def standard(model, images, labels, epsilon, stages):
         if len(at) > 0:
             points = stage(model, images[at], labels[at], epsilon)
             robust[at[model(points).argmax(1) != labels[at]]] = False
+            int(robust.sum())  # all is computed
         seconds[name] = time.perf_counter() - began
     return robust, seconds
 
@@ -216,6 +217,8 @@ def standard(model, images, labels, epsilon, stages):
 def main():
     settings = json.loads(sys.argv[1])
     torch.set_num_threads(settings["threads"])
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = settings["tf32"]
+    on_gpu = settings["device"].startswith("cuda")
     global QUERIES
     QUERIES = settings["queries"]
     tensors = read()
@@ -227,10 +230,12 @@ def main():
     if missing:
         raise SystemExit(f"names that only one side has: {sorted(missing)}")
     model.load_state_dict({**state, **weights})
+    model, x, y = model.to(settings["device"]), x.to(settings["device"]), y.to(settings["device"])
     for seed, _ in enumerate(sys.stdin):
         torch.manual_seed(seed)
         robust, seconds = standard(model, x, y, settings["epsilon"], settings["stages"])
-        print(json.dumps({"robust": [int(flag) for flag in robust], "seconds": seconds}), flush=True)
+        peak = torch.cuda.max_memory_allocated() if on_gpu else 0
+        print(json.dumps({"robust": robust.int().tolist(), "seconds": seconds, "peak": peak}), flush=True)
 
 
 if __name__ == "__main__":

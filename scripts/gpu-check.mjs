@@ -1,6 +1,7 @@
 // What scripts/gpu-check.sh runs: the torch engine on this machine, from its build to an epoch of training, within a time limit.
 //   scripts/gpu-check.sh [--device cuda:0 | cpu] [--batch 128] [--python python3] [--out gpu-check] [--limit 230] [--methods at,trades,st]
-//                        [--models resnet18,wrn-28-10] [--pairs 5] [--steps 10]
+//                        [--models resnet18,wrn-28-10] [--pairs 5] [--steps 10] [--parts epoch,compare,verify,larger,bench,webgpu] [--cache folder]
+// More parts, which take minutes: autoattack (on 1,000 images, against PyTorch's). `--cache` keeps the engine that was built for the next call.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -19,6 +20,8 @@ const { values: flags } = parseArgs({
     models: { type: 'string', default: 'resnet18,wrn-28-10' },
     pairs: { type: 'string', default: '5' },
     steps: { type: 'string', default: '10' },
+    parts: { type: 'string', default: 'epoch,compare,verify,larger,bench,webgpu' },
+    cache: { type: 'string' },
   },
 });
 const onGpu = flags.device.startsWith('cuda');
@@ -43,7 +46,12 @@ function run(program, args, seconds) {
   return new Promise((done) => {
     const child = spawn(program, args, {
       cwd: here,
-      env: { ...process.env, BULWARK_CACHE: join(work, 'cache'), BULWARK_THREADS: threads, NO_COLOR: '1' },
+      env: {
+        ...process.env,
+        BULWARK_CACHE: flags.cache ? resolve(flags.cache) : join(work, 'cache'),
+        BULWARK_THREADS: threads,
+        NO_COLOR: '1',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -90,7 +98,6 @@ async function part(name, seconds, [program, ...args], read = () => ({})) {
 
 const bulwark = (...args) => [process.execPath, command, ...args];
 const engine = `torch:device=${flags.device}`;
-const methods = flags.methods.split(',');
 
 /** An epoch of the demo's AT on this device. */
 function demoConfig() {
@@ -110,6 +117,7 @@ function demoConfig() {
   return file;
 }
 
+const wanted = flags.parts.split(',');
 const compared = (name) => () => ({ rows: JSON.parse(readFileSync(join(out, `${name}.json`), 'utf8')) });
 async function compare(name, seconds, settings) {
   const options = {
@@ -129,20 +137,36 @@ if (onGpu)
   await part('gpu', 10, ['nvidia-smi', '--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'], (text) => ({ name: text.trim() })); // prettier-ignore
 await part('torch', 40, [flags.python, '-c', 'import torch; print(torch.__version__, torch.version.cuda)'], (text) => ({ version: text.trim() })); // prettier-ignore
 await part('build', 100, bulwark('engine', 'install', 'torch', '--python', flags.python));
-if (report.parts.build.ok) {
-  await part('epoch', 40, bulwark('train', demoConfig(), '--out', join(work, 'run'), '--json'), (text) => {
-    const { last } = JSON.parse(text).summary;
-    return { accuracy: last.accuracy ?? last.validation };
-  });
-  const [model, ...larger] = flags.models.split(',');
-  await compare('compare', 90, { model, batch: flags.batch, methods: methods.join(','), precisions });
-  await part('verify', 60, bulwark('verify', '--engine', engine, '--json'), (text) => ({
-    cases: JSON.parse(text).summary,
-  }));
-  for (const each of larger)
-    await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: methods[0], precisions: onGpu ? 'tf32,bfloat16,bfloat16+graphs' : precisions, pairs: '3' }); // prettier-ignore
-  await part('bench', 30, bulwark('bench', '--engine', engine, '--parts', 'speed,gradients', '--models', 'resnet18', '--quick', '--json'), (text) => ({ rows: JSON.parse(text) })); // prettier-ignore
-}
+/** What can be asked for, in this order. */
+const parts = {
+  epoch: () =>
+    part('epoch', 40, bulwark('train', demoConfig(), '--out', join(work, 'run'), '--json'), (text) => {
+      const { last } = JSON.parse(text).summary;
+      return { accuracy: last.accuracy ?? last.validation };
+    }),
+  compare: () => compare('compare', 90, { model: smaller, batch: flags.batch, methods: flags.methods, precisions }),
+  verify: () =>
+    part('verify', 60, bulwark('verify', '--engine', engine, '--json'), (text) => ({
+      cases: JSON.parse(text).summary,
+    })),
+  async larger() {
+    for (const each of larger)
+      await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: flags.methods.split(',')[0], precisions: onGpu ? 'tf32,bfloat16,bfloat16+graphs' : precisions, pairs: '3' }); // prettier-ignore
+  },
+  bench: () =>
+    part('bench', 30, bulwark('bench', '--engine', engine, '--parts', 'speed,gradients', '--models', 'resnet18', '--quick', '--json'), (text) => ({ rows: JSON.parse(text) })), // prettier-ignore
+  webgpu: () =>
+    onGpu && compare('compare-webgpu', 60, { engine: 'webgpu', model: smaller, batch: flags.batch, methods: flags.methods, precisions: 'float32', pairs: '3' }), // prettier-ignore
+  async autoattack() {
+    const [file, script] = [join(out, 'autoattack.json'), join(here, 'scripts', 'compare-autoattack.mjs')];
+    const how = ['--device', flags.device, '--width', '64', '--images', '1000', '--pairs', '1', '--tf32'];
+    await part('autoattack', 300, [process.execPath, script, ...how, '--python', flags.python, '--threads', threads, '--json', file], () => JSON.parse(readFileSync(file, 'utf8'))); // prettier-ignore
+  },
+};
+const unknown = wanted.find((name) => !(name in parts));
+if (unknown !== undefined) throw new Error(`--parts ${unknown}: ${Object.keys(parts).join(', ')} are known`);
+const [smaller, ...larger] = flags.models.split(',');
+if (report.parts.build.ok) for (const name of Object.keys(parts)) if (wanted.includes(name)) await parts[name]();
 report.seconds = Math.round(secondsGone());
 save();
 rmSync(work, { recursive: true, force: true });

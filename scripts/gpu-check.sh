@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds the torch engine on a machine with a GPU, checks its numbers, measures it, compares it with PyTorch and trains an epoch, in under
-# four minutes; prints a table and writes gpu-check.json.
+# four minutes; prints a table and writes gpu-check.json. The webgpu engine is compared, too, where there is time left and the driver has Vulkan.
 #
 # Here, after npm ci and npm run build: everything that a bare machine lacks, this Node and its headers included.
-#   scripts/gpu-check.sh pack gpu-check.tar.gz
+#   scripts/gpu-check.sh pack gpu-check.tar.gz     (or .tar.xz, which is a third smaller)
 # There, with Python, torch and a C++ compiler, and no network:
 #   tar xzf gpu-check.tar.gz && scripts/gpu-check.sh --out results
 # Or in a working copy, where Node and node_modules are. All options: scripts/gpu-check.mjs
@@ -27,17 +27,23 @@ pack() {
     fi
   done
   [ -e "$staging/carried/include/node/node_api.h" ] || { echo "gpu-check: this Node came without its headers (node_api.h)" >&2; exit 1; }
-  # what the command needs, without the WebGPU engine, whose binaries are larger than all the rest
+  # what the command needs, without what draws reports, bundles typed configs or serves other platforms
   npm ls --omit=dev --all --parseable 2>/dev/null | sed "s|^$PWD/||" | grep '^node_modules/' |
-    grep -v -e '^node_modules/@bulwark/' -e webgpu | sort -u > "$staging/modules"
+    grep -v -e '^node_modules/@bulwark/' -e '/@esbuild/' -e '/@resvg/' -e '/@img/' -e dejavu-fonts -e core-js -e tfjs-backend-webgl -e tfjs-data |
+    sort -u > "$staging/modules"
   tar -cf "$staging/all.tar" --exclude='*.map' --exclude='*.test.*' --exclude='*.d.ts' --exclude='*.min.js' --exclude='*.tsbuildinfo' --exclude='*/src' \
-    --exclude='node_modules/@tensorflow/*/dist/tf-*.js' --exclude='packages/engine-webgpu' --exclude='*/node_modules/webgpu' \
     package.json scripts packages
-  find node_modules/@bulwark -maxdepth 1 -type l ! -name '*webgpu*' > "$staging/links"
-  # modules keep their sources where their main file is one
-  tar -rf "$staging/all.tar" --exclude='*.map' --exclude='*.d.ts' --exclude='*.min.js' -T "$staging/modules" -T "$staging/links"
+  find node_modules/@bulwark -maxdepth 1 -type l > "$staging/links"
+  # modules keep their sources where their main file is one; of TensorFlow.js's builds Node takes tf-*.node.js and dist/index.js
+  tar -rf "$staging/all.tar" --exclude='*.map' --exclude='*.d.ts' --exclude='*.min.js' --exclude='*.fesm*.js' --exclude='*.es2017*.js' \
+    --exclude='*/miniprogram' --exclude='*_test.js' --exclude='node_modules/@tensorflow/*/dist/tf-core.js' --exclude='*/tf-layers.js' --exclude='*/tf-converter.js' \
+    --exclude='*/tfjs/dist/tf.js' --exclude='*/webgpu/dist/darwin*' --exclude='*/webgpu/dist/win32*' --exclude='*/webgpu/dist/linux-arm64' \
+    -T "$staging/modules" -T "$staging/links"
   tar -rf "$staging/all.tar" -C "$staging" carried
-  gzip -9 < "$staging/all.tar" > "$out"
+  case $out in
+    *.xz) xz -T0 -6 < "$staging/all.tar" > "$out" ;;
+    *) gzip -9 < "$staging/all.tar" > "$out" ;;
+  esac
   ls -lh "$out"
 }
 

@@ -23,6 +23,8 @@ struct Stored {
 struct Engine {
   at::Device device{at::kCPU};
   Recorded recorded = Recorded::never;
+  /** Whether cuDNN may choose by measuring, which gives other bits each time. */
+  bool measures = true;
   Slots<Stored> tensors;
   Slots<std::shared_ptr<Program>> programs;
   Slots<std::unique_ptr<Pass>> passes;

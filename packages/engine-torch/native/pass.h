@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph.h"
+#include "shapes.h"
 #include "steps.h"
 #include "weights.h"
 
@@ -26,6 +27,7 @@ class Program {
   Weights weights;
   const std::vector<Step> plain, folded;
   std::unique_ptr<Recordings> recordings;
+  Shapes shapes;
 
   /** Norms with given statistics are linear; they are folded where nobody asks for gradients in their parts. */
   const std::vector<Step>& steps(const Mode& mode) const { return mode.ofBatch || mode.parameters ? plain : folded; }
@@ -74,6 +76,8 @@ class Pass {
 
   const Mode mode;
   std::vector<Output> outputs;
+  /** Whether its way back, too, is worth measuring algorithms. */
+  bool frequent = true;
 
   struct PulledBack {
     std::vector<at::Tensor> images;

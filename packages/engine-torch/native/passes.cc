@@ -3,11 +3,24 @@
 #include "pass.h"
 #include "recording.h"
 
+#include <ATen/Context.h>
+
 #include "call.h"
 
 namespace bulwark {
 
 namespace {
+
+/** cuDNN measures its algorithms while this lives, if the shape is worth it. */
+class Measuring {
+ public:
+  explicit Measuring(bool on) : on_(on) { if (on_) at::globalContext().setBenchmarkCuDNN(true); }
+  ~Measuring() { if (on_) at::globalContext().setBenchmarkCuDNN(false); }
+  Measuring(const Measuring&) = delete;
+
+ private:
+  const bool on_;
+};
 
 /** prepare(nodes) -> program */
 napi_value prepare(Call& call) { return call.result(call.engine.programs.add(std::make_shared<Program>(readGraph(call, 0)))); }
@@ -41,12 +54,15 @@ napi_value pass(Call& call) {
   // weights that one batch learns from change after it
   const bool repeated = flags.at(2) == 0 || images.size() > 1;
   const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat, repeated};
+  const bool frequent = !call.engine.device.is_cuda() || program->shapes.note(images, mode.parameters);
+  const Measuring measuring(frequent && call.engine.measures);
   std::unique_ptr<Pass> pass;
-  if (call.engine.recorded != Recorded::never) pass = program->recordings->open(program, mode, images, call.engine.recorded);
+  if (frequent && call.engine.recorded != Recorded::never) pass = program->recordings->open(program, mode, images, call.engine.recorded);
   if (pass)
     call.engine.replays++;
   else
     pass = std::make_unique<EagerPass>(program, mode, images);
+  pass->frequent = frequent;
   std::vector<napi_value> logits, statistics;
   for (const Output& output : pass->outputs) {
     logits.push_back(call.result(output.logits));
@@ -70,6 +86,7 @@ napi_value pullback(Call& call) {
     const bool none = call.typeOf(each) == napi_null;
     dLogits.push_back(none ? std::nullopt : std::optional<at::Tensor>(call.tensorAt(each)));
   }
+  const Measuring measuring(pass.frequent && call.engine.measures);
   auto found = pass.pullBack(dLogits, call.flag(2));
   std::vector<napi_value> images, weights;
   if (pass.mode.images)

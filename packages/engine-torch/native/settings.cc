@@ -43,13 +43,14 @@ napi_value useTf32(Call& call) {
   return call.none();
 }
 
-/** useDeterministic(flag): else cuDNN measures its algorithms for each shape, and takes the fastest. */
+/** useDeterministic(flag): else cuDNN measures its algorithms for shapes that come often, and takes the fastest. */
 napi_value useDeterministic(Call& call) {
   auto& context = at::globalContext();
   const bool deterministic = call.flag(0);
   context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
   context.setDeterministicCuDNN(deterministic);
-  context.setBenchmarkCuDNN(!deterministic);
+  context.setBenchmarkCuDNN(false);
+  call.engine.measures = !deterministic;
   return call.none();
 }
 
