@@ -19,7 +19,8 @@ export {
   type UnionEvaluation,
   type UnionOptions,
 } from './programs/evaluate.js';
-export { autoAttackLog, robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
+export { autoAttackLog } from './evaluate/autoattack-log.js';
+export { robustBenchEntry, type PaperFacts, type RobustBenchEntry } from './evaluate/robustbench.js';
 export { loadRun, type FoundEvaluation, type LoadedRun } from './programs/load-run.js';
 export { startRun, train, type TrainedRun, type TrainOptions } from './programs/train.js';
 export { openRanks } from './train/ranks.js';

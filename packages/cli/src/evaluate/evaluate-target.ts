@@ -8,7 +8,7 @@ import { onInterrupt } from '../terminal/interrupt.js';
 import { createOutput, type Output } from '../terminal/output.js';
 import { parseShard } from '../terminal/shard.js';
 import { runCorruptions } from './corruptions.js';
-import { openTarget, type Target } from './open-target.js';
+import { openTarget } from './open-target.js';
 import { answer, askOf, measure, type Answer, type Attacked, type Question } from './question.js';
 import { curveReport, evaluationReport, unionReport } from './report.js';
 import { resultName } from './result-name.js';
@@ -68,10 +68,9 @@ async function measureInto(
 }
 
 /** Writes a claim and says what is missing of it. */
-function writeClaim(claim: ClaimFile, given: { target: Target; result: EvaluationResult; batchSize: number }) {
-  const { target, result, batchSize } = given;
+function writeClaim(claim: ClaimFile, { target, data, batchSize }: Question, result: EvaluationResult): string[] {
   const architecture = factsOf(target.model).architecture ?? target.config.model;
-  return claim.write(result, { model: architecture, data: target.config.data.use, batchSize });
+  return claim.write(result, { model: architecture, data: target.config.data.use, batchSize, images: data });
 }
 
 /** What several threat models come to together, or the one result. */
@@ -132,7 +131,7 @@ export async function evaluateTarget(path: string, flags: EvaluateFlags): Promis
         if (flags.zoo !== undefined) for (const line of publishedLines(flags.zoo, result)) output.line(line);
         output.line(`\nwritten to ${file}\n`);
         if (!claim) return result;
-        const gaps = writeClaim(claim, { target, result, batchSize: settings.batchSize });
+        const gaps = writeClaim(claim, question, result);
         output.line(`RobustBench's entry written to ${flags.robustbench}, AutoAttack's log beside it`);
         for (const gap of gaps) output.warn(`the claim cannot be submitted as it is: ${gap}`);
         return result;

@@ -1,12 +1,13 @@
 import {
   BulwarkError,
   type Attack,
-  type AttackEntry,
   type EvaluationResult,
+  type ImageSet,
   type NormName,
   type PluginSpec,
 } from '@bulwark/core';
 import { readIfThere, textOf, writeAtomically } from '@bulwark/core/files';
+import { autoAttackLog, doubts, standard, standardStages } from './autoattack-log.js';
 
 /** A model's entry in RobustBench's `model_info`, in the order of its files. */
 export interface RobustBenchEntry {
@@ -38,7 +39,6 @@ export type PaperFacts = Partial<
   >
 >;
 
-const standard = 'autoattack-standard';
 const percent = (share: number) => (100 * share).toFixed(2);
 
 /** Architectures as RobustBench's tables write them. */
@@ -54,22 +54,6 @@ function architectureName({ use, ...options }: PluginSpec): string {
 export function radiusText(epsilon: number): string {
   const bytes = 255 * epsilon;
   return epsilon > 0 && Math.abs(bytes - Math.round(bytes)) < 1e-6 ? `${Math.round(bytes)}/255` : String(epsilon);
-}
-
-/** AutoAttack's own signs of a figure that may be wrong (its `flags_doc.md`). */
-const doubts = ['randomised-output', 'softmax-output', 'dynamic-behaviour', 'zero-gradient', 'square-better'];
-
-/** The stages of AutoAttack standard in a result. @throws BulwarkError USAGE where it has none, or not all */
-function standardStages({ attacks }: EvaluationResult): readonly AttackEntry[] {
-  const stages = attacks.filter(({ ensemble }) => ensemble === standard);
-  if (stages.length > 0 && stages.every(({ done }) => done)) return stages;
-  throw new BulwarkError(
-    'USAGE',
-    `a claim needs the whole standard version of AutoAttack; this result has ${stages.length === 0 ? 'not run it' : 'not finished it'}`,
-    {
-      hint: 'evaluate with --tier full',
-    },
-  );
 }
 
 /**
@@ -101,7 +85,9 @@ export function robustBenchEntry(
 }
 
 /** What keeps an entry from being submitted as it is, in words. */
-export function claimGaps(entry: RobustBenchEntry, { data, threat }: EvaluationResult): string[] {
+export function claimGaps(entry: RobustBenchEntry, result: EvaluationResult): string[] {
+  const { data, threat } = result;
+  const adopted = standardStages(result).some(({ reused = 0 }) => reused > 0);
   const known: Readonly<Record<string, number>> = { cifar10: 10000, cifar100: 10000, imagenet: 5000 };
   const images = known[entry.dataset];
   const empty = (['name', 'authors', 'link'] as const).filter((field) => entry[field] === '');
@@ -110,6 +96,7 @@ export function claimGaps(entry: RobustBenchEntry, { data, threat }: EvaluationR
     ...(images !== undefined && data.count !== images
       ? [`it was measured on ${data.count} images instead of ${images}`]
       : []),
+    ...(adopted ? ['images that count as broken were broken within a smaller radius of a curve: add --fresh'] : []),
     ...(rated.includes(threat.norm) ? [] : [`RobustBench has no ${threat.norm}`]),
     ...(empty.length > 0
       ? [`${empty.join(', ')} ${empty.length > 1 ? 'are' : 'is'} empty: write them into the file, they are kept`]
@@ -119,52 +106,6 @@ export function claimGaps(entry: RobustBenchEntry, { data, threat }: EvaluationR
 
 /** The norms that RobustBench has tables of. */
 const rated: readonly NormName[] = ['linf', 'l2'];
-
-const official = { linf: 'Linf', l2: 'L2', l1: 'L1' } as const;
-
-/** The batches that a stage went through: how many it broke of how many. */
-function batchesOf({ flags }: AttackEntry, batchSize: number): { broken: number; size: number }[] {
-  const attacked = [...flags].filter((flag) => flag === '0' || flag === '1');
-  return Array.from({ length: Math.ceil(attacked.length / batchSize) }, (_, b) => {
-    const batch = attacked.slice(b * batchSize, (b + 1) * batchSize);
-    return { broken: batch.filter((flag) => flag === '0').length, size: batch.length };
-  });
-}
-
-/**
- * What the official code logs of such an evaluation, line by line. The extreme pixels of its last but one line are not kept in results;
- * candidates beyond [0, 1] or with NaN are refused.
- * @throws BulwarkError USAGE without a finished AutoAttack standard
- */
-export function autoAttackLog(result: EvaluationResult, batchSize: number): string[] {
-  const stages = standardStages(result).filter(({ attacked }) => attacked > 0);
-  const { norm } = result.threat;
-  let seconds = 0;
-  const ofStages = stages.flatMap((stage) => {
-    seconds += stage.seconds;
-    const batches = batchesOf(stage, batchSize);
-    return [
-      ...batches.map(
-        ({ broken, size }, b) =>
-          `${stage.label} - ${b + 1}/${batches.length} - ${broken} out of ${size} successfully perturbed`,
-      ),
-      `robust accuracy after ${stage.label.toUpperCase()}: ${percent(stage.accuracy)}% (total time ${seconds.toFixed(1)} s)`,
-    ];
-  });
-  const sizes = stages.flatMap((stage) => (norm in stage ? [stage[norm as 'linf' | 'l2'].max] : []));
-  const largest = sizes.length === 0 ? undefined : Math.max(...sizes);
-  return [
-    `setting parameters for standard version`,
-    `using standard version including ${standardStages(result)
-      .map(({ label }) => label)
-      .join(', ')}`,
-    ...result.findings.filter(({ id }) => doubts.includes(id)).map(({ id, what }) => `Warning: ${id}: ${what}`),
-    `initial accuracy: ${percent(result.clean.accuracy)}%`,
-    ...ofStages,
-    ...(largest === undefined ? [] : [`max ${official[norm]} perturbation: ${largest.toFixed(5)}, nan in tensor: 0`]),
-    `robust accuracy: ${percent(standardStages(result).at(-1)!.accuracy)}%`,
-  ];
-}
 
 /** Whether these attacks have AutoAttack standard among them. */
 const asksForStandard = (specs: readonly PluginSpec[]) =>
@@ -186,7 +127,10 @@ export interface ClaimFile {
   /** Of a file that is there already: what an evaluation does not know. */
   readonly paper: PaperFacts;
   /** @returns what keeps the claim from being submitted as it is */
-  write(result: EvaluationResult, of: { model: PluginSpec; data: string; batchSize: number }): string[];
+  write(
+    result: EvaluationResult,
+    of: { model: PluginSpec; data: string; batchSize: number; images: ImageSet },
+  ): string[];
 }
 
 const paperFields = [
@@ -237,10 +181,10 @@ export function claimFile(file: string, specs: readonly PluginSpec[]): ClaimFile
   }
   return {
     paper,
-    write(result, { batchSize, ...of }) {
+    write(result, { batchSize, images, ...of }) {
       const entry = robustBenchEntry(result, { ...of, paper });
       writeAtomically(file, `${JSON.stringify(entry, null, 2)}\n`);
-      writeAtomically(file.replace(/\.json$/, '.log'), `${autoAttackLog(result, batchSize).join('\n')}\n`);
+      writeAtomically(file.replace(/\.json$/, '.log'), `${autoAttackLog(result, { batchSize, images }).join('\n')}\n`);
       return claimGaps(entry, result);
     },
   };

@@ -67,6 +67,23 @@ describe('the evaluator', () => {
     expect(result.attacks[0]!.linf.max).toBeCloseTo(0.099, 6);
     expect(result.complete).toBe(true);
   });
+  it('keeps the extreme pixels and lengths of what broke an image, and of nothing else', async () => {
+    // 0.45 becomes 0.55 and counts; 0.8 becomes 0.9, which breaks nothing
+    const { attacks } = await run({ attacks: [shift(0.099, { label: 'up' }), shift(0, { label: 'idle' })] });
+    const [up, idle] = attacks as [EvaluationResult['attacks'][0], EvaluationResult['attacks'][0]];
+    expect(up.pixels!.min).toBeCloseTo(115 / 255 + 0.099, 6);
+    expect(up.pixels!.max).toBe(up.pixels!.min);
+    for (const { max, mean } of [up.linf, up.l2, up.l1!]) expect([max, mean]).toEqual([up.l1!.max, up.l1!.max]);
+    expect([idle.pixels, idle.l1]).toEqual([undefined, { max: 0, mean: 0 }]);
+  });
+  it('has no figure of a part of what an attack did, where it was begun without keeping it', async () => {
+    const begun = await run({ attacks: [shift(0.099)] });
+    const [{ l1: _l1, pixels: _pixels, ...entry }] = begun.attacks as [EvaluationResult['attacks'][0]];
+    const before = { ...begun, attacks: [{ ...entry, done: false, flags: `..${entry.flags.slice(2)}`, attacked: 3 }] };
+    const result = await run({ attacks: [shift(0.099)], previous: before });
+    expect(result.attacks[0]).toMatchObject({ done: true, flags: '1011-1' });
+    expect([result.attacks[0]!.l1, result.attacks[0]!.pixels]).toEqual([undefined, undefined]);
+  });
   it('measures what an attack found that seeks the smallest perturbation, inside the ball or not', async () => {
     const up: Attack = { ...shift(0.2, { label: 'up' }), minimumNorm: true };
     const result = await run({ attacks: [up] });

@@ -43,6 +43,7 @@ const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number)
   attacked: 0,
   linf: { max: 0, mean: 0 },
   l2: { max: 0, mean: 0 },
+  l1: { max: 0, mean: 0 },
   rejected: Object.fromEntries(violations.map((violation) => [violation, 0])),
   zeroGradients: 0,
   ...(attack.minimumNorm && {
@@ -59,6 +60,12 @@ export const isSameAttack = (a: AttackEntry, b: AttackEntry | undefined): boolea
 const include = (size: { max: number; mean: number }, value: number, count: number) => ({
   max: Math.max(size.max, value),
   mean: size.mean + (value - size.mean) / (count + 1),
+});
+
+/** Smallest and largest of several ranges of pixels. */
+export const spanOf = (ranges: readonly { min: number; max: number }[]): { min: number; max: number } => ({
+  min: Math.min(...ranges.map(({ min }) => min)),
+  max: Math.max(...ranges.map(({ max }) => max)),
 });
 
 const ones = (flags: string) => [...flags].filter((flag) => flag === '1').length;
@@ -216,6 +223,11 @@ export class Ledger {
       const before = flags.filter((flag) => flag === '0').length - 1;
       entry.linf = include(entry.linf, verdict.linf, before);
       entry.l2 = include(entry.l2, verdict.l2, before);
+      // an entry that was begun without them stays without
+      if (entry.l1) {
+        entry.l1 = include(entry.l1, verdict.l1, before);
+        entry.pixels = spanOf([verdict.pixels, ...(entry.pixels ? [entry.pixels] : [])]);
+      }
       if (this.predictions[i] === this.request.data.labels[i]) this.predictions[i] = verdict.prediction;
     });
     entry.flags = flags.join('');

@@ -3,7 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
-import { isSameAttack, Ledger, repeatsOf } from './ledger.js';
+import { isSameAttack, Ledger, repeatsOf, spanOf } from './ledger.js';
 import type { AttackEntry, EvaluationResult } from './result.js';
 import { checkOutcome } from './trust.js';
 
@@ -19,10 +19,10 @@ const sum = (values: readonly number[]) => values.reduce((total, value) => total
 const brokenBy = ({ flags }: AttackEntry) => [...flags].filter((flag) => flag === '0').length;
 
 /** Largest of the largest, and the mean over all broken examples. */
-function mergeSizes(entries: readonly AttackEntry[], norm: 'linf' | 'l2') {
+function mergeSizes(entries: readonly AttackEntry[], sizeOf: (entry: AttackEntry) => AttackEntry['linf']) {
   const broken = sum(entries.map(brokenBy));
-  const total = sum(entries.map((entry) => entry[norm].mean * brokenBy(entry)));
-  return { max: Math.max(...entries.map((entry) => entry[norm].max)), mean: broken === 0 ? 0 : total / broken };
+  const total = sum(entries.map((entry) => sizeOf(entry).mean * brokenBy(entry)));
+  return { max: Math.max(...entries.map((entry) => sizeOf(entry).max)), mean: broken === 0 ? 0 : total / broken };
 }
 
 function mergeEntries(shards: readonly EvaluationResult[], k: number, length: number): AttackEntry {
@@ -34,9 +34,12 @@ function mergeEntries(shards: readonly EvaluationResult[], k: number, length: nu
       hint: 'evaluate all shards with the same attacks',
     });
   const all = entries as AttackEntry[];
+  const ranges = all.flatMap(({ pixels }) => pixels ?? []);
   const reasons = Object.keys(first.rejected) as (keyof AttackEntry['rejected'])[];
+  // a part without what others keep leaves the whole without
+  const { l1: _l1, ...rest } = first;
   return {
-    ...first,
+    ...rest,
     done: all.every(({ done }) => done),
     flags: interleave(
       all.map(({ flags }) => flags),
@@ -44,8 +47,10 @@ function mergeEntries(shards: readonly EvaluationResult[], k: number, length: nu
     ).join(''),
     seconds: sum(all.map(({ seconds }) => seconds)),
     attacked: sum(all.map(({ attacked }) => attacked)),
-    linf: mergeSizes(all, 'linf'),
-    l2: mergeSizes(all, 'l2'),
+    linf: mergeSizes(all, ({ linf }) => linf),
+    l2: mergeSizes(all, ({ l2 }) => l2),
+    ...(all.every(({ l1 }) => l1) && { l1: mergeSizes(all, ({ l1 }) => l1!) }),
+    ...(ranges.length > 0 && { pixels: spanOf(ranges) }),
     rejected: Object.fromEntries(reasons.map((why) => [why, sum(all.map(({ rejected }) => rejected[why]!))])),
     ...(all.some(({ reused }) => reused) && { reused: sum(all.map(({ reused = 0 }) => reused)) }),
     ...(first.distances && {

@@ -21,6 +21,9 @@ export interface Verdict {
   readonly inside: boolean;
   readonly linf: number;
   readonly l2: number;
+  readonly l1: number;
+  /** Smallest and largest pixel of the candidate. */
+  readonly pixels: { readonly min: number; readonly max: number };
 }
 
 /** One perturbation in float64, and the range of its candidate. */
@@ -35,7 +38,7 @@ function measure(x: Float32Array, candidate: Float32Array) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  return { perturbation, inRange: low >= 0 && high <= 1, finite };
+  return { perturbation, pixels: { min: low, max: high }, inRange: low >= 0 && high <= 1, finite };
 }
 
 /**
@@ -62,7 +65,7 @@ export async function recheck(
   const size = x.length / labels.length;
   const limit = threat.epsilon + threat.norm.slack(threat.epsilon);
   return Array.from(labels, (label, e) => {
-    const { perturbation, inRange, finite } = measure(
+    const { perturbation, pixels, inRange, finite } = measure(
       x.subarray(e * size, (e + 1) * size),
       points.subarray(e * size, (e + 1) * size),
     );
@@ -80,6 +83,7 @@ export async function recheck(
     return {
       ...{ misclassified: classes[e] !== label, violation, prediction: classes[e]!, distance, inside },
       ...{ linf: norms.linf.lengthOf(perturbation), l2: norms.l2.lengthOf(perturbation) },
+      ...{ l1: norms.l1.lengthOf(perturbation), pixels },
     };
   });
 }

@@ -42,6 +42,10 @@ const entry = z.strictObject({
   /** Perturbations of the examples that it broke here. */
   linf: size,
   l2: size,
+  /** Absent in results of before it was kept. */
+  l1: size.optional(),
+  /** Smallest and largest pixel of the candidates with which it broke examples here; absent while there are none. */
+  pixels: z.strictObject({ min: share, max: share }).optional(),
   /**
    * Of an attack that seeks the smallest perturbation: the norm of the smallest that it found, per example, within the radius or not; null
    * where it found none, or was not run.
