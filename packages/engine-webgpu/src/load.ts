@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { registerBackend, removeBackend } from '@tensorflow/tfjs-core';
+import { env, registerBackend, removeBackend } from '@tensorflow/tfjs-core';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { Refusal } from '@bulwark/core/engine';
 import { readSynchronously } from './backend.js';
@@ -49,7 +49,7 @@ const define = (target: object, name: string, value: unknown): void =>
 async function loadDawn(): Promise<Gpu> {
   const { create, globals } = (await import(packages.dawn as string)) as DawnPackage;
   for (const [name, value] of Object.entries(globals)) if (!(name in globalThis)) define(globalThis, name, value);
-  const gpu = create([]);
+  const gpu = create(process.env.BULWARK_WEBGPU_DAWN?.split(' ').filter(Boolean) ?? []);
   // Node 20 has no `navigator`; from 21 on there is one, without `gpu`.
   const scope = globalThis as { navigator?: object };
   if (!scope.navigator) define(scope, 'navigator', {});
@@ -88,10 +88,12 @@ const limitNames = [
 ];
 
 async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBackend> {
+  const { BULWARK_WEBGPU_SUBMIT: submit } = process.env;
   const requiredLimits = Object.fromEntries(limitNames.map((name) => [name, adapter.limits[name]!]));
   const device = await ticks.settle(ticks.during(() => adapter.requestDevice({ requiredLimits })));
   const { WebGPUBackend, webgpu_util } = (await import(packages.backend as string)) as BackendPackage;
   const backend = new WebGPUBackend(device, adapter.info) as WebgpuBackend;
+  if (submit !== undefined) env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', Number(submit));
   const run = shaderRunner(webgpu_util);
   registerWebgpuKernels(run);
   if (wantsSoftwareKernels(adapter.info)) registerSoftwareKernels(run);

@@ -119,6 +119,9 @@ describe('webgpu', () => {
     // more than one tile, and pixels for several groups
     { size: [3, 16, 16, 8], filter: [3, 3, 8, 36], stride: 1, padding: 1 },
     { size: [3, 17, 16, 3], filter: [3, 3, 3, 33], stride: 1, padding: 1 },
+    // sums so long that groups share out their terms
+    { size: [2, 5, 5, 64], filter: [3, 3, 64, 68], stride: 1, padding: 1 },
+    { size: [2, 6, 5, 34], filter: [3, 3, 34, 130], stride: 2, padding: 1 },
   ])('has convolution $filter at $size, stride $stride, padding $padding as the cpu has it', async (sizes) => {
     const { size, filter, ...options } = sizes;
     await expectSame(

@@ -1,115 +1,41 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Conv2DFilterGradAttrs } from '@bulwark/core/engine';
 import type { WebgpuBackend } from '../backend.js';
-import { flat, put, widthOf, type RunShader, type Width } from '../shader.js';
+import { flat, put, typeOf, widthOf, type RunShader, type Width } from '../shader.js';
 import { sumOfRows } from '../sum-of-rows.js';
+import { columnsAt, epilogue, groupsOf, origin, outside, readIf, writeRow } from './pieces.js';
+import { invocationsOf, shareOut, type Sharing } from './tile.js';
+import { tiledProduct } from './tiled-product.js';
 
-/** Rows and columns of the result that a group of invocations computes, each of them 4x4. */
-const tile = 32;
-/** Pixels whose numbers a group has in its memory at a time. */
-const depth = 16;
-const side = tile / 4;
-/** Groups that keep a large GPU busy. Where the result has fewer tiles, the pixels are shared out, too. */
-const wantedGroups = 1024;
-/** Fewest pixels that are worth a group of their own. */
-const fewestPixels = 256;
-
-interface Geometry extends Conv2DFilterGradAttrs {
+interface Code extends Conv2DFilterGradAttrs {
   /** Whether four channels, of images and of dy, are read at a time. */
   readonly widths: { readonly X: Width; readonly Dy: Width };
 }
 
-/** Four rows of the result's left factor at a pixel: what four taps and channels see there. */
-const patch = ({ filterShape: [, columns], stride, padding, widths }: Geometry): string => `
-  fn patchAt(row : i32, image : i32, y : i32, x : i32) -> ${widths.X === 4 ? 'vec4<f32>' : 'f32'} {
+/** Four rows of the left factor at a pixel, which is a term: what four taps and channels see from there. */
+const declarations = ({ filterShape: [, across], stride, padding, widths }: Code): string => `
+  ${outside}
+  fn xAt(row : i32, corner : vec3<i32>) -> ${typeOf(widths.X)} {
     let tap = row / uniforms.channels;
-    let fromY = y * ${stride} - ${padding} + tap / ${columns};
-    let fromX = x * ${stride} - ${padding} + tap % ${columns};
-    if (row >= uniforms.rows || fromY < 0 || fromY >= uniforms.xShape.y || fromX < 0 || fromX >= uniforms.xShape.z) {
-      return ${widths.X === 4 ? 'vec4<f32>(0.0)' : '0.0'};
-    }
-    let at = ((image * uniforms.xShape.y + fromY) * uniforms.xShape.z + fromX) * uniforms.channels + row % uniforms.channels;
-    return readX(at / ${widths.X});
+    let y = corner.y + tap / ${across};
+    let x = corner.z + tap % ${across};
+    let inside = row < uniforms.rows && y >= 0 && y < uniforms.xShape.y && x >= 0 && x < uniforms.xShape.z;
+    let at = ((corner.x * uniforms.xShape.y + y) * uniforms.xShape.z + x) * uniforms.channels + row - tap * uniforms.channels;
+    ${readIf('X', widths.X)}
   }
-  fn leftAt(row : i32, pixel : i32) -> vec4<f32> {
-    let x = pixel % uniforms.dyShape.z;
-    let y = (pixel / uniforms.dyShape.z) % uniforms.dyShape.y;
-    let image = pixel / (uniforms.dyShape.z * uniforms.dyShape.y);
-    return ${
-      widths.X === 4
-        ? 'patchAt(row, image, y, x)'
-        : `vec4<f32>(${[0, 1, 2, 3].map((i) => `patchAt(row + ${i}, image, y, x)`).join(', ')})`
-    };
-  }`;
-
-/** Four columns of the right factor, which is dy, at a pixel. */
-const right = ({ widths }: Geometry): string => `
-  ${
-    widths.Dy === 4
-      ? ''
-      : `fn oneOfDy(column : i32, pixel : i32) -> f32 {
-           return select(0.0, readDy(pixel * uniforms.filters + column), column < uniforms.filters);
-         }`
-  }
-  fn rightAt(column : i32, pixel : i32) -> vec4<f32> {
+  fn patchAt(row : i32, pixel : i32) -> vec4<f32> {
+    let rest = pixel / uniforms.dyShape.z;
+    let x = pixel - rest * uniforms.dyShape.z;
+    let image = rest / uniforms.dyShape.y;
+    let y = rest - image * uniforms.dyShape.y;
+    let corner = vec3<i32>(image, select(outside, y * ${stride} - ${padding}, pixel < uniforms.terms), x * ${stride} - ${padding});
     ${
-      widths.Dy === 4
-        ? `if (column >= uniforms.filters) { return vec4<f32>(0.0); }
-           return readDy((pixel * uniforms.filters + column) / 4);`
-        : `return vec4<f32>(${[0, 1, 2, 3].map((i) => `oneOfDy(column + ${i}, pixel)`).join(', ')});`
+      widths.X === 4
+        ? 'return xAt(row, corner);'
+        : 'var four = vec4<f32>(0.0); for (var i = 0; i < 4; i++) { four[i] = xAt(row + i, corner); } return four;'
     }
-  }`;
-
-const lanes = ['x', 'y', 'z', 'w'];
-
-const codeOf = (geometry: Geometry): string => `
-  var<workgroup> left : array<vec4<f32>, ${depth * side}>;
-  var<workgroup> right : array<vec4<f32>, ${depth * side}>;
-  ${patch(geometry)}
-  ${right(geometry)}
-  fn main() {
-    let part = i32(workgroupId.z);
-    let firstRow = i32(workgroupId.y) * ${tile};
-    let firstColumn = i32(workgroupId.x) * ${tile};
-    let end = min((part + 1) * uniforms.pixelsOfPart, uniforms.pixels);
-    var sums : array<vec4<f32>, 4>;
-    // as often in all groups, which the barriers need
-    for (var turn = 0; turn < uniforms.turns; turn++) {
-      let start = part * uniforms.pixelsOfPart + turn * ${depth};
-      for (var i = i32(localIndex); i < ${depth * side}; i += ${side * side}) {
-        let pixel = start + i / ${side};
-        let four = (i % ${side}) * 4;
-        if (pixel < end) {
-          left[i] = leftAt(firstRow + four, pixel);
-          right[i] = rightAt(firstColumn + four, pixel);
-        } else {
-          left[i] = vec4<f32>(0.0);
-          right[i] = vec4<f32>(0.0);
-        }
-      }
-      workgroupBarrier();
-      for (var i = 0; i < ${depth}; i++) {
-        let a = left[i * ${side} + i32(localId.y)];
-        let b = right[i * ${side} + i32(localId.x)];
-        ${lanes.map((lane, row) => `sums[${row}] += a.${lane} * b;`).join('\n')}
-      }
-      workgroupBarrier();
-    }
-    let row = firstRow + i32(localId.y) * 4;
-    let column = firstColumn + i32(localId.x) * 4;
-    for (var i = 0; i < 4; i++) {
-      if (row + i < uniforms.rows) {
-        let at = (part * uniforms.rows + row + i) * uniforms.filters + column;
-        ${
-          geometry.widths.Dy === 4
-            ? 'if (column < uniforms.filters) { result[at / 4] = sums[i]; }'
-            : lanes
-                .map((lane, j) => `if (column + ${j} < uniforms.filters) { result[at + ${j}] = sums[i].${lane}; }`)
-                .join('\n')
-        }
-      }
-    }
-  }`;
+  }
+  ${columnsAt('Dy', widths.Dy)}`;
 
 /**
  * dw as a product of matrices, [taps x channels, pixels] by [pixels, filters], whose left factor is read from the images. TensorFlow.js's
@@ -119,31 +45,44 @@ export function filterGradient(
   run: RunShader,
   backend: WebgpuBackend,
   { x, dy, attrs }: { x: TensorInfo; dy: TensorInfo; attrs: Conv2DFilterGradAttrs },
+  share: (extent: Parameters<typeof shareOut>[0]) => Sharing & { ahead?: boolean } = shareOut,
 ): TensorInfo {
   const { filterShape, stride, padding } = attrs;
-  const [height, width, channels, filters] = filterShape;
-  const rows = height * width * channels;
-  const pixels = dy.shape[0]! * dy.shape[1]! * dy.shape[2]!;
-  const tiles = Math.ceil(rows / tile) * Math.ceil(filters / tile);
-  const mostParts = Math.max(1, Math.min(Math.ceil(wantedGroups / tiles), Math.floor(pixels / fewestPixels)));
-  const pixelsOfPart = Math.ceil(pixels / mostParts / depth) * depth;
-  const parts = Math.ceil(pixels / pixelsOfPart);
-
+  const [height, across, channels, filters] = filterShape;
+  const rows = height * across * channels;
+  const terms = dy.shape[0]! * dy.shape[1]! * dy.shape[2]!;
+  const extent = { rows, columns: filters, terms };
+  const { tile, parts, termsOfPart, ahead = false } = share(extent);
   const widths = { X: widthOf(channels), Dy: widthOf(filters) };
+  const shape = [...filterShape];
+  const size = util.sizeFromShape(shape);
+
   const sums = run(backend, {
-    name: ['filter gradient', height, width, stride, padding, widths.X, widths.Dy].join(' '),
+    name: ['filter gradient', across, stride, padding, ...Object.values(widths), ...Object.values(tile), ahead].join(
+      ' ',
+    ),
     inputs: { X: x, Dy: dy },
     widths,
-    shape: [parts, rows * filters],
+    shape: parts === 1 ? shape : [parts, size],
     width: widths.Dy,
-    integers: { rows, channels, filters, pixels, pixelsOfPart, turns: pixelsOfPart / depth },
-    groupSize: [side, side, 1],
-    groups: [Math.ceil(filters / tile), Math.ceil(rows / tile), parts],
-    code: codeOf({ ...attrs, widths }),
+    integers: { rows, lines: rows, columns: filters, terms, parts, termsOfPart, channels },
+    groupSize: invocationsOf(tile),
+    groups: groupsOf(extent, { tile, parts }),
+    code: tiledProduct({
+      tile,
+      ahead,
+      declarations: declarations({ ...attrs, widths }),
+      begin: origin(tile),
+      left: { of: 'sides', at: (side, term) => `patchAt(${side}, ${term})` },
+      right: { of: 'sides', at: (side, term) => `dyAt(${side}, ${term})` },
+      write: writeRow({
+        width: widths.Dy,
+        after: epilogue({ bias: false, relu: false }, widths.Dy),
+        lineOf: 'select(-1, row, row < uniforms.rows)',
+      }),
+    }),
   });
-  const { dataId, dtype } = sums;
-  if (parts === 1) return { dataId, dtype, shape: [...filterShape] };
-  const size = rows * filters;
+  if (parts === 1) return sums;
   const gradient = sumOfRows(run, backend, {
     name: 'sum of parts',
     inputs: { Parts: flat(sums) },
@@ -153,8 +92,8 @@ export function filterGradient(
     before: '',
     expression: 'readParts(index)',
   });
-  backend.disposeData(dataId);
-  return { ...gradient, shape: [...filterShape] };
+  backend.disposeData(sums.dataId);
+  return { ...gradient, shape };
 }
 
 export function putFilterGradient(run: RunShader): void {

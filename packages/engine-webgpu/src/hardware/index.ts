@@ -1,11 +1,13 @@
 import type { RunShader } from '../shader.js';
 import { putConvolutions } from './convolution.js';
 import { putFilterGradient } from './filter-gradient.js';
+import { putInputGradient } from './input-gradient.js';
 import { putLeadingSums } from './leading-sums.js';
 
 /** Kernels for GPUs. */
 export function registerHardwareKernels(run: RunShader): void {
-  putConvolutions();
+  putConvolutions(run);
+  putInputGradient(run);
   putFilterGradient(run);
   putLeadingSums(run);
 }
