@@ -1,12 +1,23 @@
 // The webgpu engine with what measurements need of its insides.
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '@bulwark/cli';
-import { useEngine } from '@bulwark/core';
+import { createRandom, useEngine } from '@bulwark/core';
 import { enginesOf } from '@bulwark/core/plugins';
 import { shaderRunner } from '../../packages/engine-webgpu/dist/shader.js';
 
 export const print = (found) => console.log(JSON.stringify(found));
 export const round = (value, digits = 3) => Number(value.toPrecision(digits));
+
+const random = createRandom(1, 'webgpu-check');
+// a prime count, so that rows of what is filled with it differ
+const some = Float32Array.from({ length: 65521 }, () => random.next() * 2 - 1);
+
+/** Numbers from -1 to 1. */
+export function noise(shape) {
+  const values = new Float32Array(tf.util.sizeFromShape(shape));
+  for (let at = 0; at < values.length; at += some.length) values.set(some.subarray(0, values.length - at), at);
+  return tf.tensor(values, shape);
+}
 
 /** Starts the engine. */
 export async function openGpu() {

@@ -4,7 +4,7 @@ import { convolution } from '../../packages/engine-webgpu/dist/hardware/convolut
 import { filterGradient } from '../../packages/engine-webgpu/dist/hardware/filter-gradient.js';
 import { inputGradient } from '../../packages/engine-webgpu/dist/hardware/input-gradient.js';
 import { partsOf, shareOut, tiles } from '../../packages/engine-webgpu/dist/hardware/tile.js';
-import { convolutions, nameOf, openGpu, print, round, time } from './gpu.mjs';
+import { convolutions, nameOf, noise, openGpu, print, round, time } from './gpu.mjs';
 
 /** Ways of sharing out: the rule, and each tile with and without reading ahead, and the rule with other numbers of groups. */
 function sharings({ columns }) {
@@ -41,9 +41,7 @@ function callsOf(gpu, given, batch) {
   const padding = (kernel - 1) / 2;
   const out = side / stride;
   const shapes = { x: [batch, side, side, from], filter: [kernel, kernel, from, to], dy: [batch, out, out, to] };
-  const tensors = Object.fromEntries(
-    Object.entries(shapes).map(([name, shape]) => [name, tf.randomUniform(shape, -1, 1)]),
-  );
+  const tensors = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, noise(shape)]));
   const { x, filter, dy } = tensors;
   const attrs = { stride, padding, inputShape: shapes.x, filterShape: shapes.filter };
   const stock = (name, inputs, more) => () =>
@@ -126,9 +124,9 @@ export async function measureKernels({ batch }) {
   ]) {
     const whole = [batch, side, side, channels];
     const t = {
-      ...{ x: tf.randomUniform(whole, -1, 1), dy: tf.randomUniform(whole, -1, 1) },
+      ...{ x: noise(whole), dy: noise(whole) },
       ...Object.fromEntries(
-        ['gamma', 'beta', 'mean', 'variance'].map((name) => [name, tf.randomUniform([channels], 1, 2)]),
+        ['gamma', 'beta', 'mean', 'variance'].map((name) => [name, tf.tidy(() => tf.add(noise([channels]), 2))]),
       ),
     };
     for (const [name, passes, call] of bound) {
