@@ -57,6 +57,7 @@ export function openMpi(place: PlaceAmongRanks, { seconds }: { seconds: number }
   const collective: Collective = {
     rank,
     size,
+    seconds,
     allReduce: (values) => void inTime(() => native.allReduce(values, seconds)),
     allGather: (values) => inTime(() => native.allGather(values, seconds)),
     broadcast: (bytes) => void inTime(() => native.broadcast(bytes, seconds)),

@@ -106,5 +106,6 @@ void provideSettings(napi_env env, napi_value exports);
 void provideLayers(napi_env env, napi_value exports);
 void provideUpdates(napi_env env, napi_value exports);
 void providePasses(napi_env env, napi_value exports);
+void provideSums(napi_env env, napi_value exports);
 
 }  // namespace bulwark

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "recorder.h"
+#include "reducer.h"
 #include "slots.h"
 
 namespace bulwark {
@@ -28,6 +29,9 @@ struct Engine {
   Slots<Stored> tensors;
   Slots<std::shared_ptr<Program>> programs;
   Slots<std::unique_ptr<Pass>> passes;
+  /** Sums over the ranks that train together, if there are several. */
+  std::unique_ptr<Reducer> reducer;
+  Slots<RunningSum> sums;
   /** Copies between host and device of more than one number. */
   double uploads = 0, downloads = 0;
   /** Passes that ran as recordings. */

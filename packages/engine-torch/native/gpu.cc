@@ -27,7 +27,7 @@ std::pair<double, double> freeAndTotal(Allocator* allocator, c10::DeviceIndex in
 std::vector<double> memory(const at::Device& device) {
   auto* allocator = device.is_cuda() ? dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type())) : nullptr;
   if (!allocator) return {};
-  const auto& bytes = allocator->getDeviceStats(device.index()).allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+  const auto bytes = allocator->getDeviceStats(device.index()).allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
   const std::vector<double> known{static_cast<double>(bytes.current), static_cast<double>(bytes.peak)};
   allocator->resetPeakStats(device.index());
   const auto [free, total] = freeAndTotal(allocator, device.index());

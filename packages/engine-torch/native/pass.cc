@@ -3,6 +3,9 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <unordered_set>
+
 #include "recording.h"
 
 namespace bulwark {
@@ -35,6 +38,17 @@ std::vector<bool> reachedNodes(const Graph& graph, const Mode& mode) {
   return reached;
 }
 
+std::vector<std::vector<int>> firstUsesIn(const Graph& graph, const std::vector<Step>& steps) {
+  std::vector<std::vector<int>> uses;
+  std::unordered_set<int> known;
+  for (const Step& step : steps) {
+    uses.emplace_back();
+    for (int place : graph[static_cast<size_t>(step.node)].weights)
+      if (known.insert(place).second) uses.back().push_back(place);
+  }
+  return uses;
+}
+
 }  // namespace
 
 Program::Program(Graph graph)
@@ -42,6 +56,7 @@ Program::Program(Graph graph)
       weights(this->graph),
       plain(planSteps(this->graph, false)),
       folded(planSteps(this->graph, true)),
+      firstUses(firstUsesIn(this->graph, plain)),
       recordings(std::make_unique<Recordings>()) {}
 
 Program::~Program() = default;
@@ -69,7 +84,7 @@ Batch::Batch(Program& program, Weights& weights, const Mode& mode, const at::Ten
   if (!mode.gradients()) residuals_.clear();
 }
 
-at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients) {
+at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients, const TakeGradient& take) {
   const auto& steps = program_.steps(mode_);
   const auto reached = reachedNodes(program_.graph, mode_);
   std::vector<Incoming> incoming(program_.graph.size());
@@ -96,6 +111,9 @@ at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients
       }
     }
     if (!keep) residuals_[at] = {};
+    if (!take || !mode_.parameters) continue;
+    for (int place : program_.firstUses[at])
+      if (auto found = gradients.extract(place)) take(place, std::move(found.mapped()));
   }
   if (!mode_.images) return {};
   const Incoming& images = incoming[0];
@@ -113,14 +131,15 @@ EagerPass::EagerPass(std::shared_ptr<Program> program, const Mode& mode, const s
   }
 }
 
-Pass::PulledBack EagerPass::pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) {
+Pass::PulledBack EagerPass::pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep, const TakeGradient& take) {
   if (dLogits.size() != batches_.size()) throw std::invalid_argument("there is one gradient for each batch");
   PulledBack found;
   found.images.resize(batches_.size());
+  const auto first = std::find_if(dLogits.begin(), dLogits.end(), [](const auto& given) { return given.has_value(); }) - dLogits.begin();
   // the last batch first, as a tape would go
   for (size_t at = batches_.size(); at-- > 0;) {
     if (dLogits[at])
-      found.images[at] = batches_[at].pullBack(*dLogits[at], keep, found.weights);
+      found.images[at] = batches_[at].pullBack(*dLogits[at], keep, found.weights, at == static_cast<size_t>(first) ? take : TakeGradient());
     else if (mode.images)
       found.images[at] = batches_[at].zeros();
   }

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,8 @@ class Program {
   const Graph graph;
   Weights weights;
   const std::vector<Step> plain, folded;
+  /** The places of the weights that no step before this one has, by steps of `plain`. */
+  const std::vector<std::vector<int>> firstUses;
   std::unique_ptr<Recordings> recordings;
   Shapes shapes;
 
@@ -35,6 +38,9 @@ class Program {
 
 /** Gradients in weights, by their places. */
 using WeightGradients = std::map<int, at::Tensor>;
+
+/** Is given the gradient in a weight as soon as nothing more will be added to it. */
+using TakeGradient = std::function<void(int place, at::Tensor gradient)>;
 
 /** What a pass finds of one batch. */
 struct Output {
@@ -53,8 +59,11 @@ class Batch {
 
   Output output;
 
-  /** The gradient in the images; those in weights are added to `gradients`. Frees residuals as it goes, unless `keep`. */
-  at::Tensor pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients);
+  /**
+   * The gradient in the images; those in weights are added to `gradients`, and go on to `take` where they are complete with this batch.
+   * Frees residuals as it goes, unless `keep`.
+   */
+  at::Tensor pullBack(const at::Tensor& dLogits, bool keep, WeightGradients& gradients, const TakeGradient& take = {});
   /** The gradient in images that nothing depends on. */
   at::Tensor zeros() const;
 
@@ -83,15 +92,18 @@ class Pass {
     std::vector<at::Tensor> images;
     WeightGradients weights;
   };
-  /** @param dLogits of each batch; none: nothing depends on its logits */
-  virtual PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) = 0;
+  /**
+   * @param dLogits of each batch; none: nothing depends on its logits
+   * @param take gets gradients in weights while others are still being found; what it does not get is returned
+   */
+  virtual PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep, const TakeGradient& take) = 0;
 };
 
 /** A pass whose kernels are launched one by one. */
 class EagerPass : public Pass {
  public:
   EagerPass(std::shared_ptr<Program> program, const Mode& mode, const std::vector<at::Tensor>& images);
-  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) override;
+  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep, const TakeGradient& take) override;
 
  private:
   std::shared_ptr<Program> program_;

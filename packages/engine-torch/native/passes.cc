@@ -78,7 +78,22 @@ napi_value pass(Call& call) {
   return call.result({handle, call.result(logits), call.result(statistics)});
 }
 
-/** pullback(pass, gradient in the logits of each batch or null, keep?) -> [gradients in images, [place, gradient, ...] in weights] */
+/** A gradient in memory as any other tensor: sums over it come out the same, wherever it has been meanwhile (other ranks). */
+napi_value gradientOf(Call& call, const at::Tensor& found) { return call.result(found.contiguous()); }
+
+/** Gives gradients to a function of JavaScript's, if there is one: (place, gradient) */
+TakeGradient taker(Call& call, size_t argument) {
+  if (!call.given(argument)) return {};
+  return [&call, argument](int place, const at::Tensor& gradient) {
+    napi_value given[] = {call.result(static_cast<double>(place)), gradientOf(call, gradient)};
+    check(napi_call_function(call.env, call.none(), call.value(argument), 2, given, nullptr), "a gradient is not taken");
+  };
+}
+
+/**
+ * pullback(pass, gradient in the logits of each batch or null, keep?, take(place, gradient) or nothing)
+ * -> [gradients in images, [place, gradient, ...] in weights that were not taken]
+ */
 napi_value pullback(Call& call) {
   Pass& pass = *call.engine.passes.at(call.handle(0));
   std::vector<std::optional<at::Tensor>> dLogits;
@@ -87,13 +102,13 @@ napi_value pullback(Call& call) {
     dLogits.push_back(none ? std::nullopt : std::optional<at::Tensor>(call.tensorAt(each)));
   }
   const Measuring measuring(pass.frequent && call.engine.measures);
-  auto found = pass.pullBack(dLogits, call.flag(2));
+  auto found = pass.pullBack(dLogits, call.flag(2), taker(call, 3));
   std::vector<napi_value> images, weights;
   if (pass.mode.images)
     for (at::Tensor& each : found.images) images.push_back(call.result(std::move(each)));
   for (auto& [place, gradient] : found.weights) {
     weights.push_back(call.result(static_cast<double>(place)));
-    weights.push_back(call.result(std::move(gradient)));
+    weights.push_back(gradientOf(call, gradient));
   }
   return call.result({call.result(images), call.result(weights)});
 }

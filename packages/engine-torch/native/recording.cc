@@ -37,8 +37,9 @@ class RecordedPass : public Pass {
   }
   ~RecordedPass() override { recording_->busy = false; }
 
-  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep) override {
-    if (instead_) return instead_->pullBack(dLogits, keep);
+  // these passes find no gradients in weights
+  PulledBack pullBack(const std::vector<std::optional<at::Tensor>>& dLogits, bool keep, const TakeGradient& take) override {
+    if (instead_) return instead_->pullBack(dLogits, keep, take);
     PulledBack found;
     try {
       found.images = recording_->backward(dLogits);
@@ -46,7 +47,7 @@ class RecordedPass : public Pass {
       // weights do not change between a pass and its ways back, so the same pass can be made once more, as always
       program_->recordings->failure = error.what();
       instead_ = std::make_unique<EagerPass>(program_, mode, recording_->inputs());
-      return instead_->pullBack(dLogits, keep);
+      return instead_->pullBack(dLogits, keep, take);
     }
     for (size_t at = 0; at < dLogits.size(); at++)
       if (!dLogits[at]) found.images[at] = recording_->batches()[at].zeros();

@@ -39,6 +39,10 @@ export const torch = defineEngine({
       .boolean()
       .default(false)
       .describe('on NVIDIA GPUs: passes of attacks as CUDA graphs, launched whole; not yet tried on a card'),
+    nccl: z
+      .boolean()
+      .default(true)
+      .describe('several processes on NVIDIA GPUs sum gradients over NCCL; false: through the memory of the host'),
   },
   async probe() {
     const { found, reasons } = usableBuilds();

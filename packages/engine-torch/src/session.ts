@@ -6,6 +6,7 @@ import { chooseDevice, hint, firstLine } from './device.js';
 import { backendName, registerTorchBackend, type Kit, type Native } from './backend/index.js';
 import { addonFile, usableBuilds, type TorchBuild } from './install/cache.js';
 import { torchExecutor } from './passes/executor.js';
+import { ncclSums } from './sums.js';
 import { torchUpdates } from './updates.js';
 
 /** Options of the engine. */
@@ -15,6 +16,7 @@ export interface TorchOptions {
   readonly tf32: boolean;
   readonly deterministic: boolean;
   readonly graphs: boolean;
+  readonly nccl: boolean;
 }
 
 interface Loaded {
@@ -41,6 +43,9 @@ function load(): Loaded {
 /** The addon that this process has loaded. */
 export const nativeInUse = (): Native | undefined => loaded?.kit.native;
 
+/** The same with what kernels are written with. */
+export const kitInUse = (): Kit | undefined => loaded?.kit;
+
 /** Loads the addon, once in a process, and makes it current. */
 export async function startTorch({
   device,
@@ -48,6 +53,7 @@ export async function startTorch({
   tf32,
   deterministic,
   graphs,
+  nccl,
 }: TorchOptions): Promise<EngineSession> {
   const { build, kit } = load();
   const { native } = kit;
@@ -93,6 +99,7 @@ export async function startTorch({
       ...(name === 'mps' ? ['nobody has tried Apple GPUs yet: compare with another engine (`bulwark verify`)'] : []),
     ],
     updates: torchUpdates(kit),
+    sums: (collective) => ncclSums(kit, { collective, wanted: nccl }),
     peakDeviceMemory: () => native.deviceMemory()[1],
     prepare: (request) => torchExecutor(request, { kit, dtypes: reduced ? ['float32', 'bfloat16'] : ['float32'] }),
   };

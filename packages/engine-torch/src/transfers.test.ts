@@ -10,7 +10,9 @@ const { available } = await torch.probe();
 // PyTorch's device that has shapes and no values: whatever reads one there fails
 (available ? describe : describe.skip)('a step on a device without values', () => {
   beforeAll(async () => {
-    registerSession(await startTorch({ device: 'meta', threads: 1, tf32: false, deterministic: false, graphs: false }));
+    registerSession(
+      await startTorch({ device: 'meta', threads: 1, tf32: false, deterministic: false, graphs: false, nccl: true }),
+    );
   });
   afterAll(() => tf.setBackend('cpu'));
 

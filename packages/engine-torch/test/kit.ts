@@ -10,7 +10,10 @@ const probe = await torch.probe();
 const reasons = (probe.refusals ?? []).map(({ candidate, reason }) => `${candidate}: ${reason}`).join('; ');
 if (!probe.available) console.warn(`the torch engine is not installed, its tests are skipped (${reasons})`);
 // tensors here are tiny, and tests run side by side: more threads only wait for each other; `bulwark verify` takes all
-else registerSession(await startTorch({ device: 'cpu', threads: 1, tf32: false, deterministic: false, graphs: false }));
+else
+  registerSession(
+    await startTorch({ device: 'cpu', threads: 1, tf32: false, deterministic: false, graphs: false, nccl: true }),
+  );
 
 /** Whether the engine is here. */
 export const available = probe.available;

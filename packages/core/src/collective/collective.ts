@@ -7,6 +7,8 @@ export interface Collective {
   readonly rank: number;
   /** How many there are. */
   readonly size: number;
+  /** How long a rank may keep the others waiting. */
+  readonly seconds: number;
   /** The sum over all ranks in the place of each rank's values; added up in the order of ranks, so that all get the same bits. */
   allReduce(values: Float32Array): void;
   /** What each rank gave, by rank; the lengths may differ. */

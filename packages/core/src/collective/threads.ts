@@ -60,6 +60,7 @@ export function threadCollective(
   return {
     rank,
     size,
+    seconds,
     allGather,
     allReduce(values) {
       const [first, ...others] = allGather(values);

@@ -1,5 +1,6 @@
 import type { Tensor, Variable } from '../tensor/index.js';
 import type { z } from 'zod';
+import type { Collective, TensorSums } from '../collective/index.js';
 import type { ComputeDtype, Executor, NetworkGraph, ParameterStore } from '../network/index.js';
 
 /** What an engine needs to run whole passes of a network. */
@@ -68,6 +69,12 @@ export interface EngineSession {
   prepare?(request: PrepareRequest): Executor;
   /** Updates variables in place, all in one call. Without it that goes op by op. */
   readonly updates?: Updates;
+  /**
+   * Sums over the processes that train together which leave tensors where they are; all of them call this together. Without it, or where
+   * it gives a reason, sums go through the memory of the host.
+   * @throws BulwarkError RANK_LOST
+   */
+  sums?(collective: Collective): Promise<TensorSums | { readonly reason: string } | undefined>;
   /** The most of a GPU's memory that tensors took since the last call, in bytes; undefined where that is not known. */
   peakDeviceMemory?(): number | undefined;
   /** Frees what the engine holds beyond its tensors. */

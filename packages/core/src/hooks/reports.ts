@@ -69,6 +69,8 @@ export interface RunSummary {
   readonly opByOpBecause?: string;
   /** How many processes trained together, at the end, if there were several. */
   readonly ranks?: number;
+  /** Of several processes: what summed their gradients, where that was not the memory of the host. */
+  readonly summedBy?: string;
   /** Of several processes: BatchNorm normalised with the batch of all of them; its passes went op by op. */
   readonly batchNorm?: 'synchronised';
   readonly epochs: number;

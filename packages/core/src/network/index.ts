@@ -40,4 +40,5 @@ export type {
   Pass,
   PassRequest,
   PulledBack,
+  TakeGradient,
 } from './pass.js';

@@ -53,11 +53,14 @@ export type BatchStatistics = ReadonlyMap<string, LayerStatistics>;
 /** Gradients by parameter name; a parameter that the loss does not reach has no entry. */
 export type Gradients = ReadonlyMap<string, Tensor>;
 
+/** Is given the gradient in a parameter, and has it from then on. */
+export type TakeGradient = (name: string, gradient: Tensor) => void;
+
 /** What a pullback gives; all tensors are the caller's. */
 export interface PulledBack {
   /** With respect to the images of each batch, `[batch, h, w, c]` float32; zeros where no gradient was given. Empty if not asked for. */
   readonly images: readonly Tensor4D[];
-  /** With respect to the parameters, summed over the batches. Empty if not asked for. */
+  /** With respect to the parameters, summed over the batches, without those that were taken. Empty if not asked for. */
   readonly parameters: Gradients;
 }
 
@@ -78,10 +81,16 @@ export interface Pass {
    * @param dLogits of each batch, the function's gradient with respect to its logits, `[batch, classes]` float32; null: it does not
    *   depend on them
    * @param options.dFeatures of each batch, the function's gradient with respect to features of the pass; what is left out does not matter
+   * @param options.take an executor that comes by gradients in parameters one after the other gives each to this as soon as it is whole,
+   *   those of late layers first; all others are in what is returned
    */
   pullback(
     dLogits: readonly (Tensor2D | null)[],
-    options?: { readonly keep?: boolean; readonly dFeatures?: readonly ReadonlyMap<string, Tensor>[] },
+    options?: {
+      readonly keep?: boolean;
+      readonly dFeatures?: readonly ReadonlyMap<string, Tensor>[];
+      readonly take?: TakeGradient;
+    },
   ): PulledBack;
   /** Frees logits, statistics and whatever the pass still keeps. May be called twice. */
   dispose(): void;

@@ -8,16 +8,17 @@ const waits = 'BatchNorm is synchronised over all ranks: passes with batch stati
 export function choiceFor(
   model: Classifier,
   { reducedPrecision, ...choice }: EngineChoice,
-  synchronised = false,
+  { synchronised = false, remarks = [] }: { synchronised?: boolean; remarks?: readonly string[] } = {},
 ): EngineChoice {
   const notWith = reducedPrecision && !model.dtypes?.().includes('bfloat16') ? ', but not with this model' : '';
   const because = model.opByOpBecause?.();
   const opByOp = because === undefined ? '' : `; passes of this model run op by op: ${because}`;
+  const told = [...remarks, ...(synchronised ? [waits] : [])];
   return {
     ...choice,
     reason: `${choice.reason}${notWith}${opByOp}`,
     ...(reducedPrecision && !notWith && { reducedPrecision }),
-    ...(synchronised && { remarks: [...(choice.remarks ?? []), waits] }),
+    ...(told.length > 0 && { remarks: [...(choice.remarks ?? []), ...told] }),
   };
 }
 

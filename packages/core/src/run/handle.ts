@@ -20,6 +20,7 @@ import { finalCheckpoints } from './final.js';
 import { checkFingerprint, fingerprintOf } from './fingerprint.js';
 import type { RunLock } from './lock.js';
 import type { RunFolder } from './run-folder.js';
+import type { GradientSums } from './sums.js';
 import { isSynchronised } from './synchronised.js';
 import { firstExamples, validate, validateByClass } from './validate.js';
 
@@ -58,13 +59,15 @@ export function assemble(options: {
   extended?: readonly number[];
   resumeFrom?: Snapshot;
   collective?: Collective;
+  sums: GradientSums;
 }): RunHandle {
   const { composed, selectBest, lock, folder, opened = false, extended, resumeFrom, collective } = options;
+  const { sums, remarks } = options.sums;
   const { config, parts, attacks, further, services } = composed;
   const { model, data, bus, optimizer, threat, average } = parts;
   const { evaluation, seed } = config;
   const synchronised = isSynchronised(composed, collective);
-  const engine = choiceFor(model, options.engine, synchronised);
+  const engine = choiceFor(model, options.engine, { synchronised, remarks });
   const { reducedPrecision } = engine;
   const held = data.validation && firstExamples(data.validation, evaluation.examples);
   const singleStep = services.make('attack', { use: 'fgsm' });
@@ -108,7 +111,7 @@ export function assemble(options: {
     folder.writeMetrics(resumeFrom?.state.history ?? []);
     const result = await train(
       {
-        ...{ ...parts, store, callbacks, collective },
+        ...{ ...parts, store, callbacks, collective, sums },
         validate: held && ((_epoch, stop) => accuracies(held, stop)),
         validateByClass: held && ((stop) => validateByClass(validationOf(held, stop))),
         underSingleStep: held && (async (stop) => (await accuracies(held, stop, [singleStep]))[singleStep.label]!),
@@ -147,6 +150,7 @@ export function assemble(options: {
         ...(engine.repeatable === false && { repeatable: false }),
         ...(opByOpBecause !== undefined && { opByOpBecause }),
         ...(collective && { ranks: collective.size }),
+        ...(sums && { summedBy: sums.name }),
         ...(synchronised && { batchNorm: 'synchronised' as const }),
         epochs: config.epochs,
         ...(extended && { extended }),
@@ -186,6 +190,7 @@ export function assemble(options: {
       optimizer.dispose();
       average?.dispose();
       parts.objective.dispose?.();
+      sums?.close();
       lock.release();
     },
   };

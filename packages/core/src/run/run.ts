@@ -15,6 +15,7 @@ import { lockRunFolder, type RunLock } from './lock.js';
 import { checkSameOnAll, folderOfRank, ranksChanged } from './ranks.js';
 import { createRunFolder, openRunFolder, sweepRunFolder, type RunFolder } from './run-folder.js';
 import { selection } from './selection.js';
+import { openSums } from './sums.js';
 import { warnOfSynchronised } from './synchronised.js';
 import { versions } from './versions.js';
 
@@ -93,7 +94,8 @@ export async function startRun(
   warnOfSynchronised(composed, services);
   return inLockedFolder(path, collective, async (lock) => {
     const folder = await folderOfRank(path, collective, () => createRunFolder(path, frozen, services));
-    return assemble({ composed, selectBest, engine, lock, folder, collective });
+    const sums = await openSums(collective);
+    return assemble({ composed, selectBest, engine, lock, folder, collective, sums });
   });
 }
 
@@ -148,6 +150,7 @@ export async function resumeRun(
         warn: services.warn,
       });
     }
+    const sums = await openSums(collective);
     return assemble({
       composed,
       selectBest: selection(composed),
@@ -158,6 +161,7 @@ export async function resumeRun(
       extended,
       resumeFrom,
       collective,
+      sums,
     });
   });
 }

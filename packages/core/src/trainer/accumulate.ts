@@ -4,7 +4,8 @@ import type { Classifier } from '../classifier/index.js';
 import type { BatchStatistics, Gradients } from '../network/index.js';
 import type { Crafted, Objective, Reduction, Role } from '../hooks/index.js';
 import { labelledScaleOf, lossGradients, type Place } from './gradients.js';
-import { partCuts, summedGradients, type Share } from './share.js';
+import { partCuts, type Share } from './share.js';
+import { gradientSums } from './summed.js';
 
 /** A part of a batch with its neighbours. */
 export interface Part {
@@ -89,25 +90,48 @@ export function batchGradients(options: {
   const statistics: ReadonlyMap<Role, BatchStatistics>[] = [];
   const logits = new Map<Role, tf.Tensor2D[]>();
   const images = new Map<Role, tf.Tensor4D[]>();
+  const sums = share && gradientSums(share);
+  // second derivatives change gradients that were found before
+  const early = sums && share.sums.bucketBytes < Infinity && !rest.objective.secondOrder?.length;
   for (const part of parts) {
     const portion = part.batch.labels.shape[0] / count;
     // where gradients cross over to other ranks on their way back, they are those of the mean over the whole batch from the start
     const [scale, weight] = share?.ranks ? [portion, 1] : [undefined, portion];
-    const loss = lossGradients({ ...rest, ...part, labelledScale, scale });
+    const whole = (name: string, gradient: tf.Tensor) => plus(gradients.get(name), gradient, weight);
+    const last = (name: string, gradient: tf.Tensor) => {
+      const sum = whole(name, gradient);
+      gradients.delete(name);
+      sums!.take(name, sum);
+    };
+    const take = early && part === parts.at(-1) ? last : undefined;
+    const loss = lossGradients({ ...rest, ...part, labelledScale, scale, take });
     values = plus(values, loss.values, portion);
-    for (const [name, gradient] of loss.gradients) gradients.set(name, plus(gradients.get(name), gradient, weight));
+    for (const [name, gradient] of loss.gradients) gradients.set(name, whole(name, gradient));
     statistics.push(loss.statistics);
     for (const [role, z] of loss.logits) logits.set(role, [...(logits.get(role) ?? []), z]);
     for (const [role, g] of loss.images) images.set(role, [...(images.get(role) ?? []), plus(undefined, g, weight)]);
   }
   labelledScale.dispose();
-  const own = { values: values!, gradients };
   return {
-    ...(share ? summedGradients(own, share) : own),
+    ...overRanks({ values: values!, gradients }, sums),
     statistics,
     logits: new Map([...logits].map(([role, pieces]) => [role, joined(pieces)])),
     images: new Map([...images].map(([role, pieces]) => [role, joined(pieces)])),
   };
+}
+
+/** Value and gradients of all ranks; those that are given are given up. */
+function overRanks(
+  own: { values: tf.Tensor1D; gradients: Gradients },
+  sums: ReturnType<typeof gradientSums> | undefined,
+): { values: tf.Tensor1D; gradients: Gradients } {
+  if (!sums) return own;
+  for (const [name, gradient] of own.gradients) sums.take(name, gradient);
+  sums.take('', own.values); // no parameter has this name
+  const all = new Map(sums.finish());
+  const values = all.get('') as tf.Tensor1D;
+  all.delete('');
+  return { values, gradients: all };
 }
 
 /** The neighbours of a whole batch from those of its parts, which are given up. */

@@ -17,7 +17,7 @@ import {
   type Views,
 } from '../hooks/index.js';
 import { oneHotLabels } from '../loss/index.js';
-import type { BatchStatistics, Gradients, Pass } from '../network/index.js';
+import type { BatchStatistics, Gradients, Pass, TakeGradient } from '../network/index.js';
 import { featuresByPass, featureViews, gradientsOfFeatures } from './features.js';
 import { secondOrderGradients } from './second-order.js';
 
@@ -28,7 +28,7 @@ export type Place = Pick<CraftContext, 'epoch' | 'epochs' | 'progress'>;
 export interface LossGradients {
   /** The scalar that was differentiated, then each term's mean by name (without its weight), as one tensor `[1 + terms]`. */
   readonly values: tf.Tensor1D;
-  /** By parameter name; those of a companion are called `<companion>@<name>`. */
+  /** By parameter name; those of a companion are called `<companion>@<name>`. Without those that were taken. */
   readonly gradients: Gradients;
   /** Batch statistics of each outer pass. */
   readonly statistics: ReadonlyMap<Role, BatchStatistics>;
@@ -160,8 +160,10 @@ export function lossGradients(options: {
   scale?: number;
   /** `labelledScaleOf` what `batch` is a part of; default: of the batch. */
   labelledScale?: tf.Scalar;
+  /** Gets gradients while others are still being found, where the engine comes by them one after the other; not with `secondOrder`. */
+  take?: TakeGradient;
 }): LossGradients {
-  const { model, objective, batch, crafted, place, reduction = mean, scale } = options;
+  const { model, objective, batch, crafted, place, reduction = mean, scale, take } = options;
   const labelledScale = options.labelledScale ?? labelledScaleOf([batch.labels]);
   const pointOf = (role: Role) => (role === 'natural' ? batch.images : crafted.points[role]!);
   const { made, free } = makePasses(model, objective, pointOf);
@@ -202,9 +204,12 @@ export function lossGradients(options: {
   let from = 0;
   for (const { companion, roles, pass } of made) {
     const dFeatures = gradientsOfFeatures(features, found.slice(logits.length), roles);
-    const pulled = pass.pullback(dLogits.slice(from, (from += roles.length)), dFeatures && { dFeatures });
-    for (const [name, gradient] of pulled.parameters)
-      gradients.set(companion === '' ? name : `${companion}@${name}`, gradient);
+    const fullName = (name: string) => (companion === '' ? name : `${companion}@${name}`);
+    const pulled = pass.pullback(dLogits.slice(from, (from += roles.length)), {
+      ...(dFeatures && { dFeatures }),
+      ...(take && { take: (name, gradient) => take(fullName(name), gradient) }),
+    });
+    for (const [name, gradient] of pulled.parameters) gradients.set(fullName(name), gradient);
     pulled.images.forEach((gradient, at) => {
       if (objective.imageGradients?.includes(roles[at]!)) images.set(roles[at]!, gradient);
       else gradient.dispose();

@@ -1,13 +1,14 @@
 import * as tf from '../tensor/index.js';
 import { drawnRows, type Batch } from '../batch.js';
-import type { Collective } from '../collective/index.js';
-import type { BatchRanks, Gradients } from '../network/index.js';
+import type { Collective, TensorSums } from '../collective/index.js';
+import type { BatchRanks } from '../network/index.js';
 import type { RawBatch } from '../hooks/index.js';
 import type { Pipeline } from './pipeline.js';
 
 /** What this process has of a batch that several work through together: some of its parts, in the order of ranks. */
 export interface Share {
   readonly collective: Collective;
+  readonly sums: TensorSums;
   /** Examples of the whole batch. */
   readonly total: number;
   /** Position of the first own example in the whole batch. */
@@ -31,6 +32,7 @@ export const partCuts = (count: number, parts: number): number[] =>
 /** Where a batch of a run is, and how several processes share it. */
 interface Sharing {
   readonly collective: Collective;
+  readonly sums: TensorSums;
   readonly accumulate?: number;
   readonly synchronised?: boolean;
   readonly pipeline: Pipeline;
@@ -49,7 +51,7 @@ export function shareOf(
   position: { epoch: number; step: number },
   given: Sharing,
 ): { readonly raw: RawBatch; readonly share: Share } {
-  const { collective, accumulate = 1, synchronised = false, pipeline, seesWhole } = given;
+  const { collective, sums, accumulate = 1, synchronised = false, pipeline, seesWhole } = given;
   const { rank, size } = collective;
   const total = indices.length;
   const all = partCuts(total, size * accumulate);
@@ -59,7 +61,7 @@ export function shareOf(
   const cuts = counts ? own.map((cut) => cut - from) : [0, 1];
   const whole = seesWhole || !pipeline.byImage ? pipeline.prepare(indices, position) : undefined;
   const share = {
-    ...{ collective, total, from, cuts, counts },
+    ...{ collective, sums, total, from, cuts, counts },
     labels: whole?.labels ?? indices.map((i) => given.labels[i]!),
     whole: () => pipeline.toTensors(whole!),
     ...(synchronised && { ranks: batchRanks(collective, counts) }),
@@ -82,30 +84,6 @@ function rows({ pixels, labels, targets, indices, drawn, ...rest }: RawBatch, fr
     ...(indices && { indices: indices.subarray(from, to) }),
     ...(drawn && { drawn: drawnRows(drawn, from, to) }),
   };
-}
-
-/** Sums of tensors over all ranks, which take the tensors' places: those are given up. One transfer for all. */
-export function summed(tensors: readonly tf.Tensor[], { collective, counts }: Share): tf.Tensor[] {
-  const flat = new Float32Array(tensors.reduce((size, tensor) => size + tensor.size, 0));
-  let from = 0;
-  for (const tensor of tensors) {
-    if (counts) flat.set(tensor.dataSync() as Float32Array, from);
-    from += tensor.size;
-  }
-  collective.allReduce(flat);
-  from = 0;
-  const sums = tensors.map(({ shape, size }) => tf.tensor(flat.subarray(from, (from += size)), shape, 'float32'));
-  tf.dispose([...tensors]);
-  return sums;
-}
-
-/** Value and gradients of a share, summed over all ranks; what is given is given up. */
-export function summedGradients(
-  { values, gradients }: { values: tf.Tensor1D; gradients: Gradients },
-  share: Share,
-): { values: tf.Tensor1D; gradients: Gradients } {
-  const [value, ...sums] = summed([values, ...gradients.values()], share);
-  return { values: value as tf.Tensor1D, gradients: new Map([...gradients.keys()].map((name, i) => [name, sums[i]!])) };
 }
 
 /** Rows `[own, ...]` of all ranks as those of the whole batch `[total, ...]`, a tensor of the caller. */

@@ -17,7 +17,7 @@ import {
   type WeightAverage,
   type WeightPerturber,
 } from '../hooks/index.js';
-import { anyRank, type Collective } from '../collective/index.js';
+import { anyRank, hostSums, type Collective, type TensorSums } from '../collective/index.js';
 import { createRandom } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
 import { withAverage } from './averaging.js';
@@ -68,6 +68,8 @@ export interface TrainerParts {
   readonly callbacks?: CallbackRunner;
   /** The processes that train together, if there are several. All of them call `train` with the same parts and options. */
   readonly collective?: Collective;
+  /** How they sum gradients; default: through the memory of the host. */
+  readonly sums?: TensorSums;
 }
 
 /** How long, in which batches, and with what care a trainer trains. */
@@ -148,10 +150,13 @@ export async function train(
     seed,
   });
   const seesWhole = objective.afterStep !== undefined;
+  const sums = parts.sums ?? (collective && hostSums(collective));
   const prepareBatch = (indices: Int32Array, position: { epoch: number; step: number }): Prepared => {
     if (!collective) return { raw: pipeline.prepare(indices, position) };
     const { labels } = data.train;
-    return shareOf(indices, position, { collective, accumulate, synchronised, pipeline, labels, seesWhole });
+    return shareOf(indices, position, {
+      ...{ collective, sums: sums!, accumulate, synchronised, pipeline, labels, seesWhole },
+    });
   };
   const chance = chanceAccuracy(data.train);
 
@@ -205,6 +210,7 @@ export async function train(
     });
     const next = prepareNext(); // while an asynchronous engine still works
     const numbers = await readNumbers(outcome, { batch, objective, model, share });
+    sums?.check();
     const examples = share?.total ?? raw.labels.length;
     disposeOutcome(outcome);
     disposeBatch(batch);

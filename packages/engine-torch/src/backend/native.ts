@@ -10,6 +10,9 @@ export type PassHandle = number & { readonly __pass: unique symbol };
 export type Argument =
   Handle | number | boolean | string | null | undefined | readonly (Handle | number | boolean | null)[];
 
+/** A sum over all ranks that is under way. */
+export type SumHandle = number & { readonly __sum: unique symbol };
+
 /** Types of elements, as the addon numbers them. */
 export const dtypeCodes = { float32: 0, int32: 1, bool: 2 } as const;
 export type NativeDtype = keyof typeof dtypeCodes;
@@ -51,8 +54,16 @@ export interface Native {
     weights: readonly Handle[],
     flags: readonly number[],
   ): [PassHandle, Handle[], number[][]];
-  /** @returns gradients in the images, if they were asked for; place and gradient of each weight, in a row */
-  pullback(pass: PassHandle, dLogits: readonly (Handle | null)[], keep: boolean): [Handle[], number[]];
+  /**
+   * @param take gets place and gradient of weights while others are still being found
+   * @returns gradients in the images, if they were asked for; place and gradient of each weight that was not taken, in a row
+   */
+  pullback(
+    pass: PassHandle,
+    dLogits: readonly (Handle | null)[],
+    keep: boolean,
+    take?: (place: number, gradient: Handle) => void,
+  ): [Handle[], number[]];
   /** Why passes of a network are no more recorded, or nothing. */
   unrecorded(program: ProgramHandle): string;
   /** Frees what a pass keeps. */
@@ -72,6 +83,25 @@ export interface Native {
   approach(tensors: readonly Handle[], targets: readonly Handle[], share: number): void;
   /** `tensor = keep * tensor + add * value` */
   blend(tensors: readonly Handle[], keep: readonly number[], values: readonly Handle[], add: readonly number[]): void;
+
+  /** NCCL's version and the GPU's number among all of the world; empty where there is none. */
+  ncclFacts(): [version: string, gpu: string];
+  /** The bytes that ranks have in common which sum together; one of them makes them. */
+  ncclId(): number[];
+  /**
+   * Meets the ranks whose tensors are summed from now on.
+   * @param id none for a process that is alone, which tests all but the sum itself
+   * @returns 1, or 0 where the others do not come in time
+   */
+  openSums(id: readonly number[], rank: number, size: number, seconds: number): number;
+  /** Begins to sum float32 tensors over all ranks. */
+  startSum(tensors: readonly Handle[]): SumHandle;
+  /** The sums: the device waits for them, the host does not. */
+  finishSum(sum: SumHandle): Handle[];
+  /** Why sums did not come out, or nothing. */
+  sumsFailure(): string;
+  /** Leaves, with all other ranks. */
+  closeSums(): void;
 
   useDevice(name: string): void;
   useThreads(threads: number): void;

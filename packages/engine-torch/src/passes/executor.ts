@@ -101,13 +101,14 @@ export function torchExecutor(
       return {
         logits,
         statistics,
-        pullback(dLogits, { keep = false } = {}) {
+        pullback(dLogits, { keep = false, take } = {}) {
           if (!kept) throw notKept(request);
           const [dImages, found] = guarded(() =>
             native.pullback(
               handle,
               dLogits.map((each) => each && kit.at(each)),
               keep,
+              take && ((place, gradient) => take(weights[place]!, tensor(gradient))),
             ),
           );
           if (!keep) discard();
