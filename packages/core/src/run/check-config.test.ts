@@ -238,6 +238,29 @@ describe('checkConfig', () => {
       expect(message).toContain(place);
   });
 
+  it('tells of lengths and of norms that are given twice together with the rest', () => {
+    const threats = [
+      { norm: 'l2', epsilon: 0.5 },
+      { norm: 'l2', epsilon: 1 },
+    ];
+    const { message } = refusal({
+      seed: -1,
+      threat: { epsilon: 8 },
+      objective: 'toi',
+      evaluation: { threats, attacks: [{ use: 'pgd', stepSize: 2 }, { use: 'pdg' }] },
+    });
+    const places = ['seed', 'threat.epsilon', 'objective.use', 'threat names l2 twice', 'attacks[0].stepSize'];
+    for (const place of [...places, 'attacks[1].use']) expect(message).toContain(place);
+    expect(message).toMatch(/^the config has 6 mistakes/);
+  });
+
+  it('knows the keys of a section that its plugin shares with the run', () => {
+    const { message, hint } = refusal({ optimizer: { use: 'sgd', schedul: 'cosine' } });
+    expect(message).toMatch(/known: .*learningRate.*schedule, clipNorm/);
+    expect(hint).toBe('did you mean schedule?');
+    expect(refusal({ data: { use: 'toy-data', batchsize: 3 } }).hint).toBe('did you mean batchSize?');
+  });
+
   it.each([null, 3, 'text', []])('refuses %j, which is no config', (input) => {
     expect(() => checkConfig(input, registry)).toThrow('the config');
   });

@@ -20,8 +20,9 @@ import {
   type NamedCallback,
   type TrainerParts,
 } from '../trainer/index.js';
-import { lengthsOf, pluginPart } from './check-config.js';
+import { pluginPart } from './check-config.js';
 import { checkFeatures } from './check-features.js';
+import { lengthsOf } from './config-lengths.js';
 import type { RunConfig } from './config.js';
 
 /** The parts of a run, made from a checked config. */
@@ -58,12 +59,16 @@ interface DataFacts {
   readonly classNames: readonly string[];
 }
 
+/** Purpose of the generator of a run's own model, and of all models besides: its weights may follow, theirs do not. */
+const drawn = { own: 'initialisation', further: 'initialisation of further models' } as const;
+
 /** What plugins of a run get injected. Generators are made once per purpose. */
 function createServices(
   config: RunConfig,
-  options: ComposeOptions & { facts?: DataFacts; warn: (message: string) => void },
+  options: ComposeOptions & { facts?: DataFacts; warn: (message: string) => void; models?: keyof typeof drawn },
 ): PluginServices {
-  const { registry, baseFolder, facts, warn, weightsFollow = false, standIns = false } = options;
+  const { registry, baseFolder, facts, warn, models = 'own', standIns = false } = options;
+  const weightsFollow = models === 'own' && (options.weightsFollow ?? false);
   const generators = new Map<string, Random>();
   const said = new Set<string>();
   const warnOnce = (text: string | undefined) => {
@@ -85,8 +90,9 @@ function createServices(
     get classNames() {
       return facts?.classNames ?? unknown('classNames');
     },
-    random(purpose) {
-      if (weightsFollow && purpose === 'initialisation') return blankRandom;
+    random(asked) {
+      const purpose = asked === 'initialisation' ? drawn[models] : asked;
+      if (weightsFollow && purpose === drawn.own) return blankRandom;
       if (!generators.has(purpose)) generators.set(purpose, createRandom(config.seed, purpose));
       return generators.get(purpose)!;
     },
@@ -161,7 +167,7 @@ export interface ComposeOptions {
   readonly baseFolder: string;
   /** Tells the user something. */
   readonly warn?: (message: string) => void;
-  /** True if all weights are replaced afterwards: none are drawn or read. */
+  /** True if the model's weights are replaced afterwards: none are drawn or read. */
   readonly weightsFollow?: boolean;
   /** True if only costs are wanted: data that are not there may be replaced by images that mean nothing. */
   readonly standIns?: boolean;
@@ -176,8 +182,9 @@ export async function composeModel(
   const data = await makeData(config, createServices(config, { ...options, warn }));
   checkRadii(config, data.shape, warn);
   const facts = { inputShape: data.shape, classNames: data.classNames };
-  const services = createServices(config, { ...options, warn, facts });
-  return { data, model: await makeModel(config, services), services };
+  const model = await makeModel(config, createServices(config, { ...options, warn, facts }));
+  // a teacher, a companion, a model that an attack goes by: nothing but their own files has their weights
+  return { data, model, services: createServices(config, { ...options, warn, facts, models: 'further' }) };
 }
 
 /** Refuses radii that no two images of this shape are apart, and doubts those that are written in values of 0 to 255. */
@@ -267,9 +274,12 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
     });
   const attacks = attacksOf(services);
   const facts = { inputShape: data.shape, classNames: data.classNames };
-  const apart = createServices(config, { ...options, warn: services.warn, facts });
+  const apart = createServices(config, { ...options, warn: services.warn, facts, models: 'further' });
   const further = (config.evaluation.threats ?? []).map((each) => {
-    const own = createServices({ ...config, threat: each }, { ...options, warn: services.warn, facts });
+    const own = createServices(
+      { ...config, threat: each },
+      { ...options, warn: services.warn, facts, models: 'further' },
+    );
     const made = { threat: own.threat, attacks: attacksOf(own) };
     made.attacks.forEach((attack) => checkNorm(attack, made.threat));
     return made;

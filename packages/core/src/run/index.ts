@@ -4,7 +4,8 @@
  */
 export { baseFolderNow, baseFromRun } from './base-folder.js';
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
-export { checkConfig, checkSpec } from './check-config.js';
+export { checkConfig } from './check-config.js';
+export { checkSpec } from './check-spec.js';
 export { checkFeatures } from './check-features.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
 export { compose, composeModel, runTokens, threatOf, type ComposedRun, type ComposeOptions } from './compose.js';

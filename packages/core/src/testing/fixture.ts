@@ -12,7 +12,7 @@ import {
   type PluginSpec,
 } from '../plugins/index.js';
 import { createRandom } from '../random.js';
-import { checkSpec } from '../run/check-config.js';
+import { checkSpec } from '../run/check-spec.js';
 import { corePlugins } from '../run/builtin-plugins.js';
 import { norms, type ThreatModel } from '../threat/index.js';
 
