@@ -28,6 +28,7 @@ import { vgg } from './architectures/vgg.js';
 import { wideResnet } from './architectures/wide-resnet.js';
 import { readLayersModel } from './layers/files.js';
 import { loadWeights } from './weights/load.js';
+import { weightsFile } from './weights/of-run.js';
 
 interface Common {
   readonly normalize?: InputNormalisation | undefined;
@@ -57,7 +58,8 @@ function build<Options extends Common>(
   });
   if (options.weights !== undefined && !services.weightsFollow) {
     const { file, from } = typeof options.weights === 'string' ? { file: options.weights } : options.weights;
-    for (const note of loadWeights(network, resolve(services.baseFolder, file), { from }).notes) services.warn(note);
+    const path = weightsFile(resolve(services.baseFolder, file));
+    for (const note of loadWeights(network, path, { from }).notes) services.warn(note);
   }
   return network;
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
-import { modelOption, secondModel } from './teachers.js';
+import { modelOption, trainedModel } from './teachers.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesInOrder } from './terms/passes-option.js';
 
@@ -35,7 +35,7 @@ export const ard = defineObjective({
     passes: passesInOrder(['adversarial', 'natural']),
   },
   create({ teacher: spec, distillWeight, temperature, reduction, inner, passes }, services) {
-    const teacher = secondModel('ard: the teacher', spec, services);
+    const teacher = trainedModel({ objective: 'ard', part: 'teacher' }, spec, services);
     const soft = (z: tf.Tensor) => tf.div(z, temperature) as tf.Tensor2D;
     return {
       points: withTeacher(pgd(inner), teacher),

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint, type PgdOptions } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
-import { modelOption, secondModel } from './teachers.js';
+import { modelOption, trainedModel } from './teachers.js';
 import { between } from './terms/between.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesOption } from './terms/passes-option.js';
@@ -59,7 +59,7 @@ export const hat = defineObjective({
     passes: passesOption(),
   },
   create({ helper, beta, gamma, stretch, smoothing, robustLoss, inner, passes }, services) {
-    const standard = secondModel('hat: the helper', helper, services);
+    const standard = trainedModel({ objective: 'hat', part: 'helper' }, helper, services);
     const goal = robustLoss === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy;
     const robust = robustLoss === 'kl' ? between('natural', 'adversarial', kl) : crossEntropyAt('adversarial');
     return {

@@ -123,7 +123,7 @@ export { relativeOffsets } from './weights/kernels.js';
 export { trainingApgd, type ApgdSteps, type Found } from './norms/apgd.js';
 export type { Ball } from './norms/options.js';
 export { fuseModels, type NamedTensors } from './norms/fusion.js';
-export { modelOption, secondModel } from './teachers.js';
+export { modelOption, secondModel, trainedModel } from './teachers.js';
 export { smoothed, smoothedOverOthers, smoothingOption } from './terms/smoothing.js';
 export {
   alignmentTerm,

@@ -22,7 +22,7 @@ export const lbgat = defineObjective({
     passes: passesInOrder(['adversarial', 'natural', 'companion@natural']),
   },
   create({ companion: spec, beta, inner, passes }, services) {
-    const companion = secondModel('lbgat: the companion', spec, services);
+    const companion = secondModel({ objective: 'lbgat', part: 'companion' }, spec, services);
     const theirs = 'companion@natural';
     return {
       points: pgd({ ...inner, goal: onDiscrepancyToNatural(kl) }),

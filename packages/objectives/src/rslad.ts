@@ -13,7 +13,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { onDiscrepancyToTarget } from './inner/goals.js';
 import { pgdPoint } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
-import { modelOption, secondModel } from './teachers.js';
+import { modelOption, trainedModel } from './teachers.js';
 import { passesInOrder } from './terms/passes-option.js';
 
 /** The authors' constant inside the logarithm of the teacher; it shifts the value and nothing else. */
@@ -60,7 +60,7 @@ export const rslad = defineObjective({
     passes: passesInOrder(['adversarial', 'natural']),
   },
   create({ teacher: spec, adversarialWeight, naturalWeight, scale, inner, passes }, services) {
-    const teacher = secondModel('rslad: the teacher', spec, services);
+    const teacher = trainedModel({ objective: 'rslad', part: 'teacher' }, spec, services);
     return {
       points: againstTeacher(inner, teacher),
       loss: {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { useEngine, type Objective, type PluginServices } from '@bulwark/core';
+import { BulwarkError, useEngine, type Objective, type PluginServices } from '@bulwark/core';
 import { checkSecondOrder } from '@bulwark/core/trainer';
 import * as tf from '@tensorflow/tfjs-core';
 import { ard, hat, lbgat, rslad } from './index.js';
@@ -31,6 +31,37 @@ describe.each(parts)('the second model of %s', (name, option, plugin) => {
     const data = { inputShape: [4, 4, 1] as const, classNames: ['a', 'b', 'c'] };
     expect(refused(data, Promise.resolve())).toThrow(`${name}: the ${option} small is read asynchronously`);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('is named where its weights do not fit, in the hint, too', () => {
+    const make = () => {
+      throw new BulwarkError('WEIGHTS_INVALID', 'w.pt has other layers', { hint: 'set model.width: 4' });
+    };
+    const services = { make, inputShape: [4, 4, 1], classNames: ['a'] } as unknown as PluginServices;
+    const create = () => plugin.create(plugin.options.parse({ [option]: 'small' }) as never, services);
+    expect(create).toThrow(
+      expect.objectContaining({
+        message: `${name}: the ${option}: w.pt has other layers`,
+        hint: `set ${option}.width: 4`,
+      }) as unknown as Error,
+    );
+  });
+
+  it('is doubted if it teaches without having been trained', () => {
+    const said: string[] = [];
+    const of = (spec: object) => {
+      const services = {
+        make: () => Object.assign(smallNetwork(), { architecture: { use: 'small' } }),
+        warn: (text: string) => void said.push(text),
+        ...{ inputShape: [4, 4, 1], classNames: ['a', 'b', 'c'] },
+      } as unknown as PluginServices;
+      const parsed = plugin.options.parse({ [option]: { use: 'small', ...spec } });
+      plugin.create(parsed as never, services).dispose!();
+    };
+    of({ weights: 'w.pt' });
+    expect(said).toEqual([]);
+    of({});
+    expect(said.join()).toMatch(option === 'companion' ? /^$/ : `${name}: the ${option} small has no weights`);
   });
 
   it('is freed with the objective', () => {

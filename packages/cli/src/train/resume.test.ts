@@ -35,6 +35,33 @@ describe('a resumed run', () => {
     expect(contents(pieces.folder)).toEqual(contents(whole));
   });
 
+  describe('with a second model', () => {
+    const model = { use: 'mlp', width: 4 };
+    let weights: string;
+    beforeAll(async () => void (weights = await uninterrupted({ model, objective: 'natural', epochs: 1 })));
+    const file = (name: string) => join(weights, 'checkpoints', `${name}.safetensors`);
+
+    it.each([
+      ['a teacher from the folder of a run', () => ({ use: 'ard', teacher: { ...model, weights }, inner })],
+      ['a teacher from a checkpoint', () => ({ use: 'rslad', teacher: { ...model, weights: file('last') }, inner })],
+      ['a helper that was drawn', () => ({ use: 'hat', helper: model, inner })],
+      ['a companion', () => ({ use: 'lbgat', companion: model, inner })],
+    ])('equals an uninterrupted one bit for bit: %s', async (_name, objective) => {
+      const over = { model, objective: objective() };
+      const whole = await uninterrupted(over);
+      expect(contents((await interrupted(over, 4)).folder)).toEqual(contents(whole));
+    });
+
+    it('draws other weights for it than for its own', async () => {
+      const run = await startTiny({ model, objective: { use: 'lbgat', companion: model, inner } });
+      const companion = run.parts.objective.companions!.get('companion')!;
+      const [own, theirs] = [run.parts.model, companion].map((one) => one.parameters.get('fc1.weight')!.dataSync());
+      expect(own).toHaveLength(theirs!.length);
+      expect(own).not.toEqual(theirs);
+      run.dispose();
+    });
+  });
+
   it('writes the same metrics for the same seed, and others for another', async () => {
     const metrics = async (seed: number) => readFileSync(join(await uninterrupted({ seed }), 'metrics.jsonl'), 'utf8');
     const first = await metrics(5);

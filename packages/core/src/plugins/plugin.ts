@@ -73,8 +73,8 @@ export interface PluginServices {
   /** The generator of a purpose; the same purpose always gives the same generator within a run. */
   random(purpose: string): Random;
   /**
-   * True where a checkpoint or a weights file follows that has all weights: a model need not read or draw any. `random('initialisation')`
-   * then draws zeros, at once.
+   * True where a checkpoint or a weights file follows that has all weights of the model that is made: it need not read or draw any.
+   * `random('initialisation')` then draws zeros, at once.
    */
   readonly weightsFollow?: boolean;
   /** True where only the costs of a run are wanted: a data source whose files are not there may give images of its shape, and says so. */

@@ -43,7 +43,7 @@ export const commonOptions = {
     ])
     .optional()
     .describe(
-      'file to start from: .safetensors, its .index.json, a PyTorch .pt or .pth, or a checkpoint of a run; the default is random weights',
+      'file to start from: .safetensors, its .index.json, a PyTorch .pt or .pth, a checkpoint of a run, or the folder of a run; the default is random weights',
     ),
 };
 
