@@ -8,6 +8,7 @@ import { convFilterGrad } from './conv2d-filter-gradient.js';
 import { convForward } from './conv2d-forward.js';
 import { convInputGrad } from './conv2d-input-gradient.js';
 import type { ConvGeometry, Shape4D } from './convolution-layout.js';
+import { putGather } from './gather.js';
 import type { SharedKernel } from './helper.js';
 import { addressOf, allocate, FLOAT_WORK, floatBits, kernelsOn } from './module.js';
 import type { WasmBackend } from './module.js';
@@ -204,6 +205,7 @@ export function registerWasmKernels(): void {
   putNormalisation();
   putComposed();
   putIdentity();
+  putGather();
   putSegmentSum();
   putMaxPoolGrad();
   putSpatialMean();
