@@ -16,6 +16,11 @@ export interface Batch {
   readonly indices?: Int32Array;
   /** What augmentations drew for each example, in training. */
   readonly drawn?: Drawn;
+  /**
+   * Another view of each image, `[batch, height, width, channels]`, a new tensor: the augmentations of the run, drawn anew. The same number, from
+   * 1, gives the same view for as long as the step lasts. In training only. Throws CONFIG_INVALID where an augmentation mixes images.
+   */
+  readonly view?: (number: number) => tf.Tensor4D;
 }
 
 /**

@@ -60,6 +60,8 @@ export interface RawBatch {
   readonly indices?: Int32Array;
   /** What augmentations before this one drew; `withDrawn` adds to it. */
   readonly drawn?: Drawn;
+  /** Pixels of another view of the same images; set by whoever prepares the batch, not by augmentations. */
+  readonly view?: (number: number) => Float32Array;
   readonly shape: ImageShape;
   readonly classes: number;
 }

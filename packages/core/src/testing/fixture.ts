@@ -59,12 +59,18 @@ export function fixtureNetwork(): Network {
 
 /** Images in [0, 1], some pixels at the ends of the range, with these labels. */
 export function fixtureBatch(labels: readonly number[] = [0, 1, 2, 3, 4, 0], shape: ImageShape = imageShape): Batch {
+  const images = tf.tidy(() =>
+    tf.clipByValue(createRandom(5, 'images').uniform<tf.Rank.R4>([labels.length, ...shape], -0.1, 1.1), 0, 1),
+  );
   return {
-    images: tf.tidy(() =>
-      tf.clipByValue(createRandom(5, 'images').uniform<tf.Rank.R4>([labels.length, ...shape], -0.1, 1.1), 0, 1),
-    ),
+    images,
     labels: tf.tensor1d([...labels], 'int32'),
     indices: Int32Array.from(labels, (_, i) => i),
+    view: (number) =>
+      tf.tidy(() => {
+        const noise = createRandom(5, `view ${number}`).uniform<tf.Rank.R4>(images.shape, -0.1, 0.1);
+        return tf.clipByValue(tf.add(images, noise), 0, 1) as tf.Tensor4D;
+      }),
   };
 }
 

@@ -35,6 +35,7 @@ export const splitBatch = (batch: Batch, parts: number): Batch[] =>
 
 /** The same at given positions: 0, ..., the number of examples. */
 export function cutBatch(batch: Batch, cuts: readonly number[]): Batch[] {
+  const { view } = batch;
   return cuts.slice(1).map((to, i) => {
     const [from, size] = [cuts[i]!, to - cuts[i]!];
     return {
@@ -43,6 +44,7 @@ export function cutBatch(batch: Batch, cuts: readonly number[]): Batch[] {
       ...(batch.targets && { targets: tf.slice(batch.targets, [from, 0], [size, -1]) }),
       ...(batch.indices && { indices: batch.indices.slice(from, to) }),
       ...(batch.drawn && { drawn: drawnRows(batch.drawn, from, to) }),
+      ...(view && { view: (number) => tf.tidy(() => tf.slice(view(number), [from, 0, 0, 0], [size, -1, -1, -1])) }),
     };
   });
 }

@@ -1,5 +1,6 @@
 import * as tf from '../tensor/index.js';
 import { imagesAt, type Batch, type ImageSet } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import type { Augmentation, RawBatch } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
 
@@ -34,31 +35,47 @@ export function createPipeline(options: {
   const { set, classes, augmentations, seed } = options;
   const scale = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
+  const byImage = augmentations.every(({ drawsPerImage }) => drawsPerImage !== undefined);
+
+  /** The images at `all.subarray(from, to)`, augmented by what a generator of this purpose gives. */
+  const augmented = (all: Int32Array, { from, to }: { from: number; to: number }, purpose: string): RawBatch => {
+    const indices = all.subarray(from, to);
+    const bytes = imagesAt(set, indices);
+    const pixels = new Float32Array(bytes.length);
+    for (let i = 0; i < bytes.length; i++) pixels[i] = scale[bytes[i]!]!;
+    const labels = indices.map((i) => set.labels[i]!);
+    const random = createRandom(seed, purpose);
+    const raw: RawBatch = { pixels, labels, indices, shape: set.shape, classes };
+    return augmentations.reduce((batch, augmentation) => {
+      const { drawsPerImage = 0 } = augmentation;
+      skip(random, from * drawsPerImage);
+      const changed = augmentation.apply(batch, random);
+      skip(random, (all.length - to) * drawsPerImage);
+      return changed;
+    }, raw);
+  };
+
   return {
-    byImage: augmentations.every(({ drawsPerImage }) => drawsPerImage !== undefined),
-    prepare(all, { epoch, step }, { from, to } = { from: 0, to: all.length }) {
-      const indices = all.subarray(from, to);
-      const bytes = imagesAt(set, indices);
-      const pixels = new Float32Array(bytes.length);
-      for (let i = 0; i < bytes.length; i++) pixels[i] = scale[bytes[i]!]!;
-      const labels = indices.map((i) => set.labels[i]!);
-      const random = createRandom(seed, `augmentation/${epoch}/${step}`);
-      const raw: RawBatch = { pixels, labels, indices, shape: set.shape, classes };
-      const augmented = augmentations.reduce((batch, augmentation) => {
-        const { drawsPerImage = 0 } = augmentation;
-        skip(random, from * drawsPerImage);
-        const changed = augmentation.apply(batch, random);
-        skip(random, (all.length - to) * drawsPerImage);
-        return changed;
-      }, raw);
-      return { ...augmented, indices };
+    byImage,
+    prepare(all, { epoch, step }, part = { from: 0, to: all.length }) {
+      const purpose = `augmentation/${epoch}/${step}`;
+      const view = (number: number) => {
+        if (byImage) return augmented(all, part, `${purpose}/${number}`).pixels;
+        throw new BulwarkError(
+          'CONFIG_INVALID',
+          'the objective asks for another view of each image, but an augmentation changes whole batches',
+          { hint: 'leave out mixup, CutMix and others that mix images, or choose another objective' },
+        );
+      };
+      return { ...augmented(all, part, purpose), indices: all.subarray(part.from, part.to), view };
     },
-    toTensors: ({ pixels, labels, targets, indices, drawn, shape }) => ({
+    toTensors: ({ pixels, labels, targets, indices, drawn, view, shape }) => ({
       images: tf.tensor4d(pixels, [labels.length, ...shape]),
       labels: tf.tensor1d(labels, 'int32'),
       ...(targets && { targets: tf.tensor2d(targets, [labels.length, classes]) }),
       ...(indices && { indices }),
       ...(drawn && { drawn }),
+      ...(view && { view: (number) => tf.tensor4d(view(number), [labels.length, ...shape]) }),
     }),
   };
 }

@@ -73,7 +73,11 @@ const batchRanks = (collective: Collective, counts: boolean): BatchRanks => ({
   gather: (own) => collective.allGather(counts ? own : new Float32Array()).filter(({ length }) => length > 0),
 });
 
-function rows({ pixels, labels, targets, indices, drawn, ...rest }: RawBatch, from: number, to: number): RawBatch {
+function rows(
+  { pixels, labels, targets, indices, drawn, view, ...rest }: RawBatch,
+  from: number,
+  to: number,
+): RawBatch {
   const cut = (values: Float32Array) => {
     const width = values.length / labels.length;
     return values.subarray(from * width, to * width);
@@ -83,6 +87,7 @@ function rows({ pixels, labels, targets, indices, drawn, ...rest }: RawBatch, fr
     ...(targets && { targets: cut(targets) }),
     ...(indices && { indices: indices.subarray(from, to) }),
     ...(drawn && { drawn: drawnRows(drawn, from, to) }),
+    ...(view && { view: (number) => cut(view(number)) }),
   };
 }
 
