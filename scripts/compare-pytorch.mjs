@@ -90,7 +90,7 @@ const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
 const peakNow = () => (onGpu ? (currentSession().peakDeviceMemory?.() ?? NaN) : peakBytes());
 
-async function compare(method, precision) {
+async function compare(method, precision, theirs) {
   await useEngine(request(precision), { engines: enginesOf(builtinRegistry()) });
   const without = currentSession().remarks?.find((remark) => remark.startsWith('graphs '));
   if (without !== undefined) {
@@ -104,10 +104,11 @@ async function compare(method, precision) {
     steps,
     reducedPrecision: precision.startsWith('bfloat16'),
   });
-  const other = pytorch(method, subject);
+  // one process for all precisions: the weights are the same
+  const other = (theirs.process ??= pytorch(method, subject));
   const last = [...subject.model.parameters.values()].at(-1);
   const theirPrecision = onGpu && !precision.startsWith('float32') ? 'tf32' : 'float32';
-  const [ours, theirs, theirPeaks] = [[], [], []];
+  const [ourTimes, theirTimes, theirPeaks] = [[], [], []];
   // the first steps of each set things up
   for (let pair = onGpu ? -2 : -1; pair < pairs; pair++) {
     if (pair === 0) {
@@ -119,17 +120,19 @@ async function compare(method, precision) {
     last.dataSync(); // the update is done, too
     const seconds = (performance.now() - began) / 1000;
     const their = await other.step(theirPrecision);
-    if (pair < 0) continue;
-    ours.push(seconds);
-    theirs.push(their.seconds);
+    if (pair < 0) {
+      console.log(`${method} ${precision}  first steps ${round(seconds)} s / ${round(their.seconds)} s`);
+      continue;
+    }
+    ourTimes.push(seconds);
+    theirTimes.push(their.seconds);
     theirPeaks.push(their.peak);
     console.log(`${method}  ${round(seconds)} s / ${round(their.seconds)} s = ${round(seconds / their.seconds)}`);
   }
   const [ourPeak, theirPeak] = [peakNow(), Math.max(...theirPeaks)];
-  await other.end();
   subject.dispose();
-  const [our, their] = [sampleOf(ours).median, sampleOf(theirs).median];
-  const { median, lowest, highest } = sampleOf(ours.map((seconds, i) => seconds / theirs[i]));
+  const [our, their] = [sampleOf(ourTimes).median, sampleOf(theirTimes).median];
+  const { median, lowest, highest } = sampleOf(ourTimes.map((seconds, i) => seconds / theirTimes[i]));
   console.log(
     `${method} ${precision}  median ${round(our)} s / ${round(their)} s; ` +
       `ratio of a pair ${round(median)} (${round(lowest)} to ${round(highest)}); ` +
@@ -144,10 +147,13 @@ async function compare(method, precision) {
 
 process.env.BULWARK_THREADS ??= flags.threads;
 const rows = [];
-for (const method of flags.methods.split(','))
+for (const method of flags.methods.split(',')) {
+  const theirs = {};
   for (const precision of precisions) {
-    const row = await compare(method, precision);
+    const row = await compare(method, precision, theirs);
     if (row) rows.push(row);
     // what is measured so far is kept where time runs out
     if (flags.json) writeFileSync(flags.json, JSON.stringify(rows, null, 2));
   }
+  await theirs.process?.end();
+}

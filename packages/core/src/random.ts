@@ -1,7 +1,8 @@
+import { valuesOf } from './random-values.js';
 import * as tf from './tensor/index.js';
 
-// globals are slow to look up inside jest's contexts, and these are used once per random number
-const { imul, sqrt, log, cos, PI } = Math;
+// a global is slow to look up inside jest's contexts, and this is used once per random number
+const { imul } = Math;
 
 /** State of a generator as plain JSON. */
 export type RandomState = readonly number[];
@@ -31,6 +32,8 @@ export interface Random {
 export interface WordStream {
   /** The next 32 bits, as an unsigned integer. */
   word(): number;
+  /** The next words of a whole array; `word` for each where a stream has no faster way. */
+  fill?(words: Uint32Array): void;
   /** Where the stream is, for `restore`. */
   state(): RandomState;
   /** Goes on from a state. */
@@ -62,6 +65,22 @@ export function xoshiro128(seed: readonly [number, number, number, number]): Wor
       d = (d << 11) | (d >>> 21);
       return result >>> 0;
     },
+    // the same lines: variables of a closure would be read and written at each word
+    fill(words) {
+      let [e, f, g, h] = [a, b, c, d];
+      for (let i = 0; i < words.length; i++) {
+        const mixed = imul(f, 5);
+        words[i] = imul((mixed << 7) | (mixed >>> 25), 9);
+        const t = f << 9;
+        g ^= e;
+        h ^= f;
+        f ^= g;
+        e ^= h;
+        g ^= t;
+        h = (h << 11) | (h >>> 21);
+      }
+      [a, b, c, d] = [e, f, g, h];
+    },
     state: () => [a >>> 0, b >>> 0, c >>> 0, d >>> 0],
     restore(state) {
       [a, b, c, d] = state.map((word) => word | 0) as [number, number, number, number];
@@ -91,6 +110,8 @@ export function mulberry32(seed: number): WordStream {
   };
 }
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
+
 /** Reorders an `[n, h, w, c]` buffer that was filled channel plane by channel plane ([n, c, h, w]). */
 function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32Array {
   const [n, h, w, c] = shape as [number, number, number, number];
@@ -113,19 +134,18 @@ function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32
  */
 export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 'nchw' } = {}): Random {
   const next = () => (stream.word() >>> 8) / 16777216;
-  const fill = (shape: readonly number[], draw: () => number) => {
-    const values = new Float32Array(shape.reduce((size, n) => size * n, 1));
-    for (let i = 0; i < values.length; i++) values[i] = draw();
+  const values = valuesOf(stream);
+  const tensorOf = (values: Float32Array, shape: readonly number[]) => {
     const ordered = options.imageOrder === 'nchw' && shape.length === 4 ? planesToPixels(values, shape) : values;
     return tf.tensor(ordered, [...shape], 'float32');
   };
-  const normal = () => sqrt(-2 * log(1 - next())) * cos(2 * PI * next());
   const integer = (below: number) => Math.floor(next() * below);
   return {
     next,
     uniform: <S extends tf.Rank>(shape: readonly number[], low = 0, high = 1) =>
-      fill(shape, () => low + (high - low) * next()) as tf.Tensor<S>,
-    normal: <S extends tf.Rank>(shape: readonly number[]) => fill(shape, normal) as tf.Tensor<S>,
+      tensorOf(values.uniform(sizeOf(shape), low, high), shape) as tf.Tensor<S>,
+    normal: <S extends tf.Rank>(shape: readonly number[]) =>
+      tensorOf(values.normal(sizeOf(shape)), shape) as tf.Tensor<S>,
     integer,
     permutation(n) {
       const order = new Int32Array(n);

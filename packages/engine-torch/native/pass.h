@@ -85,8 +85,8 @@ class Pass {
 
   const Mode mode;
   std::vector<Output> outputs;
-  /** Whether its way back, too, is worth measuring algorithms. */
-  bool frequent = true;
+  /** Whether algorithms may be measured on its way back, too. */
+  bool measured = true;
 
   struct PulledBack {
     std::vector<at::Tensor> images;

@@ -54,15 +54,15 @@ napi_value pass(Call& call) {
   // weights that one batch learns from change after it
   const bool repeated = flags.at(2) == 0 || images.size() > 1;
   const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat, repeated};
-  const bool frequent = !call.engine.device.is_cuda() || program->shapes.note(images, mode.parameters);
-  const Measuring measuring(frequent && call.engine.measures);
+  const bool measured = call.engine.measures && program->shapes.known(images);
+  const Measuring measuring(measured);
   std::unique_ptr<Pass> pass;
-  if (frequent && call.engine.recorded != Recorded::never) pass = program->recordings->open(program, mode, images, call.engine.recorded);
+  if (call.engine.recorded != Recorded::never) pass = program->recordings->open(program, mode, images, call.engine.recorded);
   if (pass)
     call.engine.replays++;
   else
     pass = std::make_unique<EagerPass>(program, mode, images);
-  pass->frequent = frequent;
+  pass->measured = measured;
   std::vector<napi_value> logits, statistics;
   for (const Output& output : pass->outputs) {
     logits.push_back(call.result(output.logits));
@@ -101,7 +101,7 @@ napi_value pullback(Call& call) {
     const bool none = call.typeOf(each) == napi_null;
     dLogits.push_back(none ? std::nullopt : std::optional<at::Tensor>(call.tensorAt(each)));
   }
-  const Measuring measuring(pass.frequent && call.engine.measures);
+  const Measuring measuring(pass.measured);
   auto found = pass.pullBack(dLogits, call.flag(2), taker(call, 3));
   std::vector<napi_value> images, weights;
   if (pass.mode.images)

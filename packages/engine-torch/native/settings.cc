@@ -43,7 +43,7 @@ napi_value useTf32(Call& call) {
   return call.none();
 }
 
-/** useDeterministic(flag): else cuDNN measures its algorithms for shapes that come often, and takes the fastest. */
+/** useDeterministic(flag): else cuDNN measures its algorithms for the first shapes of a network, and takes the fastest. */
 napi_value useDeterministic(Call& call) {
   auto& context = at::globalContext();
   const bool deterministic = call.flag(0);

@@ -11,7 +11,7 @@ import {
   type Plugin,
 } from '@bulwark/core';
 import { checkRun, compose } from '@bulwark/core/run';
-import { disposeOutcome, trainStep } from '@bulwark/core/trainer';
+import { DrawnAhead, disposeOutcome, trainStep } from '@bulwark/core/trainer';
 import { builtinRegistry } from '../registry.js';
 import type { BenchModel, benchMethods } from './settings.js';
 
@@ -83,14 +83,17 @@ export async function makeSubject(options: SubjectOptions): Promise<Subject> {
   const { parts } = run;
   const craftDtype = options.reducedPrecision ? ('bfloat16' as const) : undefined;
   const batch = takeExamples(parts.data.train, [...parts.data.train.labels.keys()]);
-  const random = createRandom(1, 'attack');
+  const draws = new DrawnAhead(1);
+  let count = 0;
   return {
     run,
     model: parts.model as Network,
     batch,
     step() {
+      const random = draws.random(`attack/0/${count++}`);
       const context = { model: parts.model, threat: parts.threat, random, epoch: 0, epochs: 1 };
       const outcome = trainStep(batch, { ...parts, learningRate: 0.01, context, craftDtype });
+      draws.draw(`attack/0/${count}`); // as the trainer does, while a GPU still works
       outcome.loss.values.dataSync();
       disposeOutcome(outcome);
     },

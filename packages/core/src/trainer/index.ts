@@ -9,6 +9,7 @@ export { createBus, type CheckpointKind, type TrainerBus, type TrainerEvents } f
 export { frozenCopy, runCallbacks, type CallbackRunner, type NamedCallback } from './callbacks.js';
 export { lossGradients, type LossGradients, type Place } from './gradients.js';
 export type { GuardOptions } from './guard.js';
+export { DrawnAhead } from './drawn-ahead.js';
 export { findFall, isSingleStep, overfittingOf, type Fall, type OverfittingOptions } from './overfitting.js';
 export { createPipeline, type Pipeline } from './pipeline.js';
 export { atPerturbedWeights, disposeGradients } from './perturbed.js';

@@ -23,6 +23,7 @@ import type { ThreatModel } from '../threat/index.js';
 import { withAverage } from './averaging.js';
 import type { CallbackRunner } from './callbacks.js';
 import { agreeing } from './drift.js';
+import { DrawnAhead } from './drawn-ahead.js';
 import type { CheckpointKind, TrainerBus } from './events.js';
 import { chanceAccuracy, checkCollapse, checkFinite, mayRollBack, rollbackTarget, type GuardOptions } from './guard.js';
 import { addToSums, epochMeans, readNumbers } from './measure.js';
@@ -160,6 +161,7 @@ export async function train(
   };
   const chance = chanceAccuracy(data.train);
 
+  const draws = new DrawnAhead(seed);
   let state = initialState({ seed, fingerprint: options.fingerprint });
   const goOnFrom = (snapshot: Snapshot) => {
     restoreSnapshot(snapshot, parts);
@@ -199,7 +201,7 @@ export async function train(
     const batch = pipeline.toTensors(raw);
     const { epoch, step } = state;
     const learningRate = learningRateAt(step);
-    const random = createRandom(seed, `attack/${epoch}/${step}`);
+    const random = draws.random(`attack/${epoch}/${step}`);
     const progress = (epoch + step / stepsPerEpoch) / epochs;
     const context = { model, threat: parts.threat, random, epoch, epochs, progress };
     const momentum = schedule.momentum?.({ epoch, epochs, step, stepsPerEpoch });
@@ -307,7 +309,11 @@ export async function train(
     };
     let prepared = prepare(state.step);
     while (prepared) {
-      prepared = await runStep(prepared, () => prepare(state.step + 1));
+      prepared = await runStep(prepared, () => {
+        const next = prepare(state.step + 1);
+        if (next) draws.draw(`attack/${epoch}/${state.step + 1}`);
+        return next;
+      });
       await letOthersRun();
       if (stopped()) return false;
       if (Date.now() - savedAt > options.checkpointSeconds * 1000) await save('last');

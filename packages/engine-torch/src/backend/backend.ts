@@ -52,7 +52,7 @@ export class TorchBackend extends KernelBackend {
   // eslint-disable-next-line max-params -- TensorFlow.js's own
   override move(dataId: DataId, values: BackendValues, shape: number[], dtype: DataType, refCount: number): void {
     if (!isNative(dtype)) return void this.entries.set(dataId, { shape, dtype, refCount, values });
-    const typed = arrayTypes[dtype].from(values as unknown as ArrayLike<number>);
+    const typed = new arrayTypes[dtype](values as unknown as ArrayLike<number>);
     const constant = constantOf(typed);
     const handle = constant === undefined ? this.native.write(shape, typed, dtypeCodes[dtype]) : undefined;
     this.entries.set(dataId, { shape, dtype, refCount, constant, handle });
