@@ -33,9 +33,11 @@ const { values: flags } = parseArgs({
 });
 const [batch, steps, pairs] = [flags.batch, flags.steps, flags.pairs].map(Number);
 const precisions = flags.precisions.split(',');
-const unknown = precisions.find((each) => !/^(float32|tf32|bfloat16)(\+graphs)?$/.test(each));
+const unknown = precisions.find((each) => !/^(float32|tf32|bfloat16)(\+graphs)?(\+heuristics)?$/.test(each));
 if (unknown !== undefined)
-  throw new Error(`--precisions ${unknown}: float32, tf32 and bfloat16 are known, each with +graphs (CUDA's)`);
+  throw new Error(
+    `--precisions ${unknown}: float32, tf32 and bfloat16 are known, each with +graphs (CUDA's) and +heuristics (cuDNN's, in place of measuring)`,
+  );
 const onGpu = flags.device.startsWith('cuda');
 const theirSteps = fileURLToPath(new URL('compare_pytorch.py', import.meta.url));
 
@@ -45,7 +47,8 @@ const request = (precision) => ({
   ...(flags.engine === 'torch' && {
     device: flags.device,
     tf32: onGpu && !precision.startsWith('float32'),
-    graphs: precision.endsWith('+graphs'),
+    graphs: precision.includes('+graphs'),
+    benchmark: !precision.includes('+heuristics'),
   }),
 });
 

@@ -43,14 +43,14 @@ napi_value useTf32(Call& call) {
   return call.none();
 }
 
-/** useDeterministic(flag): else cuDNN measures its algorithms for the first shapes of a network, and takes the fastest. */
+/** useDeterministic(flag, may cuDNN measure its algorithms for the first shapes of a network?), which gives other bits each time. */
 napi_value useDeterministic(Call& call) {
   auto& context = at::globalContext();
   const bool deterministic = call.flag(0);
   context.setDeterministicAlgorithms(deterministic, /*warn_only=*/false);
   context.setDeterministicCuDNN(deterministic);
   context.setBenchmarkCuDNN(false);
-  call.engine.measures = !deterministic;
+  call.engine.measures = call.flag(1) && !deterministic;
   return call.none();
 }
 

@@ -35,6 +35,10 @@ export const torch = defineEngine({
       .boolean()
       .default(false)
       .describe('the same bits from the same run on the same machine; refuses ops that cannot'),
+    benchmark: z
+      .boolean()
+      .default(true)
+      .describe('on NVIDIA GPUs: cuDNN measures which algorithm is the fastest for the first shapes of batches'),
     graphs: z
       .boolean()
       .default(false)

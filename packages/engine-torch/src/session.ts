@@ -16,6 +16,7 @@ export interface TorchOptions {
   readonly tf32: boolean;
   readonly deterministic: boolean;
   readonly graphs: boolean;
+  readonly benchmark: boolean;
   readonly nccl: boolean;
 }
 
@@ -53,6 +54,7 @@ export async function startTorch({
   tf32,
   deterministic,
   graphs,
+  benchmark,
   nccl,
 }: TorchOptions): Promise<EngineSession> {
   const { build, kit } = load();
@@ -62,7 +64,7 @@ export async function startTorch({
   const count = threads === 'auto' ? Number(process.env['BULWARK_THREADS']) || availableParallelism() : threads;
   native.useThreads(count);
   native.useTf32(tf32 && !onProcessor);
-  native.useDeterministic(deterministic);
+  native.useDeterministic(deterministic, benchmark);
   const records = native.useRecordings(graphs ? 1 : 0) === 1;
   const [, instructions, , , seesMemory, , multipliesBfloat16] = native.facts();
   await setBackend(backendName);

@@ -11,7 +11,15 @@ const { available } = await torch.probe();
 (available ? describe : describe.skip)('a step on a device without values', () => {
   beforeAll(async () => {
     registerSession(
-      await startTorch({ device: 'meta', threads: 1, tf32: false, deterministic: false, graphs: false, nccl: true }),
+      await startTorch({
+        device: 'meta',
+        threads: 1,
+        tf32: false,
+        deterministic: false,
+        graphs: false,
+        benchmark: true,
+        nccl: true,
+      }),
     );
   });
   afterAll(() => tf.setBackend('cpu'));

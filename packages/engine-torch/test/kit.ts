@@ -12,7 +12,15 @@ if (!probe.available) console.warn(`the torch engine is not installed, its tests
 // tensors here are tiny, and tests run side by side: more threads only wait for each other; `bulwark verify` takes all
 else
   registerSession(
-    await startTorch({ device: 'cpu', threads: 1, tf32: false, deterministic: false, graphs: false, nccl: true }),
+    await startTorch({
+      device: 'cpu',
+      threads: 1,
+      tf32: false,
+      deterministic: false,
+      graphs: false,
+      benchmark: true,
+      nccl: true,
+    }),
   );
 
 /** Whether the engine is here. */

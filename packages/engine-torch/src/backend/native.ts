@@ -106,7 +106,7 @@ export interface Native {
   useDevice(name: string): void;
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
-  useDeterministic(deterministic: boolean): void;
+  useDeterministic(deterministic: boolean, benchmark: boolean): void;
   /**
    * Whether passes to the images alone are recorded and replayed from their fourth on.
    * @param how 0: never; 1: as CUDA graphs; 2: by running them anew, which tests all but the graph; 3: so, and ways back fail to be recorded
