@@ -1,6 +1,7 @@
 // The webgpu engine with what measurements need of its insides.
 import * as tf from '@tensorflow/tfjs-core';
 import { builtinRegistry } from '@bulwark/cli';
+import { globals } from 'webgpu';
 import { createRandom, useEngine } from '@bulwark/core';
 import { enginesOf } from '@bulwark/core/plugins';
 import { shaderRunner } from '../../packages/engine-webgpu/dist/shader.js';
@@ -19,8 +20,15 @@ export function noise(shape) {
   return tf.tensor(values, shape);
 }
 
-/** Starts the engine. */
-export async function openGpu() {
+/** Starts the engine, with the GPU's clock if that is wanted. */
+export async function openGpu({ clock = false } = {}) {
+  if (clock) {
+    const { prototype } = globals.GPUAdapter;
+    const { requestDevice } = prototype;
+    prototype.requestDevice = function (descriptor) {
+      return requestDevice.call(this, { ...descriptor, requiredFeatures: ['timestamp-query'] });
+    };
+  }
   await useEngine('webgpu', { engines: enginesOf(builtinRegistry()) });
   const backend = tf.backend();
   // not before the engine has put what it expects in place

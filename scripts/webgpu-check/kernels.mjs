@@ -3,23 +3,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { convolution } from '../../packages/engine-webgpu/dist/hardware/convolution.js';
 import { filterGradient } from '../../packages/engine-webgpu/dist/hardware/filter-gradient.js';
 import { inputGradient } from '../../packages/engine-webgpu/dist/hardware/input-gradient.js';
-import { partsOf, shareOut, tiles } from '../../packages/engine-webgpu/dist/hardware/tile.js';
+import { partsOf, shareOut, shareOutPixels, tiles } from '../../packages/engine-webgpu/dist/hardware/tile.js';
+import { clockOf } from './clock.mjs';
 import { convolutions, nameOf, noise, openGpu, print, round, time } from './gpu.mjs';
 
-/** Ways of sharing out: the rule, and each tile with and without reading ahead, and the rule with other numbers of groups. */
-function sharings({ columns }) {
-  const found = { rule: shareOut, 'rule, ahead': (extent) => ({ ...shareOut(extent), ahead: true }) };
-  for (const [name, tile] of Object.entries(tiles)) {
-    if (name === 'narrow' ? columns > 4 : columns <= 4) continue;
-    if (name === 'small') continue;
-    found[name] = (extent) => ({ ...partsOf(extent, tile), ahead: false });
-    found[`${name}, whole`] = (extent) => ({
-      tile,
-      parts: 1,
-      termsOfPart: Math.ceil(extent.terms / 16) * 16,
-      ahead: false,
-    });
-  }
+/** Ways of sharing out: the rule, with and without reading ahead, and each tile with fewer and with more groups. */
+function sharings({ columns, rule }) {
+  const found = { rule, 'rule, ahead': (extent) => ({ ...rule(extent), ahead: true }) };
+  for (const name of columns <= 8 ? ['narrow'] : ['large', 'medium'])
+    for (const groups of [256, 512, 1024])
+      found[`${name} ${groups}`] = (extent) => partsOf(extent, tiles[name], groups);
   return found;
 }
 
@@ -51,16 +44,19 @@ function callsOf(gpu, given, batch) {
     kinds: {
       forward: {
         columns: to,
+        rule: shareOut,
         ours: (share) => convolution(gpu.run, gpu.backend, { x, filter, attrs, relu: false }, share),
         stock: stock('Conv2D', { x, filter }),
       },
       input: {
         columns: from,
+        rule: shareOut,
         ours: (share) => inputGradient(gpu.run, gpu.backend, { dy, filter, attrs }, share),
         stock: stock('Conv2DBackpropInput', { dy, filter }, { inputShape: shapes.x }),
       },
       filter: {
         columns: to,
+        rule: shareOutPixels,
         ours: (share) => filterGradient(gpu.run, gpu.backend, { x, dy, attrs }, share),
       },
     },
@@ -68,20 +64,34 @@ function callsOf(gpu, given, batch) {
   };
 }
 
+/** Milliseconds of a call by the GPU's clock, the least of some. */
+async function timeByClock(clock, call) {
+  call();
+  const found = [];
+  for (let i = 0; i < 4; i++) {
+    clock.start();
+    call();
+    const rows = await clock.stop();
+    found.push(rows.reduce((sum, { ms }) => sum + ms, 0));
+  }
+  return Math.min(...found);
+}
+
 export async function measureConvolutions({ batch }) {
-  const gpu = await openGpu();
+  const gpu = await openGpu({ clock: true });
+  const clock = clockOf(gpu);
   const freeing = (call) => () => gpu.backend.disposeData(call().dataId);
   const totals = {};
   // the ones that take most of the time first
   for (const given of [...convolutions].sort((a, b) => b.count * b.kernel - a.count * a.kernel)) {
     const { flop, kinds, dispose } = callsOf(gpu, given, batch);
-    for (const [kind, { columns, ours, stock }] of Object.entries(kinds)) {
-      const calls = Object.entries(sharings({ columns })).map(([name, share]) => [name, () => ours(share)]);
+    for (const [kind, { columns, rule, ours, stock }] of Object.entries(kinds)) {
+      const calls = Object.entries(sharings({ columns, rule })).map(([name, share]) => [name, () => ours(share)]);
       if (stock) calls.push(['stock', stock]);
       const line = [];
       for (const [name, call] of calls) {
         try {
-          const ms = await time(gpu, freeing(call), { calls: 10, rounds: 2 });
+          const ms = await timeByClock(clock, freeing(call));
           print({ convolution: nameOf(given), kind, name, ms: round(ms), tflops: round(flop / ms / 1e9) });
           line.push(`${name} ${round(ms)} (${round(flop / ms / 1e9)})`);
           totals[kind] ??= {};

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { convolution } from '../../packages/engine-webgpu/dist/hardware/convolution.js';
 import { filterGradient } from '../../packages/engine-webgpu/dist/hardware/filter-gradient.js';
 import { inputGradient } from '../../packages/engine-webgpu/dist/hardware/input-gradient.js';
-import { partsOf, shareOut, tiles } from '../../packages/engine-webgpu/dist/hardware/tile.js';
+import { partsOf, tiles } from '../../packages/engine-webgpu/dist/hardware/tile.js';
 import { noise, openGpu, print } from './gpu.mjs';
 
 const limits = [
@@ -59,11 +59,9 @@ export async function checkNumbers() {
     limits: Object.fromEntries(limits.map((name) => [name, gpu.device.limits[name]])),
   });
   console.log(info.description, info.device);
-  const sharings = { rule: shareOut };
-  for (const [name, tile] of Object.entries(tiles)) {
-    sharings[name] = (extent) => ({ ...partsOf(extent, tile), ahead: false });
-    sharings[`${name}, ahead`] = (extent) => ({ ...partsOf(extent, tile), ahead: true });
-  }
+  const sharings = { rule: undefined };
+  for (const [name, tile] of Object.entries(tiles)) sharings[name] = (extent) => partsOf(extent, tile, 512);
+  sharings['large, ahead'] = (extent) => ({ ...partsOf(extent, tiles.large, 512), ahead: true });
   let most = 0;
   for (const given of cases) {
     const { batch, height, width, from, to, kernel, stride, padding } = given;

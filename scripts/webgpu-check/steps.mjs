@@ -1,6 +1,6 @@
 // How long do training steps take, and what takes their time?
-import { globals } from 'webgpu';
 import { makeSubject } from '../../packages/cli/dist/bench/subject.js';
+import { clockOf } from './clock.mjs';
 import { openGpu, print, round } from './gpu.mjs';
 
 /** Counts what is handed to the GPU. */
@@ -72,57 +72,6 @@ export async function measureSteps(settings, methods) {
   subject.dispose();
 }
 
-/** Has the GPU write down when each kernel begins and ends. */
-function timestamps({ backend, device }) {
-  const size = 4096;
-  const rows = [];
-  const sets = [];
-  const { beginComputePass } = globals.GPUCommandEncoder.prototype;
-  const { runWebGPUProgram } = backend;
-  let timed = false;
-  globals.GPUCommandEncoder.prototype.beginComputePass = function (descriptor = {}) {
-    if (!timed) return beginComputePass.call(this, descriptor);
-    const at = (rows.length - 1) * 2;
-    if (at % size === 0) sets.push(device.createQuerySet({ type: 'timestamp', count: size }));
-    const timestampWrites = {
-      querySet: sets.at(-1),
-      beginningOfPassWriteIndex: at % size,
-      endOfPassWriteIndex: (at % size) + 1,
-    };
-    return beginComputePass.call(this, { ...descriptor, timestampWrites });
-  };
-  backend.runWebGPUProgram = function (program, ...given) {
-    if (!timed) return runWebGPUProgram.call(this, program, ...given);
-    backend.endComputePassEncoder();
-    const name = program.shaderKey; // a key of the pipeline later
-    rows.push({ name: name.length > 2 ? name : program.constructor.name, shape: program.outputShape });
-    const result = runWebGPUProgram.call(this, program, ...given);
-    backend.endComputePassEncoder();
-    return result;
-  };
-  return {
-    start: () => (timed = true),
-    async stop() {
-      timed = false;
-      const times = [];
-      for (const set of sets) {
-        const [resolved, read] = [0x200 | 0x4, 0x1 | 0x8].map((usage) =>
-          device.createBuffer({ size: size * 8, usage }),
-        );
-        const encoder = device.createCommandEncoder();
-        encoder.resolveQuerySet(set, 0, size, resolved, 0);
-        encoder.copyBufferToBuffer(resolved, 0, read, 0, size * 8);
-        device.queue.submit([encoder.finish()]);
-        await read.mapAsync(1);
-        times.push(...new BigUint64Array(read.getMappedRange().slice(0)));
-        read.destroy();
-        resolved.destroy();
-      }
-      return rows.map((row, i) => ({ ...row, ms: Number(times[2 * i + 1] - times[2 * i]) / 1e6 }));
-    },
-  };
-}
-
 /** Sums of the milliseconds of kernels of one name, the largest first. */
 function byName(rows, keyOf) {
   const sums = new Map();
@@ -137,17 +86,12 @@ function byName(rows, keyOf) {
 }
 
 export async function profileSteps(settings) {
-  const { prototype } = globals.GPUAdapter;
-  const { requestDevice } = prototype;
-  prototype.requestDevice = function (descriptor) {
-    return requestDevice.call(this, { ...descriptor, requiredFeatures: ['timestamp-query'] });
-  };
-  const gpu = await openGpu();
+  const gpu = await openGpu({ clock: true });
   for (const method of ['at', 'st']) {
     const subject = await subjectOf(method, { ...settings, steps: Math.min(2, settings.steps) });
     subject.step();
     subject.step();
-    const clock = timestamps(gpu);
+    const clock = clockOf(gpu);
     clock.start();
     subject.step();
     await gpu.done();

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend.js';
 import { capital, flat, put, typeOf, widthOf, type RunShader, type Width } from './shader.js';
-import { sumOfRows } from './sum-of-rows.js';
+import type { SumOfRows } from './sum-of-rows.js';
 
 type Names = 'x' | 'dy' | 'gamma' | 'beta' | 'mean' | 'variance';
 type Inputs = Record<Names, TensorInfo>;
@@ -25,7 +25,14 @@ const reads = (names: readonly string[]): string =>
 const deviation = (width: Width): string =>
   `let deviation = inverseSqrt(variance + ${typeOf(width)}(uniforms.epsilon));`;
 
-function norm(run: RunShader, backend: WebgpuBackend, epsilon: number, whole: TensorInfo): Norm {
+/** What runs the shaders. */
+interface On {
+  readonly run: RunShader;
+  readonly sumOfRows: SumOfRows;
+  readonly backend: WebgpuBackend;
+}
+
+function norm({ run, sumOfRows, backend }: On, epsilon: number, whole: TensorInfo): Norm {
   const channels = whole.shape.at(-1)!;
   const width = widthOf(channels);
   const rows = flat(whole).shape[0]! / channels;
@@ -84,11 +91,14 @@ const kernels: Readonly<Record<string, Compute>> = {
 };
 
 /** BatchNorm and its gradients: one shader for each sum and for each result, where composed ops transpose and copy whole tensors. */
-export function putBatchNorm(run: RunShader): void {
+export function putBatchNorm(run: RunShader, sumOfRows: SumOfRows): void {
   for (const [kernelName, compute] of Object.entries(kernels))
     put(kernelName, ({ inputs, attrs, backend }) => {
       const tensors = inputs as unknown as Inputs;
       const { epsilon } = attrs as unknown as { epsilon: number };
-      return compute(norm(run, backend as WebgpuBackend, epsilon, tensors.x ?? tensors.dy), tensors);
+      return compute(
+        norm({ run, sumOfRows, backend: backend as WebgpuBackend }, epsilon, tensors.x ?? tensors.dy),
+        tensors,
+      );
     });
 }

@@ -2,7 +2,6 @@ import { getKernel, util } from '@tensorflow/tfjs-core';
 import type { DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { composedKernels, registerComposedKernels } from '@bulwark/core/engine';
 import type { WebgpuBackend } from './backend.js';
-import { putBatchNorm } from './batch-norm.js';
 import { capital, flat, put, type RunShader } from './shader.js';
 
 /** One shader over equally shaped tensors: `expression` is one in the inputs' and options' names. */
@@ -72,7 +71,6 @@ export function registerWebgpuKernels(run: RunShader): void {
   registerComposedKernels('webgpu', composedKernels.volumes);
   putAddN();
   putCast(run);
-  putBatchNorm(run);
   putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });
   putElementwise('BulwarkReluGrad', { run, names: ['dy', 'y'], expression: 'select(0.0, dy, y > 0.0)' });
   putElementwise('BulwarkSignOf', { run, names: ['x'], expression: 'f32(x > 0.0) - f32(x < 0.0)' });

@@ -5,6 +5,7 @@ import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { Refusal } from '@bulwark/core/engine';
 import { readSynchronously } from './backend.js';
 import type { WebgpuBackend } from './backend.js';
+import { dispatchSparingly } from './dispatch.js';
 import { missingVulkan } from './drivers.js';
 import { watchFaults } from './faults.js';
 import { registerWebgpuKernels } from './kernels.js';
@@ -93,7 +94,8 @@ async function openBackend(adapter: Adapter, ticks: Ticks): Promise<WebgpuBacken
   const device = await ticks.settle(ticks.during(() => adapter.requestDevice({ requiredLimits })));
   const { WebGPUBackend, webgpu_util } = (await import(packages.backend as string)) as BackendPackage;
   const backend = new WebGPUBackend(device, adapter.info) as WebgpuBackend;
-  if (submit !== undefined) env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', Number(submit));
+  env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', Number(submit ?? 64));
+  dispatchSparingly(backend);
   const run = shaderRunner(webgpu_util);
   registerWebgpuKernels(run);
   if (wantsSoftwareKernels(adapter.info)) registerSoftwareKernels(run);

@@ -66,8 +66,11 @@ export interface Shader extends Computation {
 export interface GroupShader extends Computation {
   readonly groupSize: Vector3;
   readonly groups: Vector3;
-  /** Declarations, `fn main()` among them, which writes to `result`. They have what a `Shader` has, and `workgroupId`, `localId`, `localIndex`. */
-  readonly code: string;
+  /**
+   * Declarations, `fn main()` among them, which writes to `result`. They have what a `Shader` has, and `workgroupId`, `localId`, `localIndex`.
+   * Asked for where there is no pipeline of the name yet.
+   */
+  readonly code: () => string;
 }
 
 /** The type in WGSL. */
@@ -132,7 +135,7 @@ export function shaderRunner(util: WebgpuUtil): RunShader {
       size: true,
       getUserCode: () => `
         ${names.map((input) => reader(input, widths[input] ?? 1)).join('\n')}
-        ${'groups' in shader ? shader.code : perElement(shader)}`,
+        ${'groups' in shader ? shader.code() : perElement(shader)}`,
     };
     return (backend as Runner).runWebGPUProgram(program, Object.values(inputs), 'float32', [
       ...Object.values(integers).map((data) => ({ type: 'int32' as const, data: [data] })),

@@ -6,7 +6,7 @@ import { flat, typeOf, widthOf, type RunShader, type Shader } from './shader.js'
 const block = 64;
 
 /** Sums over the rows of matrices [rows, channels]. */
-interface RowSums extends Pick<Shader, 'name' | 'inputs' | 'widths' | 'floats'> {
+export interface RowSums extends Pick<Shader, 'name' | 'inputs' | 'widths' | 'floats'> {
   readonly rows: number;
   readonly channels: number;
   /** What the sums are multiplied with. */
@@ -41,6 +41,9 @@ function sumOfBlocks(run: RunShader, backend: WebgpuBackend, of: Required<RowSum
       value = sum * uniforms.scale;`,
   });
 }
+
+/** A way of summing over rows: `sumOfRows`, or what GPUs have. */
+export type SumOfRows = (run: RunShader, backend: WebgpuBackend, of: RowSums) => TensorInfo;
 
 /** Sums over the rows of a matrix, or of an expression in matrices, times `scale`: [channels]. */
 export function sumOfRows(run: RunShader, backend: WebgpuBackend, of: RowSums): TensorInfo {

@@ -101,19 +101,20 @@ export function convolution(
     },
     groupSize: invocationsOf(tile),
     groups: groupsOf({ rows, columns: filters, terms }, { tile, parts }),
-    code: tiledProduct({
-      tile,
-      ahead,
-      declarations: declarations({ ...attrs, across, widths }),
-      begin: origin(tile),
-      left: alongTerms('xAt', 'placeOf', widths.X),
-      right: { of: 'sides', at: (side, term) => `filterAt(${side}, ${term})` },
-      write: writeRow({
-        width: widths.Filter,
-        after: epilogue(here, widths.Filter),
-        lineOf: 'select(-1, row, row < uniforms.rows)',
+    code: () =>
+      tiledProduct({
+        tile,
+        ahead,
+        declarations: declarations({ ...attrs, across, widths }),
+        begin: origin(tile),
+        left: alongTerms('xAt', 'placeOf', widths.X),
+        right: { of: 'sides', at: (side, term) => `filterAt(${side}, ${term})` },
+        write: writeRow({
+          width: widths.Filter,
+          after: epilogue(here, widths.Filter),
+          lineOf: 'select(-1, row, row < uniforms.rows)',
+        }),
       }),
-    }),
   });
   if (parts === 1) return sums;
   return finish(run, backend, { sums, parts, shape, bias, after });

@@ -2,10 +2,13 @@ import { util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Conv2DFilterGradAttrs } from '@bulwark/core/engine';
 import type { WebgpuBackend } from '../backend.js';
 import { flat, put, typeOf, widthOf, type RunShader, type Width } from '../shader.js';
-import { sumOfRows } from '../sum-of-rows.js';
-import { columnsAt, epilogue, groupsOf, origin, outside, readIf, writeRow } from './pieces.js';
-import { invocationsOf, shareOut, type Sharing } from './tile.js';
+import { sumInGroups } from './sum-of-rows.js';
+import { columnsAt, epilogue, finish, groupsOf, origin, outside, readIf, writeRow } from './pieces.js';
+import { invocationsOf, shareOutPixels, type Sharing } from './tile.js';
 import { tiledProduct } from './tiled-product.js';
+
+/** Parts that one invocation adds up for each number. */
+const fewParts = 16;
 
 interface Code extends Conv2DFilterGradAttrs {
   /** Whether four channels, of images and of dy, are read at a time. */
@@ -45,7 +48,7 @@ export function filterGradient(
   run: RunShader,
   backend: WebgpuBackend,
   { x, dy, attrs }: { x: TensorInfo; dy: TensorInfo; attrs: Conv2DFilterGradAttrs },
-  share: (extent: Parameters<typeof shareOut>[0]) => Sharing & { ahead?: boolean } = shareOut,
+  share: (extent: Parameters<typeof shareOutPixels>[0]) => Sharing & { ahead?: boolean } = shareOutPixels,
 ): TensorInfo {
   const { filterShape, stride, padding } = attrs;
   const [height, across, channels, filters] = filterShape;
@@ -56,6 +59,7 @@ export function filterGradient(
   const widths = { X: widthOf(channels), Dy: widthOf(filters) };
   const shape = [...filterShape];
   const size = util.sizeFromShape(shape);
+  const after = { bias: false, relu: false };
 
   const sums = run(backend, {
     name: ['filter gradient', across, stride, padding, ...Object.values(widths), ...Object.values(tile), ahead].join(
@@ -68,22 +72,24 @@ export function filterGradient(
     integers: { rows, lines: rows, columns: filters, terms, parts, termsOfPart, channels },
     groupSize: invocationsOf(tile),
     groups: groupsOf(extent, { tile, parts }),
-    code: tiledProduct({
-      tile,
-      ahead,
-      declarations: declarations({ ...attrs, widths }),
-      begin: origin(tile),
-      left: { of: 'sides', at: (side, term) => `patchAt(${side}, ${term})` },
-      right: { of: 'sides', at: (side, term) => `dyAt(${side}, ${term})` },
-      write: writeRow({
-        width: widths.Dy,
-        after: epilogue({ bias: false, relu: false }, widths.Dy),
-        lineOf: 'select(-1, row, row < uniforms.rows)',
+    code: () =>
+      tiledProduct({
+        tile,
+        ahead,
+        declarations: declarations({ ...attrs, widths }),
+        begin: origin(tile),
+        left: { of: 'sides', at: (side, term) => `patchAt(${side}, ${term})` },
+        right: { of: 'sides', at: (side, term) => `dyAt(${side}, ${term})` },
+        write: writeRow({
+          width: widths.Dy,
+          after: epilogue(after, widths.Dy),
+          lineOf: 'select(-1, row, row < uniforms.rows)',
+        }),
       }),
-    }),
   });
   if (parts === 1) return sums;
-  const gradient = sumOfRows(run, backend, {
+  if (parts <= fewParts) return finish(run, backend, { sums, parts, shape, after });
+  const gradient = sumInGroups(run, backend, {
     name: 'sum of parts',
     inputs: { Parts: flat(sums) },
     widths: { Parts: widthOf(size) },

@@ -1,8 +1,10 @@
 import type { RunShader } from '../shader.js';
+import { putBatchNorm } from '../batch-norm.js';
 import { putConvolutions } from './convolution.js';
 import { putFilterGradient } from './filter-gradient.js';
 import { putInputGradient } from './input-gradient.js';
 import { putLeadingSums } from './leading-sums.js';
+import { sumInGroups } from './sum-of-rows.js';
 
 /** Kernels for GPUs. */
 export function registerHardwareKernels(run: RunShader): void {
@@ -10,4 +12,5 @@ export function registerHardwareKernels(run: RunShader): void {
   putInputGradient(run);
   putFilterGradient(run);
   putLeadingSums(run);
+  putBatchNorm(run, sumInGroups);
 }

@@ -109,16 +109,17 @@ export function inputGradient(
     },
     groupSize: invocationsOf(tile),
     groups: groupsOf(extent, { tile, parts }),
-    code: tiledProduct({
-      tile,
-      ahead,
-      declarations: declarations({ stride, padding, height, across, widths }),
-      begin: `${origin(tile)} begin(product);`,
-      left: alongTerms('dyAt', 'placeOf', widths.Dy),
-      right: alongTerms('filterAt', 'channelOf', widths.Dy),
-      write: writeRow({ width: widths.Result, after: epilogue(after, widths.Result), lineOf: 'lineOf(row)' }),
-      ...(stride > 1 && { lastTerm: 'uniforms.filters * taps.x * taps.y' }),
-    }),
+    code: () =>
+      tiledProduct({
+        tile,
+        ahead,
+        declarations: declarations({ stride, padding, height, across, widths }),
+        begin: `${origin(tile)} begin(product);`,
+        left: alongTerms('dyAt', 'placeOf', widths.Dy),
+        right: alongTerms('filterAt', 'channelOf', widths.Dy),
+        write: writeRow({ width: widths.Result, after: epilogue(after, widths.Result), lineOf: 'lineOf(row)' }),
+        ...(stride > 1 && { lastTerm: 'uniforms.filters * taps.x * taps.y' }),
+      }),
   });
   if (parts === 1) return sums;
   return finish(run, backend, { sums, parts, shape, after });

@@ -2,7 +2,7 @@ import { backend_util, getKernel, util } from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from '../backend.js';
 import { flat, put, widthOf, type RunShader } from '../shader.js';
-import { sumOfRows } from '../sum-of-rows.js';
+import { sumInGroups } from './sum-of-rows.js';
 
 /** Sums over all axes up to one, as those of gradients in biases: the stock kernel transposes a copy of the whole tensor first. */
 export function putLeadingSums(run: RunShader): void {
@@ -17,7 +17,7 @@ export function putLeadingSums(run: RunShader): void {
 
     const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
     const channels = util.sizeFromShape(kept);
-    const { dataId, dtype } = sumOfRows(run, call.backend as WebgpuBackend, {
+    const { dataId, dtype } = sumInGroups(run, call.backend as WebgpuBackend, {
       name: 'sum of rows',
       inputs: { X: flat(x) },
       widths: { X: widthOf(channels) },

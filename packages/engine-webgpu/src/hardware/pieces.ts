@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from '../backend.js';
 import { flat, typeOf, widthOf, type RunShader, type Width } from '../shader.js';
-import { depth, type Extent, type Tile } from './tile.js';
+import { type Extent, type Tile } from './tile.js';
 import type { Factor, TiledProduct } from './tiled-product.js';
 
 /** What happens to a sum before it is written. */
@@ -70,7 +70,7 @@ export const origin = (tile: Tile): string => `
   let part = i32(workgroupId.z) % uniforms.parts;
   let product = i32(workgroupId.z) / uniforms.parts;
   let firstTerm = part * uniforms.termsOfPart;
-  let turns = uniforms.termsOfPart / ${depth};`;
+  let turns = uniforms.termsOfPart / ${tile.depth};`;
 
 /** Most groups along one dimension of a dispatch that every adapter has. */
 const mostGroups = 65535;

@@ -1,4 +1,4 @@
-import { depth, invocationsOf, type Tile } from './tile.js';
+import { invocationsOf, type Tile } from './tile.js';
 
 /** A factor of a product of matrices, in code. `side` is a row of the left factor, or a column of the right one. */
 export type Factor =
@@ -44,7 +44,11 @@ interface Filling {
   readonly registers: readonly string[];
 }
 
-function filling(name: 'left' | 'right', factor: Factor, { sides, group }: { sides: number; group: number }): Filling {
+function filling(
+  name: 'left' | 'right',
+  factor: Factor,
+  { sides, depth, group }: { sides: number; depth: number; group: number },
+): Filling {
   const quads = sides / 4;
   const row = quads + 1; // one more, lest invocations that write below each other meet in one bank of the memory
   const first = name === 'left' ? 'firstRow' : 'firstColumn';
@@ -110,12 +114,12 @@ function filling(name: 'left' | 'right', factor: Factor, { sides, group }: { sid
  * each invocation has `down` x `across` blocks of 4x4 results in its registers.
  */
 export function tiledProduct({ tile, left, right, ...rest }: TiledProduct): string {
-  const { rows, columns, down, across } = tile;
+  const { rows, columns, down, across, depth } = tile;
   const [width, height] = invocationsOf(tile);
   const group = width * height;
   const [leftFilling, rightFilling] = [
-    filling('left', left, { sides: rows, group }),
-    filling('right', right, { sides: columns, group }),
+    filling('left', left, { sides: rows, depth, group }),
+    filling('right', right, { sides: columns, depth, group }),
   ];
   const [leftRow, rightRow] = [rows / 4 + 1, columns / 4 + 1];
   const blocks = counted(across);

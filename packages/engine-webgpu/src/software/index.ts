@@ -1,4 +1,6 @@
 import type { RunShader } from '../shader.js';
+import { putBatchNorm } from '../batch-norm.js';
+import { sumOfRows } from '../sum-of-rows.js';
 import { putConvolutions } from './convolution.js';
 import { putMatrixProduct } from './matrix-product.js';
 import { putSums } from './sums.js';
@@ -11,4 +13,5 @@ export function registerSoftwareKernels(run: RunShader): void {
   putConvolutions(run);
   putMatrixProduct(run);
   putSums(run);
+  putBatchNorm(run, sumOfRows);
 }
