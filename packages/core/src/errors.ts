@@ -16,6 +16,7 @@ export const errorCatalogue = {
   PLUGIN_LOAD: 'A plugin package or file cannot be loaded.',
   PLUGIN_UNTRUSTED: 'A run folder asks for plugins that nothing says you trust.',
   ROLE_MISSING: 'A term needs a neighbour that the inner optimizer does not make.',
+  OBJECTIVE_INVALID: 'An objective does not have the form of one.',
   BATCH_INVALID: 'Images or labels are outside the documented range, shape or type.',
   DATA_MISSING: 'A data set is not on this machine.',
   DATA_CORRUPT: 'A data file is truncated, damaged, or of an unexpected version.',

@@ -80,6 +80,16 @@ describe('a radius for each example', () => {
     expect(() => objectiveOf({ ...form, followsRadii: true })).not.toThrow();
   });
 
+  it('is refused if there is not one per example', () => {
+    const points = { adversarial: ({ images }: { images: tf.Tensor4D }) => images.clone() };
+    for (const radii of [() => tf.tensor1d([0.1]), () => tf.scalar(0.1), () => tf.zeros([3, 1])]) {
+      const loss = { classification: crossEntropyAt('adversarial') };
+      const objective = objectiveOf({ points, followsRadii: true, radii: radii as never, loss });
+      const step = () => oneStep({ model: smallNetwork(), batch: smallBatch([0, 1, 2]), objective }, () => undefined);
+      expect(step).toThrow(/radii have the shape \[.*\] where there are 3 examples/);
+    }
+  });
+
   it('is one number where a method gives none', () => {
     expect(radiusOf({ epsilon: 0.1 })).toBe(0.1);
   });
@@ -170,4 +180,25 @@ it('what augmentations drew reaches attacks and losses, part by part', () => {
     [1, 0],
     [0, 1],
   ]);
+});
+
+describe('an objective that does not have the form of one is refused when the run is composed', () => {
+  const natural = crossEntropyAt('natural');
+  it.each([
+    ['no loss', {}, 'objective own: it gives no loss'],
+    ['an empty loss', { loss: {} }, 'objective own: it gives no loss'],
+    ['a mean', { loss: { c: (views) => tf.mean(natural(views)) } }, 'the c term: its values have the form []'],
+    ['logits', { loss: { c: ({ z }) => z.natural } }, 'the c term: its values have the form [2, 3]'],
+    ['nothing', { loss: { c: () => undefined } }, 'the c term: its values have the form undefined'],
+    [
+      'what fails',
+      { loss: { right: natural, c: ({ z }) => tf.add(z.natural, tf.zeros([7])) } },
+      'objective own: the c term: ',
+    ],
+    ['a weight that fails', { loss: { c: { weight: () => [].at(0)!['x'], values: natural } } }, 'the c term: '],
+  ] as [string, ObjectiveForm, string][])('%s', (_what, form, message) => {
+    const made = () => objectiveOf(form);
+    expect(made).toThrow(expect.objectContaining({ code: 'OBJECTIVE_INVALID' }) as unknown as Error);
+    expect(made).toThrow(message);
+  });
 });

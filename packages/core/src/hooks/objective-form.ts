@@ -1,5 +1,6 @@
 import * as tf from '../tensor/index.js';
 import type { Batch, ImageShape } from '../batch.js';
+import { BulwarkError } from '../errors.js';
 import type { CraftContext, InnerOptimizer, Role } from './inner-optimizer.js';
 import {
   passes,
@@ -89,14 +90,35 @@ export function passesOf({ inner, terms }: Pick<Objective, 'inner' | 'terms'>): 
   return passes([...own.filter((role) => read.has(role)), ...companions]);
 }
 
-/** The objective that a form means. @throws what a term throws on two made-up examples */
-export function objectiveOf(form: ObjectiveForm, of: { classes: number; inputShape: ImageShape }): Objective {
+/** What a run knows before an objective is made. */
+interface Known {
+  readonly classes: number;
+  readonly inputShape: ImageShape;
+}
+
+/** What a term reads; what is wrong with it is said of the term. @throws BulwarkError */
+function readsOfTerm(name: string, term: WeightedTerm, of: Known) {
+  try {
+    return readsOf(term, of);
+  } catch (cause) {
+    const { message, hint = 'terms are tried on two made-up examples when a run is composed' } = cause as BulwarkError;
+    const code = cause instanceof BulwarkError ? cause.code : 'OBJECTIVE_INVALID';
+    throw new BulwarkError(code, `the ${name} term: ${message}`, { hint, cause });
+  }
+}
+
+/** The objective that a form means. @throws BulwarkError OBJECTIVE_INVALID and what a term throws on two made-up examples */
+export function objectiveOf(form: ObjectiveForm, of: Known): Objective {
+  if (Object.keys(form.loss ?? {}).length === 0 && !form.secondOrder?.length)
+    throw new BulwarkError('OBJECTIVE_INVALID', 'it gives no loss', {
+      hint: 'return loss: { classification: ({ z, y }) => crossEntropy(z.natural, y) }, or other terms by name',
+    });
   const { points: _points, beyond: _beyond, followsRadii: _followsRadii, loss, passes: stated, ...rest } = form;
   const inner = innerOf(form);
   const terms = Object.entries(loss).map(([name, given]): Term => {
     const term = typeof given === 'function' ? weighted(1, given) : given;
     const { weight, values } = term;
-    const seen = readsOf((views) => [typeof weight === 'function' && weight(views), values(views)], of);
+    const seen = readsOfTerm(name, term, of);
     const reads = { ...seen, roles: [...new Set([...seen.roles, ...(term.reads ?? [])])] };
     const held = (views: Views) => heldTo(reads, views, `the ${name} term`);
     return {

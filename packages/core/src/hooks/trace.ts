@@ -36,11 +36,26 @@ const featureShapes = [
 
 const featureKey = ({ role, layer }: Feature) => `${role} ${layer}`;
 
+/** @throws BulwarkError OBJECTIVE_INVALID, if values are not one per example */
+function checkValues(values: unknown): void {
+  const { shape: found } = (values ?? {}) as Partial<tf.Tensor>;
+  const shape = found ? `[${found.join(', ')}]` : typeof values;
+  if (shape === `[${count}]`) return;
+  throw new BulwarkError(
+    'OBJECTIVE_INVALID',
+    `its values have the form ${shape} where there are ${count} examples; expected [${count}]`,
+    { hint: 'return one value per example, [batch]; the mean over them is taken for you' },
+  );
+}
+
 /**
- * Calls something that reads views on two made-up examples, at the start and at the end of a run, and notes what it reads.
- * @throws what it throws, unless that may come of a finding of the attack or of a feature that it reads
+ * Calls a term on two made-up examples, at the start and at the end of a run, and notes what it reads.
+ * @throws what it throws, and OBJECTIVE_INVALID for values of another shape, unless that may come of a finding of the attack or of a feature that it reads
  */
-export function readsOf(reader: (views: Views) => unknown, of: { classes: number; inputShape: ImageShape }): Reads {
+export function readsOf(
+  { weight, values }: { readonly weight: number | ((views: Views) => unknown); values(views: Views): unknown },
+  of: { classes: number; inputShape: ImageShape },
+): Reads {
   const roles = new Set<Role>();
   const features = new Map<string, Feature>();
   let [y, finding] = [false, false];
@@ -50,7 +65,7 @@ export function readsOf(reader: (views: Views) => unknown, of: { classes: number
       labels: tf.tensor1d([0, of.classes - 1], 'int32'),
       indices: Int32Array.of(0, 1),
     };
-    reader({
+    const views: Views = {
       ...{ batch, classes: of.classes, epoch, epochs, progress: epoch / epochs },
       get y() {
         y = true;
@@ -71,7 +86,10 @@ export function readsOf(reader: (views: Views) => unknown, of: { classes: number
         finding = true;
         return make();
       },
-    });
+    };
+    if (typeof weight === 'function') weight(views);
+    const found = values(views);
+    if (!finding && features.size === 0) checkValues(found);
   };
   for (const epoch of [0, epochs - 1]) {
     let refused: unknown;

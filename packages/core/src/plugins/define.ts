@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BulwarkError } from '../errors.js';
 import { objectiveOf, type ObjectiveForm } from '../hooks/index.js';
 import type { Plugin, PluginKind, PluginServices, Written } from './plugin.js';
 
@@ -91,11 +92,15 @@ export function defineObjective<const Name extends string, Shape extends z.ZodRa
   definition: ObjectiveDefinition<Shape> & { readonly name: Name },
 ): Plugin<'objective'> & Written<Name, z.input<z.ZodObject<Shape>>> {
   const options = z.strictObject((definition.options ?? {}) as Shape) as unknown as z.ZodObject<Shape>;
-  const create = (given: z.output<z.ZodObject<Shape>>, services: PluginServices) =>
-    objectiveOf(definition.create(given, services), {
-      classes: services.classNames.length,
-      inputShape: services.inputShape,
-    });
+  const create = (given: z.output<z.ZodObject<Shape>>, services: PluginServices) => {
+    const form = definition.create(given, services);
+    try {
+      return objectiveOf(form, { classes: services.classNames.length, inputShape: services.inputShape });
+    } catch (cause) {
+      if (!(cause instanceof BulwarkError)) throw cause;
+      throw new BulwarkError(cause.code, `objective ${definition.name}: ${cause.message}`, { hint: cause.hint, cause });
+    }
+  };
   return Object.freeze({ ...definition, kind: 'objective', options, create }) as unknown as Plugin<'objective'>;
 }
 

@@ -57,7 +57,7 @@ function termContract(
 export function regularizerContract(plugin: Plugin<'regularizer'>, options: TermContractOptions = {}): Contract[] {
   const make = (): PerExample => {
     const values = makePlugin(plugin, options);
-    const { roles } = readsOf(values, { classes, inputShape: imageShape });
+    const { roles } = readsOf({ weight: 1, values }, { classes, inputShape: imageShape });
     return { what: `the penalty ${plugin.name}`, needs: roles, values };
   };
   const own = contracts(engineOf(options), {
@@ -81,7 +81,7 @@ export function classificationContract(
     plugin,
     () => {
       const values = makePlugin(plugin, options);
-      const { roles } = readsOf(values, { classes, inputShape: imageShape });
+      const { roles } = readsOf({ weight: 1, values }, { classes, inputShape: imageShape });
       return { what: `the loss ${plugin.name}`, needs: roles, values };
     },
     options,

@@ -18,6 +18,7 @@ import {
   type Role,
   type WeightPerturber,
 } from '../hooks/index.js';
+import { BulwarkError } from '../errors.js';
 import { randomOfPart } from '../random.js';
 import { batchGradients, cutBatch, joinedCrafted, splitBatch, type BatchGradients, type Part } from './accumulate.js';
 import { applyPassStatistics, trainedParameters } from './companions.js';
@@ -170,7 +171,17 @@ function craft(batches: readonly Batch[], { objective, craftDtype, share, ...set
 /** The radius of each example of a part, where the method gives one; the caller's. */
 function radiiOf(objective: Objective, batch: Batch, context: CraftContext): tf.Tensor4D | undefined {
   if (!objective.radii) return undefined;
-  return tf.tidy(() => tf.reshape(objective.radii!(batch, context), [-1, 1, 1, 1]) as tf.Tensor4D);
+  return tf.tidy(() => {
+    const radii = objective.radii!(batch, context);
+    const count = batch.labels.shape[0];
+    if (radii.shape.join() !== String(count))
+      throw new BulwarkError(
+        'OBJECTIVE_INVALID',
+        `objective ${objective.name}: radii have the shape [${radii.shape}] where there are ${count} examples`,
+        { hint: 'return one radius per example of the batch that radii is given, [batch]' },
+      );
+    return tf.reshape(radii, [-1, 1, 1, 1]) as tf.Tensor4D;
+  });
 }
 
 function perturbation(parts: readonly Part[], setup: StepSetup): Gradients | undefined {
