@@ -1,6 +1,6 @@
 import * as tf from '../../tensor/index.js';
-import { letOthersRun } from '../../event-loop.js';
 import { choose } from '../choose.js';
+import { eachStep } from '../each-step.js';
 import { checkpoints } from './schedule.js';
 import {
   evaluateAt,
@@ -60,7 +60,7 @@ function lookBack(run: ApgdRun, state: State, { after, window }: { after: number
   run.trace?.checkpoint?.({ after, halved, stepSizes: stepSize });
   return {
     ...state,
-    ...{ stepSize, halved, lossThere: state.bestLoss.clone(), rises: tf.zerosLike(state.rises) },
+    ...{ stepSize, halved, lossThere: state.bestLoss, rises: tf.zerosLike(state.rises) },
     point: choose(halved, state.best, state.point),
     gradient: choose(halved, state.bestGradient, state.gradient),
   };
@@ -89,28 +89,22 @@ function firstState(run: ApgdRun): State {
 export async function apgdDense(run: ApgdRun): Promise<ApgdResult> {
   const { iterations, context } = run;
   const checks = new Map(checkpoints(iterations).map(({ after, window }) => [after, window]));
-  let state = firstState(run);
-  const zero = zeroGradients(state.gradient);
-  for (let i = 1; i <= iterations; i++) {
-    const before = state;
-    state = tf.tidy(() => {
-      const point = nextPoint(run, before, i === 1);
-      const found = evaluateAt(run, point);
-      run.trace?.point?.(point, i);
-      const after: State = {
-        ...before,
-        ...remember(before, point, found),
-        ...{ point, previous: before.point, gradient: found.gradient, loss: found.loss },
-        rises: tf.add(before.rises, tf.cast(tf.greater(found.loss, before.loss), 'float32')),
-      };
-      const window = checks.get(i);
-      const checked = window === undefined ? after : lookBack(run, after, { after: i, window });
-      return Object.fromEntries(Object.entries(checked).map(([name, x]) => [name, (x as tf.Tensor).clone()]));
-    }) as unknown as State;
-    tf.dispose(Object.values(before) as tf.Tensor[]);
-    context.progress?.(i / iterations);
-    await letOthersRun();
-  }
+  const first = firstState(run);
+  const zero = zeroGradients(first.gradient);
+  const state = await eachStep({ steps: iterations, progress: context.progress }, first, (before, step) => {
+    const point = nextPoint(run, before, step === 0);
+    const found = evaluateAt(run, point);
+    const after = step + 1;
+    run.trace?.point?.(point, after);
+    const there: State = {
+      ...before,
+      ...remember(before, point, found),
+      ...{ point, previous: before.point, gradient: found.gradient, loss: found.loss },
+      rises: tf.add(before.rises, tf.cast(tf.greater(found.loss, before.loss), 'float32')),
+    };
+    const window = checks.get(after);
+    return window === undefined ? there : lookBack(run, there, { after, window });
+  });
   tf.dispose([state.point, state.previous, state.gradient, state.stepSize, state.loss]);
   tf.dispose([state.rises, state.halved, state.lossThere]);
   const { best, bestGradient, bestLoss, robust, adversarial } = state;

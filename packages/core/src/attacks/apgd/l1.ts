@@ -1,7 +1,7 @@
 import * as tf from '../../tensor/index.js';
-import { letOthersRun } from '../../event-loop.js';
 import { signOf } from '../../ops/index.js';
 import { choose, column } from '../choose.js';
+import { eachStep } from '../each-step.js';
 import {
   evaluateAt,
   firstMemory,
@@ -96,23 +96,16 @@ export async function apgdL1(run: ApgdRun): Promise<ApgdResult> {
   const { iterations, trace, images, context } = run;
   const { norm, epsilon } = context.threat;
   const period = Math.max(Math.trunc(0.04 * iterations), 1);
-  let state = firstState(run);
-  const zero = zeroGradients(state.gradient);
-  for (let i = 1; i <= iterations; i++) {
-    const before = state;
-    state = tf.tidy(() => {
-      const moved = tf.add(before.point, sparseStep(before.gradient, before)) as tf.Tensor4D;
-      const point = norm.project(moved, { origin: images, epsilon });
-      const found = evaluateAt(run, point);
-      trace?.point?.(point, i);
-      const after: State = { ...before, ...remember(before, point, found), point, gradient: found.gradient };
-      const checked = i % period === 0 ? lookBack(run, after) : after;
-      return Object.fromEntries(Object.entries(checked).map(([name, x]) => [name, (x as tf.Tensor).clone()]));
-    }) as unknown as State;
-    tf.dispose(Object.values(before) as tf.Tensor[]);
-    context.progress?.(i / iterations);
-    await letOthersRun();
-  }
+  const first = firstState(run);
+  const zero = zeroGradients(first.gradient);
+  const state = await eachStep({ steps: iterations, progress: context.progress }, first, (before, step) => {
+    const moved = tf.add(before.point, sparseStep(before.gradient, before)) as tf.Tensor4D;
+    const point = norm.project(moved, { origin: images, epsilon });
+    const found = evaluateAt(run, point);
+    trace?.point?.(point, step + 1);
+    const there: State = { ...before, ...remember(before, point, found), point, gradient: found.gradient };
+    return (step + 1) % period === 0 ? lookBack(run, there) : there;
+  });
   tf.dispose([state.point, state.gradient, state.stepSize, state.share, state.support]);
   const { best, bestGradient, bestLoss, robust, adversarial } = state;
   return resultOf({ best, bestGradient, bestLoss, robust, adversarial }, zero);

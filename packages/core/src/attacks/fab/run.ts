@@ -1,9 +1,9 @@
 import * as tf from '../../tensor/index.js';
-import { letOthersRun } from '../../event-loop.js';
 import type { AttackContext } from '../../hooks/index.js';
 import { clipToPixelRange, type Norm } from '../../threat/index.js';
 import { logitsOf } from '../../classifier/index.js';
 import { choose, column } from '../choose.js';
+import { eachStep } from '../each-step.js';
 import { nearestBoundary, type Boundary } from './boundary.js';
 
 /** One run of FAB on images that are classified correctly. */
@@ -91,18 +91,14 @@ function next(run: FabRun, before: State, iteration: number): State {
  */
 export async function fabRun(run: FabRun): Promise<FabResult> {
   const { images, context, iterations } = run;
-  let state: State = {
+  const first: State = {
     current: startPoints(run),
     found: images.clone(),
     distances: tf.fill([images.shape[0], 1, 1, 1], nowhere) as tf.Tensor4D,
   };
-  for (let i = 1; i <= iterations; i++) {
-    const before = state;
-    state = tf.tidy(() => next(run, before, i) as State & tf.TensorContainer);
-    tf.dispose(Object.values(before) as tf.Tensor[]);
-    context.progress?.(i / iterations);
-    await letOthersRun();
-  }
+  const state = await eachStep({ steps: iterations, progress: context.progress }, first, (before, i) =>
+    next(run, before, i + 1),
+  );
   const distances = Float32Array.from(await state.distances.data(), (value) => (value < nowhere ? value : Infinity));
   tf.dispose([state.current, state.distances]);
   return { points: state.found, distances };

@@ -3,9 +3,9 @@ import { inputGradient } from '../../classifier/index.js';
 import { crossEntropy } from '../../loss/index.js';
 import type { Random } from '../../random.js';
 import { clipToPixelRange, l2 } from '../../threat/index.js';
+import { eachStep } from '../each-step.js';
 import {
   cosine,
-  eachStep,
   euclidean,
   furthest,
   nearer,

@@ -1,12 +1,12 @@
 import * as tf from '../../tensor/index.js';
 import { column } from '../choose.js';
+import { eachStep } from '../each-step.js';
 import { inputGradient } from '../../classifier/index.js';
 import { margin } from '../../loss/index.js';
 import { clipToPixelRange, norms, type Norm } from '../../threat/index.js';
 import {
   bisect,
   cosine,
-  eachStep,
   euclidean,
   furthest,
   nearer,

@@ -1,6 +1,5 @@
 import * as tf from '../../tensor/index.js';
 import { logitsOf, type Classifier } from '../../classifier/index.js';
-import { letOthersRun } from '../../event-loop.js';
 import { choose, column } from '../choose.js';
 import { overPixels, type Norm } from '../../threat/index.js';
 
@@ -62,24 +61,6 @@ export const towardsGoal = (
   loss: (logits: tf.Tensor2D, classes: tf.Tensor1D) => tf.Tensor1D,
 ): ((logits: tf.Tensor2D) => tf.Tensor1D) =>
   targets ? (logits) => tf.neg(loss(logits, targets)) : (logits) => loss(logits, labels);
-
-/** Makes all steps from a first state, whose tensors it disposes, as those of each but the last. @returns the last state */
-export async function eachStep<State extends Nearest>(
-  { steps, progress }: MinimumNormRun,
-  first: State,
-  next: (before: State, step: number) => State,
-): Promise<State> {
-  let state = first;
-  for (let step = 0; step < steps; step++) {
-    progress?.(step / steps);
-    const before = state;
-    state = tf.tidy(() => next(before, step) as State & tf.TensorContainer);
-    tf.dispose(Object.values(before) as tf.Tensor[]);
-    await letOthersRun();
-  }
-  progress?.(1);
-  return state;
-}
 
 /** From `from` at step 0 to `to` after the last of `steps`, along half a cosine. */
 export const cosine = (step: number, { from, to, steps }: { from: number; to: number; steps: number }): number =>
