@@ -50,8 +50,9 @@ export function completeFromFacts(
 ): Completed {
   const known: Known = facts ?? (normalize ? { normalize } : {});
   const { model, taken } = completeModel(asSection(input['model']), known, context.registry);
-  const threat = asSection(input['threat']) ?? {};
-  const radius = known.threat && threat['epsilon'] === undefined && threat['norm'] === undefined;
+  const several = Array.isArray(input['threat']);
+  const threat = (several ? undefined : asSection(input['threat'])) ?? {};
+  const radius = !several && known.threat && threat['epsilon'] === undefined && threat['norm'] === undefined;
   const data = input['data'] === undefined && known.data !== undefined;
   const notes = [
     ...(taken.length > 0 ? [`model: ${taken.join(', ')}`] : []),
@@ -63,7 +64,7 @@ export function completeFromFacts(
       ...input,
       ...(model && { model }),
       ...(data && { data: { use: known.data } }),
-      threat: { ...(radius && known.threat), ...threat },
+      threat: several ? input['threat'] : { ...(radius && known.threat), ...threat },
     },
     notes: notes.length > 0 ? [`taken from ${context.path}: ${notes.join('; ')}`] : [],
   };

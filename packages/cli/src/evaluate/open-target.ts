@@ -60,14 +60,20 @@ interface Opening {
 
 type Json = Record<string, unknown>;
 
-/** The config with threat and engine of the command line laid over it. */
+/** The first threat model of a config, where it has several. */
+const firstThreat = ({ threat }: Json) => (Array.isArray(threat) ? threat[0] : threat) as Json | undefined;
+
+/** The config with threat and engine of the command line laid over it; where they name a threat model, it is the only one. */
 function withFlags(config: Json, { norm, epsilon, engine }: TargetFlags): Json {
+  const own = engine ? { ...config, engine: parseSpec(engine) } : config;
+  if (!norm && !epsilon) return config['threat'] === undefined ? { ...own, threat: {} } : own;
+  const { threats: _others, ...evaluation } = (config['evaluation'] ?? {}) as Json;
   const threat = {
-    ...(config['threat'] as Json | undefined),
+    ...firstThreat(config),
     ...(norm && { norm }),
     ...(epsilon && { epsilon: numberOrText(epsilon) }),
   };
-  return { ...config, threat, ...(engine && { engine: parseSpec(engine) }) };
+  return { ...own, threat, ...(config['evaluation'] !== undefined && { evaluation }) };
 }
 
 const numberOrText = (text: string): number | string => (Number.isNaN(Number(text)) ? text : Number(text));
@@ -151,7 +157,7 @@ async function openWeights(path: string, flags: TargetFlags, opening: Opening): 
   const registry = opening.registry.child();
   const importModule = importUserModule;
   await loadPlugins(flags.plugins ?? [], { registry, importModule, baseFolder: process.cwd() });
-  checkNorm(flags, (input['threat'] ?? file.facts?.threat) as Json | undefined);
+  checkNorm(flags, firstThreat(input) ?? file.facts?.threat);
   const completed = completeFromFacts(withFlags(input, flags), file, { registry, path });
   if (!flags.config) needWhole(completed.input);
   for (const note of completed.notes) warn(note);

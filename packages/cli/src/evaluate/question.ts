@@ -47,7 +47,7 @@ export async function askOf(
   flags: QuestionFlags,
   { settings, shard, warn }: { settings: Settings; shard?: Shard | undefined; warn: (text: string) => void },
 ): Promise<Question> {
-  const { kind, threats } = askedThreats(flags, target.config);
+  const { kind, threats } = askedThreats(flags, target);
   const whole = positions(countOf(target.data.test), settings.images);
   const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
   const own = threats.map((threat) => ({ threat, attacks: attacksOf(settings.specs, target, threat) }));

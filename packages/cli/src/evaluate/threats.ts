@@ -1,4 +1,13 @@
-import { BulwarkError, norms, normNames, type NormName, type RunConfig, type ThreatModel } from '@bulwark/core';
+import {
+  BulwarkError,
+  norms,
+  normNames,
+  type ImageShape,
+  type LengthScale,
+  type NormName,
+  type RunConfig,
+  type ThreatModel,
+} from '@bulwark/core';
 import { threatOf } from '@bulwark/core/run';
 import { pixelFlag } from '../analyze/flags.js';
 
@@ -19,9 +28,9 @@ const isNorm = (text: string): text is NormName => (normNames as readonly string
  * The radii of a curve, `0,2/255,4/255`, ascending and each once. Radius 0 is the clean accuracy, which every result has.
  * @throws BulwarkError USAGE; CONFIG_INVALID for a radius that counts in values of 0 to 255
  */
-function parseEpsilons(text: string, norm: NormName): number[] {
+function parseEpsilons(text: string, scale: LengthScale): number[] {
   const parts = text.split(',').map((part) => part.trim());
-  const radii = parts.filter((part) => part !== '0').map((part) => pixelFlag('epsilons', part, { norm }));
+  const radii = parts.filter((part) => part !== '0').map((part) => pixelFlag('epsilons', part, scale));
   if (radii.length === 0)
     throw new BulwarkError('USAGE', `--epsilons is ${text}: no radius above 0`, {
       hint: 'give the radii of the curve, for example 0,2/255,4/255,8/255',
@@ -30,18 +39,18 @@ function parseEpsilons(text: string, norm: NormName): number[] {
 }
 
 /** Threat models as written: `linf:8/255 l2:0.5 l1:12`. @throws BulwarkError USAGE, CONFIG_INVALID */
-function parseThreats(texts: readonly string[]): ThreatModel[] {
+function parseThreats(texts: readonly string[], shape?: ImageShape): ThreatModel[] {
   if (texts.length === 0)
     throw new BulwarkError('USAGE', '--threats names no threat model', { hint: 'give for example linf:8/255 l2:0.5' });
   const threats = texts
     .flatMap((text) => text.split(','))
     .map((text) => {
-      const [norm = '', radius = ''] = text.trim().split(':');
-      if (!isNorm(norm) || radius === '')
+      const [norm = '', radius = '', ...more] = text.trim().split(':');
+      if (!isNorm(norm) || radius === '' || more.length > 0)
         throw new BulwarkError('USAGE', `--threats: ${JSON.stringify(text)} is not norm:radius`, {
           hint: `write for example linf:8/255 l2:0.5 l1:12; norms are ${normNames.join(', ')}`,
         });
-      return { norm: norms[norm], epsilon: pixelFlag('threats', radius, { norm }) };
+      return { norm: norms[norm], epsilon: pixelFlag('threats', radius, { norm, ...(shape && { shape }) }) };
     });
   const twice = threats.find((one, i) => threats.findIndex(({ norm }) => norm === one.norm) !== i);
   if (twice)
@@ -68,12 +77,12 @@ const isGiven = (flags: Readonly<Record<string, unknown>>, name: string) => flag
 /** Threat models in the order of work; what the flags leave out is the run's. @throws BulwarkError USAGE, CONFIG_INVALID */
 export function askedThreats(
   flags: ThreatFlags,
-  config: RunConfig,
+  { config, data: { shape } }: { config: RunConfig; data: { shape: ImageShape } },
 ): { readonly kind: QuestionKind; readonly threats: readonly ThreatModel[] } {
-  if (flags.threats) return { kind: 'union', threats: parseThreats(flags.threats) };
+  if (flags.threats) return { kind: 'union', threats: parseThreats(flags.threats, shape) };
   const own = threatOf(config);
   if (flags.epsilons !== undefined) {
-    const radii = parseEpsilons(flags.epsilons, own.norm.name);
+    const radii = parseEpsilons(flags.epsilons, { norm: own.norm.name, shape });
     return { kind: 'curve', threats: radii.map((epsilon) => ({ norm: own.norm, epsilon })) };
   }
   const others = config.evaluation.threats ?? [];

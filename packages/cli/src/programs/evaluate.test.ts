@@ -21,28 +21,32 @@ const images = (count: number) => {
 };
 const labels = (count: number) => ({ shape: [count], data: Uint8Array.from({ length: count }, (_, i) => i % 10) });
 
-beforeAll(async () => {
-  const corrupted = join(root, 'corrupted');
-  mkdirSync(corrupted);
-  writeFileSync(join(corrupted, 'fog.npy'), writeNpy(images(20)));
-  writeFileSync(join(corrupted, 'labels.npy'), writeNpy(labels(20)));
+/** A config of two threat models. */
+function settings() {
   const set = join(root, 'set.npz');
-  writeFileSync(set, writeNpz({ image: images(20), label: labels(20) }));
-  const config = {
+  return {
     name: 'tiny',
     engine: 'wasm',
     epochs: 10,
     data: { use: 'npz', train: set, test: set, validation: 0, batchSize: 10 },
     model: { use: 'mlp', width: 16 },
     optimizer: { use: 'sgd', learningRate: 0.02 },
-    threat: { epsilon: 0.1 },
+    threat: [{ epsilon: 0.1 }, { norm: 'l2', epsilon: 0.5 }],
     objective: 'natural',
     evaluation: { attacks: [] },
   } as const;
-  await train(config, { folder: run });
-  await train({ ...config, seed: 2 }, { folder: other });
-  const threat = [{ epsilon: 0.1 }, { norm: 'l2', epsilon: 0.5 }] as const;
-  await train({ ...config, threat }, { folder: max });
+}
+
+beforeAll(async () => {
+  const corrupted = join(root, 'corrupted');
+  mkdirSync(corrupted);
+  writeFileSync(join(corrupted, 'fog.npy'), writeNpy(images(20)));
+  writeFileSync(join(corrupted, 'labels.npy'), writeNpy(labels(20)));
+  writeFileSync(join(root, 'set.npz'), writeNpz({ image: images(20), label: labels(20) }));
+  const { threat, ...config } = settings();
+  await train({ ...config, threat: threat[0] }, { folder: run });
+  await train({ ...config, threat: threat[0], seed: 2 }, { folder: other });
+  await train(settings(), { folder: max });
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -104,6 +108,31 @@ describe('the program evaluate', () => {
     expect([alone.results.length, alone.union.flags]).toEqual([1, alone.results[0]!.worst.flags]);
   });
 
+  it('measures what is asked of a run that is made for several threat models, and nothing besides', async () => {
+    const asked = { attacks: ['fgsm'], images: 4, probes: false } as const;
+    const l2 = { norm: 'l2', epsilon: 0.25 } as const;
+    expect((await held(evaluate(max, { ...asked, threat: l2 }))).threat).toEqual(l2);
+    expect((await held(evaluate(max, { ...asked, threat: { epsilon: 0.05 } }))).threat.epsilon).toBe(0.05);
+    const { results } = await held(evaluate(max, { ...asked, epsilons: [0.25], threat: { norm: 'l2' } }));
+    expect(results.map(({ threat }) => threat)).toEqual([l2]);
+    const { results: both } = await held(evaluate(max, { ...asked, threats: ['l2:0.25', 'l1:3'] }));
+    expect(both.map(({ threat }) => threat.norm)).toEqual(['l2', 'l1']);
+  });
+
+  it('reads the same of weights with a config that has several', async () => {
+    const file = join(root, 'max.yaml');
+    const { data, model, threat } = settings();
+    writeFileSync(
+      file,
+      JSON.stringify({ name: 'x', data, model, threat, objective: 'natural', epochs: 1, engine: 'wasm' }),
+    );
+    const weights = join(max, 'checkpoints', 'last.safetensors');
+    const asked = { config: file, attacks: ['fgsm'], images: 4, probes: false, warn: () => undefined } as const;
+    const { results } = await evaluate(weights, { ...asked, threats: 'run' });
+    expect(results.map(({ threat }) => threat.norm)).toEqual(['linf', 'l2']);
+    expect((await evaluate(weights, { ...asked, threat: { epsilon: 0.02 } })).threat.epsilon).toBe(0.02);
+  });
+
   it('shows the model examples of another', async () => {
     const heard: EvaluationProgress[] = [];
     const options = { attacks: ['fgsm'], images: 'first:5', progress: (at: EvaluationProgress) => void heard.push(at) };
@@ -136,6 +165,9 @@ describe('the program evaluate', () => {
     [{ threats: ['linf'] }, 'USAGE', /"linf" is not norm:radius/],
     [{ threats: [{ norm: 'l2', epsilon: Infinity }] }, 'USAGE', /--threats is Infinity/],
     [{ threats: ['l2:1', 'l2:2'] }, 'USAGE', /names l2 twice/],
+    [{ threats: ['linf:0.1:2'] }, 'USAGE', /"linf:0.1:2" is not norm:radius/],
+    [{ threats: ['linf:0.1', 'l2:64'] }, 'CONFIG_INVALID', /is 64: .* further apart than 55.43 in l2/],
+    [{ epsilons: [64, 0.5], threat: { norm: 'l2' } }, 'CONFIG_INVALID', /is 64: .* further apart than 55.43 in l2/],
     [{ threats: ['linf:0.1', 'l2:1'], attacks: ['ddn'] }, 'ATTACK_INVALID', /ddn-100 is one in l2, not in linf/],
     [{ threats: ['linf:8'] }, 'CONFIG_INVALID', /is 8: pixels are in \[0, 1\]/],
     [{ threats: 'run', threat: { norm: 'l2', epsilon: 1 } }, 'USAGE', /--threats does nothing with --norm/],
