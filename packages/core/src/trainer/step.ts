@@ -177,7 +177,7 @@ function radiiOf(objective: Objective, batch: Batch, context: CraftContext): tf.
     if (radii.shape.join() !== String(count))
       throw new BulwarkError(
         'OBJECTIVE_INVALID',
-        `objective ${objective.name}: radii have the shape [${radii.shape}] where there are ${count} examples`,
+        `${objective.name}: radii have the shape [${radii.shape}] where there are ${count} examples`,
         { hint: 'return one radius per example of the batch that radii is given, [batch]' },
       );
     return tf.reshape(radii, [-1, 1, 1, 1]) as tf.Tensor4D;
