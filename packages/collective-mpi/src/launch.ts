@@ -18,11 +18,6 @@ export function checkLaunch({ launcher, size }: PlaceAmongRanks, env: NodeJS.Pro
   const refuse = (what: string, hint: string) => {
     throw new BulwarkError('MPI_UNAVAILABLE', what, { hint });
   };
-  if (launcher === 'torchrun')
-    refuse(
-      'torchrun has started this process; the ranks of Bulwark speak over MPI',
-      `start them with mpirun -n ${size}, srun, or bulwark train --processes ${size}`,
-    );
   if (launcher !== 'srun' || env['PMIX_RANK'] !== undefined) return;
   const build = usableBuild();
   const mpi = 'mpi' in build ? build.mpi : 'MPI';

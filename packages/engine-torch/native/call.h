@@ -107,5 +107,6 @@ void provideLayers(napi_env env, napi_value exports);
 void provideUpdates(napi_env env, napi_value exports);
 void providePasses(napi_env env, napi_value exports);
 void provideSums(napi_env env, napi_value exports);
+void provideStore(napi_env env, napi_value exports);
 
 }  // namespace bulwark

@@ -14,6 +14,7 @@ namespace bulwark {
 
 class Program;
 class Pass;
+struct RankStore;
 
 /** A tensor that JavaScript holds. `content` is a number that no other content ever had: who keeps something computed of it compares that. */
 struct Stored {
@@ -32,6 +33,8 @@ struct Engine {
   /** Sums over the ranks that train together, if there are several. */
   std::unique_ptr<Reducer> reducer;
   Slots<RunningSum> sums;
+  /** Where ranks find each other that have no MPI. */
+  std::shared_ptr<RankStore> store;
   /** Copies between host and device of more than one number. */
   double uploads = 0, downloads = 0;
   /** Passes that ran as recordings. */

@@ -3,3 +3,4 @@
  * @module @bulwark/engine-torch
  */
 export { torch } from './engine.js';
+export { meetingOf, openStoreRanks, type Meeting } from './rendezvous.js';

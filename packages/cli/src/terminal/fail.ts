@@ -54,9 +54,10 @@ function leave(code: number, error: unknown): never {
 /** Ends the process with what a person reads of an error. Of several, rank 0 says it, or the lowest that knows of it. */
 export function fail(error: unknown): never {
   const code = exitCodeOf(error);
-  const { rank, alike = false } = ownRank() ?? { rank: 0 };
+  const { rank, alike = false, collective } = ownRank() ?? { rank: 0 };
   if (rank > 0 && error instanceof BulwarkError && error.code === 'INTERRUPTED') leave(code, error);
   deferToLowerRanks(); // the first that ends takes the others along, before they have spoken
+  if (rank > 0) collective?.hear?.();
   if (rank > 0 && alike) leave(code, error);
   if (!(error instanceof CommanderError)) process.stderr.write(textOfFailure(error)); // commander has printed its own
   leave(code, error);

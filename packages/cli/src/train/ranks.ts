@@ -11,6 +11,7 @@ import {
   type PlaceAmongRanks,
 } from '@bulwark/collective-mpi';
 import { BulwarkError, type Collective } from '@bulwark/core';
+import { meetingOf, openStoreRanks } from '@bulwark/engine-torch';
 import type { Command } from 'commander';
 import { bulwarkCommand } from '../terminal/child.js';
 import { addFlagRules } from '../terminal/flag-rules.js';
@@ -37,7 +38,9 @@ export function addRankFlags(command: Command): void {
 /** Cores and GPUs of a machine, shared out among its ranks; what the user has set stays. */
 function shareMachine({ localRank }: PlaceAmongRanks): void {
   const { env } = process;
-  const neighbours = Number(env['OMPI_COMM_WORLD_LOCAL_SIZE'] ?? env['MPI_LOCALNRANKS'] ?? 1);
+  const neighbours = Number(
+    env['OMPI_COMM_WORLD_LOCAL_SIZE'] ?? env['MPI_LOCALNRANKS'] ?? env['LOCAL_WORLD_SIZE'] ?? 1,
+  );
   // who is bound to some of the cores sees only those
   const bound = availableParallelism() < cpus().length;
   const share = Math.max(1, Math.floor(availableParallelism() / (bound ? 1 : neighbours)));
@@ -48,27 +51,33 @@ function shareMachine({ localRank }: PlaceAmongRanks): void {
   if (localRank !== undefined && gpus.length > 1) env['CUDA_VISIBLE_DEVICES'] = gpus[localRank % gpus.length];
 }
 
-/** Enters among the ranks of a launch that `checkLaunch` lets pass. */
+/** Refuses a launch in which no rank can find the others, alike on all. @throws BulwarkError MPI_UNAVAILABLE, USAGE */
+function checkMeeting(place: PlaceAmongRanks): void {
+  if (place.launcher === 'torchrun') meetingOf(process.env);
+  else checkLaunch(place);
+}
+
+/** Enters among the ranks of a launch that `checkMeeting` lets pass. */
 function enter(place: PlaceAmongRanks, seconds: number): Collective {
   shareMachine(place);
-  return openMpi(place, { seconds });
+  return place.launcher === 'torchrun' ? openStoreRanks(place, { seconds }) : openMpi(place, { seconds });
 }
 
 /**
- * Joins the processes that mpirun or srun have started with this program, for `train`; undefined if it is alone. Once per process, before
+ * Joins the processes that mpirun, srun or torchrun have started with this program, for `train`; undefined if it is alone. Once per process, before
  * an engine starts: cores and GPUs of the machine are shared out. Whoever joins calls `close` when all is done.
  * @param options how many `seconds` a rank may keep the others waiting; default 300
- * @throws BulwarkError MPI_UNAVAILABLE
+ * @throws BulwarkError MPI_UNAVAILABLE; ENGINE_UNAVAILABLE, where torchrun has started them and the torch engine is not installed; RANK_LOST
  */
 export function openRanks({ seconds = 300 }: { seconds?: number } = {}): Collective | undefined {
   const place = placeAmongRanks();
   if (!place) return undefined;
-  checkLaunch(place);
+  checkMeeting(place);
   return enter(place, seconds);
 }
 
 /**
- * Joins the processes that mpirun, srun or `--processes` have started this command as; undefined for a process that is alone.
+ * Joins the processes that mpirun, srun, torchrun or `--processes` have started this command as; undefined for a process that is alone.
  * @throws BulwarkError MPI_UNAVAILABLE, USAGE
  */
 export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags): Collective | undefined {
@@ -87,7 +96,7 @@ export function joinRanks({ processes, rankTimeout, seeds, dryRun }: RankFlags):
         hint: `leave out ${other}, or ${launcher}`,
       },
     );
-  checkLaunch(place);
+  checkMeeting(place);
   setOwnRank({ rank });
   const collective = enter(place, seconds);
   setOwnRank({ rank, collective });

@@ -19,6 +19,8 @@ export interface Collective {
   barrier(): void;
   /** Ends all ranks with an exit code, wherever they are. */
   abort(code: number): void;
+  /** Where the others do not end at once when one does: ends this process, if another has ended all. */
+  hear?(): void;
   /** Leaves; the last call of every rank. */
   close(): void;
 }

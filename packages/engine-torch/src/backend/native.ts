@@ -103,6 +103,19 @@ export interface Native {
   /** Leaves, with all other ranks. */
   closeSums(): void;
 
+  // where ranks find each other that have no MPI; absent from a PyTorch without distributed training
+  /**
+   * @param serves whether the others speak to this process
+   * @returns 1, or 0 where nothing answers in time
+   */
+  storeOpen?(host: string, port: number, serves: boolean, seconds: number): number;
+  storeSet(key: string, value: Uint8Array): void;
+  /** @returns places of the keys that are not there in time; [-1] as soon as the key `end` is */
+  storeWait(keys: readonly string[], seconds: number, end: string): number[];
+  storeGet(keys: readonly string[]): Uint8Array[];
+  storeDelete(keys: readonly string[]): void;
+  storeClose(): void;
+
   useDevice(name: string): void;
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
