@@ -1,6 +1,6 @@
 // What scripts/gpu-check.sh runs: the torch engine on this machine, from its build to an epoch of training, within a time limit.
 //   scripts/gpu-check.sh [--device cuda:0 | cpu] [--batch 128] [--python python3] [--out gpu-check] [--limit 230] [--methods at,trades,st]
-//                        [--models resnet18,wrn-28-10] [--pairs 5] [--steps 10] [--parts epoch,compare,verify,larger,bench,webgpu] [--cache folder]
+//                        [--models resnet18,wrn-28-10] [--pairs 3] [--steps 10] [--parts epoch,compare,verify,larger,bench,webgpu] [--cache folder]
 // More parts, which take minutes: autoattack (on 1,000 images, against PyTorch's). `--cache` keeps the engine that was built for the next call.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,14 +18,14 @@ const { values: flags } = parseArgs({
     limit: { type: 'string', default: '230' },
     methods: { type: 'string', default: 'at,trades,st' },
     models: { type: 'string', default: 'resnet18,wrn-28-10' },
-    pairs: { type: 'string', default: '5' },
+    pairs: { type: 'string', default: '3' },
     steps: { type: 'string', default: '10' },
     parts: { type: 'string', default: 'epoch,compare,verify,larger,bench,webgpu' },
     cache: { type: 'string' },
   },
 });
 const onGpu = flags.device.startsWith('cuda');
-const precisions = onGpu ? 'float32,tf32,bfloat16,bfloat16+graphs' : 'float32';
+const precisions = onGpu ? 'float32,tf32,tf32+graphs,bfloat16+graphs' : 'float32';
 const threads = String(Math.min(16, cpus().length));
 const here = fileURLToPath(new URL('..', import.meta.url));
 const command = join(here, 'packages', 'cli', 'dist', 'main.js');
@@ -144,14 +144,14 @@ const parts = {
       const { last } = JSON.parse(text).summary;
       return { accuracy: last.accuracy ?? last.validation };
     }),
-  compare: () => compare('compare', 90, { model: smaller, batch: flags.batch, methods: flags.methods, precisions }),
+  compare: () => compare('compare', 120, { model: smaller, batch: flags.batch, methods: flags.methods, precisions }),
   verify: () =>
     part('verify', 60, bulwark('verify', '--engine', engine, '--json'), (text) => ({
       cases: JSON.parse(text).summary,
     })),
   async larger() {
     for (const each of larger)
-      await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: flags.methods.split(',')[0], precisions: onGpu ? 'tf32,bfloat16,bfloat16+graphs' : precisions, pairs: '3' }); // prettier-ignore
+      await compare(`compare-${each}`, 60, { model: each, batch: flags.batch, methods: flags.methods.split(',')[0], precisions: onGpu ? 'tf32,bfloat16+graphs' : precisions, pairs: '3' }); // prettier-ignore
   },
   bench: () =>
     part('bench', 30, bulwark('bench', '--engine', engine, '--parts', 'speed,gradients', '--models', 'resnet18', '--quick', '--json'), (text) => ({ rows: JSON.parse(text) })), // prettier-ignore

@@ -27,11 +27,15 @@ std::pair<double, double> freeAndTotal(Allocator* allocator, c10::DeviceIndex in
 std::vector<double> memory(const at::Device& device) {
   auto* allocator = device.is_cuda() ? dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type())) : nullptr;
   if (!allocator) return {};
-  const auto bytes = allocator->getDeviceStats(device.index()).allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+  const auto stats = allocator->getDeviceStats(device.index());
+  constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto& bytes = stats.allocated_bytes[all];
   const std::vector<double> known{static_cast<double>(bytes.current), static_cast<double>(bytes.peak)};
   allocator->resetPeakStats(device.index());
   const auto [free, total] = freeAndTotal(allocator, device.index());
-  return total > 0 ? std::vector<double>{known[0], known[1], free, total} : known;
+  // what tensors gave back is kept for the next ones; the driver counts it as taken
+  const double kept = static_cast<double>(stats.reserved_bytes[all].current - bytes.current);
+  return total > 0 ? std::vector<double>{known[0], known[1], free + kept, total} : known;
 }
 
 #else

@@ -17,7 +17,7 @@ namespace bulwark::gpu {
 /** Whether this PyTorch tells of its GPUs' memory. */
 bool seesMemory();
 
-/** Bytes in use, their peak since the last call, bytes free, bytes in all; nothing where it is not known. */
+/** Bytes in use, their peak since the last call, bytes free for tensors, bytes in all; nothing where it is not known. */
 std::vector<double> memory(const at::Device& device);
 
 /** The GPU's name; empty where it is not known. */

@@ -39,10 +39,7 @@ export const torch = defineEngine({
       .boolean()
       .default(true)
       .describe('on NVIDIA GPUs: cuDNN measures which algorithm is the fastest for the first shapes of batches'),
-    graphs: z
-      .boolean()
-      .default(false)
-      .describe('on NVIDIA GPUs: passes of attacks as CUDA graphs, launched whole; not yet tried on a card'),
+    graphs: z.boolean().default(false).describe('on NVIDIA GPUs: passes of attacks as CUDA graphs, launched whole'),
     nccl: z
       .boolean()
       .default(true)

@@ -17,6 +17,23 @@ describe('memory that is full', () => {
     });
   });
 
+  it('says what was asked for, not all that an H200 said', () => {
+    const said = Object.assign(
+      new Error(
+        'pass: CUDA out of memory. Tried to allocate 1000.00 MiB. GPU 0 has a total capacity of 139.80 GiB of which 49.12 MiB is free. Including ' +
+          'non-PyTorch memory, this process has 139.74 GiB memory in use. See documentation for Memory Management  ' +
+          '(https://docs.pytorch.org/docs/stable/notes/cuda.html) (given float32 [32000, 32, 32, 3])',
+      ),
+      { code: 'TORCH_MEMORY' },
+    );
+    expect(memoryError(said, on([443e6, 139e9, 148e9, 150e9]), { perImage: 9e6, images: 32000 })).toMatchObject({
+      message:
+        "the GPU's memory of 150000 MB is full (443 MB in use, 148000 MB free): " +
+        'pass: CUDA out of memory. Tried to allocate 1000.00 MiB (given float32 [32000, 32, 32, 3])',
+      hint: expect.stringMatching(/^a data\.batchSize of about 14800 fits/),
+    });
+  });
+
   // whatever is free, a batch of the same size is no advice
   it.each([
     [512, 1e15, 256],

@@ -23,12 +23,16 @@ function fitting({ perImage, images }: Demand, free: number): number {
   return most >= 8 ? most - (most % 8) : Math.max(1, most);
 }
 
+/** What was asked for, without PyTorch's account of all memory and its advice, which stand in the same line. */
+const inShort = (message: string): string =>
+  message.split('\n')[0]!.replace(/(Tried to allocate [\d.]+ \w+)\. .*?( \(given .*)?$/, '$1$2');
+
 /** An error of the addon's as it is, or, where the memory was full, as ENGINE_MEMORY with what helps. */
 export function memoryError(error: unknown, native: Native, demand?: Demand): unknown {
   if ((error as { code?: string }).code !== 'TORCH_MEMORY') return error;
   const { where, free, inUse } = freeMemory(native);
   const held = inUse === undefined ? '' : ` (${megabytes(inUse)} in use, ${megabytes(free)} free)`;
-  const message = (error as Error).message.split('\n')[0];
+  const message = inShort((error as Error).message);
   const batch = demand ? `a data.batchSize of about ${fitting(demand, free)} fits` : 'use a smaller data.batchSize';
   return new BulwarkError('ENGINE_MEMORY', `the ${where} is full${held}: ${message}`, {
     hint: `${batch}; computeDtype bfloat16 or accumulate need less; see who else uses it (nvidia-smi)`,
