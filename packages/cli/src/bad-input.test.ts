@@ -60,6 +60,12 @@ describe('bad input', () => {
       'plugins: "./nowhere.ts" cannot be found from',
       1,
     ],
+    [
+      'a plugin file that is named like a package',
+      ['train', 'good.yaml', '--set', 'plugins=[good.yaml]'],
+      'write ./good.yaml: without ./ it names a package',
+      1,
+    ],
     ['a run folder that exists', ['train', 'good.yaml', '--out', 'taken'], 'holds a run already', 1],
     ['resuming what is no run', ['train', '--resume', 'empty'], 'is not a run folder', 1],
     ['an unknown plugin to describe', ['plugins', 'trade'], 'did you mean trades?', 2],

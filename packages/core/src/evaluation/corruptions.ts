@@ -135,7 +135,7 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
       throw refuse(
         'USAGE',
         'the result to be continued is of another model, other images or other passes',
-        'write this evaluation to another file',
+        'write this evaluation to another file (--out), or begin anew (--fresh)',
       );
   }
   const done = previous?.groups ?? [];

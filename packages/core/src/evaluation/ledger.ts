@@ -105,7 +105,7 @@ export class Ledger {
     ].filter(Boolean);
     if (differences.length > 0)
       throw new BulwarkError('USAGE', `the evaluation to be continued was made with ${differences.join(', ')}`, {
-        hint: 'write this evaluation to another file',
+        hint: 'write this evaluation to another file (--out), or begin anew (--fresh)',
       });
     return new Ledger(request, previous.clean.flags, [...previous.worst.predictions], previous.attacks);
   }

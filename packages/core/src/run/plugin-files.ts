@@ -51,10 +51,15 @@ export function locatePlugin(specifier: string, baseFolder: string): LocatedPlug
       hint: 'name a file (./my-plugin.ts) or an installed package',
     });
   const file = path ? fileAt(resolve(baseFolder, specifier)) : packageAt(specifier, baseFolder);
-  if (file === undefined)
+  if (file === undefined) {
+    const meant = !path && fileAt(resolve(baseFolder, specifier)) !== undefined;
+    const cure = meant
+      ? `write ./${specifier}: without ./ it names a package`
+      : 'install the package beside the config';
     throw new BulwarkError('PLUGIN_LOAD', `plugins: ${brief(specifier)} cannot be found from ${baseFolder}`, {
-      hint: path ? 'check the path: it starts from the folder of the config' : 'install the package beside the config',
+      hint: path ? 'check the path: it starts from the folder of the config' : cure,
     });
+  }
   return { specifier, file: realpathSync(file) };
 }
 
