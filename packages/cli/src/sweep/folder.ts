@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { digestOf, writeAtomically } from '@bulwark/core/files';
-import { baseFolderNow, baseFromRun, versions } from '@bulwark/core/run';
+import { baseFolderNow, baseFromRun, relativeFile, versions } from '@bulwark/core/run';
 import type { Sweep } from './sweep-file.js';
 
 /** What `sweep.json` holds: everything that the jobs are made from, so that edited files do not change a sweep on its way. */
@@ -60,12 +60,31 @@ export function openSweep(folder: string): Sweep {
   });
 }
 
+/** The same words may name other files. @throws BulwarkError RUN_EXISTS */
+function checkSameFiles(
+  folder: string,
+  there: Sweep,
+  { base, name: _name, launcher: _where, folder: _from, ...computes }: Sweep,
+): void {
+  const folders = [there.base.baseFolder, base.baseFolder];
+  if (new Set(folders.map((each) => (existsSync(each) ? realpathSync(each) : each))).size === 1) return;
+  const file = relativeFile([base.input, computes], folders);
+  if (file === undefined) return;
+  throw new BulwarkError(
+    'RUN_EXISTS',
+    `${folder} holds a sweep with ${file} of ${folders[0]}, and this one has that of ${folders[1]}`,
+    { hint: 'choose another folder with --out, or go on with the one there: bulwark sweep --resume <folder>' },
+  );
+}
+
 /** Begins a sweep in a folder, or goes on with the same one there. @throws BulwarkError RUN_EXISTS, RUN_CORRUPT, RUN_WRITE */
 export function beginSweep(folder: string, sweep: Sweep): void {
-  if (existsSync(fileOf(folder)) && digestOfSweep(openSweep(folder)) !== digestOfSweep(sweep))
+  const there = existsSync(fileOf(folder)) ? openSweep(folder) : undefined;
+  if (there && digestOfSweep(there) !== digestOfSweep(sweep))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds another sweep`, {
       hint: 'choose another folder with --out, or go on with the one there: bulwark sweep --resume <folder>',
     });
+  if (there) checkSameFiles(folder, there, sweep);
   if (existsSync(join(folder, 'config.json')))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run`, { hint: 'choose another folder with --out' });
   freeze(folder, sweep);

@@ -9,6 +9,7 @@ import { chooseLauncher } from '../launch/index.js';
 import { builtinRegistry } from '../registry.js';
 import { temporaryFolder } from '../train/testing.js';
 import { planSweep } from './conduct.js';
+import { beginSweep } from './folder.js';
 import type { JobStatus } from './status.js';
 import { loadSweep } from './sweep-file.js';
 import type { SweepTable } from './table.js';
@@ -311,6 +312,30 @@ describe('a sweep file', () => {
       return planSweep(read, { folder, registry });
     };
     await expect(begin()).rejects.toThrow(message);
+  });
+
+  it('of other files by the same names does not mix with what is there', async () => {
+    const folder = temporaryFolder();
+    const out = join(folder, 'out');
+    const sweepIn = (name: string, data: object) => {
+      mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, name, 'tiny.json'), JSON.stringify({ data }));
+      writeFileSync(join(folder, name, 'images.npz'), name);
+      writeFileSync(join(folder, name, 'sweep.json'), JSON.stringify({ config: 'tiny.json', search: { use: 'list', points: [{ seed: 1 }] } })); // prettier-ignore
+      return loadSweep(join(folder, name, 'sweep.json'));
+    };
+    const npz = { use: 'npz', file: 'images.npz' };
+    beginSweep(out, await sweepIn('a', npz));
+    beginSweep(out, await sweepIn('a', npz));
+    const other = await sweepIn('b', npz);
+    expect(() => beginSweep(out, other)).toThrow(
+      /holds a sweep with images\.npz of .*\/a, and this one has that of .*\/b/,
+    );
+    // names of data sets are no files
+    const named = { use: 'fashion-mnist-mini' };
+    beginSweep(join(folder, 'named'), await sweepIn('a', named));
+    const same = await sweepIn('b', named);
+    expect(() => beginSweep(join(folder, 'named'), same)).not.toThrow();
   });
 
   it('that has changed does not mix with what is there', () => {

@@ -14,6 +14,10 @@ function textsIn(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, part]) => (key === 'use' ? [] : textsIn(part)));
 }
 
+/** The first relative path of a config that is a file or folder in one of these folders. */
+export const relativeFile = (config: unknown, folders: readonly string[]): string | undefined =>
+  textsIn(config).find((name) => folders.some((folder) => existsSync(resolve(folder, name))));
+
 /**
  * Where relative paths of a run's config refer to now. If run and config have moved together, that is the folder in the same place as seen
  * from the run, and never the old one, which may hold other data by now; if the run alone has moved, it is the folder as it was written.

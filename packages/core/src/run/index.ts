@@ -2,7 +2,7 @@
  * Runs: configs, composition, folders, checkpoints.
  * @module @bulwark/core/run
  */
-export { baseFolderNow, baseFromRun } from './base-folder.js';
+export { baseFolderNow, baseFromRun, relativeFile } from './base-folder.js';
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
 export { checkConfig } from './check-config.js';
 export { checkSpec } from './check-spec.js';
