@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { registerSession } from '@bulwark/core/engine';
 import * as tf from '@tensorflow/tfjs-core';
+import { optionsOn } from '../test/options.js';
 import { smallTraining } from '../test/training.js';
 import { torch } from './engine.js';
 import { nativeInUse, startTorch } from './session.js';
@@ -10,17 +11,7 @@ const { available } = await torch.probe();
 // PyTorch's device that has shapes and no values: whatever reads one there fails
 (available ? describe : describe.skip)('a step on a device without values', () => {
   beforeAll(async () => {
-    registerSession(
-      await startTorch({
-        device: 'meta',
-        threads: 1,
-        tf32: false,
-        deterministic: false,
-        graphs: false,
-        benchmark: true,
-        nccl: true,
-      }),
-    );
+    registerSession(await startTorch(optionsOn('meta')));
   });
   afterAll(() => tf.setBackend('cpu'));
 

@@ -5,23 +5,12 @@ import '@tensorflow/tfjs-layers'; // registers TensorFlow.js's gradients
 import { registerSession } from '@bulwark/core/engine';
 import { torch } from '../src/engine.js';
 import { nativeInUse, startTorch } from '../src/session.js';
+import { optionsOn } from './options.js';
 
 const probe = await torch.probe();
 const reasons = (probe.refusals ?? []).map(({ candidate, reason }) => `${candidate}: ${reason}`).join('; ');
 if (!probe.available) console.warn(`the torch engine is not installed, its tests are skipped (${reasons})`);
-// tensors here are tiny, and tests run side by side: more threads only wait for each other; `bulwark verify` takes all
-else
-  registerSession(
-    await startTorch({
-      device: 'cpu',
-      threads: 1,
-      tf32: false,
-      deterministic: false,
-      graphs: false,
-      benchmark: true,
-      nccl: true,
-    }),
-  );
+else registerSession(await startTorch(optionsOn('cpu')));
 
 /** Whether the engine is here. */
 export const available = probe.available;
