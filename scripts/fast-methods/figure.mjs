@@ -67,15 +67,12 @@ export async function figure(entries, { subtitle }) {
   const names = [...new Set(entries.map(({ method }) => method))];
   const looks = looksOf(names.map((label, i) => ({ label, colour: colours[i % colours.length] })));
   const sorted = entries.toSorted((a, b) => a.budget - b.budget);
+  const minutes = [...new Set(sorted.map(({ budget }) => Number((budget / 60).toPrecision(2))))];
   const at = ({ method, budget }) => ({ series: method, x: budget / 60 });
   const chart = lineChart({
     title: 'Robustness at equal time of computing',
     subtitle,
-    x: {
-      title: 'minutes of training',
-      log: true,
-      values: [...new Set(sorted.map(({ budget }) => Number((budget / 60).toPrecision(2))))],
-    },
+    x: { title: 'minutes of training', log: true, values: minutes, domain: [minutes[0] / 1.2, minutes.at(-1) * 1.2] },
     y: { title: 'accuracy under AutoAttack (%)', percent: true },
     points: sorted.map((entry) => ({ ...at(entry), y: entry.robust.mean })),
     bands: sorted.map((entry) => ({ ...at(entry), low: entry.robust.low, high: entry.robust.high })),
