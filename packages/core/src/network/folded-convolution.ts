@@ -1,6 +1,6 @@
-import { reshape, zeros, zerosLike } from '../tensor/index.js';
-import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '../tensor/index.js';
-import { batchNormEval, batchNormEvalInputGrad, conv2dBias, conv2dInputGrad, reluGrad } from '../ops/index.js';
+import { add, mul, neg, rsqrt, sub, zeros } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Tensor4D } from '../tensor/index.js';
+import { conv2dBias, conv2dInputGrad, reluGrad } from '../ops/index.js';
 import type { BackwardContext, Backward, Forward, LayerContext } from './layer.js';
 import { batchNormEpsilon } from './layers/batch-norm.js';
 import type { Step } from './plan.js';
@@ -11,15 +11,10 @@ function foldedWeights({ node, norm }: Step, { value }: LayerContext): { filter:
   const filter = value(`${name}.weight`) as Tensor4D;
   const own = biased ? value(`${name}.bias`) : undefined;
   if (norm === undefined) return { filter, bias: (own ?? zeros([filters])) as Tensor1D };
-  const part = (of: string) => value(`${norm}.${of}`) as Tensor1D;
-  const [gamma, variance, mean] = [part('weight'), part('running_var'), part('running_mean')];
-  // BatchNorm's own ops scale and shift in one kernel each, where a GPU's small kernels cost more to hand over than to run
-  const row = reshape(own ?? zerosLike(mean), [1, filters]) as Tensor2D;
-  const bias = batchNormEval(row, { gamma, beta: part('bias'), mean, variance, epsilon: batchNormEpsilon });
-  return {
-    filter: batchNormEvalInputGrad({ dy: filter, gamma, variance }, { epsilon: batchNormEpsilon }) as Tensor4D,
-    bias: reshape(bias, [filters]) as Tensor1D,
-  };
+  const scale = mul(value(`${norm}.weight`), rsqrt(add(value(`${norm}.running_var`), batchNormEpsilon)));
+  const mean = value(`${norm}.running_mean`);
+  const bias = add(mul(own ? sub(own, mean) : neg(mean), scale), value(`${norm}.bias`)) as Tensor1D;
+  return { filter: mul(filter, scale), bias };
 }
 
 /** Is this step a convolution with more in it than the convolution itself? */
