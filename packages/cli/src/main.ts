@@ -6,9 +6,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** The program, whose modules are some hundred open files for a moment. */
+/** The program, whose modules are some hundred open files for a moment: in two waves, which are fewer at a time. */
 async function load() {
   try {
+    await import('@bulwark/core');
     return {
       ...(await import('./program.js')),
       ...(await import('./terminal/fail.js')),
