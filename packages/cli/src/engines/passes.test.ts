@@ -342,10 +342,10 @@ describe.each(engines.map(({ name }, at) => [name, available[at]!] as const))('p
     };
     const before = await calls(20);
     const tensors = tf.memory().numTensors;
-    const after = await calls(40);
+    const [first, second] = [await calls(40), await calls(40)];
     expect(tf.memory().numTensors).toBe(tensors);
-    // the activations of one call are 3 MB, and 40 calls in two modes would leave 240
-    expect(after - before).toBeLessThan(60);
+    // the activations of one call are 3 MB, and 40 calls in two modes would leave 240, each time; what is kept for good (webgpu's uniforms) comes once
+    expect(Math.min(first - before, second - first)).toBeLessThan(60);
     network.dispose();
     images.dispose();
     expect(files()).toEqual([]);
