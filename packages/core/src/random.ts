@@ -110,8 +110,6 @@ export function mulberry32(seed: number): WordStream {
   };
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
-
 /** Reorders an `[n, h, w, c]` buffer that was filled channel plane by channel plane ([n, c, h, w]). */
 function planesToPixels(planes: Float32Array, shape: readonly number[]): Float32Array {
   const [n, h, w, c] = shape as [number, number, number, number];
@@ -143,9 +141,9 @@ export function randomFrom(stream: WordStream, options: { imageOrder?: 'nhwc' | 
   return {
     next,
     uniform: <S extends tf.Rank>(shape: readonly number[], low = 0, high = 1) =>
-      tensorOf(values.uniform(sizeOf(shape), low, high), shape) as tf.Tensor<S>,
+      tensorOf(values.uniform(tf.util.sizeFromShape([...shape]), low, high), shape) as tf.Tensor<S>,
     normal: <S extends tf.Rank>(shape: readonly number[]) =>
-      tensorOf(values.normal(sizeOf(shape)), shape) as tf.Tensor<S>,
+      tensorOf(values.normal(tf.util.sizeFromShape([...shape])), shape) as tf.Tensor<S>,
     integer,
     permutation(n) {
       const order = new Int32Array(n);

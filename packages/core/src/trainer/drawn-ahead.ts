@@ -17,7 +17,6 @@ interface Drawn extends Draw {
 const alike = (a: Draw, b: Draw): boolean =>
   a.size === b.size && a.range?.[0] === b.range?.[0] && a.range?.[1] === b.range?.[1];
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, n) => size * n, 1);
 const streamOf = (seed: number, purpose: string) =>
   xoshiro128(createRandom(seed, purpose).state() as [number, number, number, number]);
 
@@ -73,9 +72,11 @@ export class DrawnAhead {
       permutation: now(plain.permutation),
       restore: now(plain.restore),
       uniform: <S extends tf.Rank>(shape: readonly number[], low = 0, high = 1) =>
-        draw(shape, { size: sizeOf(shape), range: [low, high] }, () => plain.uniform(shape, low, high)) as tf.Tensor<S>,
+        draw(shape, { size: tf.util.sizeFromShape([...shape]), range: [low, high] }, () =>
+          plain.uniform(shape, low, high),
+        ) as tf.Tensor<S>,
       normal: <S extends tf.Rank>(shape: readonly number[]) =>
-        draw(shape, { size: sizeOf(shape) }, () => plain.normal(shape)) as tf.Tensor<S>,
+        draw(shape, { size: tf.util.sizeFromShape([...shape]) }, () => plain.normal(shape)) as tf.Tensor<S>,
     };
   }
 
