@@ -71,6 +71,11 @@ void Weights::release(const std::unordered_set<Handle>& written) {
   }
 }
 
+void Weights::releaseFolded() {
+  for (auto& [of, made] : made_)
+    if (std::get<1>(of) >= 0) made.release();
+}
+
 Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
   Made& made = made_[{step.node, step.norm, type}];
   auto contents = contentsOf(step);

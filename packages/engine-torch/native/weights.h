@@ -55,6 +55,9 @@ class Weights {
   /** Lets go of tensors that are about to be written; what was made of them will be made again. */
   void release(const std::unordered_set<Handle>& written);
 
+  /** Lets go of filters that have norms in them: a pass that weights learn from reads none, and needs the most memory of a step. */
+  void releaseFolded();
+
   /** Forgets what was made of weights. */
   void clear() { made_.clear(); }
 
