@@ -34,7 +34,7 @@ export function emptyMachine() {
     },
     /** A Python that has a torch in this folder, or none. */
     python(folder: string | null, name = 'python3'): string {
-      return this.command(name, `echo '${JSON.stringify({ python: `/usr/bin/${name}`, folder })}'`);
+      return this.command(name, `echo 'BULWARK-ANSWER${JSON.stringify({ python: `/usr/bin/${name}`, folder })}'`);
     },
     /** A torch of a version, with or without headers and libraries. */
     torch(version: string, parts: readonly ('headers' | 'libraries')[] = ['headers', 'libraries']): string {

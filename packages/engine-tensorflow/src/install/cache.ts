@@ -26,9 +26,11 @@ export const packageFolder = ({ folder }: Pick<Build, 'folder'>): string => join
 /** All builds of this engine. */
 export const builds = buildCache<InstalledEngine>({
   engine: 'tensorflow',
+  paths: ['libraries'],
   whyUseless(build) {
     if (!bindingPath(packageFolder(build))) return `the build in ${build.folder} has no binding`;
-    if (!existsSync(build.libraries)) return `it uses the TensorFlow of ${build.libraries}, which is gone`;
+    if (!existsSync(build.libraries))
+      return `it uses the TensorFlow of ${build.libraries}, which is gone (where it has moved, name it with --from)`;
     return undefined;
   },
 });

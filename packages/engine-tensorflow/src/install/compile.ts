@@ -1,16 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { nodeApiLevel, nodeHeaders, run, type RunResult } from '@bulwark/core/install';
+import { nodeApiLevel, nodeHeaders, run, searchPathFlags, type RunResult } from '@bulwark/core/install';
 import { bindingFolder, quietAddon } from '../package.js';
 import type { NativeLibraries } from './libraries.js';
-
-/** Where the addon looks for the libraries: a path relative to itself when both move together. */
-function searchPath(folder: string, libraries: string, build: string): string {
-  if (!libraries.startsWith(build)) return libraries;
-  // not path.join, which would resolve the dots against the placeholder
-  return `${process.platform === 'darwin' ? '@loader_path' : '$ORIGIN'}/${relative(folder, libraries)}`;
-}
 
 /**
  * TensorFlow writes notices while its library is being loaded, whatever TF_CPP_MIN_LOG_LEVEL says. This addon points
@@ -71,9 +64,9 @@ export async function compileBinding(
   const mode = process.platform === 'darwin' ? ['-bundle', '-undefined', 'dynamic_lookup'] : ['-shared'];
   const includes = [await nodeHeaders(build), libraries.include].map((include) => `-I${include}`);
   const flags = ['-std=c++17', '-O2', '-fPIC', ...mode, `-DNAPI_VERSION=${nodeApiLevel}`, ...includes];
-  const rpath = `-Wl,-rpath,${searchPath(folder, libraries.folder, build)}`;
+  const rpath = searchPathFlags(libraries.folder, { from: folder, build });
   const compile: Compile = ({ sources, output, link }) =>
-    run(compiler, [...flags, ...sources, '-o', output, ...link, rpath], { timeoutMs: 10 * 60_000 });
+    run(compiler, [...flags, ...sources, '-o', output, ...link, ...rpath], { timeoutMs: 10 * 60_000 });
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageFolder, 'binding', file));
   const result = await compile({ sources, output: join(folder, 'tfjs_binding.node'), link: libraries.files });
   if (result.code !== 0)

@@ -60,7 +60,7 @@ describe('installing the tensorflow engine refuses, before anything is downloade
   it('a machine without Python', async () => {
     process.env.BULWARK_PYTHON = '/no/such/python';
     await expect(installTensorflow({ from: 'pip' })).rejects.toEqual(
-      failure('ENGINE_INSTALL', /no Python 3\.8 or newer: tried \/no\/such\/python/),
+      failure('ENGINE_INSTALL', /no Python 3\.8 or newer: \/no\/such\/python does not run/),
     );
   });
 
@@ -83,7 +83,7 @@ describe('the cache of the tensorflow engine', () => {
     rmSync(engine.libraries, { recursive: true });
     expect(listInstalled()).toEqual([]);
     expect(installedPackages().reasons.join()).toMatch(
-      /which is gone: run `bulwark engine install tensorflow --force`/,
+      /which is gone \(where it has moved, name it with --from\): run `bulwark engine install tensorflow --force`/,
     );
   });
 

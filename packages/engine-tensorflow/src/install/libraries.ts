@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { run } from '@bulwark/core/install';
+import { askPython } from '@bulwark/core/install';
 import { oldestTensorflow } from '../versions.js';
 
 /** A native TensorFlow to link with. */
@@ -42,14 +42,14 @@ export function librariesIn(folder: string, source: string): NativeLibraries | u
 }
 
 const findTensorflow = `
-import importlib.util, json
+import importlib.util
 spec = importlib.util.find_spec('tensorflow')
-print(json.dumps(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else None))`;
+answer = list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else None`;
 
 /** The TensorFlow that a Python interpreter would import, without importing it. */
 export async function librariesOfPython(python: string): Promise<NativeLibraries | undefined> {
-  const { code, stdout } = await run(python, ['-c', findTensorflow], { cwd: dirname(python) });
-  const folder = code === 0 ? (JSON.parse(stdout) as string | null) : null;
+  const said = await askPython<string | null>(python, findTensorflow);
+  const folder = 'lack' in said ? null : said.answer;
   return folder === null ? undefined : librariesIn(folder, `the TensorFlow installed in ${folder}`);
 }
 

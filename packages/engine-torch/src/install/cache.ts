@@ -31,9 +31,11 @@ export const addonFile = ({ folder }: Pick<Build, 'folder'>): string => join(fol
 /** All builds. */
 export const builds = buildCache<TorchBuild>({
   engine: 'torch',
+  paths: ['libraries'],
   whyUseless(build) {
     if (!existsSync(addonFile(build))) return `the build in ${build.folder} has no addon`;
-    if (!existsSync(build.libraries)) return `it uses the PyTorch of ${dirname(build.libraries)}, which is gone`;
+    if (!existsSync(build.libraries))
+      return `it uses the PyTorch of ${dirname(build.libraries)}, which is gone (where it has moved, name its Python with --python)`;
     const now = versionIn(dirname(build.libraries))?.version;
     // PyTorch promises no stable C++ interface, so an addon of another version may crash
     if (now !== build.torch) return `it was built against PyTorch ${build.torch}, and there is ${now ?? 'none'} now`;

@@ -1,18 +1,11 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { nodeApiLevel, nodeHeaders, run } from '@bulwark/core/install';
+import { nodeApiLevel, nodeHeaders, run, searchPathFlags } from '@bulwark/core/install';
 import { addonFile, withoutCuda } from './cache.js';
 import { wholeSource } from './sources.js';
 import { cudaHeaders, hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
-
-/** Where the addon looks for the libraries: a path relative to itself when both move together. */
-function searchPath(libraries: string, build: string): string {
-  if (!libraries.startsWith(build)) return libraries;
-  // not path.join, which would resolve the dots against the placeholder
-  return `${process.platform === 'darwin' ? '@loader_path' : '$ORIGIN'}/${relative(build, libraries)}`;
-}
 
 /** How the addon is compiled and linked. */
 interface Plan {
@@ -46,7 +39,7 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
       ...(openMp ? [openMp] : mac ? [] : ['-fopenmp']),
       // libtorch_cuda finds NVIDIA's libraries by a path of its own when it is loaded
       ...(hasCuda ? ['-Wl,--allow-shlib-undefined'] : []),
-      `-Wl,-rpath,${searchPath(libraryFolder(torch), build)}`,
+      ...searchPathFlags(libraryFolder(torch), { from: build, build }),
     ],
     graphs: cuda === undefined ? [] : ['-DBULWARK_CUDA_GRAPHS', '-isystem', cuda],
     cuda: hasCuda ? `CUDA ${torch.cuda ?? ''}`.trim() : withoutCuda,

@@ -1,17 +1,16 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { tmpdir } from 'node:os';
 import { BulwarkError } from '@bulwark/core';
-import { run } from '@bulwark/core/install';
+import { askPython } from '@bulwark/core/install';
 import { oldestTorch } from '../versions.js';
 import { torchIn, type Torch } from './torch.js';
 
 // Importing torch takes seconds and could fail for reasons that do not matter here, so it is only looked for.
 const findScript = `
-import importlib.util, json, sys
+import importlib.util
 spec = importlib.util.find_spec('torch')
 places = list(spec.submodule_search_locations or []) if spec else []
-print(json.dumps({'python': sys.executable, 'folder': places[0] if places else None}))`;
+answer = {'python': sys.executable, 'folder': places[0] if places else None}`;
 
 /** A Python interpreter to be asked, and why it is one. */
 interface Candidate {
@@ -40,16 +39,6 @@ interface Answer {
   readonly folder: string | null;
 }
 
-/** What an interpreter says, or undefined where it does not run. Asked from a folder without modules of its own. */
-async function ask({ python }: Candidate): Promise<Answer | undefined> {
-  const { code, stdout } = await run(python, ['-c', findScript], { cwd: tmpdir() });
-  try {
-    return code === 0 ? (JSON.parse(stdout.trim().split('\n').at(-1)!) as Answer) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 const isOld = (version: string): boolean => {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldMajor = 0, oldMinor = 0] = oldestTorch.split('.').map(Number);
@@ -61,7 +50,10 @@ const howToGetOne =
   "Bulwark's own cache and leaves your Python alone";
 
 /** A PyTorch to build against, or, where there is none, what was found in its place. */
-export async function findTorch(python?: string): Promise<(Torch & { readonly source: string }) | BulwarkError> {
+export async function findTorch(
+  python?: string,
+  timeoutMs?: number,
+): Promise<(Torch & { readonly source: string }) | BulwarkError> {
   const asked: string[] = [];
   const known = new Set<string>();
   for (const candidate of candidates(python)) {
@@ -69,11 +61,12 @@ export async function findTorch(python?: string): Promise<(Torch & { readonly so
       return new BulwarkError('ENGINE_INSTALL', `--python ${candidate.python}: no such file`, {
         hint: 'give the path of a Python interpreter, or a command on PATH',
       });
-    const answer = await ask(candidate);
-    if (!answer) {
-      asked.push(`${candidate.python} (${candidate.why}) does not run`);
+    const said = await askPython<Answer>(candidate.python, findScript, timeoutMs);
+    if ('lack' in said) {
+      asked.push(`${candidate.python} (${candidate.why}) ${said.lack}`);
       continue;
     }
+    const { answer } = said;
     const real = existsSync(answer.python) ? realpathSync(answer.python) : answer.python;
     const place = `${dirname(answer.python)} ${real}`;
     if (known.has(place)) continue;

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { coreEngines, useEngine } from '@bulwark/core/engine';
 import { integers } from '@bulwark/core/install';
@@ -40,7 +41,7 @@ describe('an install on a machine that lacks something', () => {
     machine.python(null);
     machine.command('python', 'echo no json; exit 0');
     await expect(install()).rejects.toEqual(
-      refused(/python3 \(PATH\) has no torch; python \(PATH\) does not run/, ways),
+      refused(/python3 \(PATH\) has no torch; python \(PATH\) does not answer as Python 3 does \(no json\)/, ways),
     );
     process.env['VIRTUAL_ENV'] = '/nonexistent';
     await expect(install()).rejects.toEqual(refused(/the active virtual environment\) does not run/, ways));
@@ -61,13 +62,22 @@ describe('an install on a machine that lacks something', () => {
     compiler();
     const python = '/nonexistent/python';
     await expect(install({ python })).rejects.toEqual(refused(/--python \/nonexistent\/python: no such file/, /path/));
+    const folder = dirname(dirname(machine.python(null)));
+    mkdirSync(join(folder, 'env', 'bin'), { recursive: true });
+    copyFileSync(join(folder, 'bin', 'python3'), join(folder, 'env', 'bin', 'python3'));
+    await expect(install({ python: join(folder, 'env') })).rejects.toEqual(
+      refused(/env \(--python\) is a folder; its Python is .*env\/bin\/python3/, /--python/),
+    );
+    await expect(install({ python: machine.command('ls', 'exit 2') })).rejects.toEqual(
+      refused(/ls \(--python\) does not answer as Python 3 does/, /--python/),
+    );
     await expect(install({ python, pip: true })).rejects.toEqual(refused(/exclude each other/, /leave out/));
   });
 
   it('says what is missing for --pip', async () => {
     compiler();
     await expect(install({ pip: true })).rejects.toEqual(refused(/no Python 3\.8 or newer/, /BULWARK_PYTHON/));
-    machine.command('python3', 'case "$*" in *pip*) exit 1;; *) echo "$0";; esac');
+    machine.command('python3', 'case "$*" in *pip*) exit 1;; *) echo "BULWARK-ANSWER\\"$0\\"";; esac');
     await expect(install({ pip: true })).rejects.toEqual(refused(/has no pip/, /python3-pip/));
   });
 
@@ -76,7 +86,10 @@ describe('an install on a machine that lacks something', () => {
     const log = machine.write('pip.log', '');
     const pip = `echo "$*" >> ${log}`;
     const refusal = 'echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE." >&2; exit 1';
-    machine.command('python3', `case "$*" in *install*) ${pip}; ${refusal};; *version_info*) echo "$0";; esac`);
+    machine.command(
+      'python3',
+      `case "$*" in *install*) ${pip}; ${refusal};; *version_info*) echo "BULWARK-ANSWER\\"$0\\"";; esac`,
+    );
     await expect(install({ pip: true, cuda: false })).rejects.toEqual(
       refused(/pip gave another torch==2\.13\.0\S* than the one known here/, /do not use this package/),
     );
@@ -147,6 +160,23 @@ describe('a build that cannot be used any more', () => {
     expect(probe.available).toBe(false);
     expect(await reasons()).toMatch(reason);
     expect(await reasons()).toMatch(/bulwark engine install torch/);
+  });
+
+  it('serves on where cache and environment have moved together, and names what is gone where only the cache has', async () => {
+    await earlierBuild(about());
+    const before = await torch.probe();
+    expect(before.available).toBe(true);
+    const place = dirname(machine.write('place', ''));
+    const home = join(place, 'elsewhere');
+    mkdirSync(home);
+    for (const part of ['cache', 'site']) renameSync(join(place, part), join(home, part));
+    process.env['BULWARK_CACHE'] = join(home, 'cache');
+    expect(await torch.probe()).toEqual(before);
+    rmSync(join(home, 'site'), { recursive: true });
+    expect(await reasons()).toBe(
+      `it uses the PyTorch of ${join(place, 'site', 'torch')}, which is gone (where it has moved, name its Python with --python): ` +
+        'run `bulwark engine install torch --force`',
+    );
   });
 
   it('is passed over by auto where the linker refuses it, and by name says why', async () => {

@@ -1,22 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BulwarkError } from '../../errors.js';
 import { cacheFolder } from '../cache-folder.js';
+import { folderPrefix, noteOf, readNote, type Build, type Built } from './build.js';
+import { diskError } from './disk-errors.js';
 import { withLock } from './lock.js';
-
-/** A finished build of an engine's native part, as the file of its slot describes it. */
-export interface Build {
-  /** Its own folder, below the cache folder. */
-  readonly folder: string;
-  /** Disk space below `folder`. */
-  readonly bytes: number;
-  /** When it was made. */
-  readonly installed: string;
-}
-
-/** What a builder finds out about what it built. */
-export type Built<B extends Build> = Omit<B, keyof Build>;
 
 /** Why there is nothing to use. */
 export interface Useless {
@@ -33,7 +21,7 @@ export interface BuildCache<B extends Build> {
   read(slot: string): B | Useless;
   /**
    * Fills a slot, unless what is there works: in a folder of its own, which takes the place of the one before in one step when it is
-   * finished. A failed or interrupted build leaves the one before untouched. One install at a time.
+   * finished. A failed or interrupted build leaves the one before untouched. One install at a time; a build that may stay needs no writable folder.
    * @throws BulwarkError ENGINE_INSTALL, and whatever `make` throws
    */
   fill(
@@ -56,52 +44,66 @@ async function sizeOf(folder: string): Promise<number> {
   return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** The builds of an engine; `whyUseless` says what a build lacks by now, for example a library that it uses and that was removed. */
-export function buildCache<B extends Build>({
-  engine,
-  whyUseless,
-}: {
-  engine: string;
+/** What lies in a cache. */
+export interface BuildKind<B extends Build> {
+  readonly engine: string;
+  /** Properties of a build that are paths. The cache and what it uses may move: paths are noted as they lie to the build, too. */
+  readonly paths?: readonly (keyof B & string)[];
+  /** What a build lacks by now, for example a library that it uses and that was removed. */
   whyUseless(build: B): string | undefined;
-}): BuildCache<B> {
+}
+
+/** The builds of an engine. */
+export function buildCache<B extends Build>({ engine, paths = [], whyUseless }: BuildKind<B>): BuildCache<B> {
   const folder = (): string => join(cacheFolder(), 'engines', engine);
   const again = `run \`bulwark engine install ${engine} --force\``;
   // A slot is one small file that names its build's folder: replacing a file is atomic on every platform, a folder is not.
   const slotFile = (slot: string): string => join(folder(), `${slot}.json`);
-  const entries = (): string[] => (existsSync(folder()) ? readdirSync(folder()) : []);
+  /** Where there is no such folder, or none that may be read, nothing is installed. */
+  const entries = (): string[] => {
+    try {
+      return readdirSync(folder());
+    } catch {
+      return [];
+    }
+  };
   const slots = (): string[] =>
     entries()
       .filter((name) => name.endsWith('.json'))
       .map((name) => name.slice(0, -'.json'.length));
 
+  /** @throws Error of the file system */
+  const noted = (slot: string): B | undefined =>
+    readNote<B>(readFileSync(slotFile(slot), 'utf8'), { within: folder(), paths });
+
   const read = (slot: string): B | Useless => {
-    let build: B;
     try {
-      build = JSON.parse(readFileSync(slotFile(slot), 'utf8')) as B;
+      const build = noted(slot);
+      if (!build) return { reason: `${slotFile(slot)} is damaged: ${again}` };
+      if (!existsSync(build.folder)) return { reason: `the build in ${build.folder} is gone: ${again}` };
+      const lack = whyUseless(build);
+      return lack === undefined ? build : { reason: `${lack}: ${again}` };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { reason: `nothing installed for ${slot}` };
-      return { reason: `${slotFile(slot)} is damaged: ${again}` };
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return { reason: `nothing installed for ${slot}` };
+      return { reason: `${slotFile(slot)} cannot be used (${message}): ${again}` };
     }
-    if (!existsSync(build.folder)) return { reason: `the build in ${build.folder} is gone: ${again}` };
-    const lack = whyUseless(build);
-    return lack === undefined ? build : { reason: `${lack}: ${again}` };
   };
 
   /** Puts a finished build into its slot in one step, then frees the folder of the one that it replaces. */
   const commit = async (slot: string, build: B): Promise<void> => {
-    const before = read(slot);
+    const before = existsSync(slotFile(slot)) ? noted(slot)?.folder : undefined;
     const draft = `${slotFile(slot)}.new`;
-    await writeFile(draft, `${JSON.stringify(build, null, 2)}\n`);
+    await writeFile(draft, `${JSON.stringify(noteOf(build, paths), null, 2)}\n`);
     await rename(draft, slotFile(slot));
-    if (!('reason' in before) && before.folder !== build.folder)
-      await rm(before.folder, { recursive: true, force: true });
+    if (before !== undefined && before !== build.folder) await rm(before, { recursive: true, force: true });
   };
 
   /** Deletes builds that no slot names: what failed or interrupted installs left. */
   const sweep = async (): Promise<void> => {
-    const used = new Set(slots().flatMap((slot) => namedFolder(slotFile(slot))));
+    const used = new Set(slots().map((slot) => noted(slot)?.folder));
     const builds = entries()
-      .filter((name) => name.startsWith('build-'))
+      .filter((name) => name.startsWith(folderPrefix))
       .map((name) => join(folder(), name));
     await Promise.all(
       builds.filter((each) => !used.has(each)).map((each) => rm(each, { recursive: true, force: true })),
@@ -110,7 +112,7 @@ export function buildCache<B extends Build>({
 
   const build = async (slot: string, make: (folder: string) => Promise<Built<B>>): Promise<B> => {
     await sweep();
-    const own = join(folder(), `build-${slot}-${Date.now()}`);
+    const own = join(folder(), `${folderPrefix}${slot}-${Date.now()}`);
     try {
       await mkdir(own, { recursive: true });
       const built = await make(own);
@@ -119,37 +121,35 @@ export function buildCache<B extends Build>({
       return finished;
     } catch (error) {
       await rm(own, { recursive: true, force: true });
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      throw new BulwarkError('ENGINE_INSTALL', `the disk of ${folder()} is full`, {
-        hint: 'free some space, or set BULWARK_CACHE',
-        cause: error,
-      });
+      throw error;
     }
   };
-  const alone = <T>(work: () => Promise<T>): Promise<T> => withLock(join(folder(), 'lock'), engine, work);
+  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await withLock(join(folder(), 'lock'), engine, work);
+    } catch (error) {
+      throw diskError(error, folder());
+    }
+  };
 
   return {
     folder,
     slots,
     read,
-    fill: (slot, { keep, make }) =>
-      alone(async () => {
-        const present = read(slot);
-        return !('reason' in present) && (await keep(present)) ? present : build(slot, make);
-      }),
+    async fill(slot, { keep, make }) {
+      const before = read(slot);
+      if (!('reason' in before) && (await keep(before))) return before;
+      return alone(async () => {
+        const now = read(slot);
+        // somebody else may have finished one meanwhile
+        const isNew = !('reason' in now) && ('reason' in before || now.installed !== before.installed);
+        return isNew && (await keep(now)) ? now : build(slot, make);
+      });
+    },
     clear: () =>
       alone(async () => {
         const all = entries().filter((name) => name !== 'lock');
         await Promise.all(all.map((name) => rm(join(folder(), name), { recursive: true, force: true })));
       }),
   };
-}
-
-/** The folder that a slot's file names; a damaged one names none. */
-function namedFolder(file: string): string[] {
-  try {
-    return [(JSON.parse(readFileSync(file, 'utf8')) as Build).folder];
-  } catch {
-    return [];
-  }
 }

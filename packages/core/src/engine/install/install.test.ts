@@ -3,8 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BulwarkError } from '../../errors.js';
 import { fetchPackage } from './fetch-package.js';
-import { buildCache, type Build } from './build-cache.js';
+import type { Build } from './build.js';
+import { buildCache } from './build-cache.js';
 import { withLock } from './lock.js';
 import { requireSpace } from './requirements.js';
 
@@ -71,12 +73,34 @@ describe('the cache of builds', () => {
     expect(readdirSync(builds.folder())).not.toContain('lock');
   });
 
-  it('says that the disk is full, and where', async () => {
-    const full = builds.fill('slot', {
-      keep: async () => false,
-      make: async () => Promise.reject(Object.assign(new Error('write'), { code: 'ENOSPC' })),
-    });
-    await expect(full).rejects.toEqual(failure(/^the disk of .*toy is full$/));
+  it.each<[string, Error, RegExp]>([
+    ['full', Object.assign(new Error('write'), { code: 'ENOSPC' }), /^the disk of .*toy is full$/],
+    [
+      'full, in a compiler’s words',
+      new BulwarkError('ENGINE_INSTALL', 'c++ failed:\nfatal error: No space left on device', { hint: 'take another' }),
+      /^the disk of .*toy or of .* is full: c\+\+ failed/,
+    ],
+    [
+      'read-only, in Node’s words',
+      Object.assign(new Error('ENOENT: mkdir'), { code: 'ENOENT', syscall: 'mkdir' }),
+      /toy cannot be written to: ENOENT: mkdir$/,
+    ],
+    ['read-only', Object.assign(new Error('EROFS: open'), { code: 'EROFS' }), /toy cannot be written to: EROFS: open$/],
+  ])('says that the disk is %s, and where', async (_what, error, message) => {
+    const failing = builds.fill('slot', { keep: async () => false, make: async () => Promise.reject(error) });
+    await expect(failing).rejects.toEqual(failure(message));
+  });
+
+  it('needs no writable folder for a build that may stay, and says so where there is none to keep', async () => {
+    const toy = await fill('first');
+    mkdirSync(join(builds.folder(), 'lock')); // no lock can be had
+    expect(await fill('second', true)).toEqual(toy);
+    await expect(fill('second')).rejects.toEqual(failure(/toy cannot be written to: EISDIR/));
+    writeFileSync(join(cache, 'file'), '');
+    process.env['BULWARK_CACHE'] = join(cache, 'file');
+    expect(builds.slots()).toEqual([]);
+    await expect(fill('second', true)).rejects.toEqual(failure(/toy cannot be written to: ENOTDIR/));
+    await expect(builds.clear()).rejects.toEqual(failure(/toy cannot be written to: ENOTDIR/));
   });
 
   it('sweeps what interrupted installs left, and nothing else', async () => {
@@ -94,8 +118,18 @@ describe('the cache of builds', () => {
     expect(reason()).toBe('its part is gone: run `bulwark engine install toy --force`');
     rmSync(toy.folder, { recursive: true });
     expect(reason()).toMatch(/^the build in .* is gone: run/);
-    writeFileSync(join(builds.folder(), 'slot.json'), '{"folder":');
-    expect(reason()).toMatch(/slot\.json is damaged: run `bulwark engine install toy --force`/);
+    const note = { folder: 'build-x', bytes: 1, installed: 'today' };
+    const damaged = [
+      '{"folder":',
+      'null',
+      '[]',
+      '""',
+      ...Object.keys(note).map((key) => JSON.stringify({ ...note, [key]: {} })),
+    ];
+    for (const text of [...damaged, JSON.stringify({ ...note, folder: '..' })]) {
+      writeFileSync(join(builds.folder(), 'slot.json'), text);
+      expect(reason()).toMatch(/slot\.json is damaged: run `bulwark engine install toy --force`/);
+    }
     expect(await fill('second', true)).toMatchObject({ name: 'second' });
   });
 

@@ -14,6 +14,8 @@ export interface ProbeHints {
   readonly wrong: string;
 }
 
+const mark = 'BULWARK-REPORT';
+
 /** Prints a report as `probeInChild` reads it. */
 export function printReport<Facts extends object>(examine: () => ProbeReport<Facts>): void {
   let report: ProbeReport<Facts>;
@@ -22,7 +24,7 @@ export function printReport<Facts extends object>(examine: () => ProbeReport<Fac
   } catch (error) {
     report = { failure: error instanceof Error ? error.message : String(error) };
   }
-  process.stdout.write(`\n${JSON.stringify(report)}\n`);
+  process.stdout.write(`\n${mark}${JSON.stringify(report)}\n`);
 }
 
 /**
@@ -35,8 +37,9 @@ export async function probeInChild<Facts>(script: URL, args: readonly string[], 
   // From TypeScript sources (tests) the built file is run: a child process has no transpiler.
   const file = fileURLToPath(script).replace(`${sep}src${sep}`, `${sep}dist${sep}`);
   const { code, stdout, tail } = await run(process.execPath, [file, ...args], { timeoutMs: 120_000 });
-  const last = stdout.trim().split('\n').at(-1) ?? '';
-  const report = (code === 0 && last.startsWith('{') ? JSON.parse(last) : { failure: tail }) as {
+  // a library may print, too, even while the process ends
+  const said = stdout.split('\n').findLast((line) => line.startsWith(mark));
+  const report = (code === 0 && said !== undefined ? JSON.parse(said.slice(mark.length)) : { failure: tail }) as {
     failure?: string;
     wrong?: string;
   };

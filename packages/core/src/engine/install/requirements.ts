@@ -1,5 +1,6 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { BulwarkError } from '../../errors.js';
+import { askPython } from './ask-python.js';
 import { run } from './run.js';
 
 /** Refuses a disk with less than `bytes` free for `folder`. */
@@ -26,21 +27,24 @@ export async function requireCompiler(): Promise<string> {
     hint:
       process.platform === 'darwin'
         ? 'run `xcode-select --install`'
-        : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX',
+        : 'install one (Debian, Ubuntu: `apt-get install g++`), or set CXX to the name or path of one, without options',
   });
 }
 
 /** The Python that pip is run with: `BULWARK_PYTHON`, else python3, else python. */
 export async function requirePython(): Promise<string> {
   const names = process.env.BULWARK_PYTHON ? [process.env.BULWARK_PYTHON] : ['python3', 'python'];
+  const tried: string[] = [];
   for (const name of names) {
-    const { code, stdout } = await run(name, [
-      '-c',
-      'import sys; print(sys.executable) if sys.version_info >= (3, 8) else sys.exit(1)',
-    ]);
-    if (code === 0) return stdout.trim();
+    const said = await askPython<string | null>(
+      name,
+      'answer = sys.executable if sys.version_info >= (3, 8) else None',
+    );
+    if ('lack' in said) tried.push(`${name} ${said.lack}`);
+    else if (said.answer === null) tried.push(`${name} is older`);
+    else return said.answer;
   }
-  throw new BulwarkError('ENGINE_INSTALL', `no Python 3.8 or newer: tried ${names.join(', ')}`, {
+  throw new BulwarkError('ENGINE_INSTALL', `no Python 3.8 or newer: ${tried.join('; ')}`, {
     hint: 'install python3 with pip (Debian, Ubuntu: `apt-get install python3-pip`), or set BULWARK_PYTHON',
   });
 }
