@@ -5,9 +5,11 @@ import {
   imageSize,
   integer,
   isLoaded,
+  onlyWith,
   rangeOf,
   selected,
   subset,
+  type Condition,
   type DataSource,
   type ImageSet,
 } from '@bulwark/core';
@@ -17,6 +19,12 @@ export const selectOn = z
   .enum(['validation', 'test'])
   .default('validation')
   .describe('compatibility: `test` chooses checkpoints on the test set, as most papers do, and holds nothing out');
+
+/** Options of what is held out count where something is. */
+const holdsOut: Condition = {
+  words: 'selectOn: validation, and a validation above 0',
+  holds: ({ selectOn: on, validation }) => on === 'validation' && validation !== 0,
+};
 
 export const limit = z
   .strictObject({
@@ -29,16 +37,22 @@ export const limit = z
 
 /** Options that every source of a whole data set has. */
 export const splitOptions = (defaults: { validation: number }) => ({
-  validation: z
-    .number()
-    .min(0)
-    .default(defaults.validation)
-    .describe(
-      'examples held out of the training set for choosing checkpoints: a count, or a share below 1; 0 for none',
-    ),
-  splitSeed: integer({ min: 0 })
-    .default(0)
-    .describe('seed of the held-out choice; on its own, so that runs with other seeds hold out the same examples'),
+  validation: onlyWith(
+    z
+      .number()
+      .min(0)
+      .default(defaults.validation)
+      .describe(
+        'examples held out of the training set for choosing checkpoints: a count, or a share below 1; 0 for none',
+      ),
+    { words: 'selectOn: validation', holds: ({ selectOn: on, validation }) => on === 'validation' || validation === 0 },
+  ),
+  splitSeed: onlyWith(
+    integer({ min: 0 })
+      .default(0)
+      .describe('seed of the held-out choice; on its own, so that runs with other seeds hold out the same examples'),
+    holdsOut,
+  ),
   selectOn,
   limit,
 });

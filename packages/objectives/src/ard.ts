@@ -1,6 +1,17 @@
-import { defineObjective, kl, logitsOf, number, weighted, type Classifier, type InnerOptimizer } from '@bulwark/core';
+import {
+  defineObjective,
+  kl,
+  logitsOf,
+  number,
+  onlyWith,
+  weighted,
+  type Classifier,
+  type Condition,
+  type InnerOptimizer,
+} from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { modelOption, trainedModel } from './teachers.js';
@@ -16,6 +27,12 @@ export const withTeacher = (inner: InnerOptimizer, teacher: Classifier): InnerOp
   },
 });
 
+/** Options of the distillation. */
+const distills: Condition = {
+  words: 'distillWeight above 0',
+  holds: ({ distillWeight }) => distillWeight !== 0,
+};
+
 /** Adversarially robust distillation: the student's output at x' follows the teacher's at x. */
 export const ard = defineObjective({
   name: 'ard',
@@ -26,14 +43,21 @@ export const ard = defineObjective({
     distillWeight: number({ min: 0, max: 1 })
       .default(1)
       .describe('share of the distillation; the rest is cross-entropy at the image'),
-    temperature: number({ above: 0 }).default(30).describe('divides the logits of both sides in the distillation'),
-    reduction: z
-      .enum(['class-mean', 'sum'])
-      .default('class-mean')
-      .describe("the KL divided by the number of classes, as in the authors' code, or not, as in the paper"),
+    temperature: onlyWith(
+      number({ above: 0 }).default(30).describe('divides the logits of both sides in the distillation'),
+      distills,
+    ),
+    reduction: onlyWith(
+      z
+        .enum(['class-mean', 'sum'])
+        .default('class-mean')
+        .describe("the KL divided by the number of classes, as in the authors' code, or not, as in the paper"),
+      distills,
+    ),
     inner: innerSection({ start: 'unclipped-uniform', mode: 'train' }),
     passes: passesInOrder(['adversarial', 'natural']),
   },
+  examine: examineInner(),
   create({ teacher: spec, distillWeight, temperature, reduction, inner, passes }, services) {
     const teacher = trainedModel({ objective: 'ard', part: 'teacher' }, spec, services);
     const soft = (z: tf.Tensor) => tf.div(z, temperature) as tf.Tensor2D;

@@ -1,6 +1,7 @@
 import { defineObjective, kl, logSoftmax, weight, type PerExample } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
@@ -34,6 +35,7 @@ export const arow = defineObjective({
     inner: innerSection({ start: 'uniform', mode: 'eval' }),
     passes: passesOption(),
   },
+  examine: examineInner(({ goal }) => goal === 'kl'),
   create: ({ beta, smoothing, goal, inner, passes }) => ({
     points: pgd({ ...inner, goal: goal === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy }),
     loss: {

@@ -1,5 +1,6 @@
-import { defineObjective } from '@bulwark/core';
+import { defineObjective, doubt } from '@bulwark/core';
 import { z } from 'zod';
+import { examineStart } from './inner/examine.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
@@ -21,6 +22,17 @@ export const at = defineObjective({
       .describe('one more attack pass at the last point and a clean pass after the update, as Rice et al. make them'),
     passes: passesOption(),
   },
+  examine: ({ inner, riceBookkeeping }) => [
+    ...examineStart(inner),
+    ...(riceBookkeeping && inner.mode !== 'train'
+      ? [
+          doubt(
+            `riceBookkeeping is true, and inner.mode is ${inner.mode}: the attack's passes leave the running statistics alone, which the bookkeeping is about`,
+            'set inner.mode to train',
+          ),
+        ]
+      : []),
+  ],
   create: ({ inner, riceBookkeeping, passes }) => ({
     points: pgd({ ...inner, evaluateLast: riceBookkeeping }),
     loss: { classification: crossEntropyAt('adversarial') },

@@ -1,6 +1,7 @@
 import { defineObjective, integer, kl, weight, weighted, type InnerOptimizer } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint, type PgdOptions } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
@@ -37,6 +38,7 @@ export const bat = defineObjective({
     goal: z.enum(['cross-entropy', 'kl']).default('cross-entropy').describe('what the attack climbs'),
     inner: innerSection({ start: 'uniform', mode: 'eval' }),
   },
+  examine: examineInner(({ goal }) => goal === 'kl'),
   create({ beta, bridges: count, goal, inner }) {
     const ends = Array.from({ length: count }, (_, i) => i + 1);
     const spans = ends.map((i) => [bridge(i), weighted(beta, between(bridge(i - 1), bridge(i), kl))] as const);

@@ -7,10 +7,12 @@ import {
   oneHotLabels,
   weight,
   type ObjectiveExtras,
+  type RunPlan,
   type Views,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineFirstPart, examineStart } from './inner/examine.js';
 import { classAccuracyRecord, type ClassAccuracyRecord } from './class-accuracies.js';
 import { onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
@@ -37,6 +39,12 @@ const calibrationOptions = (inner: Pick<InnerSettings, 'start' | 'mode'>) => ({
       'a clean pass after each update that moves the running statistics, as the released code makes for its log',
     ),
 });
+
+const examineWarmup = (warmup: number, plan: RunPlan) =>
+  examineFirstPart(
+    { option: `warmup is ${warmup}`, epochs: warmup, meanwhile: 'all classes have one radius and one weight' },
+    plan,
+  );
 
 /** What an example's class has in `[classes]`, `[batch]`; `without` where there is no label. */
 const ofClass = (values: tf.Tensor1D, labels: tf.Tensor1D, without: number): tf.Tensor1D =>
@@ -71,6 +79,7 @@ export const cfa = defineObjective({
   summary: 'Adversarial training with a radius for each class, calibrated by its robustness in the last epoch.',
   cite: 'Wei et al., 2023, Eq. 6 (CVPR 2023); arXiv:2303.14460',
   options: { ...calibrationOptions({ start: 'uniform', mode: 'train' }), passes: passesOption() },
+  examine: ({ inner, warmup }, plan) => [...examineStart(inner), ...examineWarmup(warmup, plan)],
   create: ({ inner, passes, ...calibration }, { classNames }) => ({
     points: pgd(inner),
     loss: { classification: crossEntropyAt('adversarial') },
@@ -109,6 +118,7 @@ export const cfaTrades = defineObjective({
     ...calibrationOptions({ start: 'gaussian', mode: 'eval' }),
     passes: passesInOrder(['natural', 'adversarial', 'natural']),
   },
+  examine: ({ inner, warmup }, plan) => [...examineStart(inner, { fromNatural: true }), ...examineWarmup(warmup, plan)],
   create({ beta, weightBase, inner, passes, ...calibration }, { classNames }) {
     const record = classAccuracyRecord();
     const share = (views: Views) => shareOfKl(views, { record, beta, weightBase, warmup: calibration.warmup });

@@ -1,4 +1,5 @@
 import { defineObjective, discrepancy as discrepancyNamed, weight, weighted } from '@bulwark/core';
+import { examineInner } from './inner/examine.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { between } from './terms/between.js';
@@ -20,6 +21,7 @@ export const collaborative = defineObjective({
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
     passes: passesOption(),
   },
+  examine: examineInner(),
   create: ({ beta, discrepancy, detachTarget, inner, passes }) => ({
     points: pgd({ ...inner, role: 'collaborative', descend: true }),
     loss: {

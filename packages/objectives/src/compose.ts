@@ -1,4 +1,4 @@
-import { defineObjective, plugin, weight, weighted } from '@bulwark/core';
+import { defineObjective, onlyWith, plugin, weight, weighted } from '@bulwark/core';
 import { passesOption } from './terms/passes-option.js';
 
 /** An objective of freely chosen parts: every ablation of a paper is a config. */
@@ -9,7 +9,10 @@ export const compose = defineObjective({
     inner: plugin('inner-optimizer').describe('makes the neighbours'),
     classification: plugin('classification').prefault('cross-entropy').describe('classification term'),
     regularizer: plugin('regularizer').optional().describe('ties the outputs of two points together'),
-    beta: weight(6),
+    beta: onlyWith(weight(6), {
+      words: 'a regularizer',
+      holds: ({ regularizer }) => regularizer !== undefined,
+    }),
     passes: passesOption(),
   },
   create: ({ inner, classification, regularizer, beta, passes }, { make }) => ({

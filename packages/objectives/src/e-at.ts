@@ -1,5 +1,6 @@
 import { defineObjective, type HookState, type InnerOptimizer, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineBalls } from './inner/examine.js';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
@@ -60,6 +61,7 @@ export const eAt = defineObjective({
     steps: stepsOption(10),
     passes: passesOption(),
   },
+  examine: ({ norms }, plan) => examineBalls(norms, plan),
   create({ norms: balls, steps, passes }) {
     const counts: NormCounts = { seen: balls.map(() => 0), robust: balls.map(() => 0) };
     const state: HookState = {

@@ -1,5 +1,6 @@
 import { defineObjective, number, type HookState } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineStep } from './inner/examine.js';
 import { createElle, elleOptions } from './elle.js';
 
 /** The rule by which lambda follows the linearity error. */
@@ -54,6 +55,7 @@ export const elleA = defineObjective({
     sensitivity: number({ min: 0 }).default(2).describe('standard deviations above the mean that make it jump'),
     ...elleOptions,
   },
+  examine: examineStep,
   create({ lambda, decayRate, sensitivity, ...options }) {
     const rule = onOffLambda({ high: lambda, decay: decayRate, sensitivity });
     return {

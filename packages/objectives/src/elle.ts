@@ -3,6 +3,7 @@ import {
   defineObjective,
   integer,
   number,
+  onlyWith,
   type InnerOptimizer,
   weighted,
   type ObjectiveForm,
@@ -12,6 +13,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineStep } from './inner/examine.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesInOrder } from './terms/passes-option.js';
@@ -32,7 +34,10 @@ export const elleOptions = {
   noise: number({ min: 0 })
     .default(0)
     .describe('radius of the noise before the step, in radii of the threat model: 2 for N-FGSM, 0 for FGSM'),
-  clamp: z.boolean().default(false).describe('project onto the ball after the step'),
+  clamp: onlyWith(z.boolean().default(false).describe('project onto the ball after the step'), {
+    words: 'noise and stepLength that leave the ball together',
+    holds: ({ noise, stepLength }) => (noise as number) + (stepLength as number) > 1,
+  }),
   updates: integer({ min: 1 })
     .default(1)
     .describe("updates with the gradients of one step; the authors' released loop makes 2 by mistake"),
@@ -96,5 +101,6 @@ export const elle = defineObjective({
     lambda: number({ min: 0 }).default(1000).describe('weight of the penalty; the authors take 1000 to 10000'),
     ...elleOptions,
   },
+  examine: examineStep,
   create: ({ lambda, ...options }) => createElle(options, lambda),
 });

@@ -1,6 +1,7 @@
 import { clipToPixelRange, defineObjective, type InnerOptimizer, type StepFindings } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineStep } from './inner/examine.js';
 import { keptPerturbation, type KeptPerturbation } from './inner/kept-perturbation.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
@@ -41,6 +42,7 @@ export const fastAt = defineObjective({
       .describe('where the step starts: a random point of the ball, the image, or where the last batch ended'),
     passes: passesOption(),
   },
+  examine: examineStep,
   create({ passes, ...options }) {
     const kept = keptPerturbation();
     const form = { points: fgsm(options, kept), loss: { classification: crossEntropyAt('adversarial') }, passes };

@@ -1,5 +1,6 @@
 import { defineObjective, kl, number, weight, weighted, type InnerOptimizer, type PerExample } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineBurnIn, examineStart } from './inner/examine.js';
 import { inBurnIn, pgdWithKappa } from './inner/geometry.js';
 import { onClampedMargin, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint } from './inner/pgd.js';
@@ -54,6 +55,7 @@ export const gairRst = defineObjective({
       .describe('share of the epochs, from the first, with the TRADES point alone'),
     passes: passesInOrder(['adversarial', 'carlini-wagner', 'natural']),
   },
+  examine: ({ inner, burnIn }, plan) => [...examineStart(inner, { fromNatural: true }), ...examineBurnIn(burnIn, plan)],
   create: ({ beta, passes, ...options }) => ({
     points: twoGoals(options),
     loss: { classification: crossEntropyAt('natural'), regularizer: weighted(beta, mixedKl) },

@@ -1,6 +1,7 @@
 import { defineObjective, number, type InnerOptimizer } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineBurnIn, examineStart } from './inner/examine.js';
 import { inBurnIn, pgdWithKappa } from './inner/geometry.js';
 import { onCrossEntropy } from './inner/goals.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
@@ -66,6 +67,7 @@ export const gairat = defineObjective({
     burnIn: number({ min: 0, max: 1 }).default(0.5).describe('share of the epochs, from the first, with equal weights'),
     passes: passesOption(),
   },
+  examine: ({ inner, burnIn }, plan) => [...examineStart(inner), ...examineBurnIn(burnIn, plan)],
   create: ({ passes, ...options }) => {
     const plain = crossEntropyAt('adversarial');
     return {

@@ -8,6 +8,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineStep } from './inner/examine.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesInOrder } from './terms/passes-option.js';
@@ -81,6 +82,7 @@ export const gradAlign = defineObjective({
       .describe("derivative of clipping at pixels that are exactly 0 or 1; 0.5 is the authors' code"),
     passes: passesInOrder(['adversarial', 'elsewhere']),
   },
+  examine: examineStep,
   create: ({ lambda, passes, ...options }) => ({
     points: stepAndElsewhere(options),
     loss: { classification: crossEntropyAt('adversarial') },

@@ -12,6 +12,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgdPoint, type PgdOptions } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
@@ -58,6 +59,7 @@ export const hat = defineObjective({
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
     passes: passesOption(),
   },
+  examine: examineInner(({ robustLoss }) => robustLoss === 'kl'),
   create({ helper, beta, gamma, stretch, smoothing, robustLoss, inner, passes }, services) {
     const standard = trainedModel({ objective: 'hat', part: 'helper' }, helper, services);
     const goal = robustLoss === 'kl' ? onDiscrepancyToNatural(kl) : onCrossEntropy;

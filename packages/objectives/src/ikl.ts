@@ -5,6 +5,7 @@ import {
   logSoftmax,
   number,
   oneHotLabels,
+  onlyWith,
   pixelLength,
   stopGradient,
   weight,
@@ -14,6 +15,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineRadii, examineStart } from './inner/examine.js';
 import { heldTensors } from './held-tensors.js';
 import { pgdPoint } from './inner/pgd.js';
 import { startNames, type StartName } from './inner/settings.js';
@@ -133,13 +135,25 @@ export const ikl = defineObjective({
           .default(1)
           .describe('length of one update, in radii of the epoch; 0.5 for a high budget'),
         start: z.enum(startNames).default('gaussian').describe('where the attack starts'),
-        startScale: pixelLength({ min: 0 }).default(0.001).describe('standard deviation of a gaussian start'),
+        startScale: onlyWith(
+          pixelLength({ min: 0 }).default(0.001).describe('standard deviation of a gaussian start'),
+          { start: 'gaussian' },
+        ),
         squares: z.boolean().default(false).describe('the attack climbs the squared logit differences, too'),
       })
       .prefault({})
       .describe('the attack that makes the neighbours; its radius grows linearly over the epochs'),
     passes: passesInOrder(['adversarial', 'natural']),
   },
+  examine: ({ inner }) => [
+    ...examineStart(inner, { fromNatural: true }),
+    ...(inner.steps === 0
+      ? []
+      : examineRadii(
+          inner.steps * inner.stepLength,
+          `inner.steps is ${inner.steps}, inner.stepLength is ${inner.stepLength}`,
+        )),
+  ],
   create({ alpha, beta, temperature, momentum, inner, passes }) {
     const weights = classWeights({ temperature, momentum });
     return {

@@ -1,4 +1,5 @@
 import { defineObjective, kl, meanSquared, weight, weighted } from '@bulwark/core';
+import { examineInner } from './inner/examine.js';
 import { onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
@@ -21,6 +22,7 @@ export const lbgat = defineObjective({
     inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: 0.007 }),
     passes: passesInOrder(['adversarial', 'natural', 'companion@natural']),
   },
+  examine: examineInner(() => true),
   create({ companion: spec, beta, inner, passes }, services) {
     const companion = secondModel({ objective: 'lbgat', part: 'companion' }, spec, services);
     const theirs = 'companion@natural';

@@ -4,6 +4,7 @@ import {
   logSoftmax,
   number,
   oneHotLabels,
+  onlyWith,
   strongestWrongClass,
   weight,
   weighted,
@@ -13,6 +14,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineBurnIn, examineStart } from './inner/examine.js';
 import { onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
@@ -89,7 +91,7 @@ export const mail = defineObjective({
   cite: 'Liu et al., 2021, section 4; arXiv:2106.07904',
   options: {
     base: z.enum(['at', 'trades', 'mart']).default('at').describe('the method whose robust term is weighted'),
-    beta: weight(5),
+    beta: onlyWith(weight(5), { base: ['trades', 'mart'] }),
     slope: number({ min: 0 }).default(10).describe('how sharply weights rise with the margin; 2 for TRADES'),
     bias: number().default(-0.5).describe('added to the margin; 0 for TRADES'),
     burnIn: number({ min: 0, max: 1 })
@@ -97,5 +99,9 @@ export const mail = defineObjective({
       .describe('share of the epochs, from the first, with equal weights'),
     inner: innerSection({ start: 'gaussian', mode: 'eval', stepSize: 0.007 }),
   },
+  examine: ({ base, inner, burnIn }, plan) => [
+    ...examineStart(inner, { fromNatural: base === 'trades' }),
+    ...examineBurnIn(burnIn, plan),
+  ],
   create: (options) => forms[options.base](options),
 });

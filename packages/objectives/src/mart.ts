@@ -1,4 +1,5 @@
 import { defineObjective, weight, weighted } from '@bulwark/core';
+import { examineInner } from './inner/examine.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
 import { boostedCrossEntropyAt, weightedKl } from './terms/mart.js';
@@ -17,6 +18,7 @@ export const mart = defineObjective({
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
     passes: passesOption(),
   },
+  examine: examineInner(),
   create: ({ beta, inner, passes }) => ({
     points: pgd(inner),
     loss: {

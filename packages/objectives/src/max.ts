@@ -1,5 +1,6 @@
 import { defineObjective, type InnerOptimizer } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineBalls } from './inner/examine.js';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { findings, highestLoss, pointsAt } from './norms/worst.js';
@@ -29,6 +30,7 @@ export const max = defineObjective({
     steps: stepsOption(10),
     passes: passesOption(),
   },
+  examine: ({ norms }, plan) => examineBalls(norms, plan),
   create: ({ norms, steps, passes }) => ({
     points: worstOf(norms, steps),
     loss: { classification: crossEntropyAt('adversarial') },

@@ -14,6 +14,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineBalls } from './inner/examine.js';
 import { projectOntoL1, sparseStep } from './norms/msd-l1.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesOption } from './terms/passes-option.js';
@@ -135,6 +136,15 @@ export const msd = defineObjective({
       .describe("the authors' l1 projection: one example outside the ball moves those inside, too"),
     passes: passesOption(),
   },
+  examine: ({ linf, l2, l1 }, plan) =>
+    examineBalls(
+      [
+        { norm: 'linf', ...linf },
+        { norm: 'l2', ...l2 },
+        { norm: 'l1', ...l1 },
+      ],
+      plan,
+    ),
   create: ({ linf, l2, l1, steps, projectAllWhenAnyOutside, passes }) => ({
     points: { adversarial: steepest({ balls: { linf, l2, l1 }, steps, projectAllWhenAnyOutside }) },
     beyond: ['adversarial'],

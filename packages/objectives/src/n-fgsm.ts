@@ -1,5 +1,6 @@
-import { clipToPixelRange, defineObjective, number, type PointMaker } from '@bulwark/core';
+import { clipToPixelRange, defineObjective, doubt, number, type PointMaker } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineStep } from './inner/examine.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
 import { passesOption } from './terms/passes-option.js';
@@ -30,6 +31,17 @@ export const nFgsm = defineObjective({
       .describe('project onto the ball of this many radii; default: no projection, points reach 1 + noise radii'),
     passes: passesOption(),
   },
+  examine: ({ stepLength, noise, clip }) => [
+    ...examineStep({ stepLength }),
+    ...(clip !== undefined && clip >= stepLength + noise
+      ? [
+          doubt(
+            `clip is ${clip} and has no effect: noise ${noise} and stepLength ${stepLength} reach ${stepLength + noise} radii`,
+            'set clip lower, or leave it out',
+          ),
+        ]
+      : []),
+  ],
   create: ({ passes, ...options }) => ({
     points: { adversarial: noisyStep(options) },
     ...(!(options.clip !== undefined && options.clip <= 1) && { beyond: ['adversarial'] }),

@@ -1,16 +1,20 @@
 import {
   BulwarkError,
+  contradiction,
   defineObjective,
   kl,
   normNames,
   number,
   weighted,
   withoutGradient,
+  type Finding,
   type InnerOptimizer,
+  type NormName,
   type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineBalls } from './inner/examine.js';
 import { trainingApgd } from './norms/apgd.js';
 import { ballsOption, stepsOption, type Ball } from './norms/options.js';
 import { findings, highestLoss, pointsAt } from './norms/worst.js';
@@ -43,6 +47,16 @@ const pairing: PerExample = ({ z, batch }) => {
   return tf.mul(right, kl(z['source']!, z['target']!)) as tf.Tensor1D;
 };
 
+const missing = (balls: readonly Ball[], option: string, name: NormName): Finding[] =>
+  balls.some(({ norm }) => norm === name)
+    ? []
+    : [
+        contradiction(
+          `${option} is ${name}, which is not among the norms`,
+          `add { norm: ${name}, epsilon: ... } to norms`,
+        ),
+      ];
+
 /** Robustness against several norms by logit pairing: the outputs in two norms are tied where the first is withstood. */
 export const ramp = defineObjective({
   name: 'ramp',
@@ -56,14 +70,24 @@ export const ramp = defineObjective({
     steps: stepsOption(10),
     passes: passesOption(),
   },
+  examine: ({ norms: balls, source, target }, plan) => [
+    ...(source === target
+      ? [
+          contradiction(
+            `source and target are ${source}: there is nothing to tie`,
+            'choose another norm for one of them',
+          ),
+        ]
+      : []),
+    ...missing(balls, 'source', source),
+    ...missing(balls, 'target', target),
+    ...examineBalls(balls, plan),
+  ],
   create({ norms: balls, source, target, lambda, steps, passes }) {
-    const ballOf = (option: string, name: string): Ball => {
-      const ball = balls.find(({ norm }) => norm === name);
-      if (!ball)
-        throw new BulwarkError('CONFIG_INVALID', `ramp: ${option} is ${name}, which is not among the norms`, {
-          hint: `add { norm: ${name}, epsilon: ... } to norms`,
-        });
-      return ball;
+    const ballOf = (option: string, name: NormName): Ball => {
+      const [wrong] = missing(balls, option, name);
+      if (wrong) throw new BulwarkError('CONFIG_INVALID', `ramp: ${wrong.text}`, { hint: wrong.hint });
+      return balls.find(({ norm }) => norm === name)!;
     };
     return {
       points: sourceAndTarget(ballOf('source', source), ballOf('target', target), steps),

@@ -1,4 +1,5 @@
 import {
+  contradiction,
   defineObjective,
   kl,
   logitsOf,
@@ -10,6 +11,7 @@ import {
   type PerExample,
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineInner } from './inner/examine.js';
 import { onDiscrepancyToTarget } from './inner/goals.js';
 import { pgdPoint } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
@@ -59,6 +61,17 @@ export const rslad = defineObjective({
     inner: innerSection({ start: 'gaussian', mode: 'eval' }),
     passes: passesInOrder(['adversarial', 'natural']),
   },
+  examine: ({ adversarialWeight, naturalWeight, ...options }) => [
+    ...(adversarialWeight === 0 && naturalWeight === 0
+      ? [
+          contradiction(
+            'adversarialWeight and naturalWeight are 0: there is nothing to learn',
+            'set one of them above 0',
+          ),
+        ]
+      : []),
+    ...examineInner()(options),
+  ],
   create({ teacher: spec, adversarialWeight, naturalWeight, scale, inner, passes }, services) {
     const teacher = trainedModel({ objective: 'rslad', part: 'teacher' }, spec, services);
     return {

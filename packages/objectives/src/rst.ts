@@ -1,6 +1,6 @@
 import { defineObjective } from '@bulwark/core';
-import { createSt, stOptions } from './st.js';
-import { createTrades, tradesOptions } from './trades.js';
+import { createSt, examineSt, stOptions } from './st.js';
+import { createTrades, examineTrades, tradesOptions } from './trades.js';
 
 /** Step of the RST family: 0.007, not 2/255. Its ball has radius 0.031. */
 const stepSize = 0.007;
@@ -11,6 +11,7 @@ export const rst = defineObjective({
   summary: 'Robust self-training: TRADES as the RST authors run it on labelled and pseudo-labelled images.',
   cite: 'Carmon et al., 2019, Algorithm 1; arXiv:1905.13736',
   options: tradesOptions({ passes: ['adversarial', 'natural'], stepSize }),
+  examine: examineTrades,
   create: createTrades,
 });
 
@@ -24,5 +25,6 @@ export const stRst = defineObjective({
     start: 'unclipped-uniform',
     stepSize,
   }),
+  examine: examineSt,
   create: createSt,
 });

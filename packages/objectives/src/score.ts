@@ -1,5 +1,6 @@
 import { defineObjective, discrepancy, logSoftmax, number, weight, weighted, type PerExample } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineInner } from './inner/examine.js';
 import { onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection } from './inner/settings.js';
@@ -36,6 +37,7 @@ export const score = defineObjective({
     inner: innerSection({ start: 'uniform', mode: 'batch' }),
     passes: passesOption(),
   },
+  examine: examineInner(() => true),
   create: ({ beta, smoothing, slack, inner, passes }) => ({
     points: pgd({ ...inner, goal: onDiscrepancyToNatural(squaredDistance) }),
     loss: { classification: squaredError(smoothing), regularizer: weighted(beta, consistency(slack)) },

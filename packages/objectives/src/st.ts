@@ -8,6 +8,7 @@ import {
   type PassText,
 } from '@bulwark/core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { innerSection, type InnerSettings, type StartName } from './inner/settings.js';
 import { squeeze } from './inner/squeeze.js';
 import { crossEntropyAt } from './terms/cross-entropy.js';
@@ -41,6 +42,9 @@ export const stOptions = (defaults: { passes: PassText[]; start: StartName; step
   passes: passesInOrder(defaults.passes),
 });
 
+/** What Squeeze Training and its variants do not allow together: the pair parts from one point only by its starts. */
+export const examineSt = examineInner<StOptions>(() => true);
+
 /** `CE(z(x), y) + beta D(x', x'')`, where x' and x'' are the pair that maximises the same D. */
 export function createSt({
   discrepancy,
@@ -67,5 +71,6 @@ export const st = defineObjective({
   summary: 'Squeeze Training: penalises the gap between adversarial and collaborative neighbours.',
   cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2205.11156',
   options: stOptions({ passes: ['collaborative:batch', 'natural', 'adversarial'], start: 'gaussian' }),
+  examine: examineSt,
   create: createSt,
 });

@@ -8,6 +8,7 @@ import {
   type PassText,
 } from '@bulwark/core';
 import { z } from 'zod';
+import { examineInner } from './inner/examine.js';
 import { onCrossEntropy, onDiscrepancyToNatural } from './inner/goals.js';
 import { pgd } from './inner/pgd.js';
 import { innerSection, type InnerSettings } from './inner/settings.js';
@@ -43,6 +44,9 @@ export const tradesOptions = (defaults: { passes: PassText[]; stepSize?: number 
   passes: passesInOrder(defaults.passes),
 });
 
+/** What TRADES and its variants do not allow together. */
+export const examineTrades = examineInner<TradesOptions>(({ goal }) => goal === 'discrepancy');
+
 /** `CE(z(x), y) + beta D(x, x')`, where x' climbs the same D; gradient flows through both arguments. */
 export function createTrades(options: TradesOptions): ObjectiveForm {
   const { beta, inner, passes, entropyWeight, smoothing, goal } = options;
@@ -67,5 +71,6 @@ export const trades = defineObjective({
   summary: 'Cross-entropy at natural images plus the discrepancy to neighbours that maximise it.',
   cite: 'Zhang et al., 2019, Eq. 5; arXiv:1901.08573',
   options: tradesOptions({ passes: ['natural', 'adversarial', 'natural'] }),
+  examine: examineTrades,
   create: createTrades,
 });

@@ -1,6 +1,14 @@
-import { BulwarkError, spread, type Attack, type PluginServices, type PluginSpec, type TierName } from '@bulwark/core';
+import {
+  BulwarkError,
+  spread,
+  type Attack,
+  type PluginServices,
+  type PluginSpec,
+  type ThreatModel,
+  type TierName,
+} from '@bulwark/core';
 import { tiers } from '@bulwark/core/attacks';
-import { checkSpec } from '@bulwark/core/run';
+import { checkSpec, examineSpec, findingText } from '@bulwark/core/run';
 import { numberFlag } from '../terminal/number-flag.js';
 import { parseAttacks } from './attack-specs.js';
 import type { Target } from './open-target.js';
@@ -51,6 +59,16 @@ export function planEvaluation(given: {
   }
   const tier = given.tier ?? 'quick';
   return { tier, specs: tiers[tier].attacks, images: images ?? tierImages(tier) };
+}
+
+/** What is to be said of the attacks of a plan: options that have no effect. @throws BulwarkError CONFIG_INVALID where they contradict one another */
+export function doubtsOf(specs: readonly PluginSpec[], registry: Target['registry'], threat: ThreatModel): string[] {
+  const found = specs.flatMap((spec, i) =>
+    examineSpec(registry, { kind: 'attack', spec, at: ['attacks', i], plan: { threat, epochs: 0 } }),
+  );
+  const wrong = found.find(({ kind }) => kind === 'contradiction');
+  if (wrong) throw new BulwarkError('CONFIG_INVALID', findingText(wrong), { hint: wrong.hint });
+  return found.map((each) => `${findingText(each)}; ${each.hint}`);
 }
 
 /** The attacks of a plan, made for the target and a threat model, by default that of its config. @throws BulwarkError PLUGIN_UNKNOWN, CONFIG_INVALID */

@@ -15,7 +15,7 @@ import { probeTrust, transferred } from '@bulwark/core/attacks';
 import { accuracyCurve, checkNorm, shardPositions, unionOf } from '@bulwark/core/evaluation';
 import type { Shard } from '../terminal/shard.js';
 import type { Target } from './open-target.js';
-import { attacksOf, positions } from './plan.js';
+import { attacksOf, doubtsOf, positions } from './plan.js';
 import type { QuestionFlags, Settings } from './settings.js';
 import { askedThreats, type QuestionKind } from './threats.js';
 import { transferFrom } from './transfer.js';
@@ -51,6 +51,8 @@ export async function askOf(
   const whole = positions(countOf(target.data.test), settings.images);
   const chosen = shard ? shardPositions(whole.length, shard).map((i) => whole[i]!) : whole;
   const own = threats.map((threat) => ({ threat, attacks: attacksOf(settings.specs, target, threat) }));
+  const doubts = threats.flatMap((threat) => doubtsOf(settings.specs, target.registry, threat));
+  for (const doubt of new Set(doubts)) warn(doubt);
   for (const { threat, attacks } of own) for (const attack of attacks) checkNorm(attack, threat);
   const { plugins } = flags;
   const source =

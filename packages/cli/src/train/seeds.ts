@@ -88,7 +88,7 @@ function seedJob(
 async function checkSame(input: unknown, folder: string, services: SeedsJob['services']): Promise<void> {
   const { config, registry } = await checkRun(input, services);
   if (!existsSync(join(folder, 'config.json'))) return;
-  const before = checkConfig(openRunFolder(folder).frozen.config, registry);
+  const before = checkConfig(openRunFolder(folder).frozen.config, registry, { stored: true });
   const engine = config.engine.use === 'auto' ? config.engine : before.engine; // what `auto` meant stands in the run
   if (digestOf({ ...before, engine, callbacks: config.callbacks }) !== digestOf(config))
     throw new BulwarkError('RUN_EXISTS', `${folder} holds a run with another config`, {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { BulwarkError } from '../errors.js';
 import { breaks, judge } from '../evaluation/index.js';
 import type { Attack, AttackContext } from '../hooks/index.js';
-import { defineAttack, integer } from '../plugins/index.js';
+import { contradiction, defineAttack, doubt, integer, type Finding } from '../plugins/index.js';
 import { norms, type NormName } from '../threat/index.js';
 import { apgdAttack } from './apgd/attack.js';
 import type { ApgdOptions } from './apgd/restarts.js';
@@ -130,6 +130,32 @@ function ensemble(stages: readonly Attack[], options: AutoAttackOptions): Attack
 export const autoAttack = (options: AutoAttackOptions, norm: NormName): Attack =>
   ensemble(stagesOf(options, norm), options);
 
+/** Options that the parts of the ensemble do not know. */
+function examineParts({ version, attacks, queries, restarts, eot }: AutoAttackOptions): Finding[] {
+  if ((version === 'custom') !== (attacks !== undefined))
+    return [
+      contradiction(
+        `version is ${version}, and attacks is ${attacks ? attacks.join(', ') : 'missing'}`,
+        'give attacks together with version custom, and only there',
+      ),
+    ];
+  const parts = attacks ?? orders[version];
+  const idle = (option: string, value: number | undefined, names: readonly AutoAttackPart[]) =>
+    value === undefined || parts.some((part) => names.includes(part))
+      ? []
+      : [
+          doubt(
+            `${option} is ${value} and has no effect: there is no ${names.join(' or ')} among ${parts.join(', ')}`,
+            'leave it out',
+          ),
+        ];
+  return [
+    ...idle('queries', queries === squareRecipe.queries ? undefined : queries, ['square']),
+    ...idle('restarts', restarts, ['apgd-ce', 'apgd-dlr', 'fab']),
+    ...idle('eot', eot, ['apgd-ce', 'apgd-dlr', 'apgd-t']),
+  ];
+}
+
 export const autoAttackPlugin = defineAttack({
   name: 'autoattack',
   summary: 'AutoAttack: an ensemble without parameters to tune; the figure that papers compare.',
@@ -146,13 +172,11 @@ export const autoAttackPlugin = defineAttack({
       .describe('Restarts of apgd-ce, apgd-dlr and fab; default as the version says'),
     eot: integer({ min: 1 }).optional().describe('Gradients averaged per iteration; default 20 in rand, else 1'),
   },
+  examine: examineParts,
   create(options, services) {
-    if ((options.version === 'custom') !== (options.attacks !== undefined))
-      throw new BulwarkError(
-        'CONFIG_INVALID',
-        `autoattack: version ${options.version} ${options.attacks ? 'takes no list of attacks' : 'needs a list of attacks'}`,
-        { hint: 'give attacks together with version custom, and only there' },
-      );
+    const wrong = examineParts(options).find(({ kind }) => kind === 'contradiction');
+    // an ensemble of nothing would break nothing
+    if (wrong) throw new BulwarkError('CONFIG_INVALID', `autoattack: ${wrong.text}`, { hint: wrong.hint });
     return autoAttack(options, services.threat.norm.name);
   },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineAttack, integer, pixelLength } from '../plugins/index.js';
+import { defineAttack, doubt, integer, onlyWith, pixelLength } from '../plugins/index.js';
 import { attackLossNames } from './attack-loss.js';
 import { fixedStepAttack, type FixedStep } from './fixed-step.js';
 import type { Attack } from '../hooks/index.js';
@@ -42,13 +42,28 @@ export const pgd = defineAttack({
       .describe('Length of a step in the norm; default a quarter of epsilon, which is 2/255 at 8/255'),
     loss: z.enum(attackLossNames).default('ce').describe('What the attack maximises'),
     start: z.enum(['random', 'image']).default('random').describe('First point: uniform in the ball, or the image'),
-    clipStart: z.boolean().default(false).describe('Clip the random start to [0, 1] before the first gradient'),
-    restarts: integer({ min: 1 }).default(1).describe('Random restarts; an example is broken if any of them breaks it'),
+    clipStart: onlyWith(
+      z.boolean().default(false).describe('Clip the random start to [0, 1] before the first gradient'),
+      { start: 'random' },
+    ),
+    restarts: onlyWith(
+      integer({ min: 1 }).default(1).describe('Random restarts; an example is broken if any of them breaks it'),
+      { start: 'random' },
+    ),
     eot: integer({ min: 2 }).optional().describe('Gradients averaged at each step, for randomised models; default 1'),
     keep: z
       .enum(['last', 'any'])
       .default('last')
       .describe('last: the last point counts; any: every point on the way counts (the RST protocol)'),
   },
+  examine: ({ loss, start }) =>
+    loss === 'kl' && start === 'image'
+      ? [
+          doubt(
+            'loss is kl, and start is image: the KL to the natural output has no gradient there, so the first step goes nowhere, or along rounding',
+            'set start to random',
+          ),
+        ]
+      : [],
   create: pgdAttack,
 });

@@ -5,7 +5,7 @@ import type { Gradients } from '../network/index.js';
 export interface Optimizer {
   /**
    * One update in place; parameters without a gradient are skipped (no decay either).
-   * @param schedule.momentum in place of the optimizer's own, where the schedule moves it; an optimizer without momentum ignores it
+   * @param schedule.momentum in place of the optimizer's own, where the schedule moves it (of Adam: beta1); an optimizer without momentum ignores it
    */
   apply(
     parameters: ReadonlyMap<string, tf.Variable>,

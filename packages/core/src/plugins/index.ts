@@ -21,6 +21,8 @@ export {
   type ObjectiveDefinition,
   type PluginDefinition,
 } from './define.js';
+export { conditionOf, derivedSteps, onlyWith, updateLength, type Condition } from './dependent-option.js';
+export { contradiction, doubt, type Finding, type RunPlan } from './findings.js';
 export { enginesOf } from './engines.js';
 export {
   boolean,

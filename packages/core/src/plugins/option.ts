@@ -10,7 +10,7 @@ const parseFraction = (text: string): number => {
 };
 
 /**
- * A number that may be written as a fraction, with inclusive bounds.
+ * A number that may be written as a fraction; `min` and `max` are allowed themselves, `above` and `below` are not.
  * @example
  * ```ts
  * number({ min: 0 }).parse('1/4'); // => 0.25
@@ -18,11 +18,12 @@ const parseFraction = (text: string): number => {
  * ```
  * @category Options of plugins
  */
-export function number(bounds: { min?: number; max?: number; above?: number } = {}) {
+export function number(bounds: { min?: number; max?: number; above?: number; below?: number } = {}) {
   let checked = z.number();
   if (bounds.min !== undefined) checked = checked.min(bounds.min);
   if (bounds.max !== undefined) checked = checked.max(bounds.max);
   if (bounds.above !== undefined) checked = checked.gt(bounds.above);
+  if (bounds.below !== undefined) checked = checked.lt(bounds.below);
   return z
     .union(
       [

@@ -18,6 +18,7 @@ import type {
 } from '../hooks/index.js';
 import type { Random } from '../random.js';
 import type { ThreatModel } from '../threat/index.js';
+import type { Finding, RunPlan } from './findings.js';
 
 /** What each kind of plugin makes. The four hooks first; everything else serves them. */
 export interface PluginProducts {
@@ -106,6 +107,11 @@ export interface Plugin<K extends PluginKind = PluginKind, S extends z.ZodObject
   readonly cite?: string;
   /** Defaults and descriptions live here, once. */
   readonly options: S;
+  /**
+   * What is wrong with options together, each of which is allowed: contradictions, which refuse a run before anything is read, and options that
+   * change nothing in this run, which is said. Where one option alone decides whether another counts, `onlyWith` says so at that option.
+   */
+  examine?(options: z.output<S>, plan: RunPlan): readonly Finding[];
   /** Makes what the plugin stands for, from checked options. */
   create(options: z.output<S>, services: PluginServices): PluginProducts[K];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineAverage, integer, number } from '../plugins/index.js';
+import { defineAverage, doubt, integer, number } from '../plugins/index.js';
 import { createEma, createFairAverage, createSwa } from '../trainer/index.js';
 
 const decay = (fallback: number) => number({ min: 0, max: 1 }).default(fallback).describe('share of the old average');
@@ -21,6 +21,10 @@ const ema = defineAverage({
       .default('averaged')
       .describe("running statistics: averaged like the weights, or copied at each epoch's end"),
   },
+  examine: ({ start, decay }) => [
+    ...(start === 1 ? [doubt('start is 1: the average is a copy of the weights to the end', 'set start below 1')] : []),
+    ...(decay === 0 ? [doubt('decay is 0: the average is the weights themselves', 'set decay to 0.999')] : []),
+  ],
   create:
     ({ start, ...options }) =>
     ({ model, steps }) =>
@@ -35,6 +39,15 @@ const swa = defineAverage({
     from: integer({ min: 1 }).describe('first epoch that counts'),
     every: integer({ min: 1 }).default(1).describe('then every n-th'),
   },
+  examine: ({ from }, { epochs }) =>
+    from > epochs
+      ? [
+          doubt(
+            `from is ${from}, and the run has ${epochs} epochs: nothing is averaged`,
+            'set from to one of the epochs',
+          ),
+        ]
+      : [],
   create: (options) => () => createSwa(options),
 });
 
@@ -48,6 +61,12 @@ const fawa = defineAverage({
       .default(0.2)
       .describe('lowest accuracy of a class, under the last attack of the validation, with which an epoch counts'),
   },
+  examine: ({ decay, threshold }) => [
+    ...(decay === 1
+      ? [doubt('decay is 1: the average stays at the first weights that enter it', 'set decay to 0.85')]
+      : []),
+    ...(threshold === 1 ? [doubt('threshold is 1: only epochs without any error count', 'set threshold to 0.2')] : []),
+  ],
   create: (options) => () => createFairAverage(options),
 });
 

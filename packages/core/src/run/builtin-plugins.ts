@@ -2,14 +2,30 @@ import { z } from 'zod';
 import { attackPlugins } from '../attacks/index.js';
 import { coreEngines } from '../engine/index.js';
 import { averagePlugins } from './averages.js';
-import { defineOptimizer, defineSchedule, integer, number, type Plugin } from '../plugins/index.js';
+import {
+  contradiction,
+  defineOptimizer,
+  defineSchedule,
+  doubt,
+  integer,
+  number,
+  onlyWith,
+  type Plugin,
+  type RunPlan,
+} from '../plugins/index.js';
 import { createAdamW, createSgd, decayGroups, schedules } from '../trainer/index.js';
 
 const decayOption = (fallback: (typeof decayGroups)[number]) =>
-  z
-    .enum(decayGroups)
-    .default(fallback)
-    .describe('what weight decay applies to: all parameters, all but BatchNorm, or kernels only');
+  onlyWith(
+    z
+      .enum(decayGroups)
+      .default(fallback)
+      .describe('what weight decay applies to: all parameters, all but BatchNorm, or kernels only'),
+    {
+      words: 'weightDecay above 0',
+      holds: ({ weightDecay, undecayedLearningRate }) => weightDecay !== 0 || undecayedLearningRate !== undefined,
+    },
+  );
 
 /** The momentum of schedules that can move it. */
 const cycleMomentum = (fallback?: [number, number]) => {
@@ -18,6 +34,16 @@ const cycleMomentum = (fallback?: [number, number]) => {
     'momentum at the highest and at the lowest learning rate; it moves against the rate',
   );
 };
+/** Bounds the wrong way round. */
+const examineMomentum = ({ momentum }: { momentum?: [number, number] }) =>
+  momentum && momentum[0] > momentum[1]
+    ? [
+        doubt(
+          `momentum is ${momentum.join(', ')}, at the highest and at the lowest learning rate: it moves with the rate, not against it`,
+          `write [${[...momentum].reverse().join(', ')}]`,
+        ),
+      ]
+    : [];
 const boundsOf = (pair: [number, number] | undefined) => pair && { low: pair[0], high: pair[1] };
 
 const sgd = defineOptimizer({
@@ -35,6 +61,24 @@ const sgd = defineOptimizer({
         'constant learning rate of the parameters without decay; released code of E-AT and RAMP leaves it at 1 by mistake',
       ),
   },
+  examine: ({ nesterov, momentum, decay, undecayedLearningRate }) => [
+    ...(nesterov && momentum === 0
+      ? [
+          contradiction(
+            'nesterov is true, and momentum is 0: there is no momentum step to look ahead to',
+            'set momentum to 0.9, or nesterov to false',
+          ),
+        ]
+      : []),
+    ...(undecayedLearningRate !== undefined && decay === 'all'
+      ? [
+          contradiction(
+            `undecayedLearningRate is ${undecayedLearningRate}, and decay is all: no parameter is without decay`,
+            'set decay to kernels or no-batch-norm, or leave undecayedLearningRate out',
+          ),
+        ]
+      : []),
+  ],
   create: (options) => createSgd(options),
 });
 
@@ -44,14 +88,27 @@ const adamw = defineOptimizer({
   cite: 'Loshchilov and Hutter, 2019, Algorithm 2; arXiv:1711.05101',
   options: {
     learningRate: number({ above: 0 }).default(1e-3).describe('base learning rate; the schedule multiplies it'),
-    beta1: number({ min: 0, max: 1 }).default(0.9).describe('share of the old mean of gradients'),
-    beta2: number({ min: 0, max: 1 }).default(0.999).describe('share of the old mean of squared gradients'),
+    beta1: number({ min: 0, below: 1 }).default(0.9).describe('share of the old mean of gradients'),
+    beta2: number({ min: 0, below: 1 }).default(0.999).describe('share of the old mean of squared gradients'),
     epsilon: number({ above: 0 }).default(1e-8).describe('added to the root of the mean of squares'),
     weightDecay: number({ min: 0 }).default(0.01).describe('weights shrink by learningRate * weightDecay in a step'),
     decay: decayOption('kernels'),
   },
   create: (options) => createAdamW(options),
 });
+
+/** Epochs of a schedule that this run does not reach. */
+const beyond = (option: string, epochs: readonly number[], plan: RunPlan) => {
+  const late = epochs.filter((epoch) => epoch > plan.epochs);
+  return late.length === 0
+    ? []
+    : [
+        doubt(
+          `${option} is ${epochs.join(', ')}, and the run ends after epoch ${plan.epochs}`,
+          'fit the schedule to epochs',
+        ),
+      ];
+};
 
 const constant = defineSchedule({
   name: 'constant',
@@ -66,6 +123,12 @@ const step = defineSchedule({
     milestones: z.array(integer({ min: 1 })).describe('epochs, from 1, at whose start the factor is applied'),
     factor: number({ above: 0 }).default(0.1).describe('multiplied in at each milestone'),
   },
+  examine: ({ milestones, factor }, plan) => [
+    ...beyond('milestones', milestones, plan),
+    ...(factor === 1 && milestones.length > 0
+      ? [doubt(`factor is 1: milestones ${milestones.join(', ')} change nothing`, 'set factor to 0.1, or use constant')]
+      : []),
+  ],
   create: schedules.step,
 });
 
@@ -92,6 +155,17 @@ const piecewise = defineSchedule({
       )
       .describe('in ascending order of `from`; 1 before the first'),
   },
+  examine({ points }, plan) {
+    const from = points.map((point) => point.from);
+    const at = from.findIndex((epoch, i) => i > 0 && epoch <= from[i - 1]!);
+    if (at < 0) return beyond('points.from', from, plan);
+    return [
+      contradiction(
+        `points[${at}].from is ${from[at]}, and points[${at - 1}].from is ${from[at - 1]}: they do not ascend`,
+        'write the points in the order of their epochs, each epoch once',
+      ),
+    ];
+  },
   create: schedules.piecewise,
 });
 
@@ -103,6 +177,7 @@ const cyclic = defineSchedule({
     momentum: cycleMomentum(),
     ahead: z.boolean().default(false).describe('take the rate at the end of each step, so that the first is not 0'),
   },
+  examine: examineMomentum,
   create: ({ momentum, ...options }) => schedules.cyclic({ ...options, momentum: boundsOf(momentum) }),
 });
 
@@ -117,6 +192,7 @@ const oneCycle = defineSchedule({
     momentum: cycleMomentum([0.85, 0.95]),
     per: z.enum(['epoch', 'step']).default('step').describe('whether the rate changes within an epoch'),
   },
+  examine: examineMomentum,
   create: ({ momentum, ...options }) => schedules.oneCycle({ ...options, momentum: boundsOf(momentum) }),
 });
 
@@ -125,6 +201,15 @@ const warmCosine = defineSchedule({
   summary: 'Linear over the first epochs, then half a cosine, per epoch.',
   cite: 'Cui et al., 2024, released code; arXiv:2305.13948',
   options: { warmup: integer({ min: 0 }).default(0).describe('epochs of linear growth') },
+  examine: ({ warmup }, { epochs }) =>
+    warmup < epochs
+      ? []
+      : [
+          doubt(
+            `warmup is ${warmup}, and the run has ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}: the learning rate only grows${warmup > epochs ? `, up to ${Number(((100 * epochs) / warmup).toPrecision(3))} % of learningRate` : ''}`,
+            'set warmup below epochs',
+          ),
+        ],
   create: schedules.warmCosine,
 });
 

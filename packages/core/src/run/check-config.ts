@@ -5,10 +5,9 @@ import { checkedSpec, checkReferences } from './check-spec.js';
 import { runConfigSchema, threatSection, type RunConfig } from './config.js';
 import { lengthsIn } from './config-lengths.js';
 import { problemOf, problemsOf, refuse, type Problem } from './config-problems.js';
+import { examineConfig, findingText, planOf } from './examine-config.js';
+import { runLevel } from './plugin-part.js';
 import { parse } from './tolerant-parse.js';
-
-/** Options of a section that belong to the run, not to its plugin. */
-const runLevel = { data: ['batchSize', 'accumulate', 'augment'], optimizer: ['schedule', 'clipNorm'] } as const;
 
 /** Checks the plugin of one of the two sections that mix a plugin's options with the run's own. */
 function checkMixed(
@@ -27,12 +26,6 @@ function checkMixed(
     ...checkedSpec(registry, { kind: section }, forPlugin, { at: [section], problems, besides: own }),
     ...forRun,
   };
-}
-
-/** The plugin's part of a mixed section. */
-export function pluginPart(section: 'data' | 'optimizer', config: RunConfig): PluginSpec {
-  const own = runLevel[section] as readonly string[];
-  return Object.fromEntries(Object.entries(config[section]).filter(([key]) => !own.includes(key))) as PluginSpec;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -100,22 +93,35 @@ function parseSections(input: unknown, problems: Problem[]): Partial<RunConfig> 
   return Object.fromEntries(sections.filter(([, value]) => value !== undefined)) as Partial<RunConfig>;
 }
 
+/** Options that cannot both be meant. */
+function checkTogether(registry: PluginRegistry, config: Partial<RunConfig>, problems: Problem[]): void {
+  for (const found of examineConfig(config, registry))
+    if (found.kind === 'contradiction')
+      problems.push({ code: 'CONFIG_INVALID', message: findingText(found), hint: found.hint });
+}
+
 /**
  * Checks a whole config before any data is read: keys, types, ranges, plugins and their options, at any depth.
+ * @param stored it is that of a run, which has trained with it: options that contradict one another are no mistake any more
  * @returns the config with all defaults filled in; composing it again gives the same
  * @throws BulwarkError CONFIG_INVALID or PLUGIN_UNKNOWN, naming everything that is wrong: the path, the value and what is allowed
  */
-export function checkConfig(input: unknown, registry: PluginRegistry): RunConfig {
+export function checkConfig(
+  input: unknown,
+  registry: PluginRegistry,
+  { stored = false }: { stored?: boolean } = {},
+): RunConfig {
   const problems: Problem[] = [];
   const config = parseSections(input, problems);
   const mixed = {
     data: checkMixed(registry, 'data', config, problems),
     optimizer: checkMixed(registry, 'optimizer', config, problems),
   };
-  const place = { at: [], problems };
+  const place = { at: [], problems, plan: planOf(config) };
   const checked = checkReferences(registry, runConfigSchema, { ...config, ...mixed }, place) as RunConfig;
   checkThreats(checked, problems);
   checkLengths(registry, checked, problems);
+  if (!stored) checkTogether(registry, checked, problems);
   refuse(problems);
   return checked;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { placeOf, type Path } from '../files/index.js';
 import type { PluginKind, PluginRegistry, PluginSpec } from '../plugins/index.js';
 import { problemOf, refuse, type Place, type Problem } from './config-problems.js';
-import { findReferences, replaceAt } from './schema-walk.js';
+import { findReferences, replaceAt, withDerivedSteps } from './schema-walk.js';
 import { parse } from './tolerant-parse.js';
 
 /** What may stand where a plugin is named. */
@@ -44,7 +44,9 @@ export function checkedSpec(
     return { use };
   }
   const plugin = findPlugin(registry, { kind, besides }, use, place);
-  const parsed = plugin && parse(plugin.options, options, place);
+  const { plan } = place;
+  const given = plugin && plan ? withDerivedSteps(plugin.options, options, plan.threat) : options;
+  const parsed = plugin && parse(plugin.options, given, place);
   if (parsed === undefined) return undefined;
   return { use, ...(checkReferences(registry, plugin!.options, parsed, place) as object) };
 }
@@ -63,10 +65,10 @@ export function checkReferences(
   registry: PluginRegistry,
   schema: z.ZodType,
   value: unknown,
-  { at, problems }: Place,
+  { at, problems, plan }: Place,
 ): unknown {
   return findReferences(schema, value).reduce<unknown>((current, { path, value: spec, ...allowed }) => {
-    const checked = checkedSpec(registry, allowed, spec as PluginSpec, { at: [...at, ...path], problems });
+    const checked = checkedSpec(registry, allowed, spec as PluginSpec, { at: [...at, ...path], problems, plan });
     return checked ? replaceAt(current, path, checked) : current;
   }, value);
 }

@@ -20,10 +20,12 @@ import {
   type NamedCallback,
   type TrainerParts,
 } from '../trainer/index.js';
-import { pluginPart } from './check-config.js';
 import { checkFeatures } from './check-features.js';
 import { lengthsOf } from './config-lengths.js';
 import type { RunConfig } from './config.js';
+import { examineConfig, findingText } from './examine-config.js';
+import { pluginPart } from './plugin-part.js';
+import { withDerivedSteps } from './schema-walk.js';
 
 /** The parts of a run, made from a checked config. */
 export interface ComposedRun {
@@ -99,7 +101,7 @@ function createServices(
     make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K] {
       const { use, ...given } = spec;
       const plugin = registry.find(kind, use);
-      const checked = plugin.options.parse(given);
+      const checked = plugin.options.parse(withDerivedSteps(plugin.options, given, services.threat)) as typeof given;
       for (const length of lengthsOf(plugin.options, checked, use)) {
         const { norm = config.threat.norm } = length;
         refuseBytes(length, { norm, shape: facts?.inputShape });
@@ -235,6 +237,8 @@ function averageOf(
  */
 export async function compose(config: RunConfig, options: ComposeOptions): Promise<ComposedRun> {
   const { data, model, services } = await composeModel(config, options);
+  for (const found of examineConfig(config, options.registry))
+    if (found.kind === 'doubt') services.warn(`${findingText(found)}; ${found.hint}`);
   checkSupervision(data, services.warn);
   if (countOf(data.test) === 0 && config.evaluation.final === 'test')
     services.warn(

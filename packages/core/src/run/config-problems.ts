@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { BulwarkError, type ErrorCode } from '../errors.js';
 import { expectedOf, placeOf, shown, valueAt, type Path } from '../files/index.js';
-import { nearest } from '../plugins/index.js';
+import { nearest, type RunPlan } from '../plugins/index.js';
 
 /** What each section that a config must have may look like; together they are a whole config. */
 const examples: Readonly<Record<string, string>> = {
@@ -25,6 +25,8 @@ export interface Place {
   readonly problems: Problem[];
   /** Keys that may stand here besides those of the schema: somebody else checks them. */
   readonly besides?: readonly string[];
+  /** The run that it is parsed for, if that is known: some defaults follow from it. */
+  readonly plan?: RunPlan | undefined;
 }
 
 /** The problem that an error tells of; with a place before its words. @throws what is no BulwarkError */

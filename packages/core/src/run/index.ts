@@ -6,6 +6,8 @@ export { baseFolderNow, baseFromRun, relativeFile } from './base-folder.js';
 export { corePlugins, type OptimizerOrSchedulePlugin } from './builtin-plugins.js';
 export { checkConfig } from './check-config.js';
 export { checkSpec } from './check-spec.js';
+export { examineConfig, findingText } from './examine-config.js';
+export { examineSpec, type PlacedFinding } from './examine-options.js';
 export { checkFeatures } from './check-features.js';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint-file.js';
 export { compose, composeModel, runTokens, threatOf, type ComposedRun, type ComposeOptions } from './compose.js';

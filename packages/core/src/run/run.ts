@@ -58,7 +58,7 @@ export async function checkRunFolder(
   const registry = services.registry.child();
   const { baseFolder, config } = frozen;
   await loadPluginsOfRun({ path, baseFolder, specifiers: config.plugins }, { ...services, registry });
-  return { config: checkConfig(input, registry), registry };
+  return { config: checkConfig(input, registry, { stored: true }), registry };
 }
 
 /** Starts the engine that a config names. */
@@ -121,7 +121,7 @@ export async function resumeRun(
       const input = services.change?.(frozen.config) ?? frozen.config;
       const { config, registry } = await checkRunFolder(folder, services, input);
       const engine = await engineOf(config, registry);
-      const change = services.change && onlyResumable(checkConfig(frozen.config, registry), config);
+      const change = services.change && onlyResumable(checkConfig(frozen.config, registry, { stored: true }), config);
       const resumeFrom = first && folder.checkpoints.has('last') ? folder.checkpoints.settle() : undefined;
       if (first && !resumeFrom && folder.readMetrics().length > 0)
         throw new BulwarkError('CHECKPOINT_MISSING', `${path} has metrics of finished epochs, but no checkpoint`, {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { normNames, type NormName } from '../threat/index.js';
-import { pixelLengths, pluginReferences, type PluginKind } from '../plugins/index.js';
+import { normNames, type NormName, type ThreatModel } from '../threat/index.js';
+import { derivedSteps, pixelLengths, pluginReferences, type PluginKind } from '../plugins/index.js';
 
 type AnySchema = z.ZodType & { _zod: { def: Record<string, unknown> & { type: string } } };
 
@@ -65,6 +65,60 @@ function findMarked<Mark>(
     default:
       return [];
   }
+}
+
+/** A section of parsed options with the schemas of its keys. */
+export interface FoundSection {
+  readonly path: Path;
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly shape: Readonly<Record<string, z.ZodType>>;
+}
+
+/** All sections of a value, itself first; what plugins within have is not looked into. */
+export function findSections(schema: z.ZodType, value: unknown, path: Path = []): FoundSection[] {
+  if (value === undefined || value === null || pluginReferences.get(schema as never)) return [];
+  const { def } = (schema as AnySchema)._zod;
+  const inner = (def['innerType'] ?? (def.type === 'pipe' ? def['out'] : undefined)) as z.ZodType | undefined;
+  if (inner) return findSections(inner, value, path);
+  if (def.type === 'array')
+    return (value as unknown[]).flatMap((item, i) => findSections(def['element'] as z.ZodType, item, [...path, i]));
+  if (def.type !== 'object') return [];
+  const shape = def['shape'] as Record<string, z.ZodType>;
+  const section = value as Record<string, unknown>;
+  const within = Object.entries(shape).flatMap(([key, entry]) => findSections(entry, section[key], [...path, key]));
+  return [{ path, value: section, shape }, ...within];
+}
+
+/** The default of an option; undefined where it has none, or is a section. */
+export function defaultOf(schema: z.ZodType): unknown {
+  const { def } = (schema as AnySchema)._zod;
+  if (def.type === 'default') return def['defaultValue'];
+  return def['innerType'] ? defaultOf(def['innerType'] as z.ZodType) : undefined;
+}
+
+/**
+ * Written options with what follows from the threat model put in where nothing is written: lengths of steps in l2 and l1. Lengths in linf, and
+ * what cannot be read, are left to the schema.
+ */
+export function withDerivedSteps(
+  schema: z.ZodType,
+  given: unknown,
+  threat: Pick<ThreatModel, 'epsilon' | 'norm'>,
+): unknown {
+  const { def } = (schema as AnySchema)._zod;
+  const mark = derivedSteps.get(schema as never);
+  if (mark) return given === undefined && !threat.norm.perPixel ? mark.shareOfRadius * threat.epsilon : given;
+  if (def.type === 'prefault') {
+    const filled = withDerivedSteps(def['innerType'] as z.ZodType, given ?? def['defaultValue'], threat);
+    return given === undefined && Object.keys(filled as object).length === 0 ? undefined : filled;
+  }
+  if (def.type !== 'object' || typeof given !== 'object' || given === null) return given;
+  const filled = { ...given } as Record<string, unknown>;
+  for (const [key, entry] of Object.entries(def['shape'] as Record<string, z.ZodType>)) {
+    const value = withDerivedSteps(entry, filled[key], threat);
+    if (value !== undefined) filled[key] = value;
+  }
+  return filled;
 }
 
 /** A copy of `value` with `replacement` at `path`. */

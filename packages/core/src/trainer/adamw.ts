@@ -15,10 +15,10 @@ export interface AdamWOptions {
 
 /**
  * AdamW (Loshchilov and Hutter, 2019, Algorithm 2; arXiv:1711.05101) as PyTorch computes it: moments with bias correction, decay beside
- * the step. Slots are keyed by parameter name; `step/<parameter>` counts its updates.
+ * the step. A schedule that moves momentum moves beta1. Slots are keyed by parameter name; `step/<parameter>` counts its updates.
  */
 export function createAdamW(options: AdamWOptions): Optimizer {
-  const { learningRate, beta1, beta2, epsilon, weightDecay, decay } = options;
+  const { learningRate, beta2, epsilon, weightDecay, decay } = options;
   const slots = new Map<string, tf.Variable>();
 
   /** The slot moved to `value`, which the slot before gives. */
@@ -29,8 +29,8 @@ export function createAdamW(options: AdamWOptions): Optimizer {
     return slot;
   };
 
-  const updated = (name: string, parameter: tf.Tensor, gradient: tf.Tensor, rate: number): tf.Tensor => {
-    const { shape } = parameter;
+  const updated = (name: string, gradient: tf.Tensor, rate: number, beta1: number): tf.Tensor => {
+    const { shape } = gradient;
     const first = move(`first/${name}`, shape, (m) => tf.add(tf.mul(m, beta1), tf.mul(gradient, 1 - beta1)));
     const second = move(`second/${name}`, shape, (v) =>
       tf.add(tf.mul(v, beta2), tf.mul(tf.square(gradient), 1 - beta2)),
@@ -43,12 +43,12 @@ export function createAdamW(options: AdamWOptions): Optimizer {
 
   return {
     learningRate,
-    apply(parameters, gradients, rate) {
+    apply(parameters, gradients, rate, { momentum = options.beta1 } = {}) {
       tf.tidy(() => {
         for (const [name, gradient] of gradients) {
           const parameter = parameters.get(name)!;
           const kept = decays(decay, name, parameters) ? tf.mul(parameter, 1 - rate * weightDecay) : parameter;
-          parameter.assign(tf.sub(kept, updated(name, parameter, gradient, rate)));
+          parameter.assign(tf.sub(kept, updated(name, gradient, rate, momentum)));
         }
       });
     },

@@ -60,6 +60,24 @@ describe('AdamW', () => {
   });
 });
 
+describe('AdamW whose beta1 a schedule moves', () => {
+  it('makes the updates of PyTorch 2.13 with betas set before each', () => {
+    const w = tf.variable(tf.tensor2d([[1, -2]]));
+    const options = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.5 };
+    const adamw = createAdamW({ ...options, decay: 'all' });
+    const steps = [
+      { momentum: 0.95, gradient: [0.5, -1], expected: [0.850000002, -1.800000001] },
+      { momentum: 0.85, gradient: [-0.25, 2], expected: [0.822336659, -1.768599042] },
+      { momentum: undefined, gradient: [1, 0.5], expected: [0.733727245, -1.758817927] },
+    ];
+    for (const { momentum, gradient, expected } of steps) {
+      const gradients = new Map([['w', tf.tensor2d([gradient])]]);
+      adamw.apply(new Map([['w', w]]), gradients, 0.1, momentum === undefined ? {} : { momentum });
+      numbers(w).forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 5));
+    }
+  });
+});
+
 describe('clipping of gradients', () => {
   const clipped = (length: number | undefined) =>
     numbers(clipGradients(new Map([['w', tf.tensor1d([3, 4])]]), length).get('w')!);

@@ -1,4 +1,4 @@
-import { defineAugmentation, integer, type RawBatch } from '@bulwark/core';
+import { defineAugmentation, integer, onlyWith, type RawBatch } from '@bulwark/core';
 import { withDrawn } from '@bulwark/core/hooks';
 import { z } from 'zod';
 
@@ -11,10 +11,13 @@ export const randomCrop = defineAugmentation({
   summary: 'Shifts each image by up to `padding` pixels; what comes in is zero or the mirrored border.',
   options: {
     padding: integer({ min: 0 }).default(4).describe('pixels added on every side before the cut'),
-    fill: z
-      .enum(['zero', 'reflect'])
-      .default('zero')
-      .describe('what the padding holds (reflect: without repeating the border pixel)'),
+    fill: onlyWith(
+      z
+        .enum(['zero', 'reflect'])
+        .default('zero')
+        .describe('what the padding holds (reflect: without repeating the border pixel)'),
+      { words: 'padding above 0', holds: ({ padding }) => padding !== 0 },
+    ),
   },
   create: ({ padding, fill }) => ({
     drawsPerImage: 2,

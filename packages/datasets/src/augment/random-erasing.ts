@@ -1,4 +1,4 @@
-import { defineAugmentation, number } from '@bulwark/core';
+import { contradiction, defineAugmentation, number } from '@bulwark/core';
 import { withDrawn } from '@bulwark/core/hooks';
 
 /** Tries at a box that fits before the image is left alone, as in torchvision. */
@@ -19,6 +19,8 @@ export const randomErasing = defineAugmentation({
     most: number({ above: 0, max: 1 }).default(0.33).describe('largest share of the area'),
     ratio: number({ min: 1 }).default(3.3).describe('largest height over width, and width over height'),
   },
+  examine: ({ least, most }) =>
+    least > most ? [contradiction(`least is ${least}, and most is ${most}`, 'set most to least or above')] : [],
   create: ({ probability, least, most, ratio }) => ({
     apply(batch, random) {
       const [height, width, channels] = batch.shape;

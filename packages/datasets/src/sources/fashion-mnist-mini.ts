@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkImageSet, defineDataSource, integer, subset, type ImageSet } from '@bulwark/core';
+import { checkImageSet, defineDataSource, integer, onlyWith, subset, type ImageSet } from '@bulwark/core';
 import { fashionMnistClasses } from '../class-names.js';
 import { readBytes } from '../formats/files.js';
 import { readIdx } from '../formats/idx.js';
@@ -47,9 +47,12 @@ export const fashionMnistMini = defineDataSource({
   summary: 'A class-balanced part of Fashion-MNIST (28x28x1) bundled with the package: 2,560 / 500 / 1,000 images.',
   cite: 'Xiao, Rasul, Vollgraf, 2017; arXiv:1708.07747',
   options: {
-    validation: integer({ min: 0, max: 500 })
-      .default(500)
-      .describe('how many of the 500 bundled validation images to use; 0 for none'),
+    validation: onlyWith(
+      integer({ min: 0, max: 500 })
+        .default(500)
+        .describe('how many of the 500 bundled validation images to use; 0 for none'),
+      { selectOn: 'validation' },
+    ),
     selectOn,
     limit,
   },

@@ -2,6 +2,7 @@ import {
   BulwarkError,
   checkImageSet,
   concatenated,
+  doubt,
   countOf,
   defineDataSource,
   integer,
@@ -52,6 +53,15 @@ export const rst = defineDataSource({
       .default(50000)
       .describe('an epoch is epochSize / batchSize batches, rounded up, whatever the sizes of the data sets'),
   },
+  examine: ({ unlabelledFraction }) =>
+    unlabelledFraction === 0
+      ? [
+          doubt(
+            'unlabelledFraction is 0: no batch has an unlabelled image',
+            'set it to 0.5, or use the labelled data alone',
+          ),
+        ]
+      : [],
   async create({ labelled: labelledSpec, unlabelled: unlabelledSpec, unlabelledFraction, epochSize }, services) {
     const labelled = await services.make('data', labelledSpec);
     const unlabelled = await unlabelledOf(unlabelledSpec, labelled, services);

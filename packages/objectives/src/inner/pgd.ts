@@ -4,6 +4,7 @@ import {
   discrepancyNames,
   gradientLoop,
   logitsOf,
+  onlyWith,
   radiusOf,
   type Batch,
   type CraftContext,
@@ -12,6 +13,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineStart } from './examine.js';
 import { onCrossEntropy, onDiscrepancyToNatural, type Goal } from './goals.js';
 import { innerOptions, type InnerSettings } from './settings.js';
 import { startPoint } from './start.js';
@@ -79,9 +81,13 @@ export const pgdPlugin = defineInnerOptimizer({
       .describe('what the attack climbs: cross-entropy with the label, or a discrepancy to the natural output'),
     direction: z.enum(['ascend', 'descend']).default('ascend').describe('descend makes collaborative examples'),
     role: z.string().optional().describe('name of the point; default adversarial, or collaborative when it descends'),
-    detachTarget: z.boolean().default(false).describe('symmetric-kl only: the target of each KL term is a constant'),
+    detachTarget: onlyWith(
+      z.boolean().default(false).describe('symmetric-kl only: the target of each KL term is a constant'),
+      { goal: 'symmetric-kl' },
+    ),
     ...innerOptions({ start: 'gaussian', mode: 'eval' }),
   },
+  examine: ({ goal, ...settings }) => examineStart(settings, { name: '', fromNatural: goal !== 'cross-entropy' }),
   create: ({ goal, direction, role, detachTarget, ...settings }) => {
     const descend = direction === 'descend';
     return pgd({

@@ -1,4 +1,4 @@
-import { integer, pixelLength } from '@bulwark/core';
+import { integer, onlyWith, pixelLength, updateLength } from '@bulwark/core';
 import { z } from 'zod';
 
 /** Where an attack may start. */
@@ -19,24 +19,25 @@ export interface InnerSettings {
   readonly mode: 'eval' | 'batch' | 'train';
 }
 
-/** The options behind `inner`, with the defaults of one method (the rest: 10 steps of 2/255). */
+/** The options behind `inner`, with the defaults of one method (the rest: 10 steps of 2/255 in linf, of a quarter of epsilon in l2 and l1). */
 export function innerOptions(defaults: Pick<InnerSettings, 'start' | 'mode'> & Partial<InnerSettings>) {
   return {
     steps: integer({ min: 0 })
       .default(defaults.steps ?? 10)
       .describe('updates of the point'),
-    stepSize: pixelLength({ min: 0 })
-      .default(defaults.stepSize ?? 2 / 255)
-      .describe('length of one update; may be a fraction such as 2/255'),
+    stepSize: updateLength(defaults.stepSize ?? 2 / 255),
     start: z
       .enum(startNames)
       .default(defaults.start)
       .describe(
         'gaussian is x + startScale N(0, I), uniform a random point of the ball clipped to [0, 1], none x itself',
       ),
-    startScale: pixelLength({ min: 0 })
-      .default(defaults.startScale ?? 0.001)
-      .describe('standard deviation of a gaussian start'),
+    startScale: onlyWith(
+      pixelLength({ min: 0 })
+        .default(defaults.startScale ?? 0.001)
+        .describe('standard deviation of a gaussian start'),
+      { start: 'gaussian' },
+    ),
     mode: z
       .enum(['eval', 'batch', 'train'])
       .default(defaults.mode)

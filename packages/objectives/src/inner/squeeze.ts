@@ -4,6 +4,7 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   logitGradients,
+  onlyWith,
   radiusOf,
   type Batch,
   type Classifier,
@@ -14,6 +15,7 @@ import {
 } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineStart } from './examine.js';
 import { innerOptions, type InnerSettings } from './settings.js';
 import { chooseSides, pick, sideIndex, type Side, type Sides, type Triplet } from './sides.js';
 import { startPoint } from './start.js';
@@ -140,10 +142,14 @@ export const squeezePlugin = defineInnerOptimizer({
   cite: 'Li et al., 2023, Eq. 6 and Algorithm 1; arXiv:2205.11156',
   options: {
     discrepancy: z.enum(discrepancyNames).default('symmetric-kl').describe('what the pair climbs'),
-    detachTarget: z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),
+    detachTarget: onlyWith(
+      z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),
+      { discrepancy: 'symmetric-kl' },
+    ),
     noSwapWhenNoBenign: z.boolean().default(false).describe("the authors' quirk; see the st page"),
     ...innerOptions({ start: 'gaussian', mode: 'batch' }),
   },
+  examine: (settings) => examineStart(settings, { name: '', fromNatural: true }),
   create: ({ discrepancy, detachTarget, ...settings }) =>
     squeeze({ ...settings, discrepancy: discrepancyNamed(discrepancy, { detachTarget }) }),
 });

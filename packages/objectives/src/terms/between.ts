@@ -1,4 +1,5 @@
 import {
+  contradiction,
   defineRegularizer,
   discrepancy,
   discrepancyNames,
@@ -37,6 +38,10 @@ const discrepancyPlugin = (name: DiscrepancyName) =>
         detachTarget: z.boolean().default(false).describe('the target of each KL term is a constant'),
       }),
     },
+    examine: ({ between: [from, to] }) =>
+      from === to
+        ? [contradiction(`between is ${from}, ${to}: the distance of a point from itself is 0`, 'name two points')]
+        : [],
     create: (options: { between: [string, string]; detachTarget?: boolean }) =>
       between(...options.between, discrepancy(name, options)),
   });

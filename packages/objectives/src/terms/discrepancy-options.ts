@@ -1,4 +1,4 @@
-import { discrepancyNames, type DiscrepancyName } from '@bulwark/core';
+import { discrepancyNames, onlyWith, type DiscrepancyName } from '@bulwark/core';
 import { z } from 'zod';
 
 /** The options `discrepancy` and `detachTarget` with a method's defaults. */
@@ -7,8 +7,8 @@ export const discrepancyOptions = (defaults: { discrepancy: DiscrepancyName; det
     .enum(discrepancyNames)
     .default(defaults.discrepancy)
     .describe('how far apart two outputs are, in the attack and in the loss'),
-  detachTarget: z
-    .boolean()
-    .default(defaults.detachTarget)
-    .describe('symmetric-kl only: the target of each KL term is a constant'),
+  detachTarget: onlyWith(
+    z.boolean().default(defaults.detachTarget).describe('symmetric-kl only: the target of each KL term is a constant'),
+    { discrepancy: 'symmetric-kl' },
+  ),
 });

@@ -2,6 +2,7 @@ import {
   defineRegularizer,
   discrepancy as discrepancyNamed,
   discrepancyNames,
+  onlyWith,
   type Discrepancy,
   type PerExample,
 } from '@bulwark/core';
@@ -26,7 +27,10 @@ export const squeezedPlugin = defineRegularizer({
   cite: 'Li et al., 2023, Eq. 6; arXiv:2205.11156',
   options: {
     discrepancy: z.enum(discrepancyNames).default('symmetric-kl').describe('how far apart two outputs are'),
-    detachTarget: z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),
+    detachTarget: onlyWith(
+      z.boolean().default(true).describe('symmetric-kl only: the target of each KL term is a constant'),
+      { discrepancy: 'symmetric-kl' },
+    ),
   },
   create: ({ discrepancy, detachTarget }) => squeezed(discrepancyNamed(discrepancy, { detachTarget })),
 });

@@ -1,5 +1,6 @@
 import { defineWeightPerturber, integer, number } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { examineFirstPart } from '../inner/examine.js';
 import { kernelsOnly, relativeOffsets } from './kernels.js';
 
 /**
@@ -17,6 +18,11 @@ export const awp = defineWeightPerturber({
       .describe('length of the move relative to each kernel; the authors: 0.01 for AT'),
     warmup: integer({ min: 0 }).default(0).describe('epochs without perturbation, from the first'),
   },
+  examine: ({ warmup }, plan) =>
+    examineFirstPart(
+      { option: `warmup is ${warmup}`, epochs: warmup, meanwhile: 'the weights are not perturbed' },
+      plan,
+    ),
   create: ({ gamma, warmup }) => ({
     perturb({ model, epoch, gradients }) {
       if (epoch < warmup || gamma === 0) return undefined;

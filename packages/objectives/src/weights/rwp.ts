@@ -1,6 +1,7 @@
 import { defineWeightPerturber, integer, number, withoutGradient, type Gradients, type Reduction } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { examineFirstPart } from '../inner/examine.js';
 import { kernelsOnly, relativeOffsets } from './kernels.js';
 
 /** Mean over the batch of the losses below `ceiling`; the others count as 0, and the divisor stays the batch size. */
@@ -41,6 +42,11 @@ export const rwp = defineWeightPerturber({
     perLayer: z.boolean().default(false).describe('norms of each kernel instead of all kernels together'),
     warmup: integer({ min: 0 }).default(0).describe('epochs without perturbation, from the first'),
   },
+  examine: ({ warmup }, plan) =>
+    examineFirstPart(
+      { option: `warmup is ${warmup}`, epochs: warmup, meanwhile: 'the weights are not perturbed' },
+      plan,
+    ),
   create: ({ gamma, maxLoss, steps, perLayer, warmup }) => ({
     perturb({ model, epoch, gradients }) {
       if (epoch < warmup || gamma === 0) return undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineAttack, integer, number } from '../../plugins/index.js';
+import { defineAttack, integer, number, onlyWith } from '../../plugins/index.js';
 import { apgdRecipe } from '../recipe.js';
 import { apgdAttack } from './attack.js';
 import { apgdLossNames } from './restarts.js';
@@ -15,16 +15,25 @@ export const apgdPlugin = defineAttack({
     restarts: integer({ min: 1 })
       .default(apgdRecipe.restarts)
       .describe('Runs per example (and target class) while it survives'),
-    targets: integer({ min: 1 })
-      .default(apgdRecipe.targets)
-      .describe('Target classes of targeted losses: the next most likely ones'),
-    rho: number({ min: 0, max: 1 })
-      .default(apgdRecipe.rho)
-      .describe('The step size is halved when fewer steps than this share increased the loss'),
+    targets: onlyWith(
+      integer({ min: 1 })
+        .default(apgdRecipe.targets)
+        .describe('Target classes of targeted losses: the next most likely ones'),
+      { loss: ['dlr-targeted', 'margin-targeted'] },
+    ),
+    rho: onlyWith(
+      number({ min: 0, max: 1 })
+        .default(apgdRecipe.rho)
+        .describe('The step size is halved when fewer steps than this share increased the loss'),
+      { words: 'the norms linf and l2', holds: (_, plan) => !plan?.threat.norm.sparse },
+    ),
     eot: integer({ min: 1 })
       .default(apgdRecipe.eot)
       .describe('Gradients averaged per iteration, for randomised models'),
-    largeRadii: z.boolean().default(apgdRecipe.largeRadii).describe('l1 only: begin in balls of 3 and 2 epsilon'),
+    largeRadii: onlyWith(
+      z.boolean().default(apgdRecipe.largeRadii).describe('l1 only: begin in balls of 3 and 2 epsilon'),
+      { words: 'the norm l1', holds: (_, plan) => plan === undefined || plan.threat.norm.sparse },
+    ),
   },
   create: apgdAttack,
 });

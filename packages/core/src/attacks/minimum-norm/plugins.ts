@@ -1,4 +1,4 @@
-import { defineAttack, integer, number } from '../../plugins/index.js';
+import { contradiction, defineAttack, integer, number } from '../../plugins/index.js';
 import { ddn } from './ddn.js';
 import { fmn } from './fmn.js';
 
@@ -43,6 +43,15 @@ export const ddnPlugin = defineAttack({
       .default(256)
       .describe('Values that a pixel can take, so that the result is an image of bytes; 0 for any'),
   },
+  examine: ({ levels }) =>
+    levels === 1
+      ? [
+          contradiction(
+            'levels is 1: an image of one value has no neighbours',
+            'set levels to 256, or to 0 for any value',
+          ),
+        ]
+      : [],
   create: ({ levels, ...options }) => ({
     label: `ddn-${options.steps}`,
     settings: { ...options, levels },
