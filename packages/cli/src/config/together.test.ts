@@ -1,8 +1,9 @@
+import { tmpdir } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import type { PluginSpec } from '@bulwark/core';
 import { conditionOf, pluginKinds } from '@bulwark/core/plugins';
-import { checkConfig, examineConfig, findingText } from '@bulwark/core/run';
+import { checkConfig, compose, examineConfig, findingText } from '@bulwark/core/run';
 import { builtinRegistry } from '../registry.js';
 
 const registry = builtinRegistry();
@@ -291,6 +292,29 @@ describe('options that have no effect', () => {
 });
 
 const isOptional = (schema: z.ZodType) => schema.safeParse(undefined).success;
+
+describe('what the data and the model show', () => {
+  it.each<[string, Json, RegExp[]]>([
+    [
+      'no images to choose by',
+      { ...data({ validation: 0 }), evaluation: { selectBest: 'fgsm', final: 'validation' } },
+      [/evaluation.selectBest is fgsm and has no effect: .*set data.validation/, /evaluation.final is validation/],
+    ],
+    [
+      'no layers to take a momentum',
+      { model: { use: 'mlp', width: 2 }, batchNorm: { momentum: 0.2, first: 1 } },
+      [/batchNorm: momentum is 0.2, first is 1, without effect: the model mlp has no BatchNorm/],
+    ],
+    ['none of it', { model: { use: 'small-cnn', width: 2 }, batchNorm: { momentum: 0.2 } }, []],
+  ])('is said when the run is composed: %s', async (_, change, said) => {
+    const warnings: string[] = [];
+    const warn = (text: string) => void warnings.push(text);
+    const { parts } = await compose(checkConfig(config(change), registry), { registry, baseFolder: tmpdir(), warn });
+    parts.model.dispose();
+    expect(warnings).toHaveLength(said.length);
+    said.forEach((text, i) => expect(warnings[i]).toMatch(text));
+  });
+});
 
 describe('lengths of steps that are not given', () => {
   const inner = (objectiveOf: unknown, threat: Json): unknown => {

@@ -24,6 +24,7 @@ import { checkFeatures } from './check-features.js';
 import { lengthsOf } from './config-lengths.js';
 import type { RunConfig } from './config.js';
 import { examineConfig, findingText } from './examine-config.js';
+import { doubtsOfParts } from './examine-parts.js';
 import { pluginPart } from './plugin-part.js';
 import { withDerivedSteps } from './schema-walk.js';
 
@@ -266,6 +267,7 @@ export async function compose(config: RunConfig, options: ComposeOptions): Promi
   const values = { config, threat: services.threat, bus, model, data };
   for (const [name, token] of Object.entries(runTokens))
     container.register(token, { useValue: values[name as keyof typeof values] });
+  for (const doubt of doubtsOfParts(config, parts)) services.warn(doubt);
   const attacksOf = (own: PluginServices) =>
     config.evaluation.attacks.map((spec) => {
       const asked = own.make('attack', spec);

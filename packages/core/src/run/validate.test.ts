@@ -49,6 +49,15 @@ describe('validation', () => {
     expect(found).toEqual({ clean: 0.8, honest: 0.6, far: 0.8, bright: 0.8, nothing: 0.8 });
   });
 
+  it('tells attacks of one label apart, whose figures were added up', async () => {
+    expect(await run([honest, attack('honest', (x) => tf.add(x, 0)), honest])).toEqual({
+      clean: 0.8,
+      honest: 0.6,
+      'honest#2': 0.8,
+      'honest#3': 0.6,
+    });
+  });
+
   it('says which attack broke the rules, and how', async () => {
     const warnings: string[] = [];
     await run([honest, far, bright, nothing], warnings);

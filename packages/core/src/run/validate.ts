@@ -60,24 +60,35 @@ function summedCounts(counts: Map<string, number>, names: readonly string[], col
 
 type Measures = Pick<Validation, 'attacks' | 'further'>;
 
-/** Each attack with the name of its figure and its threat model. */
-const measuredBy = ({ attacks, threat, further = [] }: Pick<Validation, 'threat'> & Measures) => [
-  ...attacks.map((attack) => ({ label: attack.label, attack, threat })),
+/** Names that differ: a label does not tell all settings of its attack. `pgd-20`, `pgd-20#2`. */
+const numbered = (labels: readonly string[]): string[] =>
+  labels.map((label, at) => {
+    const before = labels.slice(0, at).filter((other) => other === label).length;
+    return before === 0 ? label : `${label}#${before + 1}`;
+  });
+
+/** Names of the figures under attack, in order. */
+const attackLabels = ({ attacks, further = [] }: Measures): string[] => [
+  ...numbered(attacks.map(({ label }) => label)),
   ...further.flatMap((other) =>
-    other.attacks.map((attack) => ({
-      label: `${attack.label}@${other.threat.norm.name}`,
-      attack,
-      threat: other.threat,
-    })),
+    numbered(other.attacks.map(({ label }) => label)).map((label) => `${label}@${other.threat.norm.name}`),
   ),
 ];
 
+/** Each attack with the name of its figure and its threat model. */
+const measuredBy = ({ threat, ...measures }: Pick<Validation, 'threat'> & Measures) => {
+  const { attacks, further = [] } = measures;
+  const all = [{ threat, attacks }, ...further].flatMap((each) =>
+    each.attacks.map((attack) => ({ attack, threat: each.threat })),
+  );
+  return attackLabels(measures).map((label, at) => ({ label, ...all[at]! }));
+};
+
 /** The names of all figures of a validation, in order. */
-export const labelsOf = ({ attacks, further = [] }: Measures): string[] => [
+export const labelsOf = (measures: Measures): string[] => [
   'clean',
-  ...attacks.map(({ label }) => label),
-  ...further.flatMap((other) => other.attacks.map(({ label }) => `${label}@${other.threat.norm.name}`)),
-  ...(further.length > 0 ? ['union'] : []),
+  ...attackLabels(measures),
+  ...((measures.further?.length ?? 0) > 0 ? ['union'] : []),
 ];
 
 /**
