@@ -16,6 +16,10 @@ export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D 
   return tf.tidy(() => tf.cast(tf.oneHot(labels, classes), 'float32') as tf.Tensor2D);
 }
 
+/** Labels as rows, if they are not yet. */
+const rowsOf = (labels: tf.Tensor1D | tf.Tensor2D, classes: number): tf.Tensor2D =>
+  labels.rank === 2 ? (labels as tf.Tensor2D) : oneHotLabels(labels as tf.Tensor1D, classes);
+
 /**
  * Cross-entropy per example, `-sum_c t_c log p_c`, from `logSoftmax`.
  * @param logits `[batch, classes]` float32, unbounded
@@ -34,13 +38,13 @@ export function oneHotLabels(labels: tf.Tensor1D, classes: number): tf.Tensor2D 
  * ```
  * @category Losses
  */
-export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
-  const targets = labels.rank === 2 ? (labels as tf.Tensor2D) : oneHotLabels(labels as tf.Tensor1D, logits.shape[1]);
-  return softmaxCrossEntropy(logits, targets);
-}
+export const crossEntropy = (logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D =>
+  softmaxCrossEntropy(logits, rowsOf(labels, logits.shape[1]));
 
 /**
  * Probability of the true class, `[batch]` float32 in [0, 1]; 0 where the label is -1.
+ * @param logits `[batch, classes]` float32, unbounded
+ * @param labels `[batch]` int32, or `oneHotLabels` of them
  * @example
  * ```ts
  * trueClassProbability(
@@ -53,6 +57,6 @@ export function crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tenso
  * ```
  * @category Losses
  */
-export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  return tf.sum(tf.mul(tf.exp(logSoftmax(logits)), oneHotLabels(labels, logits.shape[1])), 1) as tf.Tensor1D;
+export function trueClassProbability(logits: tf.Tensor2D, labels: tf.Tensor1D | tf.Tensor2D): tf.Tensor1D {
+  return tf.sum(tf.mul(tf.exp(logSoftmax(logits)), rowsOf(labels, logits.shape[1])), 1) as tf.Tensor1D;
 }

@@ -93,6 +93,16 @@ describe.each(['wasm', 'cpu'] as const)('losses on %s', (engine) => {
   it('stopGradient keeps the value and has no gradient', () => {
     const gradient = tf.grad((x) => tf.sum(tf.mul(x, stopGradient(x))))(tf.tensor1d([3, -2]));
     expect(numbers(gradient)).toEqual([3, -2]);
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const x = tf.tensor1d([3, -2]);
+      const kept = stopGradient(x);
+      x.dispose();
+      expect(numbers(kept)).toEqual([3, -2]);
+      // no way back at all, which would compute zeros
+      expect(tf.engine().gradients(() => tf.sum(stopGradient(kept)) as tf.Scalar, [kept], undefined, true).grads).toEqual([undefined]); // prettier-ignore
+    });
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it('withoutGradient lets a comparison stand on the tape', () => {

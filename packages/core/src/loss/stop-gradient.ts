@@ -1,9 +1,11 @@
 import * as tf from '../tensor/index.js';
 
-const identityWithoutGradient = tf.customGrad((x) => ({
-  value: tf.clone(x as tf.Tensor),
-  gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
-}));
+/** Another tensor of the same values, which the tape has not seen: no way back leads through it, so none is computed. */
+function offTape<T extends tf.Tensor>(x: T): T {
+  const engine = tf.engine();
+  engine.backend.incRef(x.dataId);
+  return engine.makeTensorFromTensorInfo({ dataId: x.dataId, shape: x.shape, dtype: x.dtype }) as T;
+}
 
 /**
  * The value of `x` (any shape, float32), a constant to differentiation. TensorFlow.js has no `stopGradient`.
@@ -15,7 +17,7 @@ const identityWithoutGradient = tf.customGrad((x) => ({
  * @category Losses
  */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
-  return identityWithoutGradient(x) as T;
+  return offTape(x);
 }
 
 /**
@@ -43,5 +45,8 @@ export function withoutGradient<T extends tf.Tensor>(
     value: compute(...inputs),
     gradFunc: () => shapes.map((shape) => tf.zeros(shape)),
   }));
-  return constant(...inputs) as T;
+  const value = constant(...inputs) as T;
+  const found = offTape(value);
+  value.dispose();
+  return found;
 }

@@ -8,6 +8,7 @@ export {
   batchNormTrain,
   batchNormTrainGrad,
 } from './batch-norm.js';
+export { pickOf } from './pick.js';
 export { relu, reluGrad } from './relu.js';
 export { signOf, signStep } from './sign-step.js';
 export { spatialMean, spatialMeanGrad } from './spatial-mean.js';

@@ -3,7 +3,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerWasmKernels } from '../engine/wasm/register.js';
-import { batchNormEval, batchNormTrain, conv2d, conv2dBias, relu, signOf, signStep, spatialMean } from './index.js';
+import {
+  batchNormEval,
+  batchNormTrain,
+  conv2d,
+  conv2dBias,
+  pickOf,
+  relu,
+  signOf,
+  signStep,
+  spatialMean,
+} from './index.js';
 
 type Shape4D = [number, number, number, number];
 type Values = Float32Array;
@@ -309,6 +319,29 @@ describe('relu, signOf and signStep', () => {
       expect(wasm).toEqual(composed);
       expect(wasm).toEqual(cpu);
     }
+  });
+});
+
+describe('pickOf', () => {
+  it('is bit for bit the masked sum, and so are its gradients, once and twice', async () => {
+    const shape: Shape4D = [5, 2, 3, 2];
+    const masks = [0, 1, 2].map((which) => [0, 1, 2, 1, 0].map((side) => Number(side === which)));
+    const computed = (pick: (m: tf.Tensor[], of: tf.Tensor[]) => tf.Tensor) => () => {
+      const m = masks.map((mask) => tf.tensor1d(mask));
+      const points = [1, 2, 3].map((seed) => tf.tensor4d(values(seed, shape), shape));
+      const cubes = (...of: tf.Tensor[]) => tf.pow(pick(m, of), 3);
+      const twice = tf.grads((...of) => tf.grad((x) => cubes(x, of[1]!, of[2]!))(of[0]!));
+      return [pick(m, points), ...tf.grads(cubes)(points), ...twice(points)];
+    };
+    const sum = (m: tf.Tensor[], of: tf.Tensor[]) =>
+      tf.addN(of.map((each, i) => tf.mul(tf.reshape(m[i]!, [5, 1, 1, 1]), each)));
+    for (const engine of ['cpu', 'wasm'] as const)
+      expect(
+        await on(
+          engine,
+          computed(([a, b, c], [x, y, z]) => pickOf([a!, b!, c!], [x!, y!, z!])),
+        ),
+      ).toEqual(await on(engine, computed(sum)));
   });
 });
 

@@ -6,6 +6,7 @@ const single = {
   abs: 'abs',
   add: 'add.Tensor',
   addScalar: 'add.Scalar',
+  addcmul: 'addcmul',
   alias: 'alias',
   all: 'all.dims',
   amax: 'amax',

@@ -1,4 +1,4 @@
-import { crossEntropy, margin, type Batch, type Discrepancy } from '@bulwark/core';
+import { crossEntropy, margin, oneHotLabels, type Batch, type Discrepancy } from '@bulwark/core';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Logits `[batch, classes]` of points `[batch, h, w, c]` in the attack's mode. */
@@ -8,10 +8,13 @@ export type LogitsAt = (points: tf.Tensor4D) => tf.Tensor2D;
  * What an attack climbs or descends. Called once per attack, it prepares whatever stays fixed while the attack runs, and gives
  * the value per example `[batch]` of a point's logits `[batch, classes]`.
  */
-export type Goal = (batch: Batch, logitsAt: LogitsAt) => (logits: tf.Tensor2D) => tf.Tensor1D;
+export type Goal = (batch: Batch, logitsAt: LogitsAt, classes: number) => (logits: tf.Tensor2D) => tf.Tensor1D;
 
 /** Cross-entropy with the label; 0, and so no movement, where there is no label. */
-export const onCrossEntropy: Goal = (batch) => (logits) => crossEntropy(logits, batch.targets ?? batch.labels);
+export const onCrossEntropy: Goal = (batch, _logitsAt, classes) => {
+  const targets = batch.targets ?? oneHotLabels(batch.labels, classes);
+  return (logits) => crossEntropy(logits, targets);
+};
 
 /** The discrepancy from a target of the batch, such as a teacher's output, whose logits `[batch, classes]` are given. */
 export const onDiscrepancyToTarget =

@@ -39,7 +39,7 @@ export function pgdPoint(batch: Batch, context: CraftContext, options: PgdOption
   const { model, threat, observe } = context;
   const { role, steps, stepSize, mode } = options;
   return tf.tidy(() => {
-    const loss = options.goal(batch, (points) => logitsOf(model, points, mode));
+    const loss = options.goal(batch, (points) => logitsOf(model, points, mode), model.classes);
     const start = startPoint(batch.images, context, options);
     const origin = batch.images;
     const last =

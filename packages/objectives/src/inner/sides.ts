@@ -1,4 +1,5 @@
 import { trueClassProbability, withoutGradient } from '@bulwark/core';
+import { pickOf } from '@bulwark/core/engine';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** One of the three points of the triplet per example: three masks `[batch]` float32 of 0 and 1 that add up to 1. */
@@ -38,9 +39,9 @@ function sideMasks(probabilities: readonly tf.Tensor[]): tf.Tensor2D {
  * the highest probability of the true class. Ties go to natural, then collaborative, as in the authors' code; comparisons instead
  * of argMin make that so on every engine. Constants to differentiation.
  * @param logits three times `[batch, classes]`
- * @param labels `[batch]` int32; without a label all three tie and both sides are natural
+ * @param labels `[batch]` int32, or `oneHotLabels` of them; without a label all three tie and both sides are natural
  */
-export function chooseSides(logits: Triplet<tf.Tensor2D>, labels: tf.Tensor1D): Sides {
+export function chooseSides(logits: Triplet<tf.Tensor2D>, labels: tf.Tensor1D | tf.Tensor2D): Sides {
   return tf.tidy(() => {
     const masks = withoutGradient(
       (...triplet) => sideMasks(triplet.map((z) => trueClassProbability(z as tf.Tensor2D, labels))),
@@ -62,11 +63,8 @@ export function chooseSides(logits: Triplet<tf.Tensor2D>, labels: tf.Tensor1D): 
 }
 
 /** Per example the member of the triplet that the side names; differentiable in the triplet. */
-export function pick<T extends tf.Tensor>({ natural, collaborative, adversarial }: Side, triplet: Triplet<T>): T {
-  const shape = [natural.shape[0], ...triplet[0].shape.slice(1).map(() => 1)];
-  const part = (mask: tf.Tensor1D, of: T) => tf.mul(tf.reshape(mask, shape), of);
-  return tf.addN([part(natural, triplet[0]), part(collaborative, triplet[1]), part(adversarial, triplet[2])]) as T;
-}
+export const pick = <T extends tf.Tensor>({ natural, collaborative, adversarial }: Side, triplet: Triplet<T>): T =>
+  pickOf([natural, collaborative, adversarial], triplet);
 
 /** Index into [natural, collaborative, adversarial] per example, `[batch]` int32. */
 export function sideIndex({ collaborative, adversarial }: Side): tf.Tensor1D {

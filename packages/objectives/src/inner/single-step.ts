@@ -32,7 +32,7 @@ export function singleStep(
   { start, stepLength, mode }: SingleStep,
 ): { point: tf.Tensor4D; gradient: tf.Tensor4D } {
   const { model, threat, observe } = context;
-  const loss = onCrossEntropy(batch, (points) => logitsOf(model, points, mode));
+  const loss = onCrossEntropy(batch, (points) => logitsOf(model, points, mode), model.classes);
   const { gradient, losses } = inputGradient(model, start, { loss, mode });
   observe?.({ step: 0, points: { adversarial: start }, loss: losses });
   const step = tf.mul(threat.norm.normalize(gradient), stepLength * threat.epsilon);

@@ -5,6 +5,7 @@ import {
   discrepancyNames,
   logitGradients,
   onlyWith,
+  oneHotLabels,
   radiusOf,
   type Batch,
   type Classifier,
@@ -39,20 +40,22 @@ interface Squeeze {
   readonly batch: Batch;
   readonly context: CraftContext;
   readonly options: SqueezeOptions;
+  /** The labels as rows, `[batch, classes]`. */
+  readonly labels: tf.Tensor2D;
   /** The natural point stays where it is, but its gradient is another one in each step. */
   readonly natural: Pass;
 }
 
 /** Gradients of the discrepancy at the triplet's points, and the sides that they were taken for. */
 function gradientsAtTriplet(
-  { batch, context, options, natural }: Squeeze,
+  { labels, context, options, natural }: Squeeze,
   pair: Pair,
   step: number,
 ): { gradients: Triplet<tf.Tensor4D>; sides: Sides } {
   const { model } = context;
   const moving = passIn(model, [pair.collaborative, pair.adversarial], options.mode);
   const triplet = [...natural.logits, ...moving.logits] as unknown as Triplet<tf.Tensor2D>;
-  const sides = chooseSides(triplet, batch.labels);
+  const sides = chooseSides(triplet, labels);
   const { value, dLogits } = logitGradients(triplet, (...at) => {
     const points = at as unknown as Triplet<tf.Tensor2D>;
     return options.discrepancy(pick(sides.lower, points), pick(sides.upper, points));
@@ -78,10 +81,11 @@ function squeezeStep(squeeze: Squeeze, pair: Pair, step: number): Pair {
     const { batch, context, options } = squeeze;
     const { gradients, sides } = gradientsAtTriplet(squeeze, pair, step);
     const points = [batch.images, pair.collaborative, pair.adversarial] as const;
-    const someBenign = tf.any(tf.cast(tf.add(sides.upper.natural, sides.lower.natural), 'bool'));
     const from = (side: Side, own: tf.Tensor4D) => {
       const chosen = pick(side, points);
-      return options.noSwapWhenNoBenign ? (tf.where(someBenign, chosen, own) as tf.Tensor4D) : chosen;
+      if (!options.noSwapWhenNoBenign) return chosen;
+      const someBenign = tf.any(tf.cast(tf.add(sides.upper.natural, sides.lower.natural), 'bool'));
+      return tf.where(someBenign, chosen, own) as tf.Tensor4D;
     };
     const moved = (side: Side, own: tf.Tensor4D) =>
       attackStep(from(side, own), pick(side, gradients), {
@@ -122,7 +126,8 @@ export function squeeze(options: SqueezeOptions): InnerOptimizer {
           threat.norm.project(point, { origin: batch.images, epsilon: radiusOf(threat) });
         if (options.steps === 0) return { adversarial: project(adversarial), collaborative: project(collaborative) };
         const natural = passIn(context.model, [batch.images], options.mode);
-        const fixed = { batch, context, options, natural };
+        const labels = oneHotLabels(batch.labels, context.model.classes);
+        const fixed = { batch, context, options, labels, natural };
         let pair: Pair = { adversarial, collaborative };
         for (let step = 0; step < options.steps; step++) {
           const next = squeezeStep(fixed, pair, step);

@@ -1,6 +1,9 @@
 import { describe } from '@jest/globals';
+import { pickOf } from '@bulwark/core/engine';
 import * as tf from '@tensorflow/tfjs-core';
 import { differentiated, expectAgreement, positive, values, whenAvailable as it, whole } from '../../../test/kit.js';
+
+type Masks = [tf.Tensor, tf.Tensor, tf.Tensor];
 
 const signed = () => values(3, 5);
 const above = () => positive(3, 5);
@@ -132,6 +135,16 @@ describe('kernels of pairs of elements find what the cpu engine finds:', () => {
         () => values(3, 2),
         () => values(3, 2),
       ),
+    ));
+  it('choices among three', () =>
+    expectAgreement(
+      differentiated(
+        (...of) => pickOf([[1, 0, 0], [0, 1, 0], [0, 0, 1]].map((each) => tf.tensor1d(each)) as Masks, of as Masks), // prettier-ignore
+        () => values(3, 2, 2),
+        () => values(3, 2, 2),
+        () => values(3, 2, 2),
+      ),
+      0,
     ));
   it('sums of many', () =>
     expectAgreement(
