@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mpiInstaller } from '@bulwark/collective-mpi';
 import { BulwarkError, type Engine, type InstalledPart } from '@bulwark/core';
+import { probeOf } from '@bulwark/core/engine';
 import { enginesOf, nearest } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { packageOf } from '../engines/absent.js';
@@ -131,7 +132,7 @@ interface Listed {
 }
 
 async function look(engine: Engine): Promise<Listed> {
-  const probe = await engine.probe();
+  const probe = await probeOf(engine);
   const reasons = (probe.refusals ?? []).map(({ candidate, reason }) =>
     candidate === engine.name ? reason : `${candidate}: ${reason}`,
   );

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { BulwarkError } from '../errors.js';
 import type { Engine, EngineDefinition } from './engine.js';
 
 /**
  * Makes an engine, which is a plugin: register it, or give it to `useEngine`. Unknown options are refused.
+ * @throws BulwarkError PLUGIN_DUPLICATE for the name `auto`
  * @example
  * ```ts
  * const mine = defineEngine({
@@ -40,6 +42,10 @@ export function defineEngine<
   /** For the types of configs; never there. */
   readonly $config?: { readonly use: Name } & z.input<z.ZodObject<Shape>>;
 } {
+  if (rest.name === 'auto')
+    throw new BulwarkError('PLUGIN_DUPLICATE', 'an engine cannot be called auto, which means the choice among them', {
+      hint: 'give the engine another name',
+    });
   const engine = {
     ...rest,
     kind: 'engine',

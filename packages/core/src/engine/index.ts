@@ -21,6 +21,7 @@ export type {
   Updates,
 } from './engine.js';
 export { measuredOrder } from './auto/index.js';
+export { probeOf } from './promised.js';
 export { byRank } from './rank.js';
 export { useEngine } from './select.js';
 export { unavailable } from './unavailable.js';

@@ -6,6 +6,7 @@ import { coreEngines } from './core-engines.js';
 import { registerSession } from './current.js';
 import type { Engine, EngineRequest, EngineSession, Refusal } from './engine.js';
 import { requireRightNumbers } from './numerics/index.js';
+import { probeOf, sessionOf } from './promised.js';
 import { byRank } from './rank.js';
 import { refusalOf, unavailable } from './unavailable.js';
 
@@ -53,7 +54,7 @@ function requireOurs({ name }: Engine, { backend }: EngineSession): void {
 /**
  * Starts an engine, makes it current and, the first time on a machine, compares its numbers with plain JavaScript's.
  * @param given options as in a config
- * @throws BulwarkError ENGINE_UNAVAILABLE, CONFIG_INVALID for options that it does not have, ENGINE_NUMERICS
+ * @throws BulwarkError ENGINE_UNAVAILABLE, ENGINE_INVALID, CONFIG_INVALID for options that it does not have
  */
 export async function startEngine(
   engine: Engine,
@@ -64,9 +65,7 @@ export async function startEngine(
     throw new BulwarkError('CONFIG_INVALID', `engine ${engine.name}: ${firstWrong(parsed.error, given, engine.name)}`, {
       hint: `options of ${engine.name}: ${Object.keys(engine.options.shape).join(', ') || 'none'}`,
     });
-  const probe = await engine.probe();
-  if (!probe.available) throw unavailable(engine.name, probe.refusals, probe.hint);
-  const session = await engine.create(parsed.data);
+  const session = await sessionOf(engine, parsed.data);
   requireOurs(engine, session);
   if (tf.getBackend() !== session.backend) await tf.setBackend(session.backend);
   await tf.ready();
@@ -118,7 +117,7 @@ async function takeBest(engines: readonly Engine[], reducedPrecision: boolean): 
   const installs: string[] = [];
   let left: Candidate[] = [];
   for (const engine of byRank(engines)) {
-    const probe = await engine.probe();
+    const probe = await probeOf(engine);
     refusals.push(...(probe.refusals ?? []));
     if (probe.available) left.push({ engine, probe });
     else if (engine.installer) installs.push(`bulwark engine install ${engine.name}`);

@@ -11,9 +11,15 @@ const inOneLine = (name: string, refusals: readonly Refusal[]): string =>
 export const unavailable = (name: string, refusals: readonly Refusal[], hint = 'use engine: auto'): BulwarkError =>
   new BulwarkError('ENGINE_UNAVAILABLE', `${opening(name)}${inOneLine(name, refusals)}`, { hint });
 
+/** What was thrown, in words, whatever it was. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : error;
+  return typeof message === 'string' && message.trim() !== '' ? message : 'it failed without saying why';
+}
+
 /** Why an engine did not start, from whatever it threw. */
 export function refusalOf(name: string, error: unknown): Refusal {
-  const { message = String(error) } = error as Partial<Error>;
+  const message = reasonOf(error);
   const known = opening(name);
   return { candidate: name, reason: message.startsWith(known) ? message.slice(known.length) : message };
 }

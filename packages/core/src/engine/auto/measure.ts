@@ -1,7 +1,9 @@
 import * as tf from '../../tensor/index.js';
 import { eagerExecutor, initialVariables, networkGraph, storeOf, type Executor } from '../../network/index.js';
 import { createRandom } from '../../random.js';
-import type { EngineSession, PrepareRequest } from '../engine.js';
+import type { EngineSession } from '../engine.js';
+import { executorOf } from '../executor-of.js';
+import { reasonOf } from '../unavailable.js';
 
 /** A small residual network: layers of the kinds and sizes that robust models are made of. */
 const graphOf = (side: number, channels: number) =>
@@ -34,6 +36,8 @@ export interface Runner {
 interface Timed {
   readonly runner: Runner;
   readonly milliseconds: number;
+  /** Why its passes could not be timed. */
+  readonly failure?: string;
 }
 
 /** An engine's place in a race. */
@@ -41,6 +45,8 @@ export interface Place {
   readonly name: string;
   /** Of an attack step's passes, forward and back to the images; absent for an engine that fell behind before. */
   readonly milliseconds?: number;
+  /** Why it could not compute. */
+  readonly failure?: string;
 }
 
 interface Prepared {
@@ -49,9 +55,10 @@ interface Prepared {
   readonly images: tf.Tensor4D;
   readonly variables: readonly tf.Variable[];
   milliseconds: number;
+  failure?: string;
 }
 
-async function timePass({ runner, executor, images }: Prepared): Promise<number> {
+async function timePassOf({ runner, executor, images }: Prepared): Promise<number> {
   if (tf.getBackend() !== runner.session.backend) await tf.setBackend(runner.session.backend);
   const began = performance.now();
   const sum = tf.tidy(() => {
@@ -64,12 +71,14 @@ async function timePass({ runner, executor, images }: Prepared): Promise<number>
   return performance.now() - began;
 }
 
-/** As of a classifier: op by op where the engine cannot do better. */
-function executorOf(session: EngineSession, request: PrepareRequest): Executor {
+/** The time of a pass; an engine that fails is out of the race, and no reason for others to be. */
+async function timePass(one: Prepared): Promise<number> {
+  if (one.failure !== undefined) return Infinity;
   try {
-    return session.prepare?.(request) ?? request.eager;
-  } catch {
-    return request.eager;
+    return await timePassOf(one);
+  } catch (error) {
+    one.failure = reasonOf(error);
+    return Infinity;
   }
 }
 
@@ -82,7 +91,7 @@ async function prepare(runner: Runner, { side, channels, images }: (typeof sizes
   const eager = eagerExecutor({ graph, store, hostMemory: () => session.hostMemory });
   return {
     runner,
-    executor: executorOf(session, { graph, store, eager }),
+    executor: executorOf(session, { graph, store, eager }).executor,
     images: createRandom(2, 'auto').uniform<tf.Rank.R4>([images, side, side, 3]),
     variables: [...variables.parameters.values(), ...variables.statistics.values()],
     milliseconds: Infinity,
@@ -98,7 +107,7 @@ async function timeOnce(runners: readonly Runner[], size: (typeof sizes)[number]
     const end = performance.now() + budget;
     do for (const one of prepared) one.milliseconds = Math.min(one.milliseconds, await timePass(one));
     while (performance.now() < end);
-    return prepared.map(({ runner, milliseconds }) => ({ runner, milliseconds }));
+    return prepared.map(({ runner, milliseconds, failure }) => ({ runner, milliseconds, failure }));
   } finally {
     for (const { runner, executor, images, variables } of prepared) {
       await tf.setBackend(runner.session.backend);
@@ -116,17 +125,18 @@ const isBehind = ({ milliseconds }: Timed, best: number) => milliseconds > 4 * b
  */
 export async function timeEngines(runners: readonly Runner[]): Promise<Place[]> {
   let inTheRace = runners;
-  const behind: Place[] = [];
+  const out: Place[] = [];
   for (const size of sizes) {
-    const timed = (await timeOnce(inTheRace, size, size === sizes.at(-1) ? 1000 : 200)).sort(
-      (a, b) => a.milliseconds - b.milliseconds,
-    );
+    const all = await timeOnce(inTheRace, size, size === sizes.at(-1) ? 1000 : 200);
+    for (const { runner, failure } of all) if (failure !== undefined) out.push({ name: runner.name, failure });
+    const timed = all.filter(({ failure }) => failure === undefined).sort((a, b) => a.milliseconds - b.milliseconds);
+    if (timed.length === 0) return out;
     const best = timed[0]!.milliseconds;
     const [stays, falls] = [timed.filter((one) => !isBehind(one, best)), timed.filter((one) => isBehind(one, best))];
-    behind.unshift(...falls.map(({ runner: { name } }) => ({ name })));
+    out.unshift(...falls.map(({ runner: { name } }) => ({ name })));
     if (stays.length === 1 || best > 200 || size === sizes.at(-1))
-      return [...stays.map(({ runner: { name }, milliseconds }) => ({ name, milliseconds })), ...behind];
+      return [...stays.map(({ runner: { name }, milliseconds }) => ({ name, milliseconds })), ...out];
     inTheRace = stays.map(({ runner }) => runner);
   }
-  return behind;
+  return out;
 }

@@ -1,5 +1,6 @@
 import type { Engine, EngineProbe, EngineSession, Refusal } from '../engine.js';
 import { noteOf } from '../notes.js';
+import { probeOf } from '../promised.js';
 import { refusalOf } from '../unavailable.js';
 import { timeEngines, type Place, type Runner } from './measure.js';
 
@@ -40,7 +41,7 @@ export function knownOrder(candidates: readonly Candidate[]): Order | undefined 
 export async function measuredOrder(engines: readonly Engine[]): Promise<readonly string[] | undefined> {
   const candidates: Candidate[] = [];
   for (const engine of engines) {
-    const probe = await engine.probe();
+    const probe = await probeOf(engine);
     if (probe.available && engine.rank !== undefined) candidates.push({ engine, probe });
   }
   return knownOrder(candidates)?.places.map(({ name }) => name);
@@ -63,10 +64,13 @@ export async function measureOrder(
     } catch (error) {
       refusals.push(refusalOf(engine.name, error));
     }
-  const timed = runners.length > 0 ? await time(runners) : [];
-  const failed = candidates.filter(({ engine }) => runners.every(({ name }) => name !== engine.name));
+  const places = runners.length > 0 ? await time(runners) : [];
+  for (const { name, failure } of places)
+    if (failure !== undefined) refusals.push({ candidate: name, reason: failure });
+  const timed = places.filter(({ failure }) => failure === undefined);
+  const failed = candidates.filter(({ engine }) => timed.every(({ name }) => name !== engine.name));
   const order = { places: [...timed, ...failed.map(({ engine: { name } }) => ({ name }))], refusals };
   noteFor(candidates).write(order);
-  for (const { name, session } of runners) if (name !== timed[0]!.name) await session.close?.();
+  for (const { name, session } of runners) if (name !== timed[0]?.name) await session.close?.();
   return order;
 }
