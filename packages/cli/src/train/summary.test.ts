@@ -100,6 +100,34 @@ describe('a run on an engine that rounds in its own way, and need not repeat its
   });
 });
 
+describe('a run on an engine that cannot prepare its network', () => {
+  const unprepared = defineEngine({
+    name: 'unprepared',
+    summary: 'A test.',
+    probe: async () => ({ available: true }),
+    start: async () => ({
+      ...{ backend: 'cpu', description: 'a test', device: 'CPU', dtypes: ['float32'], remarks: [], hostMemory: true },
+      prepare() {
+        throw new Error('no kernel for its layers');
+      },
+    }),
+  });
+  afterAll(() => useEngine('wasm'));
+
+  it('trains op by op, and says so once at its beginning and in its summary', async () => {
+    const registry = testRegistry().register(unprepared as unknown as Plugin);
+    const folder = join(temporaryFolder(), 'run');
+    const config = tinyConfig({ engine: 'unprepared', epochs: 1, evaluation: { attacks: [], final: 'none' } });
+    const run = await startRun(config, { registry, baseFolder: tmpdir(), folder: () => folder });
+    const lines: string[] = [];
+    const output = { line: (text: string) => void lines.push(text), result: () => undefined, warn: () => undefined };
+    await follow(run, { ...output, terminal: false, json: false } as unknown as Output);
+    const told = lines.flatMap((line) => line.split('\n')).filter((line) => line.includes('no kernel for its layers'));
+    expect(told).toEqual([expect.stringMatching(/passes of this model run op by op: no kernel for its layers/)]);
+    expect(openRunFolder(folder).readSummary()).toMatchObject({ opByOpBecause: 'no kernel for its layers' });
+  });
+});
+
 describe('a cost preview', () => {
   const preview = (over: Record<string, unknown>, options: PreviewOptions = {}) =>
     previewRun(tinyConfig(over), { registry: testRegistry(), baseFolder: tmpdir(), ...options });

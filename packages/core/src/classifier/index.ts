@@ -4,15 +4,14 @@
  */
 export { disposeStatistics, keepStatistics, parameterCount, type Classifier, type Mode } from './classifier.js';
 export { inputGradient, logitGradients, logitsOf, type InputGradient, type LogitFunction } from './gradients.js';
+export { classifierWith, passWith } from './members.js';
+export { straightThrough, surrounded, type Surroundings } from './surrounded.js';
 export {
   countingClassifier,
-  straightThrough,
-  surrounded,
   withBatchRanks,
   withComputeDtype,
   withStatisticsMomentum,
   type PassCounts,
-  type Surroundings,
 } from './wrap.js';
 export { factsOf, normalisationOf, type ModelContext } from './facts.js';
 export { classifierOfLayers, type LayersClassifier } from './layers.js';

@@ -1,5 +1,4 @@
 import * as tf from '../tensor/index.js';
-import { BulwarkError } from '../errors.js';
 import { disposeStatistics } from './classifier.js';
 import type { BatchStatistics, LayerStatistics, Pass, PassRequest } from '../network/index.js';
 import { record, type Recording } from './tape.js';
@@ -34,16 +33,11 @@ export function layersPass(images: readonly tf.Tensor4D[], request: PassRequest,
   });
   const wrtImages = wrt === 'images' || wrt === 'all';
   const variables = wrt === 'images' ? [] : [...parameters];
-  let kept = wrt !== 'nothing';
   let alive = true;
   return {
     logits: traces.map(({ logits }) => logits),
     statistics: mode === 'batch' ? traces.map(({ statistics }) => statistics) : [],
     pullback(dLogits, { keep = false } = {}) {
-      if (!kept)
-        throw new BulwarkError('PASS_INVALID', 'this pass keeps nothing for a gradient, or no longer', {
-          hint: 'ask for it in `wrt`, and `keep` in all pullbacks but the last',
-        });
       const sums = new Map<string, tf.Tensor>();
       const found: tf.Tensor4D[] = [];
       for (let at = traces.length - 1; at >= 0; at--) {
@@ -61,7 +55,6 @@ export function layersPass(images: readonly tf.Tensor4D[], request: PassRequest,
         });
         if (!given && !keep) recording!.dispose();
       }
-      kept &&= keep;
       return { images: found, parameters: sums };
     },
     dispose() {
@@ -72,7 +65,6 @@ export function layersPass(images: readonly tf.Tensor4D[], request: PassRequest,
         disposeStatistics(statistics);
       }
       alive = false;
-      kept = false;
     },
   };
 }

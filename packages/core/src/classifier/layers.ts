@@ -3,6 +3,7 @@ import type { LayersModel } from '../tensor/layers.js';
 import type { ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { LayerStatistics, PassRequest } from '../network/index.js';
+import { guarded, requirePossible } from './checks.js';
 import type { Classifier } from './classifier.js';
 import { interceptGradients } from './layers-gradients.js';
 import { layersPass } from './layers-pass.js';
@@ -106,7 +107,10 @@ export function classifierOfLayers(model: LayersModel, options: { name?: string 
     classes,
     parameters,
     statistics,
-    pass: (images, request) => layersPass(images, request, { run, parameters }),
+    pass(images, request) {
+      requirePossible(images, request, { inputShape });
+      return guarded(layersPass(images, request, { run, parameters }), request);
+    },
     taped: run,
     applyStatistics: (batch, momentum) => updateRunningStatistics(statistics, batch, momentum),
     dispose() {

@@ -1,28 +1,27 @@
 import * as tf from '../tensor/index.js';
-import { currentSession, type EngineSession } from '../engine/current.js';
+import { currentSession } from '../engine/current.js';
+import { BulwarkError } from '../errors.js';
 import type { ArchitectureSpec } from '../formats/index.js';
 import {
   eagerExecutor,
+  featureNames,
+  featureNode,
   initialVariables,
   inputsOf,
   layerOf,
   storeOf,
-  type Executor,
   type NetworkGraph,
 } from '../network/index.js';
 import type { Random } from '../random.js';
+import { asPromised, guarded, requirePossible } from './checks.js';
 import type { Classifier } from './classifier.js';
+import { preparedFor } from './prepared.js';
 import { updateRunningStatistics } from './running-statistics.js';
 
 /** A classifier made of a graph of layers, with its own variables. */
 export interface Network extends Classifier {
   readonly graph: NetworkGraph;
   opByOpBecause(): string | undefined;
-}
-
-interface Prepared {
-  readonly executor: Executor;
-  readonly failure?: string;
 }
 
 /**
@@ -47,25 +46,14 @@ export function createNetwork(
   const { parameters, statistics } = variables;
   const store = storeOf(variables);
   const eager = eagerExecutor({ graph, store, hostMemory: () => currentSession()?.hostMemory ?? true });
-  const prepared = new Map<string, Prepared & { readonly session: EngineSession }>();
-
-  const prepare = (session: EngineSession): Prepared => {
-    try {
-      return { executor: session.prepare!({ graph, store, eager }) };
-    } catch (error) {
-      return { executor: eager, failure: (error as Error).message };
-    }
+  const prepared = preparedFor({ graph, store, eager });
+  const classes = graph.shapes.at(-1)![0]!;
+  const features = featureNames(graph).flatMap((name) => [name, `${name}.input`]);
+  const possible = {
+    inputShape: graph.inputShape,
+    features: features.filter((name) => featureNode(graph, name) >= 0),
   };
-  const current = (): Prepared => {
-    const session = currentSession();
-    if (!session?.prepare) return { executor: eager };
-    const known = prepared.get(session.backend);
-    if (known?.session === session) return known;
-    known?.executor.dispose();
-    const made = { session, ...prepare(session) };
-    prepared.set(session.backend, made);
-    return made;
-  };
+  let alive = true;
 
   const momenta = new Map(
     graph.nodes.flatMap((node) =>
@@ -77,18 +65,26 @@ export function createNetwork(
     ...(options.architecture && { architecture: options.architecture }),
     graph,
     inputShape: graph.inputShape,
-    classes: graph.shapes.at(-1)![0]!,
+    classes,
     parameters,
     statistics,
-    dtypes: () => current().executor.dtypes,
+    dtypes: () => prepared.current().executor.dtypes,
     acrossRanks: true,
-    // engines that run passes whole do not stop at each BatchNorm to speak to other processes, and keep nothing that lies between
     pass(images, request) {
+      if (!alive)
+        throw new BulwarkError('PASS_INVALID', `the weights of ${options.name} were freed`, {
+          hint: 'call dispose of a model after its last pass',
+        });
+      requirePossible(images, request, possible);
+      // engines that run passes whole do not stop at each BatchNorm to speak to other processes, and keep nothing that lies between
       const opByOp = (request.ranks && request.mode === 'batch') || request.features?.length;
-      return (opByOp ? eager : current().executor).pass(images, request);
+      const { executor, engine } = opByOp ? { executor: eager } : prepared.current();
+      const pass = executor.pass(images, request);
+      const made = engine === undefined ? pass : asPromised(pass, { images, request, classes, parameters, engine });
+      return guarded(made, request);
     },
     opByOpBecause() {
-      const { executor, failure } = current();
+      const { executor, failure } = prepared.current();
       return failure ?? executor.opByOpBecause?.();
     },
     taped(images, mode) {
@@ -103,8 +99,8 @@ export function createNetwork(
     },
     applyStatistics: (batch, momentum) => updateRunningStatistics(statistics, batch, momentum ?? momenta),
     dispose() {
-      for (const { executor } of prepared.values()) executor.dispose();
-      prepared.clear();
+      alive = false;
+      prepared.dispose();
       for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
     },
   };

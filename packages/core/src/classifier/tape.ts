@@ -37,14 +37,17 @@ export function record(compute: () => tf.Tensor): Recording {
   recorder.startTape();
   const { activeTape } = recorder.state;
   const from = activeTape.length;
+  const free = (node: TapeNode) => node.saved?.forEach((tensor) => tensor.dispose());
   let y: tf.Tensor;
   try {
     y = compute();
+  } catch (error) {
+    activeTape.splice(from).forEach(free);
+    throw error;
   } finally {
     recorder.endTape();
   }
   const nodes = activeTape.splice(from);
-  const free = (node: TapeNode) => node.saved?.forEach((tensor) => tensor.dispose());
   let alive = true;
   const dispose = () => {
     if (alive) nodes.forEach(free);
@@ -87,7 +90,8 @@ export function record(compute: () => tf.Tensor): Recording {
         if (!keep) free(node);
       }
       if (!keep) alive = false;
-      return xs.map(({ id }) => gradients.get(id));
+      // of what was not changed at all, the gradient is the given one, which stays the caller's
+      return xs.map(({ id }) => (gradients.get(id) === dy ? dy.clone() : gradients.get(id)));
     },
   };
 }

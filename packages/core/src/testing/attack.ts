@@ -1,6 +1,6 @@
 import * as tf from '../tensor/index.js';
 import { disposeBatch } from '../batch.js';
-import { logitsOf, createNetwork, type Classifier } from '../classifier/index.js';
+import { classifierWith, createNetwork, logitsOf, type Classifier } from '../classifier/index.js';
 import { networkGraph } from '../network/index.js';
 import type { AttackContext } from '../hooks/index.js';
 import type { Plugin } from '../plugins/index.js';
@@ -25,14 +25,14 @@ export interface AttackContractOptions extends ContractOptions {
 }
 
 /** The same model, in which every pass must be in `eval` mode. */
-const evalOnly = (model: Classifier): Classifier => ({
-  ...model,
-  pass(images, request) {
-    const { mode } = request;
-    promise(mode === 'eval', () => `the attack runs the model in ${mode} mode; an evaluated model is in eval mode`);
-    return model.pass(images, request);
-  },
-});
+const evalOnly = (model: Classifier): Classifier =>
+  classifierWith(model, {
+    pass(images, request) {
+      const { mode } = request;
+      promise(mode === 'eval', () => `the attack runs the model in ${mode} mode; an evaluated model is in eval mode`);
+      return model.pass(images, request);
+    },
+  });
 
 /** Five classes on a grey image: logit k grows with the brightness of its stripe, so the nearest boundary is known. */
 function linearModel(): Classifier {

@@ -1,5 +1,5 @@
 import * as tf from '../tensor/index.js';
-import { keepStatistics, disposeStatistics, type Classifier } from '../classifier/index.js';
+import { classifierWith, keepStatistics, disposeStatistics, type Classifier } from '../classifier/index.js';
 import type { Role } from '../hooks/index.js';
 import type { BatchStatistics } from '../network/index.js';
 import type { Share } from './share.js';
@@ -64,13 +64,14 @@ export function inRankOrder<T>(model: Classifier, share: Share | undefined, work
   if (!share || share.ranks || model.statistics.size === 0) return work(model);
   const before = [...model.statistics.values()].map((variable) => [variable, variable.clone()] as const);
   const made: PartStatistics[] = [];
-  const result = work({
-    ...model,
-    applyStatistics(statistics) {
-      made.push(new Map([['', keepStatistics(statistics)]]));
-      model.applyStatistics(statistics);
-    },
-  });
+  const result = work(
+    classifierWith(model, {
+      applyStatistics(statistics) {
+        made.push(new Map([['', keepStatistics(statistics)]]));
+        model.applyStatistics(statistics);
+      },
+    }),
+  );
   for (const [variable, copy] of before) {
     variable.assign(copy);
     copy.dispose();

@@ -1,4 +1,5 @@
 import type { Batch, Classifier, InnerOptimizer, Pass, Role } from '@bulwark/core';
+import { classifierWith, passWith } from '@bulwark/core/classifier';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The role or fact that the second neighbour goes by. */
@@ -21,9 +22,9 @@ function rememberingNatural(model: Classifier, batch: Batch): { model: Classifie
       }
       known.set(mode, found);
     }
-    return { ...known.get(mode)!, dispose: () => undefined };
+    return passWith(known.get(mode)!, { dispose: () => undefined });
   };
-  return { model: { ...model, pass }, forget: () => known.forEach((each) => each.dispose()) };
+  return { model: classifierWith(model, { pass }), forget: () => known.forEach((each) => each.dispose()) };
 }
 
 const withSuffix = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
