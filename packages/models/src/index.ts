@@ -25,6 +25,7 @@ export { encodeOnnxModel, type ImageLayout, type OnnxOptions } from './onnx/to-o
 export { modelPlugins, type ModelPlugin } from './plugins.js';
 export { loadStateDict, loadWeights, type LoadedWeights, type LoadOptions } from './weights/load.js';
 export { readWeightsFile, type WeightsFile } from './weights/read.js';
+export { requireWhole } from './require-whole.js';
 export { encodeWeights, exportedFacts, saveWeights } from './weights/save.js';
 export { stateDictEntries, type Entry, type Layout } from './weights/layout.js';
 export { zooGoldenGraph, type ZooArchitecture } from './zoo/golden-graph.js';

@@ -7,6 +7,7 @@ import {
   encodeOnnxModel,
   encodeWeights,
   exportedFacts,
+  requireWhole,
   toLayersModel,
   writeLayersModel,
   type ImageLayout,
@@ -34,6 +35,7 @@ export interface Writing {
 }
 
 async function writeLayers(model: Classifier, { folder, context }: Writing): Promise<string[]> {
+  requireWhole(model);
   const about = factsToMetadata(exportedFacts(model, context));
   if ('model' in model) return writeLayersModel((model as LayersClassifier).model, folder, about);
   if (!('graph' in model))

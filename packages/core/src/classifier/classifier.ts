@@ -54,6 +54,8 @@ export interface Classifier {
     /** Takes what comes out of it. */
     readonly behind: Classifier;
   };
+  /** True if functions are around the network that no file holds: its weights can be written then, but not what it computes. */
+  readonly surrounded?: true;
   /** Frees all variables. */
   dispose(): void;
 }

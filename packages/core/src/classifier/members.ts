@@ -4,7 +4,7 @@ import type { Classifier } from './classifier.js';
 /** What the contracts name: a proxy need not list it. */
 const ofClassifier = [
   ...['name', 'architecture', 'inputShape', 'classes', 'parameters', 'statistics', 'pass', 'dtypes', 'acrossRanks'],
-  ...['opByOpBecause', 'taped', 'applyStatistics', 'preprocessed', 'dispose'],
+  ...['opByOpBecause', 'taped', 'applyStatistics', 'preprocessed', 'surrounded', 'dispose'],
 ];
 const ofPass = ['logits', 'statistics', 'features', 'pullback', 'dispose'];
 

@@ -47,6 +47,7 @@ export function surrounded(model: Classifier, { before, after }: Surroundings, c
   const last = (after ?? identity) as (x: tf.Tensor) => tf.Tensor;
   return classifierWith(model, {
     classes,
+    surrounded: true,
     preprocessed: preprocessedOf(model, { before, after }, classes),
     taped: (images, mode) => last(model.taped(first(images) as tf.Tensor4D, mode)) as tf.Tensor2D,
     pass(images, request) {

@@ -11,6 +11,7 @@ import {
 import { encodeOnnx, factsKey, factsToMetadata, onnxOpset } from '@bulwark/core/formats';
 import { inputsOf, layerOf } from '@bulwark/core/network';
 import { versions } from '@bulwark/core/run';
+import { requireWhole } from '../require-whole.js';
 import { exportedFacts } from '../weights/save.js';
 import { layersOnnx } from './from-layers.js';
 import type { TensorGraph } from './layer-use.js';
@@ -70,6 +71,7 @@ export function encodeOnnxModel(
   { layout = 'nchw', context = {}, input = 'images' }: OnnxOptions = {},
 ): Uint8Array {
   const [height, width, channels] = classifier.inputShape;
+  requireWhole(classifier);
   const facts = exportedFacts(classifier, context);
   const names = facts.classNames ?? Array.from({ length: facts.classes }, (_, i) => String(i));
   const about = {
