@@ -19,8 +19,9 @@ export function executorOf(session: EngineSession, request: PrepareRequest): Pre
   try {
     const executor = session.prepare(request) as Partial<Executor> | Promise<unknown> | undefined;
     if (executor instanceof Promise) executor.catch(() => undefined); // what it would say comes too late
-    const { pass, dispose, dtypes } = (executor ?? {}) as Partial<Executor>;
-    if (typeof pass === 'function' && typeof dispose === 'function' && Array.isArray(dtypes))
+    const { pass, dispose } = (executor ?? {}) as Partial<Executor>;
+    // dtypes is not read: an engine may compile a graph to say what it can compute in
+    if (typeof pass === 'function' && typeof dispose === 'function' && 'dtypes' in executor!)
       return { executor: executor as Executor, engine: session.description };
     return { executor: eager, failure: `prepare gave ${told(executor)}, which is no executor` };
   } catch (error) {
