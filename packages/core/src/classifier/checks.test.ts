@@ -62,7 +62,7 @@ describe.each(models)('a pass of %s', (_name, make) => {
   ];
   it.each(wrongImages)('is refused for images of the shape %j, and leaves nothing behind', (shape, message) => {
     const model = make();
-    const x = tf.zeros([2, ...(shape as number[])]) as tf.Tensor4D;
+    const x = tf.zeros<tf.Rank>([2, ...(shape as number[])] as [number, number, number, number]) as tf.Tensor4D;
     expect(refusal(() => model.pass([x], request))).toEqual(refused(message));
     tf.dispose(x);
     model.dispose();

@@ -100,12 +100,12 @@ function numbersOf(model: Classifier): Record<string, number[]> {
   const before = tf.memory().numTensors;
   const pass = model.pass([x], { mode: 'batch', wrt: 'all' });
   const kept = pass.pullback([dLogits], { keep: true });
-  tf.dispose([kept.images, ...kept.parameters.values()]);
+  tf.dispose([...kept.images, ...kept.parameters.values()]);
   const { images, parameters } = pass.pullback([dLogits]);
   model.applyStatistics(pass.statistics[0]!);
   const named = { logits: pass.logits[0]!, images: images[0]!, ...Object.fromEntries(parameters) };
   const found = Object.fromEntries(Object.entries(named).map(([name, tensor]) => [name, [...tensor.dataSync()]]));
-  tf.dispose([images, ...parameters.values()]);
+  tf.dispose([...images, ...parameters.values()]);
   pass.dispose();
   expect(tf.memory().numTensors).toBe(before);
   expect([x, dLogits].map(({ isDisposed }) => isDisposed)).toEqual([false, false]);
