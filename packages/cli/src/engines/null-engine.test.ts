@@ -60,7 +60,7 @@ plugins: [./nothing.mjs]
 data: { use: fashion-mnist-mini, batchSize: 32, limit: { train: 64, test: 20 } }
 model: { use: small-cnn }
 threat: { epsilon: 0.1 }
-objective: { use: trades, inner: { steps: 2 } }
+objective: { use: trades, inner: { steps: 2, stepSize: 0.05 } }
 epochs: 2
 evaluation: { attacks: [{ use: fgsm }], examples: 20 }
 `;
