@@ -67,7 +67,6 @@ export { spread } from './attacks/tiers.js';
 export {
   boolean,
   choice,
-  contradiction,
   createRegistry,
   defineAttack,
   defineAugmentation,
@@ -84,17 +83,14 @@ export {
   defineRegularizer,
   defineSchedule,
   defineWeightPerturber,
-  doubt,
   integer,
   list,
   number,
-  onlyWith,
   pixelLength,
   pixelLengths,
   plugin,
   section,
   string,
-  updateLength,
   weight,
 } from './plugins/index.js';
 export { defineEngine } from './engine/define.js';

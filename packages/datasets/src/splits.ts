@@ -5,7 +5,6 @@ import {
   imageSize,
   integer,
   isLoaded,
-  onlyWith,
   rangeOf,
   selected,
   subset,
@@ -13,6 +12,7 @@ import {
   type DataSource,
   type ImageSet,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { z } from 'zod';
 
 export const selectOn = z

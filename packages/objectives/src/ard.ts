@@ -3,12 +3,12 @@ import {
   kl,
   logitsOf,
   number,
-  onlyWith,
   weighted,
   type Classifier,
   type Condition,
   type InnerOptimizer,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineInner } from './inner/examine.js';

@@ -1,4 +1,5 @@
-import { defineObjective, doubt } from '@bulwark/core';
+import { defineObjective } from '@bulwark/core';
+import { doubt } from '@bulwark/core/plugins';
 import { z } from 'zod';
 import { examineStart } from './inner/examine.js';
 import { pgd } from './inner/pgd.js';

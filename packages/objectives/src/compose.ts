@@ -1,4 +1,5 @@
-import { defineObjective, onlyWith, plugin, weight, weighted } from '@bulwark/core';
+import { defineObjective, plugin, weight, weighted } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { passesOption } from './terms/passes-option.js';
 
 /** An objective of freely chosen parts: every ablation of a paper is a config. */

@@ -3,7 +3,6 @@ import {
   defineObjective,
   integer,
   number,
-  onlyWith,
   type InnerOptimizer,
   weighted,
   type ObjectiveForm,
@@ -11,6 +10,7 @@ import {
   type PerExample,
   type WeightedTerm,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineStep } from './inner/examine.js';

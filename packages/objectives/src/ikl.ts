@@ -5,7 +5,6 @@ import {
   logSoftmax,
   number,
   oneHotLabels,
-  onlyWith,
   pixelLength,
   stopGradient,
   weight,
@@ -13,6 +12,7 @@ import {
   type HookState,
   type PointMaker,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineRadii, examineStart } from './inner/examine.js';

@@ -4,7 +4,6 @@ import {
   logSoftmax,
   number,
   oneHotLabels,
-  onlyWith,
   strongestWrongClass,
   weight,
   weighted,
@@ -12,6 +11,7 @@ import {
   type ObjectiveForm,
   type PerExample,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineBurnIn, examineStart } from './inner/examine.js';

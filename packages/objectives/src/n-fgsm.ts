@@ -1,4 +1,5 @@
-import { clipToPixelRange, defineObjective, doubt, number, type PointMaker } from '@bulwark/core';
+import { clipToPixelRange, defineObjective, number, type PointMaker } from '@bulwark/core';
+import { doubt } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { examineStep } from './inner/examine.js';
 import { randomIn, singleStep, singleStepOptions, type SingleStep } from './inner/single-step.js';

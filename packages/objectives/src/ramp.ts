@@ -1,6 +1,5 @@
 import {
   BulwarkError,
-  contradiction,
   defineObjective,
   kl,
   normNames,
@@ -12,6 +11,7 @@ import {
   type NormName,
   type PerExample,
 } from '@bulwark/core';
+import { contradiction } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineBalls } from './inner/examine.js';

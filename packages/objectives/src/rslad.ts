@@ -1,5 +1,4 @@
 import {
-  contradiction,
   defineObjective,
   kl,
   logitsOf,
@@ -10,6 +9,7 @@ import {
   type InnerOptimizer,
   type PerExample,
 } from '@bulwark/core';
+import { contradiction } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { examineInner } from './inner/examine.js';
 import { onDiscrepancyToTarget } from './inner/goals.js';

@@ -181,14 +181,14 @@ describe('an engine that gives what no engine may', () => {
         throw 'no such layer';
       },
       /^no such layer$/,
-    ], // eslint-disable-line @typescript-eslint/only-throw-error
+    ],
     [
       'throws nothing',
       () => {
         throw undefined;
       },
       /without saying why/,
-    ], // eslint-disable-line @typescript-eslint/only-throw-error
+    ],
     [
       'throws without words',
       () => {

@@ -62,7 +62,7 @@ const faults: [string, Record<string, unknown>, string, RegExp][] = [
     /does not work/,
   ],
   ['its start throws', { start: throws(new Error('no memory')) }, 'ENGINE_UNAVAILABLE', /no memory/],
-  ['its start rejects with nothing', { start: () => Promise.reject() }, 'ENGINE_UNAVAILABLE', /without saying why/], // eslint-disable-line @typescript-eslint/prefer-promise-reject-errors
+  ['its start rejects with nothing', { start: () => Promise.reject() }, 'ENGINE_UNAVAILABLE', /without saying why/],
   ['its start gives nothing', { start: async () => undefined }, 'ENGINE_INVALID', /its start gave nothing/],
   ['its start gives a name', { start: async () => 'cpu' }, 'ENGINE_INVALID', /gave a string without a text as backend/],
   ['its backend is not there', gives('backend', 'nowhere'), 'ENGINE_UNAVAILABLE', /no backend nowhere/],

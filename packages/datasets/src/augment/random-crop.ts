@@ -1,4 +1,5 @@
-import { defineAugmentation, integer, onlyWith, type RawBatch } from '@bulwark/core';
+import { defineAugmentation, integer, type RawBatch } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { withDrawn } from '@bulwark/core/hooks';
 import { z } from 'zod';
 

@@ -1,4 +1,5 @@
-import { contradiction, defineAugmentation, number } from '@bulwark/core';
+import { defineAugmentation, number } from '@bulwark/core';
+import { contradiction } from '@bulwark/core/plugins';
 import { withDrawn } from '@bulwark/core/hooks';
 
 /** Tries at a box that fits before the image is left alone, as in torchvision. */

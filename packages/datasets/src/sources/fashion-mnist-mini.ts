@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkImageSet, defineDataSource, integer, onlyWith, subset, type ImageSet } from '@bulwark/core';
+import { checkImageSet, defineDataSource, integer, subset, type ImageSet } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { fashionMnistClasses } from '../class-names.js';
 import { readBytes } from '../formats/files.js';
 import { readIdx } from '../formats/idx.js';

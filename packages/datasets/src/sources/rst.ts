@@ -2,7 +2,6 @@ import {
   BulwarkError,
   checkImageSet,
   concatenated,
-  doubt,
   countOf,
   defineDataSource,
   integer,
@@ -11,6 +10,7 @@ import {
   type PluginServices,
   type PluginSpec,
 } from '@bulwark/core';
+import { doubt } from '@bulwark/core/plugins';
 import { z } from 'zod';
 import { mayStandIn, standIn } from '../stand-in.js';
 import { rstSampler } from './rst-sampler.js';

@@ -1,4 +1,5 @@
-import { contradiction, doubt, type Finding, type RunPlan } from '@bulwark/core';
+import { type Finding, type RunPlan } from '@bulwark/core';
+import { contradiction, doubt } from '@bulwark/core/plugins';
 import type { InnerSettings } from './settings.js';
 
 type Start = Pick<InnerSettings, 'steps' | 'start' | 'startScale'>;

@@ -4,13 +4,13 @@ import {
   discrepancyNames,
   gradientLoop,
   logitsOf,
-  onlyWith,
   radiusOf,
   type Batch,
   type CraftContext,
   type InnerOptimizer,
   type Role,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineStart } from './examine.js';

@@ -1,4 +1,5 @@
-import { integer, onlyWith, pixelLength, updateLength } from '@bulwark/core';
+import { integer, pixelLength } from '@bulwark/core';
+import { onlyWith, updateLength } from '@bulwark/core/plugins';
 import { z } from 'zod';
 
 /** Where an attack may start. */

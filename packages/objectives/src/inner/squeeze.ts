@@ -4,7 +4,6 @@ import {
   discrepancy as discrepancyNamed,
   discrepancyNames,
   logitGradients,
-  onlyWith,
   oneHotLabels,
   radiusOf,
   type Batch,
@@ -14,6 +13,7 @@ import {
   type InnerOptimizer,
   type Pass,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { examineStart } from './examine.js';

@@ -1,5 +1,4 @@
 import {
-  contradiction,
   defineRegularizer,
   discrepancy,
   discrepancyNames,
@@ -8,6 +7,7 @@ import {
   type PerExample,
   type Role,
 } from '@bulwark/core';
+import { contradiction } from '@bulwark/core/plugins';
 import { z } from 'zod';
 
 /** The discrepancy from one point's output to another's: with KL, `KL(p(from) || p(to))`. */

@@ -1,4 +1,5 @@
-import { discrepancyNames, onlyWith, type DiscrepancyName } from '@bulwark/core';
+import { discrepancyNames, type DiscrepancyName } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { z } from 'zod';
 
 /** The options `discrepancy` and `detachTarget` with a method's defaults. */

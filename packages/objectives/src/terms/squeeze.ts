@@ -2,10 +2,10 @@ import {
   defineRegularizer,
   discrepancy as discrepancyNamed,
   discrepancyNames,
-  onlyWith,
   type Discrepancy,
   type PerExample,
 } from '@bulwark/core';
+import { onlyWith } from '@bulwark/core/plugins';
 import { z } from 'zod';
 import { chooseSides, pick } from '../inner/sides.js';
 
