@@ -4,7 +4,10 @@
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/sum.h>
 
 #include <unordered_set>
 
@@ -115,10 +118,17 @@ napi_value blend(Call& call) {
   return call.none();
 }
 
+/** sums(tensors) -> the sum of each, in one tensor */
+napi_value sums(Call& call) {
+  std::vector<at::Tensor> found;
+  for (const at::Tensor& each : call.tensors(0)) found.push_back(at::sum(each));
+  return call.result(found.empty() ? at::empty({0}, at::TensorOptions(at::kFloat).device(call.engine.device)) : at::stack(found));
+}
+
 }  // namespace
 
 void provideUpdates(napi_env env, napi_value exports) {
-  provide(env, exports, {{"plusScaled", plusScaled}, {"sgd", sgd}, {"approach", approach}, {"blend", blend}});
+  provide(env, exports, {{"plusScaled", plusScaled}, {"sgd", sgd}, {"approach", approach}, {"blend", blend}, {"sums", sums}});
 }
 
 }  // namespace bulwark

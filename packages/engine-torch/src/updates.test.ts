@@ -19,7 +19,8 @@ const everyUpdate = () => {
     updates.approach(variables, more(), 0.3);
     updates.blend({ variables, values: more() }, { keep: [0.9, 0.8, 0.7], add: [0.1, 0.2, 0.3] });
   }
-  const found = [...variables, ...velocity].map((variable) => variable.clone());
+  const found: tf.Tensor[] = [...variables, ...velocity].map((variable) => variable.clone());
+  found.push(updates.sums(variables), updates.sums([]));
   tf.dispose([...variables, ...velocity]);
   return found;
 };
@@ -59,6 +60,14 @@ const everyUpdate = () => {
     currentUpdates().approach([variable], [tf.zeros([2, 2])], 0.5);
     expect(numbers(variable)).toEqual([0.5, 1, 1.5, 2]);
     variable.dispose();
+  });
+
+  it('see in a sum that one number of a variable is not finite', async () => {
+    await tf.setBackend('torch');
+    const variables = [[1, 2], [1, NaN, 3], [Infinity], [-2.5]].map((list) => tf.variable(tf.tensor1d(list), false));
+    const sums = currentUpdates().sums(variables);
+    expect(numbers(sums)).toEqual([3, NaN, Infinity, -2.5]);
+    tf.dispose([sums, ...variables]);
   });
 
   it('refuse shapes and numbers of tensors that do not go together', async () => {

@@ -1,4 +1,4 @@
-import { engine, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { engine, type Tensor, type Tensor1D, type Variable } from '@tensorflow/tfjs-core';
 import type { Updates } from '@bulwark/core/engine';
 import type { Handle, Kit } from './backend/index.js';
 
@@ -25,5 +25,6 @@ export function torchUpdates({ native, backend, at, scope }: Kit): Updates {
     approach: (variables, targets, share) => scope(() => native.approach(written(variables), targets.map(at), share)),
     blend: ({ variables, values }, { keep, add }) =>
       scope(() => native.blend(written(variables), keep, values.map(at), add)),
+    sums: (variables) => scope(() => tensor(native.sums(variables.map(at))) as Tensor1D),
   };
 }

@@ -1,4 +1,4 @@
-import type { Tensor, Variable } from '../tensor/index.js';
+import type { Tensor, Tensor1D, Variable } from '../tensor/index.js';
 import type { z } from 'zod';
 import type { Collective, TensorSums } from '../collective/index.js';
 import type { ComputeDtype, Executor, NetworkGraph, ParameterStore } from '../network/index.js';
@@ -37,6 +37,8 @@ export interface Updates {
     lists: { readonly variables: readonly Variable[]; readonly values: readonly Tensor[] },
     shares: { readonly keep: readonly number[]; readonly add: readonly number[] },
   ): void;
+  /** The sum of each, `[variables]`: finite only where all numbers of one are. */
+  sums(variables: readonly Tensor[]): Tensor1D;
 }
 
 /** An engine that was started and is TensorFlow.js's current backend. */

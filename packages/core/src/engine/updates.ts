@@ -23,6 +23,10 @@ const opByOp: Updates = {
     variables.forEach((variable, i) =>
       tf.tidy(() => variable.assign(tf.add(tf.mul(variable, keep[i]!), tf.mul(values[i]!, add[i]!)))),
     ),
+  sums: (variables) =>
+    variables.length === 0
+      ? tf.tensor1d([])
+      : tf.tidy(() => tf.stack(variables.map((each) => tf.sum(each))) as tf.Tensor1D),
 };
 
 /** How the current engine updates variables: by itself if it can, else op by op. */

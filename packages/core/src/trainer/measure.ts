@@ -1,6 +1,7 @@
 import * as tf from '../tensor/index.js';
 import { unlabelled, type Batch } from '../batch.js';
 import type { Classifier } from '../classifier/index.js';
+import { currentUpdates } from '../engine/updates.js';
 import { termNames, type Objective } from '../hooks/index.js';
 import { crossEntropy } from '../loss/index.js';
 import { trainedParameters } from './companions.js';
@@ -56,9 +57,9 @@ export async function readNumbers(
   const parameters = trainedParameters(of);
   const { names, all } = tf.tidy(() => {
     const { names, values, labelled } = diagnostics(outcome, batch);
-    const weights = [...parameters.values()].map((parameter) => tf.sum(parameter));
-    const means = values.map((value) => tf.mean(value));
-    return { names, all: tf.concat([outcome.loss.values, tf.stack([...means, labelled, ...weights])]) };
+    const weights = currentUpdates().sums([...parameters.values()]);
+    const means = tf.stack([...values.map((value) => tf.mean(value)), labelled]);
+    return { names, all: tf.concat([outcome.loss.values, means, weights]) };
   });
   const numbers = [...(await all.data())];
   all.dispose();

@@ -83,6 +83,7 @@ export interface Native {
   approach(tensors: readonly Handle[], targets: readonly Handle[], share: number): void;
   /** `tensor = keep * tensor + add * value` */
   blend(tensors: readonly Handle[], keep: readonly number[], values: readonly Handle[], add: readonly number[]): void;
+  sums(tensors: readonly Handle[]): Handle;
 
   /** NCCL's version and the GPU's number among all of the world; empty where there is none. */
   ncclFacts(): [version: string, gpu: string];
