@@ -3,8 +3,9 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import type { ThreatModel } from '../threat/index.js';
+import { emptyEntry, include, isSameAttack, spanOf, type Entry } from './attack-entry.js';
 import { breaks } from './judge.js';
-import { violations, type Verdict } from './recheck.js';
+import type { Verdict } from './recheck.js';
 import type { AttackEntry, EvaluationResult, TrustFinding } from './result.js';
 import { accuracyPerClass, confusionMatrix, wilsonInterval } from './statistics.js';
 
@@ -28,45 +29,6 @@ export interface BatchOutcome {
   readonly seconds: number;
   readonly zeroGradients: number;
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-type Entry = Mutable<AttackEntry>;
-
-const emptyEntry = (attack: Attack, ensemble: string | undefined, count: number): Entry => ({
-  label: attack.label,
-  ...(ensemble === undefined ? {} : { ensemble }),
-  settings: JSON.parse(JSON.stringify(attack.settings ?? {})) as Record<string, unknown>,
-  done: false,
-  flags: '.'.repeat(count),
-  accuracy: 0,
-  seconds: 0,
-  attacked: 0,
-  linf: { max: 0, mean: 0 },
-  l2: { max: 0, mean: 0 },
-  l1: { max: 0, mean: 0 },
-  rejected: Object.fromEntries(violations.map((violation) => [violation, 0])),
-  zeroGradients: 0,
-  ...(attack.minimumNorm && {
-    distances: new Array<number | null>(count).fill(null),
-    classes: new Array<number | null>(count).fill(null),
-  }),
-});
-
-/** Whether two entries are of the same attack, made in the same way. */
-export const isSameAttack = (a: AttackEntry, b: AttackEntry | undefined): boolean =>
-  a.label === b?.label && a.ensemble === b.ensemble && JSON.stringify(a.settings) === JSON.stringify(b.settings);
-
-/** Adds a number to a running maximum and mean over `count` numbers so far. */
-const include = (size: { max: number; mean: number }, value: number, count: number) => ({
-  max: Math.max(size.max, value),
-  mean: size.mean + (value - size.mean) / (count + 1),
-});
-
-/** Smallest and largest of several ranges of pixels. */
-export const spanOf = (ranges: readonly { min: number; max: number }[]): { min: number; max: number } => ({
-  min: Math.min(...ranges.map(({ min }) => min)),
-  max: Math.max(...ranges.map(({ max }) => max)),
-});
 
 const ones = (flags: string) => [...flags].filter((flag) => flag === '1').length;
 

@@ -3,7 +3,8 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
-import { isSameAttack, Ledger, repeatsOf, spanOf } from './ledger.js';
+import { isSameAttack, spanOf } from './attack-entry.js';
+import { Ledger, repeatsOf } from './ledger.js';
 import type { AttackEntry, EvaluationResult } from './result.js';
 import { checkOutcome } from './trust.js';
 

@@ -1,5 +1,4 @@
-import type { ImageShape } from '../batch.js';
-import { checkImageSet, countOf, selected, unlabelled, type ImageSet } from '../batch.js';
+import { countOf, type ImageShape } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { Classifier } from '../classifier/index.js';
 import { checkNorm } from '../evaluation/index.js';
@@ -10,9 +9,8 @@ import {
   type DataSource,
   type WeightAverage,
 } from '../hooks/index.js';
-import type { PluginKind, PluginProducts, PluginRegistry, PluginServices, PluginSpec } from '../plugins/index.js';
-import { blankRandom, createRandom, type Random } from '../random.js';
-import { doubtOfRadius, doubtOfStep, norms, refuseBytes, type ThreatModel } from '../threat/index.js';
+import type { PluginRegistry, PluginServices } from '../plugins/index.js';
+import { doubtOfRadius, refuseBytes, type ThreatModel } from '../threat/index.js';
 import {
   checkSecondOrder,
   checkSynchronised,
@@ -21,12 +19,12 @@ import {
   type TrainerParts,
 } from '../trainer/index.js';
 import { checkFeatures } from './check-features.js';
-import { lengthsOf } from './config-lengths.js';
 import type { RunConfig } from './config.js';
 import { examineConfig, findingText } from './examine-config.js';
 import { doubtsOfParts } from './examine-parts.js';
+import { checkSupervision, makeData } from './make-data.js';
 import { pluginPart } from './plugin-part.js';
-import { withDerivedSteps } from './schema-walk.js';
+import { createServices, type ComposeOptions } from './plugin-services.js';
 
 /** The parts of a run, made from a checked config. */
 export interface ComposedRun {
@@ -50,131 +48,6 @@ export const runTokens = {
   model: 'bulwark:model',
   data: 'bulwark:data',
 } as const;
-
-/** The threat model that a config names. */
-export const threatOf = (config: Pick<RunConfig, 'threat'>): ThreatModel => ({
-  norm: norms[config.threat.norm],
-  epsilon: config.threat.epsilon,
-});
-
-interface DataFacts {
-  readonly inputShape: ImageShape;
-  readonly classNames: readonly string[];
-}
-
-/** Purpose of the generator of a run's own model, and of all models besides: its weights may follow, theirs do not. */
-const drawn = { own: 'initialisation', further: 'initialisation of further models' } as const;
-
-/** What plugins of a run get injected. Generators are made once per purpose. */
-function createServices(
-  config: RunConfig,
-  options: ComposeOptions & { facts?: DataFacts; warn: (message: string) => void; models?: keyof typeof drawn },
-): PluginServices {
-  const { registry, baseFolder, facts, warn, models = 'own', standIns = false } = options;
-  const weightsFollow = models === 'own' && (options.weightsFollow ?? false);
-  const generators = new Map<string, Random>();
-  const said = new Set<string>();
-  const warnOnce = (text: string | undefined) => {
-    if (text !== undefined && !said.has(text)) warn(text);
-    if (text !== undefined) said.add(text);
-  };
-  const unknown = (what: string): never => {
-    throw new Error(`${what} is not known while data sources are made`);
-  };
-  const services: PluginServices = {
-    threat: threatOf(config),
-    baseFolder,
-    warn,
-    weightsFollow,
-    standIns,
-    get inputShape() {
-      return facts?.inputShape ?? unknown('inputShape');
-    },
-    get classNames() {
-      return facts?.classNames ?? unknown('classNames');
-    },
-    random(asked) {
-      const purpose = asked === 'initialisation' ? drawn[models] : asked;
-      if (weightsFollow && purpose === drawn.own) return blankRandom;
-      if (!generators.has(purpose)) generators.set(purpose, createRandom(config.seed, purpose));
-      return generators.get(purpose)!;
-    },
-    make<K extends PluginKind>(kind: K, spec: PluginSpec): PluginProducts[K] {
-      const { use, ...given } = spec;
-      const plugin = registry.find(kind, use);
-      const checked = plugin.options.parse(withDerivedSteps(plugin.options, given, services.threat)) as typeof given;
-      for (const length of lengthsOf(plugin.options, checked, use)) {
-        const { norm = config.threat.norm } = length;
-        refuseBytes(length, { norm, shape: facts?.inputShape });
-        // what has a norm of its own has a radius of its own, too
-        if (length.norm === undefined) warnOnce(doubtOfStep(length, services.threat));
-      }
-      return plugin.create(checked, services) as PluginProducts[K];
-    },
-  };
-  return services;
-}
-
-async function makeData(config: RunConfig, services: PluginServices): Promise<DataSource> {
-  const data = await services.make('data', pluginPart('data', config));
-  const where = (split: string) => ({ name: `${data.name} ${split}`, classes: data.classNames.length });
-  checkImageSet(data.train, where('train'));
-  if (data.validation) checkImageSet(data.validation, where('validation'));
-  checkImageSet(data.test, where('test'));
-  const validation = data.validation && labelledOnly(data.validation, 'validation', services.warn);
-  const test = labelledOnly(data.test, 'test', services.warn);
-  return validation === data.validation && test === data.test
-    ? data
-    : { ...data, ...(validation && { validation }), test, ...(test !== data.test && { groups: undefined }) };
-}
-
-/** What accuracy is measured on: an image without a label is neither right nor wrong. */
-function labelledOnly(set: ImageSet, split: string, warn: (message: string) => void): ImageSet {
-  const labelled = set.labels.reduce((count, label) => count + Number(label !== unlabelled), 0);
-  if (labelled === countOf(set)) return set;
-  warn(
-    `${countOf(set) - labelled} of ${countOf(set)} ${split} images have no label; accuracy is measured on the others`,
-  );
-  const indices = new Int32Array(labelled);
-  let at = 0;
-  set.labels.forEach((label, i) => label !== unlabelled && (indices[at++] = i));
-  return selected(set, indices);
-}
-
-/**
- * Says how many training images have no label.
- * @throws BulwarkError DATA_UNLABELLED, where there is nothing to learn from
- */
-function checkSupervision({ train, name, notes }: DataSource, warn: (message: string) => void): void {
-  if (countOf(train) === 0)
-    throw new BulwarkError('DATA_MISSING', `${name} has no training images`, {
-      hint: 'train on another data set; `bulwark evaluate --data` takes this one to judge a model',
-    });
-  const without = train.labels.reduce((count, label) => count + Number(label === unlabelled), 0);
-  if (without < countOf(train)) {
-    if (without > 0)
-      warn(`${without} of ${countOf(train)} training images have no label; only terms that need none learn from them`);
-    return;
-  }
-  throw new BulwarkError(
-    'DATA_UNLABELLED',
-    `none of the ${countOf(train)} training images of ${name} has a label${notes?.length ? ` (${notes.join(' ')})` : ''}`,
-    { hint: 'name the labels (labelKey, or labels: y.npy), or mix them with labelled images: data: { use: rst, ... }' },
-  );
-}
-
-/** What composing needs besides the config. */
-export interface ComposeOptions {
-  readonly registry: PluginRegistry;
-  /** Folder that relative paths in the config refer to. */
-  readonly baseFolder: string;
-  /** Tells the user something. */
-  readonly warn?: (message: string) => void;
-  /** True if the model's weights are replaced afterwards: none are drawn or read. */
-  readonly weightsFollow?: boolean;
-  /** True if only costs are wanted: data that are not there may be replaced by images that mean nothing. */
-  readonly standIns?: boolean;
-}
 
 /** Makes only data and model: what evaluating or exporting a run needs, which then says `weightsFollow`. */
 export async function composeModel(

@@ -4,7 +4,7 @@ import { exchangeTexts, type Collective } from '../collective/index.js';
 import { BulwarkError } from '../errors.js';
 import { snapshotOfFirst } from './ranks.js';
 import { restoreSnapshot, type Snapshot } from './snapshot.js';
-import type { TrainerParts } from './trainer.js';
+import type { TrainerParts } from './trainer-parts.js';
 
 /** Of a tensor's largest value: rounding does not come so far, since all ranks apply the same sums of gradients. */
 const mostByRounding = 1e-3;

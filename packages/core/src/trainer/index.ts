@@ -33,4 +33,5 @@ export {
   type TrainingState,
 } from './snapshot.js';
 export { disposeOutcome, stepGradients, trainStep, type StepOutcome, type StepSetup } from './step.js';
-export { isStop, train, type TrainerOptions, type TrainerParts, type TrainingResult } from './trainer.js';
+export { isStop, train } from './trainer.js';
+export type { TrainerOptions, TrainerParts, TrainingResult } from './trainer-parts.js';
