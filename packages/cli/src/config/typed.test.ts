@@ -44,6 +44,16 @@ const mistaken: Config[] = [
   { ...base, objective: 'at', weightPerturber: { use: 'awp', gama: 1 } },
   // @ts-expect-error no such callback option
   { ...base, objective: 'at', callbacks: [{ use: 'mlflow', url: 'http://localhost:5000' }] },
+  // @ts-expect-error no such option of a teacher
+  { ...base, objective: { use: 'ard', teacher: { use: 'small-cnn', widht: 4 } } },
+  // @ts-expect-error no such companion
+  { ...base, objective: { use: 'lbgat', companion: 'small-cn' } },
+  // @ts-expect-error no such option of an objective within another
+  { ...base, objective: { use: 'two-neighbours', of: { use: 'at', bta: 6 } } },
+  // @ts-expect-error no such option of an inner optimizer
+  { ...base, objective: { use: 'compose', inner: { use: 'pgd', stpes: 5 } } },
+  // @ts-expect-error no such option of a data set within another
+  { ...base, objective: 'at', data: { use: 'rst', labelled: { use: 'cifar10', fodler: 'x' }, unlabelled: 'cifar10' } },
   // @ts-expect-error no such key
   { ...base, objective: 'at', epoch: 3 },
   // @ts-expect-error no such average
@@ -90,6 +100,18 @@ describe('configs in TypeScript', () => {
         objective: { use: 'cfa', radiusBase: 0.3 },
         averaging: { use: 'fawa', threshold: 0.1 },
         data: { use: 'rst', labelled: 'cifar10', unlabelled: { use: 'npz', train: '1m.npz' }, batchSize: 512 },
+      }),
+      defineConfig({ ...base, objective: { use: 'ard', teacher: { use: 'small-cnn', width: 8, weights: 'runs/at' } } }),
+      defineConfig({ ...base, objective: { use: 'lbgat', companion: 'resnet18' } }),
+      defineConfig({ ...base, objective: { use: 'two-neighbours', of: { use: 'trades', beta: 6 } } }),
+      defineConfig({
+        ...base,
+        objective: {
+          use: 'compose',
+          inner: { use: 'pgd', steps: 5 },
+          classification: 'cross-entropy',
+          regularizer: 'kl',
+        },
       }),
       defineConfig({ ...base, objective: use(mine, { beta: '1/2' }), optimizer: { learningRate: 0.2 } }),
     ])

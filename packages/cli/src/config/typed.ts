@@ -6,6 +6,7 @@ import type {
   PluginKind,
   RunConfigInput,
 } from '@bulwark/core';
+import type { PluginSection } from '@bulwark/core/plugins';
 import type { AugmentationPlugin, DataPlugin } from '@bulwark/datasets';
 import type { torch } from '@bulwark/engine-torch';
 import type { ModelPlugin } from '@bulwark/models';
@@ -27,8 +28,14 @@ type Known =
   | typeof mlflow
   | typeof wandb;
 
+/** The kind of plugin that an option names; never, if it names none. */
+type KindNamed<T> = T extends PluginSection<infer K> ? K : never;
+
+/** An option, with the sections of the plugins that it may name. */
+type Option<T> = [SpecOfKind<KindNamed<T>>] extends [never] ? T : Section<KindNamed<T>> | Extract<T, undefined>;
+
 /** One object type, which errors and completion show as such. */
-type Flat<T> = { [Key in keyof T]: T[Key] };
+type Flat<T> = { [Key in keyof T]: Option<T[Key]> };
 
 /** What a plugin's section looks like. */
 type SpecOf<P> = P extends { readonly $config?: infer Spec } ? Flat<NonNullable<Spec>> : never;

@@ -34,6 +34,8 @@ export {
   pixelLengths,
   plugin,
   pluginReferences,
+  type PluginReference,
+  type PluginSection,
   section,
   string,
   weight,

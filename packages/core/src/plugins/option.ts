@@ -152,6 +152,16 @@ export const pluginReferences = z.registry<{
   besides?: string;
 }>();
 
+declare const kindOfSection: unique symbol;
+/** A section that names a plugin of this kind, as one writes it. Types of configs put the options of that kind's plugins in its place. */
+export interface PluginSection<K extends PluginKind> {
+  readonly use: string;
+  readonly [option: string]: unknown;
+  readonly [kindOfSection]?: K;
+}
+/** The same, or the plugin's name alone. */
+export type PluginReference<K extends PluginKind> = string | PluginSection<K>;
+
 /**
  * A section that names another plugin, e.g. `inner: { use: pgd, steps: 10 }`; a bare name is short for `{ use: name }`.
  * `besides` is a name that is allowed, too, and stands for no plugin.
@@ -162,12 +172,15 @@ export const pluginReferences = z.registry<{
  * ```
  * @category Options of plugins
  */
-export function plugin(kind: PluginKind, { besides }: { besides?: string } = {}) {
+export function plugin<K extends PluginKind>(
+  kind: K,
+  { besides }: { besides?: string } = {},
+): z.ZodType<PluginSpec, PluginReference<K>> {
   const spec = z
     .union([z.string().transform((use) => ({ use })), z.looseObject({ use: z.string() })], {
       error: `expected the name of a plugin (${kind}), or a section with the name under \`use\``,
     })
     .transform((value) => value as PluginSpec);
   spec.register(pluginReferences, { kind, besides });
-  return spec;
+  return spec as z.ZodType<PluginSpec, PluginReference<K>>;
 }
