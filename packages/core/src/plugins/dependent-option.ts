@@ -9,6 +9,7 @@ type Siblings = Readonly<Record<string, unknown>>;
 export interface Condition {
   /** In words that follow "counts only with": `discrepancy: symmetric-kl`. */
   readonly words: string;
+  /** Whether it counts beside these options of its section, in this run, where that is known. */
   holds(siblings: Siblings, plan: RunPlan | undefined): boolean;
 }
 
