@@ -71,6 +71,12 @@ const faults: [string, Record<string, unknown>, string, RegExp][] = [
   ['it has no float32', gives('dtypes', ['bfloat16']), 'ENGINE_INVALID', /dtypes with float32/],
   ['it has no remarks', gives('remarks', undefined), 'ENGINE_INVALID', /a list as remarks/],
   ['it does not say where tensors lie', gives('hostMemory', undefined), 'ENGINE_INVALID', /hostMemory/],
+  [
+    'its updates lack one',
+    gives('updates', { sgd: () => undefined }),
+    'ENGINE_INVALID',
+    /updates with all their functions/,
+  ],
   ['its prepare is no function', gives('prepare', {}), 'ENGINE_INVALID', /a function as prepare/],
 ];
 

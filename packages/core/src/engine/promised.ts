@@ -17,6 +17,11 @@ export async function probeOf(engine: Engine): Promise<EngineProbe> {
   }
 }
 
+const isUpdates = (updates: object) =>
+  ['plusScaled', 'sgd', 'approach', 'blend', 'sums'].every(
+    (name) => typeof (updates as Record<string, unknown>)[name] === 'function',
+  );
+
 const isText = (value: unknown) => typeof value === 'string' && value !== '';
 
 /** What a session has to have, and when that is there. */
@@ -28,6 +33,7 @@ const members: Readonly<Record<string, (session: Partial<EngineSession>) => bool
   'true or false as hostMemory': ({ hostMemory }) => typeof hostMemory === 'boolean',
   'a list as remarks': ({ remarks }) => Array.isArray(remarks),
   'a function as prepare, or none': ({ prepare }) => prepare === undefined || typeof prepare === 'function',
+  'updates with all their functions, or none': ({ updates }) => updates === undefined || isUpdates(updates),
 };
 
 /**

@@ -54,7 +54,7 @@ function requireOurs({ name }: Engine, { backend }: EngineSession): void {
 /**
  * Starts an engine, makes it current and, the first time on a machine, compares its numbers with plain JavaScript's.
  * @param given options as in a config
- * @throws BulwarkError ENGINE_UNAVAILABLE, ENGINE_INVALID, CONFIG_INVALID for options that it does not have
+ * @throws BulwarkError ENGINE_UNAVAILABLE, ENGINE_INVALID, ENGINE_NUMERICS, CONFIG_INVALID for options that it does not have
  */
 export async function startEngine(
   engine: Engine,
