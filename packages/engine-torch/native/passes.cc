@@ -51,10 +51,8 @@ napi_value pass(Call& call) {
   const auto images = call.tensors(1);
   program->weights.bind(call.engine, call.handles(2));
   const auto flags = call.integers(3);
-  // weights that one batch learns from change after it
-  const bool repeated = flags.at(2) == 0 || images.size() > 1;
   if (flags.at(2) != 0) program->weights.releaseFolded();
-  const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat, repeated};
+  const Mode mode{flags.at(0) != 0, flags.at(1) != 0, flags.at(2) != 0, flags.at(3) != 0 ? at::kBFloat16 : at::kFloat};
   const bool measured = call.engine.measures && program->shapes.known(images);
   const Measuring measuring(measured);
   std::unique_ptr<Pass> pass;

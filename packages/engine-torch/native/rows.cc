@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "processor.h"
+#include <processor.h>
 
 namespace bulwark::rows {
 

@@ -15,8 +15,8 @@
 #include <ATen/ops/sub.h>
 #include <ATen/ops/sum.h>
 
+#include "filtering.h"
 #include "norm.h"
-#include "winograd.h"
 
 namespace bulwark {
 
@@ -26,29 +26,31 @@ at::Tensor sumOf(const at::Tensor& a, const at::Tensor& b) { return b.defined() 
 
 // ---- convolution, with a norm in its filter, an addition and a cut below zero ----
 
-/** Minimal filtering pays if its transformed filter serves several batches or passes. */
-bool filtersMinimally(const StepContext& c, const at::Tensor& x) {
+/** Passes that weights do not learn from are many before these change, and share transformed filters. */
+bool sharesFilters(const Mode& mode) { return !mode.parameters; }
+
+bool usesWinograd(const StepContext& c, const at::Tensor& x) {
   const auto shape = c.weight(0).sizes();
-  return winograd::fits(x, {shape[3], shape[2], shape[0], shape[1]}, c.node().geometry) &&
-      c.weights.transformed(c.step, c.mode.repeated).transformed.defined();
+  return winograd::fits(x, {shape[3], shape[2], shape[0], shape[1]}, c.node().geometry, sharesFilters(c.mode));
 }
 
 at::Tensor convolutionForward(const StepContext& c, const at::Tensor& input, const at::Tensor& other, Residuals& kept) {
   const at::Tensor x = input.to(c.mode.type);
   const Filter& filter = c.weights.filter(c.step, c.mode.type);
-  const bool minimal = filtersMinimally(c, x);
+  const bool shared = sharesFilters(c.mode), minimal = usesWinograd(c, x);
   at::Tensor y;
   if (minimal) {
-    y = winograd::convolve(x, filter.transformed, {filter.bias, other, c.step.relu});
+    const at::Tensor transformed = shared ? c.weights.transformed(c.step) : winograd::transformFilter(filter.filter);
+    y = winograd::convolve(x, transformed, {filter.bias, other, c.step.relu});
   } else {
     y = convolve(x, filter.filter, filter.bias.defined() ? std::optional(filter.bias) : std::nullopt, c.node().geometry);
     if (other.defined()) y.add_(other);
     if (c.step.relu) y.relu_();
   }
   if (c.mode.gradients()) {
-    if (minimal)
-      kept.transformed = filter.transformed;
-    if (!minimal || c.mode.parameters)
+    if (minimal && shared)
+      kept.transformed = c.weights.transformed(c.step);
+    else
       kept.filter = filter.filter;
     if (c.step.relu) kept.y = y;
     if (c.mode.parameters) kept.x = x;
@@ -62,9 +64,13 @@ StepGradients convolutionBackward(const StepContext& c, const at::Tensor& dOutpu
   StepGradients found;
   if (c.step.add >= 0) found.other = dy;
   const Geometry& geometry = c.node().geometry;
-  const bool minimal = kept.transformed.defined();
-  if (wantsInput && (minimal || !c.mode.parameters))
-    found.input = minimal ? winograd::inputGradient(dy, kept.transformed) : convolutionInputGradient(dy, kept.filter, kept.shape, geometry);
+  const bool minimal = wantsInput && usesWinograd(c, dy);
+  if (minimal) {
+    const bool there = kept.transformed.defined();
+    found.input = winograd::inputGradient(dy, there ? kept.transformed : winograd::transformFilter(kept.filter));
+  } else if (wantsInput && !c.mode.parameters) {
+    found.input = convolutionInputGradient(dy, kept.filter, kept.shape, geometry);
+  }
   if (!c.mode.parameters) return found;
   at::Tensor dFilter;
   if (wantsInput && !minimal) {

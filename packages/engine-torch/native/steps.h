@@ -19,8 +19,6 @@ struct Mode {
   bool images, parameters;
   /** The type between the layers. */
   at::ScalarType type;
-  /** Will weights serve other batches or passes before they change? */
-  bool repeated;
 
   bool gradients() const { return images || parameters; }
 };

@@ -1,6 +1,6 @@
 #include "weights.h"
 
-#include "winograd.h"
+#include "filtering.h"
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/from_blob.h>
@@ -89,15 +89,15 @@ Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
 
 const Filter& Weights::filter(const Step& step, at::ScalarType type) { return current(step, type).filter; }
 
-const Filter& Weights::transformed(const Step& step, bool make) {
+const at::Tensor& Weights::transformed(const Step& step) {
   Made& made = current(step, at::kFloat);
-  if (!made.filter.transformed.defined() && make) {
+  if (!made.filter.transformed.defined()) {
     // a pass that is under way may still read it
     const bool free = made.spare.defined() && made.spare.use_count() == 1;
     made.filter.transformed = winograd::transformFilter(made.filter.filter, free ? made.spare : at::Tensor());
     made.spare.reset();
   }
-  return made.filter;
+  return made.filter.transformed;
 }
 
 Filter Weights::make(const Step& step, at::ScalarType type) {

@@ -21,7 +21,7 @@ struct Filter {
   at::Tensor filter;
   /** [channels], or undefined. */
   at::Tensor bias;
-  /** The filter for minimal filtering, where that was asked for. */
+  /** The filter as Winograd convolution takes it, where that was asked for. */
   at::Tensor transformed;
 };
 
@@ -49,8 +49,8 @@ class Weights {
   const at::Tensor& at(int place) const;
   /** A convolution's filter and bias, with the norm that follows it multiplied in where one is named. */
   const Filter& filter(const Step& step, at::ScalarType type);
-  /** The same, ready for minimal filtering: made if it is not there, and `make`. */
-  const Filter& transformed(const Step& step, bool make);
+  /** The same filter, transformed for Winograd convolution. */
+  const at::Tensor& transformed(const Step& step);
 
   /** Lets go of tensors that are about to be written; what was made of them will be made again. */
   void release(const std::unordered_set<Handle>& written);

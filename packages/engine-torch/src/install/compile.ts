@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
-import { nodeApiLevel, nodeHeaders, run, searchPathFlags } from '@bulwark/core/install';
+import { kernelSources, nodeApiLevel, nodeHeaders, run, searchPathFlags } from '@bulwark/core/install';
 import { addonFile, withoutCuda } from './cache.js';
 import { wholeSource } from './sources.js';
 import { cudaHeaders, hasNewStrings, libraryFile, libraryFolder, openMpRuntime, type Torch } from './torch.js';
@@ -27,7 +27,7 @@ function planFor(torch: Torch, { build, headers }: { build: string; headers: str
     compile: [
       ...['-std=c++20', '-O3', '-fPIC', '-fvisibility=hidden', `-DNAPI_VERSION=${nodeApiLevel}`],
       ...(mac ? [] : ['-fopenmp', `-D_GLIBCXX_USE_CXX11_ABI=${hasNewStrings(torch) ? 1 : 0}`]),
-      ...['-I', headers],
+      ...['-I', headers, '-I', kernelSources],
       ...theirs.flatMap((folder) => ['-isystem', join(torch.folder, folder)]),
     ],
     link: [

@@ -1,7 +1,5 @@
 #pragma once
-// Minimal filtering F(4x4, 3x3) for processors (Winograd, 1980; Lavin and Gray, 2016, arXiv:1509.09308): a 3x3 convolution computes 4x4
-// outputs with 36 products in place of 144, each a matrix product over the channels. The interpolation points 0, 3/4, -3/4, 3/2, -3/2 and
-// infinity round off a fifth as much as the usual ones (Barabasz et al., 2020, arXiv:1803.10986).
+// Winograd convolutions (core's native/winograd.h) of PyTorch's tensors.
 
 #include <ATen/core/Tensor.h>
 
@@ -9,11 +7,14 @@
 
 namespace bulwark::winograd {
 
-/** Whether a convolution is computed so: 3x3, stride 1, one zero around, float32 on a processor, with channels enough to gain by it. */
-bool fits(const at::Tensor& x, at::IntArrayRef filterShape, const Geometry& geometry);
+/**
+ * Whether a convolution is computed so: 3x3, stride 1, one zero around, float32 on a processor, where that gains.
+ * @param kept the transformed filter serves many passes
+ */
+bool fits(const at::Tensor& x, at::IntArrayRef filterShape, const Geometry& geometry, bool kept);
 
 /**
- * The filter, OIHW, in the products' terms: [36, out, in]. The convolution and its gradient share it.
+ * The filter, OIHW, as the convolution and its gradient take it: [36, out / 16, in, 16].
  * @param before one of this shape that nobody reads any more, to be written over, or undefined
  */
 at::Tensor transformFilter(const at::Tensor& filter, at::Tensor before = {});
