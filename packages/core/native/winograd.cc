@@ -45,9 +45,10 @@ INLINE void toOutputs(const Lanes* m, Lanes* y, int from, int to) {
   y[3 * to] = aa * oddA + bb * oddB + m[5 * from];
 }
 
+constexpr float shareA = 1 / (2 * aa * (aa - bb)), shareB = 1 / (2 * bb * (bb - aa));
+
 /** Three taps to six. */
 INLINE void toTaps(const Lanes* g, Lanes* u, int from, int to) {
-  constexpr float shareA = 1 / (2 * aa * (aa - bb)), shareB = 1 / (2 * bb * (bb - aa));
   const Lanes evenA = shareA * (g[0] + aa * g[2 * from]), oddA = (shareA * a) * g[from];
   const Lanes evenB = shareB * (g[0] + bb * g[2 * from]), oddB = (shareB * b) * g[from];
   u[0] = g[0];
@@ -56,6 +57,28 @@ INLINE void toTaps(const Lanes* g, Lanes* u, int from, int to) {
   u[3 * to] = evenB + oddB;
   u[4 * to] = evenB - oddB;
   u[5 * to] = g[2 * from];
+}
+
+/** The adjoint of `toOutputs`: gradients of four outputs to those of six products. */
+INLINE void fromOutputs(const Lanes* y, Lanes* m, int from, int to) {
+  const Lanes y0 = y[0], y3 = y[3 * from];
+  const Lanes evenA = y0 + aa * y[2 * from], oddA = a * (y[from] + aa * y3);
+  const Lanes evenB = y0 + bb * y[2 * from], oddB = b * (y[from] + bb * y3);
+  m[0] = y0;
+  m[to] = evenA + oddA;
+  m[2 * to] = evenA - oddA;
+  m[3 * to] = evenB + oddB;
+  m[4 * to] = evenB - oddB;
+  m[5 * to] = y3;
+}
+
+/** The adjoint of `toTaps`. */
+INLINE void fromTaps(const Lanes* u, Lanes* g, int from, int to) {
+  const Lanes evenA = shareA * (u[from] + u[2 * from]), oddA = (shareA * a) * (u[from] - u[2 * from]);
+  const Lanes evenB = shareB * (u[3 * from] + u[4 * from]), oddB = (shareB * b) * (u[3 * from] - u[4 * from]);
+  g[0] = u[0] + evenA + evenB;
+  g[to] = oddA + oddB;
+  g[2 * to] = aa * evenA + bb * evenB + u[5 * from];
 }
 
 // ---- tiles ----
@@ -131,6 +154,25 @@ FOR_ANY_PROCESSOR void gather(const Tiling& tiling, const Block& from, const Fin
   }
 }
 
+/** The adjoint of `gather`: gradients of outputs to those of products. */
+FOR_ANY_PROCESSOR void spreadGradient(const Tiling& tiling, const float* dy, const Block& to, int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; t++) {
+    const auto place = tiling.place(to.first + t);
+    const bool whole = tiling.wholeTile(place);
+    for (int64_t c = 0; c < tiling.channels; c += lanes) {
+      Lanes out[tile * tile], half[patch * tile], m[products];
+      for (int r = 0; r < tile; r++)
+        for (int s = 0; s < tile; s++) {
+          const int64_t row = place.row + r, column = place.column + s;
+          out[r * tile + s] = whole || tiling.inside(row, column) ? load(dy + tiling.at(place, row, column) + c) : Lanes{};
+        }
+      for (int s = 0; s < tile; s++) fromOutputs(out + s, half + s, tile, tile);
+      for (int r = 0; r < patch; r++) fromOutputs(half + r * tile, m + r * patch, 1, 1);
+      for (int i = 0; i < products; i++) store(to.data + i * to.stride + t * tiling.channels + c, m[i]);
+    }
+  }
+}
+
 // ---- products: for each of the 36, factors [tiles, in] times a filter [in, out], which lies as [out / 16][in][16] ----
 
 /** One of the 36 products, or some rows and columns of it. */
@@ -181,22 +223,68 @@ INLINE void multiplyAll(const Product& p) {
   for (; column < p.out; column += lanes) multiplyPanel<rows, 1>(p, column);
 }
 
+/** Sums over tiles of a channel of one block times one of another, [tiles, rows] and [tiles, columns], added to [rows, columns]. */
+struct Correlation {
+  const float *one, *two;
+  float* sums;
+  int64_t tiles, rows, columns;
+};
+
+template <int rows, int columns>
+INLINE void correlatePart(const Correlation& c, int64_t row, int64_t column) {
+  Lanes total[rows][columns];
+  float* sums = c.sums + row * c.columns + column;
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int j = 0; j < columns; j++) total[r][j] = load(sums + r * c.columns + j * lanes);
+  const float *one = c.one + row, *two = c.two + column;
+  for (int64_t t = 0; t < c.tiles; t++, one += c.rows, two += c.columns) {
+    Lanes factors[columns];
+#pragma GCC unroll 4
+    for (int j = 0; j < columns; j++) factors[j] = load(two + j * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+      for (int j = 0; j < columns; j++) total[r][j] += one[r] * factors[j];
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+    for (int j = 0; j < columns; j++) store(sums + r * c.columns + j * lanes, total[r][j]);
+}
+
+template <int rows, int columns>
+INLINE void correlateAll(const Correlation& c) {
+  for (int64_t row = 0; row < c.rows; row += rows) {
+    int64_t column = 0;
+    for (; column + columns * lanes <= c.columns; column += columns * lanes) correlatePart<rows, columns>(c, row, column);
+    for (; column < c.columns; column += lanes) correlatePart<rows, 1>(c, row, column);
+  }
+}
+
 // as many sums as there are registers for
 #ifdef FOR_512_BITS
 FOR_512_BITS void multiply512(const Product& p) { multiplyAll<12, 2>(p); }
 FOR_256_BITS void multiply256(const Product& p) { multiplyAll<6, 1>(p); }
+FOR_512_BITS void correlate512(const Correlation& c) { correlateAll<8, 2>(c); }
+FOR_256_BITS void correlate256(const Correlation& c) { correlateAll<4, 1>(c); }
 #endif
 void multiplyAny(const Product& p) { multiplyAll<4, 1>(p); }
+void correlateAny(const Correlation& c) { correlateAll<2, 1>(c); }
 
-using Multiply = void (*)(const Product&);
-Multiply multiplyHere() {
+struct Kernels {
+  void (*multiply)(const Product&);
+  void (*correlate)(const Correlation&);
+};
+Kernels kernelsHere() {
 #ifdef FOR_512_BITS
-  if (__builtin_cpu_supports("x86-64-v4")) return multiply512;
-  if (__builtin_cpu_supports("x86-64-v3")) return multiply256;
+  if (__builtin_cpu_supports("x86-64-v4")) return {multiply512, correlate512};
+  if (__builtin_cpu_supports("x86-64-v3")) return {multiply256, correlate256};
 #endif
-  return multiplyAny;
+  return {multiplyAny, correlateAny};
 }
-const Multiply multiply = multiplyHere();
+const Kernels kernels = kernelsHere();
 
 // ---- filters ----
 
@@ -212,6 +300,25 @@ FOR_ANY_PROCESSOR void transformSome(const Filter& filter, int64_t in, int64_t o
     for (int s = 0; s < 3; s++) toTaps(g + s, half + s, 3, 3);
     for (int r = 0; r < patch; r++) toTaps(half + r * 3, u + r * patch, 1, 1);
     for (int k = 0; k < products; k++) store(transformed + (k * out + first) * in + i * lanes, u[k]);
+  }
+}
+
+/** The gradient in the taps of 16 filters, or in those of 16 channels: of sums `[36][rows][columns]`, some columns of all rows. */
+FOR_ANY_PROCESSOR void gatherTaps(const float* sums, int64_t rows, int64_t columns, const FilterAt<float>& to, int64_t row, int64_t column,
+                                  int64_t first) {
+  for (int64_t i = 0; i < rows; i++) {
+    Lanes u[products], half[3 * patch], g[9];
+    for (int k = 0; k < products; k++) u[k] = load(sums + (k * rows + i) * columns + first);
+    for (int s = 0; s < patch; s++) fromTaps(u + s, half + s, patch, patch);
+    for (int r = 0; r < 3; r++) fromTaps(half + r * patch, g + r * 3, 1, 1);
+    for (int r = 0; r < 3; r++)
+      for (int s = 0; s < 3; s++) {
+        float* tap = to.data + i * row + first * column + r * to.row + s * to.column;
+        if (column == 1)
+          store(tap, g[r * 3 + s]);
+        else
+          for (int j = 0; j < lanes; j++) tap[j * column] = g[r * 3 + s][j];
+      }
   }
 }
 
@@ -300,6 +407,8 @@ constexpr int64_t blockTiles = 24;
 
 /** Most numbers that all threads share when they work on the same tiles. */
 constexpr int64_t mostShared = int64_t{4} << 20;
+/** The same for the gradient in a filter, which reads no filter for them. */
+constexpr int64_t mostCorrelated = int64_t{1} << 20;
 
 /** A convolution, of images or of a gradient; then with the mirrored filter, from `out` to `in` channels. */
 struct Job {
@@ -325,7 +434,7 @@ struct Blocks {
       : factors{first, count, memory, strideOf(count, job.from.channels)},
         found{first, count, memory + products * factors.stride, strideOf(count, job.to.channels)} {}
   void multiplyBy(const Job& job, int64_t i, const float* filter) const {
-    multiply({factors.data + i * factors.stride, filter, found.data + i * found.stride, factors.count, job.from.channels, job.to.channels});
+    kernels.multiply({factors.data + i * factors.stride, filter, found.data + i * found.stride, factors.count, job.from.channels, job.to.channels});
   }
 };
 
@@ -386,6 +495,33 @@ void convolve(const Convolution& c, const float* x, const float* transformed, co
 
 void convolveGradient(const Convolution& c, const float* dy, const float* transformed, float* dx, const Threads& threads) {
   run({{c.height, c.width, c.out}, {c.height, c.width, c.in}, dy, transformed, {}, dx, true}, c.images, threads);
+}
+
+void filterGradient(const Convolution& c, const float* x, const float* dy, const FilterAt<float>& gradient, const Threads& threads) {
+  const Tiling from(c.height, c.width, c.in), to(c.height, c.width, c.out);
+  // the channels that lie side by side in the filter are computed side by side
+  const bool byFilters = gradient.out == 1;
+  const int64_t rows = byFilters ? c.in : c.out, columns = byFilters ? c.out : c.in, tiles = c.images * from.perImage();
+  const int64_t perTile = products * (c.in + c.out), most = std::min(tiles, std::max(blockTiles, mostCorrelated / perTile));
+  float* sums = filterScratch.take(products * rows * columns);
+  float* memory = tileScratch.take(products * (strideOf(most, c.in) + strideOf(most, c.out)));
+  for (int64_t first = 0; first < tiles; first += most) {
+    const int64_t count = std::min(most, tiles - first);
+    const Block factors{first, count, memory, strideOf(count, c.in)};
+    const Block found{first, count, memory + products * factors.stride, strideOf(count, c.out)};
+    threads.run(count, [&](int64_t t) {
+      spread(from, x, factors, t, t + 1);
+      spreadGradient(to, dy, found, t, t + 1);
+    });
+    threads.run(products, [&](int64_t i) {
+      const float *one = factors.data + i * factors.stride, *two = found.data + i * found.stride;
+      float* sum = sums + i * rows * columns;
+      if (first == 0) std::fill_n(sum, rows * columns, 0.0f);
+      kernels.correlate({byFilters ? one : two, byFilters ? two : one, sum, count, rows, columns});
+    });
+  }
+  const int64_t row = byFilters ? gradient.in : gradient.out, column = byFilters ? gradient.out : gradient.in;
+  threads.run(columns / lanes, [&](int64_t group) { gatherTaps(sums, rows, columns, gradient, row, column, group * lanes); });
 }
 
 }  // namespace bulwark::winograd

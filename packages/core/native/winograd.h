@@ -23,10 +23,12 @@ struct Convolution {
 };
 
 /** Where the numbers of a filter lie: the distance, in numbers, between its neighbours along each axis. */
-struct Filter {
-  const float* data;
+template <typename Number>
+struct FilterAt {
+  Number* data;
   int64_t out, in, row, column;
 };
+using Filter = FilterAt<const float>;
 
 /** Numbers of channels are multiples of this: it is how many are computed side by side. */
 constexpr int64_t lanes = 16;
@@ -60,5 +62,8 @@ void convolve(const Convolution& convolution, const float* x, const float* trans
 
 /** The gradient in the images, [images, height, width, in], of one in the output. */
 void convolveGradient(const Convolution& convolution, const float* dy, const float* transformed, float* dx, const Threads& threads);
+
+/** The gradient in the filter, which is written over, of one in the output. */
+void filterGradient(const Convolution& convolution, const float* x, const float* dy, const FilterAt<float>& gradient, const Threads& threads);
 
 }  // namespace bulwark::winograd

@@ -27,21 +27,23 @@ const graphOf = ({ height, width, from, to }: Sizes) =>
 const wave = (length: number, from: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => Math.sin(from + 1.3 * i + 0.01 * i * i));
 
-/** A 3x3 convolution with one zero around, or with `transposed` its gradient in the images; filters [3, 3, in, out]; sums are float64. */
+/** Pairs of a pixel of the output and a pixel of the images that it sees through a tap of a 3x3 filter, one zero around. */
+function eachTap({ images, height, width }: Sizes, visit: (pixel: number, seen: number, tap: number) => void): void {
+  for (let pixel = 0; pixel < images * height * width; pixel++) {
+    const [row, column] = [Math.floor(pixel / width) % height, pixel % width];
+    for (let tap = 0; tap < 9; tap++) {
+      const [down, across] = [Math.floor(tap / 3) - 1, (tap % 3) - 1];
+      const inside = row + down >= 0 && row + down < height && column + across >= 0 && column + across < width;
+      if (inside) visit(pixel, pixel + down * width + across, tap);
+    }
+  }
+}
+
+/** A convolution, or with `transposed` its gradient in the images; filters [3, 3, in, out]; sums are float64. */
 function convolution(x: Float64Array, filter: ArrayLike<number>, sizes: Sizes, transposed = false): Float64Array {
   const { images, height, width, from, to } = sizes;
   const y = new Float64Array(images * height * width * (transposed ? from : to));
-  const eachTap = (visit: (pixel: number, seen: number, tap: number) => void): void => {
-    for (let pixel = 0; pixel < images * height * width; pixel++) {
-      const [row, column] = [Math.floor(pixel / width) % height, pixel % width];
-      for (let tap = 0; tap < 9; tap++) {
-        const [down, across] = [Math.floor(tap / 3) - 1, (tap % 3) - 1];
-        const inside = row + down >= 0 && row + down < height && column + across >= 0 && column + across < width;
-        if (inside) visit(pixel, pixel + down * width + across, tap);
-      }
-    }
-  };
-  eachTap((pixel, seen, tap) => {
+  eachTap(sizes, (pixel, seen, tap) => {
     for (let i = 0; i < from; i++)
       for (let o = 0; o < to; o++) {
         const weight = filter[(tap * from + i) * to + o]!;
@@ -52,7 +54,18 @@ function convolution(x: Float64Array, filter: ArrayLike<number>, sizes: Sizes, t
   return y;
 }
 
-/** Logits, and the gradient of their sum with weights in the images, in float64. */
+/** The gradient in the filter. */
+function filterGradient(x: Float64Array, dy: Float64Array, sizes: Sizes): Float64Array {
+  const { from, to } = sizes;
+  const gradient = new Float64Array(9 * from * to);
+  eachTap(sizes, (pixel, seen, tap) => {
+    for (let i = 0; i < from; i++)
+      for (let o = 0; o < to; o++) gradient[(tap * from + i) * to + o]! += x[seen * from + i]! * dy[pixel * to + o]!;
+  });
+  return gradient;
+}
+
+/** Logits, and the gradients of their sum with weights in the images and the filters, in float64. */
 function exact(network: Network, images: Float32Array, dLogits: Float32Array, sizes: Sizes) {
   const { height, width, from, to } = sizes;
   const value = (name: string) => (network.parameters.get(name) ?? network.statistics.get(name))!.dataSync();
@@ -86,7 +99,8 @@ function exact(network: Network, images: Float32Array, dLogits: Float32Array, si
   const dJoined = convolution(dWide, value('c2.weight'), sizes, true).map((each, i) => (joined[i]! > 0 ? each : 0));
   const scaled = dJoined.map((each, i) => each * factor[at(i)]!);
   const dImages = convolution(scaled, value('c1.weight'), square, true).map((each, i) => each + dJoined[i]!);
-  return { logits, dImages };
+  const dFilters = () => [filterGradient(x, scaled, square), filterGradient(joined, dWide, sizes)] as const;
+  return { logits, dImages, dFilters };
 }
 
 function makeNetwork(sizes: Sizes): Network {
@@ -113,7 +127,7 @@ const cases: Sizes[] = [
   { images: 1, height: 5, width: 7, from: 64, to: 96 },
   { images: 1, height: 33, width: 18, from: 64, to: 64 },
   { images: 7, height: 5, width: 7, from: 96, to: 64 },
-  { images: 33, height: 5, width: 3, from: 64, to: 112 },
+  { images: 50, height: 5, width: 3, from: 64, to: 112 },
   { images: 26, height: 4, width: 4, from: 64, to: 256 },
   { images: 3, height: 12, width: 12, from: 80, to: 72 },
 ];
@@ -130,7 +144,8 @@ export function sweepWideConvolutions(name: string): void {
     const given = tf.tensor4d(images, [sizes.images, sizes.height, sizes.width, sizes.from]);
     const pass = network.pass([given], { mode: 'eval', wrt });
     const back = pass.pullback([tf.tensor2d(dLogits, [sizes.images, classes])]);
-    const found = { logits: pass.logits[0]!.dataSync(), dImages: back.images[0]!.dataSync() };
+    const dFilters = ['c1', 'c2'].map((each) => back.parameters.get(`${each}.weight`)?.dataSync());
+    const found = { logits: pass.logits[0]!.dataSync(), dImages: back.images[0]!.dataSync(), dFilters };
     pass.dispose();
     tf.dispose([given, ...back.images, ...back.parameters.values()]);
     return { network, dLogits, found };
@@ -144,6 +159,7 @@ export function sweepWideConvolutions(name: string): void {
       const expected = exact(network, images, dLogits, sizes);
       expectClose(found.logits, expected.logits, 2e-5);
       expectClose(found.dImages, expected.dImages, 2e-5);
+      if (wrt === 'all') expected.dFilters().forEach((each, at) => expectClose(found.dFilters[at]!, each, 2e-5));
     });
   it('keeps what is not a number in its image', () => {
     const sizes = cases[3]!;

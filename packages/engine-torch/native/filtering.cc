@@ -57,4 +57,13 @@ at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& transformed) {
   return dx;
 }
 
+at::Tensor filterGradient(const at::Tensor& dy, const at::Tensor& x) {
+  const at::Tensor gradient = dy.contiguous(), input = x.contiguous();
+  const Convolution shape{x.size(0), x.size(1), x.size(2), x.size(3), dy.size(3)};
+  at::Tensor found = at::empty({shape.out, shape.in, 3, 3}, input.options(), at::MemoryFormat::ChannelsLast);
+  const FilterAt<float> taps{found.data_ptr<float>(), found.stride(0), found.stride(1), found.stride(2), found.stride(3)};
+  filterGradient(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(), taps, threadsOfPyTorch());
+  return found;
+}
+
 }  // namespace bulwark::winograd

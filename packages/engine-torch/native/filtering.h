@@ -31,4 +31,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& transformed, const Af
 /** The gradient in the images, for one in the output, [batch, height, width, out]. */
 at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& transformed);
 
+/** The gradient in the filter, OIHW in channels_last memory. */
+at::Tensor filterGradient(const at::Tensor& dy, const at::Tensor& x);
+
 }  // namespace bulwark::winograd

@@ -29,6 +29,7 @@ at::Tensor sumOf(const at::Tensor& a, const at::Tensor& b) { return b.defined() 
 /** Passes that weights do not learn from are many before these change, and share transformed filters. */
 bool sharesFilters(const Mode& mode) { return !mode.parameters; }
 
+/** @param x images, or a gradient of the output, which are as many and as large */
 bool usesWinograd(const StepContext& c, const at::Tensor& x) {
   const auto shape = c.weight(0).sizes();
   return winograd::fits(x, {shape[3], shape[2], shape[0], shape[1]}, c.node().geometry, sharesFilters(c.mode));
@@ -64,8 +65,8 @@ StepGradients convolutionBackward(const StepContext& c, const at::Tensor& dOutpu
   StepGradients found;
   if (c.step.add >= 0) found.other = dy;
   const Geometry& geometry = c.node().geometry;
-  const bool minimal = wantsInput && usesWinograd(c, dy);
-  if (minimal) {
+  const bool minimal = usesWinograd(c, dy);
+  if (wantsInput && minimal) {
     const bool there = kept.transformed.defined();
     found.input = winograd::inputGradient(dy, there ? kept.transformed : winograd::transformFilter(kept.filter));
   } else if (wantsInput && !c.mode.parameters) {
@@ -73,7 +74,9 @@ StepGradients convolutionBackward(const StepContext& c, const at::Tensor& dOutpu
   }
   if (!c.mode.parameters) return found;
   at::Tensor dFilter;
-  if (wantsInput && !minimal) {
+  if (minimal) {
+    dFilter = winograd::filterGradient(dy, kept.x);
+  } else if (wantsInput) {
     auto both = convolutionGradients(dy, kept.x, kept.filter, geometry);
     found.input = both.input;
     dFilter = both.filter;
