@@ -117,7 +117,7 @@ bool possible(int64_t in, int64_t out) { return in > 0 && out > 0 && in % lanes 
 bool worthwhile(const Convolution& c, bool kept) {
   // with fewer tiles, reading the transformed filter, or making it, takes longer than the products save
   const int64_t tiles = c.images * Tiling(c.height, c.width, c.in).perImage();
-  return possible(c.in, c.out) && std::min(c.in, c.out) >= 64 && tiles >= (kept ? 24 : 96);
+  return possible(c.in, c.out) && tiles >= (kept ? 24 : 96);
 }
 
 void transform(const Filter& filter, int64_t in, int64_t out, float* transformed, const Threads& threads) {

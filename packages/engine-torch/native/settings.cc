@@ -5,6 +5,11 @@
 #include <ATen/Version.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "call.h"
 #include "gpu.h"
 #include "meta.h"
@@ -12,6 +17,19 @@
 namespace bulwark {
 
 namespace {
+
+/**
+ * By itself glibc gives the memory of each larger tensor back to the system when it is freed, and gets it again zeroed, page by page, for the
+ * next: up to a third of a step. It keeps what tensors of up to 1 GB leave, unless the environment has settings of its own.
+ */
+void keepFreedMemory() {
+#ifdef __GLIBC__
+  for (const char* name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_", "GLIBC_TUNABLES"})
+    if (std::getenv(name)) return;
+  if (mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0) mallopt(M_MMAP_THRESHOLD, 32 << 20);  // older ones allow no more
+  mallopt(M_TRIM_THRESHOLD, -1);
+#endif
+}
 
 /** useDevice(name): `cpu`, `cuda`, `cuda:1`, `mps`, `meta`; throws what the driver says if it cannot be used. */
 napi_value useDevice(Call& call) {
@@ -26,6 +44,7 @@ napi_value useDevice(Call& call) {
     guard.setDevice(device);
   }
   if (device.is_meta()) registerShapes();
+  if (device.is_cpu()) keepFreedMemory();
   call.engine.device = device;
   return call.none();
 }
