@@ -4,6 +4,7 @@ import type { Conv2DAttrs } from '@bulwark/core/engine';
 import type { NodeBackend } from './binding.js';
 import { convAttributes, paddingName } from './ops.js';
 import type { ConvGeometry } from './ops.js';
+import type { OwnConvolution } from './own-convolution.js';
 
 export type Shape4D = [number, number, number, number];
 
@@ -46,22 +47,51 @@ const zeros = ({ padding: [top, bottom, left, right] }: ConvGeometry): [number, 
   [0, 0],
 ];
 
+/** The library, with our own ops where it has them. */
+export interface Library {
+  readonly backend: NodeBackend;
+  readonly own: OwnConvolution | undefined;
+}
+
+/** Is a convolution of images of this shape one that our own ops compute faster, although they transform the filter each time? */
+function isOwn({ own }: Library, images: readonly number[], filter: Tensor, geometry: ConvGeometry): boolean {
+  const [count, ...image] = images as [number, number, number, number];
+  const ones = [...geometry.strides, ...geometry.padding, ...(geometry.dilations ?? [])].every((each) => each === 1);
+  const [rows, columns, , filters] = filter.shape as Shape4D;
+  return (
+    ones && rows === 3 && columns === 3 && own?.worthwhile({ images: count, image, filters }, { kept: false }) === true
+  );
+}
+
+/** A filter as our own ops take it. */
+const transformed = (backend: NodeBackend, filter: Tensor): Tensor =>
+  backend.executeSingleOutput('BulwarkFilter', [], [filter]);
+
 /** y [batch, outHeight, outWidth, out] of x [batch, height, width, in] and filter [kh, kw, in, out], float32. */
 export function convolution(
-  backend: NodeBackend,
+  library: Library,
   { x, filter }: { x: Tensor; filter: Tensor },
   geometry: ConvGeometry,
 ): Tensor {
+  const { backend } = library;
+  if (isOwn(library, x.shape, filter, geometry)) {
+    const none = tensor1d([], 'float32');
+    const relu = { name: 'relu', type: backend.binding.TF_ATTR_BOOL, value: false };
+    return backend.executeSingleOutput('BulwarkConvolution', [relu], [x, transformed(backend, filter), none, none]);
+  }
   const name = paddingName(geometry, { input: x.shape, filter: filter.shape });
   return backend.executeSingleOutput('Conv2D', convAttributes(backend.binding, geometry, name), [x, filter]);
 }
 
 /** Gradient in x, of shape `inputShape`. */
 export function inputGradient(
-  backend: NodeBackend,
+  library: Library,
   { dy, filter }: { dy: Tensor; filter: Tensor },
   { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D },
 ): Tensor {
+  const { backend } = library;
+  if (isOwn(library, inputShape, filter, geometry))
+    return backend.executeSingleOutput('BulwarkConvolutionGradient', [], [dy, transformed(backend, filter)]);
   const name = paddingName(geometry, { input: inputShape, filter: filter.shape });
   const gradient = (shape: readonly number[], padding: 'SAME' | 'VALID') =>
     backend.executeSingleOutput('Conv2DBackpropInput', convAttributes(backend.binding, geometry, padding), [

@@ -16,6 +16,7 @@ import type { NodeBackend } from './binding.js';
 import { convolution, filterGradient, inputGradient, stock, symmetric } from './convolution.js';
 import type { Shape4D } from './convolution.js';
 import { batchNormAttributes } from './ops.js';
+import type { OwnConvolution } from './own-convolution.js';
 
 /** A kernel's tensors, under the names that its op gives them. */
 type Inputs = Record<
@@ -103,26 +104,37 @@ function batchNormEval(backend: NodeBackend, { x, gamma, beta, mean, variance }:
 /**
  * Registers Bulwark's kernels for the `tensorflow` backend and repairs the stock convolution and its gradients,
  * which refuse numeric padding although the native ops take it. Safe to call again.
- * @param options fusedBatchNorm: false leaves BatchNorm to its composed form, for a library whose fused op is wrong
+ * @param options fusedBatchNorm: false leaves BatchNorm to its composed form, for a library whose fused op is wrong; own: where there are
+ * ops of ours for convolutions
  */
-export function registerTensorflowKernels({ fusedBatchNorm }: { fusedBatchNorm: boolean }): void {
+export function registerTensorflowKernels({
+  fusedBatchNorm,
+  own,
+}: {
+  fusedBatchNorm: boolean;
+  own?: OwnConvolution | undefined;
+}): void {
   put('BulwarkConv2D', (backend, inputs, attrs) =>
-    convolution(backend, inputs, symmetric(attrs as unknown as Conv2DAttrs)),
+    convolution({ backend, own }, inputs, symmetric(attrs as unknown as Conv2DAttrs)),
   );
   put('BulwarkConv2DInputGrad', (backend, inputs, attrs) => {
     const { inputShape, ...rest } = attrs as unknown as Conv2DInputGradAttrs;
-    return inputGradient(backend, inputs, { ...symmetric(rest), inputShape });
+    return inputGradient({ backend, own }, inputs, { ...symmetric(rest), inputShape });
   });
   put('BulwarkConv2DFilterGrad', (backend, inputs, attrs) => {
     const { filterShape, ...rest } = attrs as unknown as Conv2DFilterGradAttrs;
     return filterGradient(backend, inputs, { ...symmetric(rest), filterShape });
   });
   put('Conv2D', (backend, inputs, attrs) =>
-    convolution(backend, inputs, stock((inputs.x as Tensor4D).shape, (inputs.filter as Tensor4D).shape, attrs)),
+    convolution(
+      { backend, own },
+      inputs,
+      stock((inputs.x as Tensor4D).shape, (inputs.filter as Tensor4D).shape, attrs),
+    ),
   );
   put('Conv2DBackpropInput', (backend, inputs, attrs) => {
     const inputShape = attrs.inputShape as Shape4D;
-    return inputGradient(backend, inputs, {
+    return inputGradient({ backend, own }, inputs, {
       ...stock(inputShape, (inputs.filter as Tensor4D).shape, attrs),
       inputShape,
     });

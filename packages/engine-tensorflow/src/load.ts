@@ -5,6 +5,7 @@ import { candidates } from './candidates.js';
 import { registerTensorflowKernels } from './kernels.js';
 import { withMemoryErrors } from './memory-errors.js';
 import { wrongBatchNorm, wrongProducts } from './numerics.js';
+import { loadOwnConvolution, type OwnConvolution, type OwnOrLack } from './own-convolution.js';
 import { loadBinding, loadKernels, packageVersion } from './package.js';
 import type { NodePackage } from './package.js';
 
@@ -17,6 +18,8 @@ export interface TensorflowEngine {
   readonly gpu: boolean;
   /** False: the library computes its fused BatchNorm wrongly, so it is not used. */
   readonly fusedBatchNorm: boolean;
+  /** Where the library has our own convolution. */
+  readonly own: OwnConvolution | undefined;
   /** Package and folder that it was loaded from. */
   readonly origin: string;
   /** Threads that it was told to use, or one per core. */
@@ -73,17 +76,23 @@ function start(candidate: NodePackage, threads: number): TensorflowEngine {
   const wrong = wrongProducts(binding);
   if (wrong) throw new Error(`it loads but computes wrong numbers: ${wrong}`);
   const wrongFused = wrongBatchNorm(binding);
+  const gpu = binding.isUsingGpuDevice();
+  const { own, lack }: OwnOrLack = gpu ? {} : loadOwnConvolution(candidate.folder, binding, threads);
   const makeBackend = loadKernels(candidate, withMemoryErrors(binding));
-  registerTensorflowKernels({ fusedBatchNorm: !wrongFused });
+  registerTensorflowKernels({ fusedBatchNorm: !wrongFused, own });
   registerBackend('tensorflow', makeBackend);
   return {
     backendName: 'tensorflow',
     version: binding.TF_Version,
-    gpu: binding.isUsingGpuDevice(),
+    gpu,
     threads,
     origin: `${candidate.name}@${packageVersion(candidate.folder)} in ${candidate.folder}`,
     fusedBatchNorm: !wrongFused,
-    remarks: wrongFused ? [`fused BatchNorm is not used: ${wrongFused}`] : [],
+    own,
+    remarks: [
+      ...(wrongFused ? [`fused BatchNorm is not used: ${wrongFused}`] : []),
+      ...(lack === undefined ? [] : [`3x3 convolutions are the library's, which take longer: ${lack}`]),
+    ],
   };
 }
 

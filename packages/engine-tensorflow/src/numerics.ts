@@ -46,6 +46,33 @@ export function wrongProducts(binding: NativeBinding): string | undefined {
   });
 }
 
+/** What our own convolution and its gradient compute differently from the library's, or undefined. Odd sizes, all that it adds, NaN. */
+export function wrongOwnConvolution(binding: NativeBinding): string | undefined {
+  const [from, to] = [16, 32];
+  const x = integers([2, 5, 7, from], 8);
+  const filter = integers([3, 3, from, to], 9);
+  const dy = integers([2, 5, 7, to], 10);
+  const bias = integers([to], 11);
+  const library = convAttributes(binding, { strides: [1, 1], padding: [1, 1, 1, 1] }, 'SAME');
+  const run = (name: string, attributes: readonly OpAttribute[], inputs: Parameters<typeof execute>[2]) =>
+    execute(binding, { name, attributes }, inputs)[0]!;
+  const matrices = run('BulwarkFilter', [], [filter]);
+  const transformed = { shape: [36, from, to], data: Float32Array.from(matrices) };
+  const relu = { name: 'relu', type: binding.TF_ATTR_BOOL, value: true };
+
+  const y = run('Conv2D', library, [x, filter]);
+  const finished = y.map((value, at) => Math.max(0, value + bias.data[at % to]! + dy.data[at]!));
+  const dx = run('Conv2DBackpropInput', library, [sizes(x), filter, dy]);
+  for (const [name, found, expected] of [
+    ['BulwarkConvolution', run('BulwarkConvolution', [relu], [x, transformed, bias, dy]), finished],
+    ['BulwarkConvolutionGradient', run('BulwarkConvolutionGradient', [], [dy, transformed]), dx],
+  ] as const) {
+    const difference = largestDifference(found, expected);
+    if (!(difference <= 1e-2)) return `${name} is off by ${difference}`;
+  }
+  return undefined;
+}
+
 /** The same for fused BatchNorm in training and its gradient: [64, 2] values, statistics by definition. */
 export function wrongBatchNorm(binding: NativeBinding): string | undefined {
   const epsilon = 1e-3;

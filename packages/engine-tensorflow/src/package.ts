@@ -6,6 +6,7 @@ import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { NativeBinding, NodeBackend } from './binding.js';
 import { packageRequire } from './commonjs.js';
 import { nodeApiLevel } from '@bulwark/core/install';
+import { sourcesDigest } from './sources.js';
 
 const nodeRequire = createRequire(import.meta.url);
 
@@ -24,6 +25,9 @@ const utilForTfjsNode = {
 
 /** An addon beside the binding that our installer builds, to mute stderr for a moment; the official package has none. */
 export const quietAddon = 'quiet.node';
+
+/** An addon beside the binding that our installer builds from the present sources: it brings ops of our own (native/operators.h). */
+export const operatorsAddon = (): string => `bulwark-operators-${sourcesDigest()}.node`;
 
 /** Where our installer puts the addons that it builds. */
 export const bindingFolder = (folder: string): string => join(folder, 'lib', `napi-v${nodeApiLevel}`);

@@ -5,8 +5,8 @@ import type { NodePackage } from '../package.js';
 import { tfjsNodePackages, tfjsNodeVersion } from '../versions.js';
 import { builds, packageFolder, slotName } from './cache.js';
 import type { InstalledEngine } from './cache.js';
-import { compileBinding } from './compile.js';
-import { isCudaBuild, librariesAtPath, librariesOfPython, requirePath } from './libraries.js';
+import { compileAddons, compileBinding } from './compile.js';
+import { isCudaBuild, librariesAtPath, librariesOfPython, libraryFiles, requirePath } from './libraries.js';
 import type { NativeLibraries } from './libraries.js';
 import { officialDownloadAnswers, runOfficialInstall } from './official.js';
 import { requirePlatform } from './platform.js';
@@ -60,12 +60,25 @@ async function requireTools(from: string | undefined): Promise<string> {
   return compiler;
 }
 
+/** Builds our addons for a library; what it is to be made of stays whole without them. */
+async function addAddons(
+  { progress }: Job,
+  compiler: string,
+  target: Parameters<typeof compileAddons>[1],
+): Promise<void> {
+  progress("compiling Bulwark's own ops");
+  const lack = await compileAddons(compiler, target);
+  if (lack !== undefined) progress(`${compiler} could not: 3x3 convolutions will take longer\n${lack}`);
+}
+
 /** Builds tfjs-node's binding here. Returns where its libraries are. */
 async function buildHere(job: Job): Promise<{ source: string; libraries: string }> {
   const compiler = await requireTools(job.from);
   const libraries = await obtainLibraries(job);
   job.progress(`compiling the binding against ${libraries.source}`);
-  await compileBinding(compiler, { build: job.build, packageFolder: job.package.folder, libraries });
+  const target = { build: job.build, packageFolder: job.package.folder, libraries };
+  await compileBinding(compiler, target);
+  await addAddons(job, compiler, target);
   if (libraries.folder.startsWith(job.build)) {
     job.progress('dropping what only the build needed');
     await slim(libraries);
@@ -76,7 +89,17 @@ async function buildHere(job: Job): Promise<{ source: string; libraries: string 
 async function download(job: Job): Promise<{ source: string; libraries: string }> {
   job.progress('running the official installer of tfjs-node');
   await runOfficialInstall(job.package.folder, job.gpu);
-  return { source: `official download of ${job.package.name}`, libraries: join(job.package.folder, 'deps', 'lib') };
+  const folder = join(job.package.folder, 'deps', 'lib');
+  const target = {
+    build: job.build,
+    packageFolder: job.package.folder,
+    libraries: { folder, files: libraryFiles(folder) },
+  };
+  await requireCompiler().then(
+    (compiler) => addAddons(job, compiler, target),
+    () => job.progress('no C++ compiler here: 3x3 convolutions will take longer'),
+  );
+  return { source: `official download of ${job.package.name}`, libraries: folder };
 }
 
 async function obtain(job: Job): Promise<{ source: string; libraries: string }> {
