@@ -43,6 +43,7 @@ export async function startTensorflow({ device, threads }: TensorflowOptions): P
           tensorflowExecutor(request, {
             backend: tensors().backend as unknown as NodeBackend,
             fusedBatchNorm: engine.fusedBatchNorm,
+            own: engine.own,
           }),
       }),
     remarks: [

@@ -52,6 +52,7 @@ export function compilePass(backend: NodeBackend, request: CompileRequest): Comp
   };
 
   return {
+    threaded: pass.nodes.some(({ op }) => op === 'BulwarkConvolution'),
     forward(images, value, { keep }): CompiledForward {
       const batches = pass.batches.slice(0, images.length);
       const statistics = batches.flatMap((batch) => batch.statistics.flatMap(({ mean, variance }) => [mean, variance]));

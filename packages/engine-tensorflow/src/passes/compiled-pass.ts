@@ -1,5 +1,6 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { ComputeDtype, NetworkGraph, Step } from '@bulwark/core/network';
+import type { OwnConvolution } from '../own-convolution.js';
 
 /** Most batches that pass side by side, each with statistics of its own: what one leaves idle another uses. */
 export const mostBatches = 3;
@@ -12,6 +13,8 @@ export interface CompileRequest {
   readonly mode: 'eval' | 'batch';
   /** What images are computed in between the layers. Images, weights, logits and gradients that are given and found are float32. */
   readonly dtype: ComputeDtype;
+  /** Where the library has our own convolution. */
+  readonly own: OwnConvolution | undefined;
 }
 
 /** What a BatchNorm found in a batch, `[channels]` each; the variance is the unbiased one. */
@@ -33,6 +36,8 @@ export interface CompiledForward {
 
 /** A compiled pass of at most `mostBatches` batches. It holds no weights: each run reads the variables, by name. */
 export interface CompiledPass {
+  /** Do its largest ops use all threads, so that two halves of a batch side by side bring nothing? */
+  readonly threaded: boolean;
   /**
    * @param images of each batch, `[batch, ...graph.inputShape]` float32
    * @param options.keep whether gradients will be asked for

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { planPass, type ComputeDtype, type NetworkGraph, type PassRequest } from '@bulwark/core/network';
 import { whyNoBfloat16 } from '../bfloat16.js';
 import type { NodeBackend } from '../binding.js';
+import type { OwnConvolution } from '../own-convolution.js';
 import { compilePass } from './compile.js';
 import { mostBatches, type CompiledPass } from './compiled-pass.js';
 import { matchesFloat32 } from './matches-float32.js';
@@ -38,8 +39,9 @@ export function compiledPasses(options: {
   backend: NodeBackend;
   /** False: the library's fused op is wrong, so no pass that needs it is compiled. */
   fusedBatchNorm: boolean;
+  own: OwnConvolution | undefined;
 }): CompiledPasses {
-  const { graph, value, backend, fusedBatchNorm } = options;
+  const { graph, value, backend, fusedBatchNorm, own } = options;
   const made = new Map<string, CompiledPass | undefined>();
   const failures: string[] = [];
 
@@ -48,7 +50,7 @@ export function compiledPasses(options: {
     if (!fusedBatchNorm && steps.some(({ node }) => node.op === 'batch-norm')) return undefined;
     let pass: CompiledPass | undefined;
     try {
-      pass = compilePass(backend, { graph, steps, mode, dtype });
+      pass = compilePass(backend, { graph, steps, mode, dtype, own });
       smokeTest(pass, graph, value);
       return pass;
     } catch (error) {

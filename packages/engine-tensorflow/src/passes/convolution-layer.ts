@@ -1,14 +1,9 @@
-import type { Node, Step } from '@bulwark/core/network';
+import type { Node } from '@bulwark/core/network';
 import { symmetric } from '../convolution.js';
 import { integerOf, typeOf } from './attributes.js';
+import type { JoinedStep } from './joined-sums.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
-import {
-  filteredForward,
-  filteredGradient,
-  filtersFaster,
-  transformedFilter,
-  transformedShape,
-} from './minimal-filtering.js';
+import { ownFilter } from './own-filter.js';
 import { convolutionAttributes, paddingOf, sizesLike, type Value } from './nodes.js';
 
 type Convolution = Node & { op: 'conv' };
@@ -33,9 +28,16 @@ function folded(tracing: Tracing, node: Convolution, norm: string, shape: readon
   };
 }
 
+/** What is done to a convolution's output: a bias and other images are added, and it is cut below zero. */
+interface Finish {
+  readonly bias: Value | undefined;
+  readonly other: Value | undefined;
+  readonly relu: boolean;
+}
+
 /** What a convolution with certain weights does to images, and its gradient to an output's gradient. */
-interface Filter {
-  forward(x: Value): Value;
+export interface Filter {
+  forward(x: Value, finish: Finish): Value;
   gradient(dy: Value): Value;
 }
 
@@ -86,53 +88,49 @@ function filterGradient(tracing: Tracing, node: Convolution, { x, dy }: { x: Val
   return graph.op('Conv2DBackpropFilter', [padded, shape, dy], convolutionAttributes(geometry, { padding, type }));
 }
 
-/** The filter of a layer; `fold` is the one with a BatchNorm in it, if there is one. */
-function filterOf(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
+/** The library's convolution with a filter; `fold` is the one with a BatchNorm in it, if there is one. */
+function libraryFilter(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
   const { graph, network, weight, ofWeights, kept, type } = tracing;
   const image = network.shapes[node.input] as [number, number, number];
   const shape = [node.kernel, node.kernel, image[2], node.filters];
-  const name = `${node.name} filter`;
   const own = () => weight(`${node.name}.weight`, shape);
-  // the weights may be others when the gradient is asked for
-  const keptFilter = (filter: Value, of: readonly number[]) => kept(graph.typed(type, 'Identity', filter), of);
-
-  const filtering = { image, filters: node.filters };
-  // bfloat16 would lose too much in the transforms, and the library is fast in it
-  if (type === 'float' && filtersFaster(filtering, node)) {
-    const of = transformedShape(filtering);
-    const filter = ofWeights(name, () => transformedFilter(graph, (fold ?? own)(), filtering), of);
-    return {
-      forward: (x) => filteredForward(graph, x, filter, filtering),
-      gradient: (dy) => filteredGradient(graph, dy, keptFilter(filter, of), filtering),
-    };
-  }
   const computed = fold !== undefined || type !== 'float';
-  const filter = computed ? ofWeights(name, fold ?? own, shape) : own();
+  const filter = computed ? ofWeights(`${node.name} filter`, fold ?? own, shape) : own();
+  // the weights may be others when the gradient is asked for
+  const filterBack = () => (computed ? kept(graph.typed(type, 'Identity', filter), shape) : own());
   const geometry = symmetric(node);
   const attributes = convolutionAttributes(geometry, { padding: paddingOf(geometry, image, node.kernel), type });
   return {
-    forward: (x) => graph.op('Conv2D', [x, filter], attributes),
-    gradient: (dy) => inputGradient(tracing, node, { dy, filter: computed ? keptFilter(filter, shape) : own() }),
+    forward(x, { bias, other, relu }) {
+      // TensorFlow fuses what follows with the convolution
+      const y = graph.op('Conv2D', [x, filter], attributes);
+      const biased = bias === undefined ? y : graph.typed(type, 'BiasAdd', y, bias);
+      const sum = other === undefined ? biased : graph.typed(type, 'AddV2', biased, other);
+      return relu ? graph.typed(type, 'Relu', sum) : sum;
+    },
+    gradient: (dy) => inputGradient(tracing, node, { dy, filter: filterBack() }),
   };
 }
 
-/** A convolution, with BatchNorm in its weights and a ReLU on its output where the plan has put them. */
-export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm, relu }: Step): TracedLayer {
+/** A convolution, with BatchNorm in its weights, and a sum and a ReLU on its output, where the plan has put them. */
+export function convolutionLayer(
+  tracing: Tracing,
+  node: Convolution,
+  { id, norm, other, relu = false }: JoinedStep,
+): TracedLayer {
   const { graph, network, weight, ofWeights, at, kept, type } = tracing;
   const shape = [node.kernel, node.kernel, network.shapes[node.input]!.at(-1)!, node.filters];
   const fold = norm === undefined ? undefined : folded(tracing, node, norm, shape);
-  const filter = filterOf(tracing, node, fold?.filter);
+  const filter = ownFilter(tracing, node, fold?.filter) ?? libraryFilter(tracing, node, fold?.filter);
   const own = () => weight(`${node.name}.bias`, [node.filters]);
   const plain = () => (type === 'float' ? own() : ofWeights(`${node.name} bias`, own, [node.filters]));
   const bias = fold?.bias ?? (node.bias ? plain() : undefined);
 
-  const y = filter.forward(at(node.input));
-  const biased = bias === undefined ? y : graph.typed(type, 'BiasAdd', y, bias);
-  const output = relu ? graph.typed(type, 'Relu', biased) : biased;
-  const whole = norm !== undefined || relu; // more than the convolution itself
+  const output = filter.forward(at(node.input), { bias, other: other === undefined ? undefined : at(other), relu });
+  const parametersToo = norm === undefined && !relu; // it is no more than the convolution and a sum
   return {
     output,
-    ...(!whole && {
+    ...(parametersToo && {
       parameters: (dy: Value) => [
         [
           `${node.name}.weight`,
@@ -143,7 +141,8 @@ export function convolutionLayer(tracing: Tracing, node: Convolution, { id, norm
     }),
     gradient(dOutput) {
       const dy = relu ? graph.typed(type, 'ReluGrad', dOutput, kept(output, batchShape(tracing, id))) : dOutput;
-      return [[node.input, filter.gradient(dy)]];
+      const dx = [node.input, filter.gradient(dy)] as const;
+      return other === undefined ? [dx] : [dx, [other, dy]];
     },
   };
 }

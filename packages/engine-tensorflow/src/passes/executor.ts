@@ -3,10 +3,14 @@ import { BulwarkError } from '@bulwark/core';
 import type { BatchStatistics, Executor, Pass, PassRequest, PulledBack } from '@bulwark/core/network';
 import type { PrepareRequest } from '@bulwark/core/engine';
 import type { NodeBackend } from '../binding.js';
+import type { OwnConvolution } from '../own-convolution.js';
 import { compiledPasses } from './compiled.js';
 import { mostBatches, type CompiledForward, type CompiledPass, type FoundStatistics } from './compiled-pass.js';
 
-/** From here on a batch in `eval` mode, whose examples do not depend on each other, passes as two that go side by side. */
+/**
+ * From here on a batch in `eval` mode, whose examples do not depend on each other, passes as two that go side by side, where the library's own ops
+ * leave threads idle.
+ */
 const worthSplitting = 16;
 
 const isZero = (tensor: tf.Tensor): boolean => tensor.dataSync().every((number) => number === 0);
@@ -127,7 +131,7 @@ function sideBySide(passes: readonly Pass[]): Pass {
  */
 export function tensorflowExecutor(
   { graph, store, eager }: PrepareRequest,
-  options: { backend: NodeBackend; fusedBatchNorm: boolean },
+  options: { backend: NodeBackend; fusedBatchNorm: boolean; own: OwnConvolution | undefined },
 ): Executor {
   const { value } = store;
   const compiled = compiledPasses({ graph, value, ...options });
@@ -156,14 +160,14 @@ export function tensorflowExecutor(
     const { mode, wrt, computeDtype = 'float32' } = request;
     if (wrt === 'parameters' || wrt === 'all') {
       const pass = mode === 'batch' && images.length > 1 ? compiled.of('batch', 'float32') : undefined;
-      if (!pass?.parameterGradients) return undefined;
       // weights change when they have learnt from this pass, so what others keep of them is of no use any more
       compiled.release(pass);
+      if (!pass?.parameterGradients) return undefined;
       return run(pass, images, request);
     }
     const pass = compiled.of(mode, computeDtype) ?? compiled.of(mode, 'float32');
     if (!pass) return undefined;
-    if (mode === 'eval' && images.length === 1 && images[0]!.shape[0] >= worthSplitting)
+    if (mode === 'eval' && images.length === 1 && images[0]!.shape[0] >= worthSplitting && !pass.threaded)
       return splitBatch(images[0]!, (parts) => run(pass, parts, request));
     return run(pass, images, request);
   };

@@ -1,4 +1,5 @@
 import type { NetworkGraph, NodeId } from '@bulwark/core/network';
+import type { OwnConvolution } from '../own-convolution.js';
 import type { RealType } from './attributes.js';
 import type { GraphNodes, Value } from './nodes.js';
 
@@ -9,6 +10,8 @@ export interface Tracing {
   /** Normalise with the statistics of the batch? */
   readonly batchStatistics: boolean;
   readonly epsilon: number;
+  /** Where the library has our own convolution. */
+  readonly own: OwnConvolution | undefined;
   /** What this layer computes in: its inputs, its output and their gradients have this type. */
   readonly type: RealType;
   /** A node's output in the forward pass, `[batch, ...network.shapes[id]]`. */

@@ -1,6 +1,7 @@
-import type { Node, NodeId, Step } from '@bulwark/core/network';
+import type { Node, NodeId } from '@bulwark/core/network';
 import { flagOf, typeOf } from './attributes.js';
 import { convolutionLayer } from './convolution-layer.js';
+import type { JoinedStep } from './joined-sums.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
 import { normLayer } from './norm-layer.js';
 import { poolAttributes, productAttributes, type Value } from './nodes.js';
@@ -54,7 +55,7 @@ function poolLayer(tracing: Tracing, node: Node & { op: 'max-pool' }, id: NodeId
 }
 
 /** Adds the forward ops of a step to the graph. The network's input is a layer too, without an input of its own. */
-export function tracedLayer(tracing: Tracing, images: Value, step: Step): TracedLayer {
+export function tracedLayer(tracing: Tracing, images: Value, step: JoinedStep): TracedLayer {
   const { graph, network, at, kept, type } = tracing;
   const { node, id } = step;
   switch (node.op) {

@@ -1,7 +1,8 @@
-import { batchNormEpsilon, type NodeId, type Step } from '@bulwark/core/network';
+import { batchNormEpsilon, type NodeId } from '@bulwark/core/network';
 import { mostBatches, type CompileRequest } from './compiled-pass.js';
 import type { RealType } from './attributes.js';
 import { crossings } from './crossings.js';
+import { joinSums, type JoinedStep } from './joined-sums.js';
 import type { TracedLayer, Tracing } from './layer.js';
 import { tracedLayer } from './layers.js';
 import { graphNodes, type GraphNode, type GraphNodes, type Value } from './nodes.js';
@@ -55,8 +56,9 @@ function placeholders(graph: GraphNodes) {
  * Traces the steps of a pass, forwards and backwards. Batches share nodes only where these are of weights alone. In a pass in bfloat16
  * images are brought into range and features become logits in float32.
  */
-export function tracePass({ graph: network, steps, mode, dtype }: CompileRequest): TracedPass {
-  const typeOf = ({ node, id }: Step): RealType => {
+export function tracePass({ graph: network, steps: planned, mode, dtype, own }: CompileRequest): TracedPass {
+  const steps = joinSums(planned, { relu: mode === 'eval' });
+  const typeOf = ({ node, id }: JoinedStep): RealType => {
     const large = network.shapes[id]!.length === 3 && node.op !== 'input' && node.op !== 'normalize';
     return dtype === 'bfloat16' && large ? 'bfloat16' : 'float';
   };
@@ -73,6 +75,7 @@ export function tracePass({ graph: network, steps, mode, dtype }: CompileRequest
     graph,
     batchStatistics: mode === 'batch',
     epsilon: batchNormEpsilon,
+    own,
     weight(name: string, shape: readonly number[]) {
       const value = variables.at(name, shape);
       weights[part].set(name, value);
@@ -108,7 +111,7 @@ export function tracePass({ graph: network, steps, mode, dtype }: CompileRequest
     });
     part = 'forward';
     const images = graph.placeholder([-1, ...network.inputShape]);
-    const layers = steps.map((step): { step: Step; layer: TracedLayer } => {
+    const layers = steps.map((step): { step: JoinedStep; layer: TracedLayer } => {
       const layer = tracedLayer(tracingOf(types.get(step.id)!), images, step);
       outputs.set(step.id, layer.output);
       return { step, layer };

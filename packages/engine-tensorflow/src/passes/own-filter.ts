@@ -1,0 +1,56 @@
+import type { Node } from '@bulwark/core/network';
+import { isOwnKind } from '../own-convolution.js';
+import { flagOf } from './attributes.js';
+import type { Filter } from './convolution-layer.js';
+import type { Tracing } from './layer.js';
+import type { Value } from './nodes.js';
+
+/** A graph is made before the number of images is known; this many is usual in training. */
+const usualImages = 32;
+
+/**
+ * Our own convolution (native/operators.h), where it is faster than the library's. A transformed filter is four times its filter, so most are
+ * made anew where they come to be used, in both directions, which takes a few per cent of the convolution's time. They are kept, until the
+ * weights change, where images are so small that it would take more, in passes with fixed statistics, of which a step makes many.
+ */
+export function ownFilter(
+  tracing: Tracing,
+  node: Node & { op: 'conv' },
+  fold: (() => Value) | undefined,
+): Filter | undefined {
+  const { graph, network, weight, ofWeights, kept, own, type, batchStatistics } = tracing;
+  const image = network.shapes[node.input] as [number, number, number];
+  const sizes = { images: usualImages, image, filters: node.filters };
+  // bfloat16 would lose too much in the transforms, and the library is fast in it
+  if (type !== 'float' || !isOwnKind(node) || !own?.worthwhile(sizes, { kept: true })) return undefined;
+
+  const name = `${node.name} filter`;
+  const channels = image[2];
+  const shape = [3, 3, channels, node.filters];
+  const plain = () => weight(`${node.name}.weight`, shape);
+  const transformed = (filter: Value, after?: Value) =>
+    graph.op('BulwarkFilter', [filter, ...(after === undefined ? [] : [`^${after.split(':')[0]!}`])], {});
+  // the weights may be others when the gradient is asked for, so what is computed of them goes along
+  const ofNow = (compute: () => Value, of: readonly number[]) => {
+    const value = ofWeights(name, compute, of);
+    return { value, back: () => kept(graph.float('Identity', value), of) };
+  };
+  /** Not before `x` is there; batches side by side share it. */
+  const anew = (at: string, filter: () => Value, x: Value) => graph.once(at, () => transformed(filter(), x));
+
+  const keep = !batchStatistics && !own.worthwhile(sizes, { kept: false });
+  const whole = keep ? ofNow(() => transformed((fold ?? plain)()), [36, channels, node.filters]) : undefined;
+  const folded = !keep && fold ? ofNow(fold, shape) : undefined;
+  const forward = (x: Value) => whole?.value ?? anew(`${name} transformed`, () => folded?.value ?? plain(), x);
+  const back = (dy: Value) => {
+    if (whole) return whole.back();
+    const filter = folded?.back(); // of each batch, since each keeps the same things
+    return anew(`${name} transformed back`, () => filter ?? plain(), dy);
+  };
+  const none = () => graph.once('nothing to add', () => graph.floats([0], []));
+  return {
+    forward: (x, { bias = none(), other = none(), relu }) =>
+      graph.op('BulwarkConvolution', [x, forward(x), bias, other], { relu: flagOf(relu) }),
+    gradient: (dy) => graph.op('BulwarkConvolutionGradient', [dy, back(dy)], {}),
+  };
+}
