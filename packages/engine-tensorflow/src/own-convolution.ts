@@ -44,8 +44,9 @@ const nodeRequire = createRequire(import.meta.url);
  * Brings our own ops to a library that is loaded already, and checks their numbers. For processors only.
  */
 export function loadOwnConvolution(folder: string, binding: NativeBinding, threads: number): OwnOrLack {
-  const path = join(dirname(bindingPath(folder)!), operatorsAddon());
-  if (!existsSync(path))
+  const binary = bindingPath(folder);
+  const path = binary && join(dirname(binary), operatorsAddon());
+  if (!path || !existsSync(path))
     return {
       lack: 'this installation was made without them: `bulwark engine install tensorflow --force` compiles them',
     };
