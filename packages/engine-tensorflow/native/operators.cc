@@ -1,5 +1,6 @@
 #include "operators.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <new>
@@ -160,6 +161,27 @@ struct GradientKernel {
   }
 };
 
+struct FilterGradientKernel {
+  explicit FilterGradientKernel(TF_OpKernelConstruction*) {}
+
+  void compute(TF_OpKernelContext* context) const {
+    const auto x = input(context, 0), dy = input(context, 1);
+    const auto [images, height, width, in] = fourAxes(x, "images are [n, height, width, channels]");
+    const auto [many, rows, columns, out] = fourAxes(dy, "gradients are [n, height, width, channels]");
+    require(many == images && rows == height && columns == width, "the gradient is of other images");
+    require(winograd::possible(in, out), "these numbers of channels cannot be");
+    const int64_t shape[] = {3, 3, in, out};
+    const Tensor gradient(checked(TF_AllocateOutput, context, 0, TF_FLOAT, shape, 4, 9 * in * out * sizeof(float)));
+    auto* const data = static_cast<float*>(TF_TensorData(gradient.get()));
+    if (count(x) == 0) {
+      std::fill_n(data, 9 * in * out, 0.0f);
+      return;
+    }
+    const winograd::FilterAt<float> place{data, 1, out, 3 * in * out, in * out};
+    winograd::filterGradient({images, height, width, in, out}, numbers(x), numbers(dy), place, threads());
+  }
+};
+
 template <typename Kernel>
 void* make(TF_OpKernelConstruction* construction) {
   Kernel* made = nullptr;
@@ -216,6 +238,7 @@ std::string registerOperators() {
       registerOperator<ConvolutionKernel>(
           {"BulwarkConvolution", {"x: float", "transformed: float", "bias: float", "other: float"}, {"relu: bool"}, "y: float"});
       registerOperator<GradientKernel>({"BulwarkConvolutionGradient", {"dy: float", "transformed: float"}, {}, "dx: float"});
+      registerOperator<FilterGradientKernel>({"BulwarkFilterGradient", {"x: float", "dy: float"}, {}, "gradient: float"});
       return std::string();
     } catch (const std::exception& error) {
       return std::string(error.what());

@@ -5,7 +5,7 @@
 namespace bulwark {
 
 /**
- * Makes TensorFlow know three ops on float32 for processors, once in a process. Their convolution is 3x3, of stride 1, with one zero around.
+ * Makes TensorFlow know four ops on float32 for processors, once in a process. Their convolution is 3x3, of stride 1, with one zero around.
  *
  * `BulwarkFilter(filter [3, 3, in, out]) -> transformed [36, in, out]`: a filter as the other two take it.
  *
@@ -13,6 +13,8 @@ namespace bulwark {
  * with the bias and the other images added, cut below zero if so wanted. NaN stays.
  *
  * `BulwarkConvolutionGradient(dy [n, h, w, out], transformed) -> dx [n, h, w, in]`: its gradient in the images.
+ *
+ * `BulwarkFilterGradient(x [n, h, w, in], dy [n, h, w, out]) -> gradient [3, 3, in, out]`: its gradient in the filter.
  *
  * @returns why the library does not take them, or nothing
  */

@@ -54,10 +54,15 @@ export interface Library {
 }
 
 /** Is a convolution of images of this shape one that our own ops compute faster, although they transform the filter each time? */
-function isOwn({ own }: Library, images: readonly number[], filter: Tensor, geometry: ConvGeometry): boolean {
+function isOwn(
+  { own }: Library,
+  images: readonly number[],
+  filter: readonly number[],
+  geometry: ConvGeometry,
+): boolean {
   const [count, ...image] = images as [number, number, number, number];
   const ones = [...geometry.strides, ...geometry.padding, ...(geometry.dilations ?? [])].every((each) => each === 1);
-  const [rows, columns, , filters] = filter.shape as Shape4D;
+  const [rows, columns, , filters] = filter as Shape4D;
   return (
     ones && rows === 3 && columns === 3 && own?.worthwhile({ images: count, image, filters }, { kept: false }) === true
   );
@@ -74,7 +79,7 @@ export function convolution(
   geometry: ConvGeometry,
 ): Tensor {
   const { backend } = library;
-  if (isOwn(library, x.shape, filter, geometry)) {
+  if (isOwn(library, x.shape, filter.shape, geometry)) {
     const none = tensor1d([], 'float32');
     const relu = { name: 'relu', type: backend.binding.TF_ATTR_BOOL, value: false };
     return backend.executeSingleOutput('BulwarkConvolution', [relu], [x, transformed(backend, filter), none, none]);
@@ -90,7 +95,7 @@ export function inputGradient(
   { inputShape, ...geometry }: ConvGeometry & { inputShape: Shape4D },
 ): Tensor {
   const { backend } = library;
-  if (isOwn(library, inputShape, filter, geometry))
+  if (isOwn(library, inputShape, filter.shape, geometry))
     return backend.executeSingleOutput('BulwarkConvolutionGradient', [], [dy, transformed(backend, filter)]);
   const name = paddingName(geometry, { input: inputShape, filter: filter.shape });
   const gradient = (shape: readonly number[], padding: 'SAME' | 'VALID') =>
@@ -114,16 +119,19 @@ function seen(x: Tensor, [rows, columns]: readonly [number, number], dy: Tensor)
 
 /** Gradient in the filter, of shape `filterShape`. */
 export function filterGradient(
-  backend: NodeBackend,
+  library: Library,
   { x, dy }: { x: Tensor; dy: Tensor },
   { filterShape, ...geometry }: ConvGeometry & { filterShape: Shape4D },
 ): Tensor {
+  const { backend } = library;
   const [down, across] = geometry.strides;
+  if (isOwn(library, x.shape, filterShape, geometry))
+    return backend.executeSingleOutput('BulwarkFilterGradient', [], [x, dy]);
   const pixels = filterShape[0] === 1 && filterShape[1] === 1 && geometry.padding.every((zeros) => zeros === 0);
   // oneDNN writes past its memory for filters of one pixel with strides, few channels and odd batches: it is given what they read
   if (pixels && (down > 1 || across > 1)) {
     const read = stridedSlice(x, [0, 0, 0, 0], x.shape, [1, down, across, 1]);
-    return filterGradient(backend, { x: read, dy }, { filterShape, ...geometry, strides: [1, 1] });
+    return filterGradient(library, { x: read, dy }, { filterShape, ...geometry, strides: [1, 1] });
   }
   const name = paddingName(geometry, { input: x.shape, filter: filterShape });
   const [rows, columns] = geometry.strides;

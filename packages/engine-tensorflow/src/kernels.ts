@@ -123,7 +123,7 @@ export function registerTensorflowKernels({
   });
   put('BulwarkConv2DFilterGrad', (backend, inputs, attrs) => {
     const { filterShape, ...rest } = attrs as unknown as Conv2DFilterGradAttrs;
-    return filterGradient(backend, inputs, { ...symmetric(rest), filterShape });
+    return filterGradient({ backend, own }, inputs, { ...symmetric(rest), filterShape });
   });
   put('Conv2D', (backend, inputs, attrs) =>
     convolution(
@@ -141,7 +141,10 @@ export function registerTensorflowKernels({
   });
   put('Conv2DBackpropFilter', (backend, inputs, attrs) => {
     const filterShape = attrs.filterShape as Shape4D;
-    return filterGradient(backend, inputs, { ...stock((inputs.x as Tensor4D).shape, filterShape, attrs), filterShape });
+    return filterGradient({ backend, own }, inputs, {
+      ...stock((inputs.x as Tensor4D).shape, filterShape, attrs),
+      filterShape,
+    });
   });
   put('BulwarkRelu', (backend, { x }) => backend.executeSingleOutput('Relu', floatAttribute(backend), [x]));
   put('BulwarkReluGrad', (backend, { dy, y }) =>

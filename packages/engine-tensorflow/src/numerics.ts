@@ -46,7 +46,7 @@ export function wrongProducts(binding: NativeBinding): string | undefined {
   });
 }
 
-/** What our own convolution and its gradient compute differently from the library's, or undefined. Odd sizes, all that it adds, NaN. */
+/** What our own convolution and its gradients compute differently from the library's, or undefined. Odd sizes, all that it adds, NaN. */
 export function wrongOwnConvolution(binding: NativeBinding): string | undefined {
   const [from, to] = [16, 32];
   const x = integers([2, 5, 7, from], 8);
@@ -63,9 +63,11 @@ export function wrongOwnConvolution(binding: NativeBinding): string | undefined 
   const y = run('Conv2D', library, [x, filter]);
   const finished = y.map((value, at) => Math.max(0, value + bias.data[at % to]! + dy.data[at]!));
   const dx = run('Conv2DBackpropInput', library, [sizes(x), filter, dy]);
+  const dFilter = run('Conv2DBackpropFilter', library, [x, sizes(filter), dy]);
   for (const [name, found, expected] of [
     ['BulwarkConvolution', run('BulwarkConvolution', [relu], [x, transformed, bias, dy]), finished],
     ['BulwarkConvolutionGradient', run('BulwarkConvolutionGradient', [], [dy, transformed]), dx],
+    ['BulwarkFilterGradient', run('BulwarkFilterGradient', [], [x, dy]), dFilter],
   ] as const) {
     const difference = largestDifference(found, expected);
     if (!(difference <= 1e-2)) return `${name} is off by ${difference}`;

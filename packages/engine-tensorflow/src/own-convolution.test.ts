@@ -99,6 +99,26 @@ describeWhereItIs('our own convolution in TensorFlow', () => {
     });
   });
 
+  it('has the gradient in the filter, also where there is no image', () => {
+    tf.tidy(() => {
+      const [x, dy] = [wave([3, 5, 9, 32], 1), wave([3, 5, 9, 48], 2)];
+      const found = (images: tf.Tensor, gradient: tf.Tensor) =>
+        library().executeSingleOutput('BulwarkFilterGradient', [], [images, gradient]);
+      // along a direction it is what the convolution with that direction makes of dy
+      const gradient = found(x, dy);
+      expect(gradient.shape).toEqual([3, 3, 32, 48]);
+      const direction = wave([3, 3, 32, 48], 5);
+      const cotangent = dy.dataSync();
+      const along = exact(x, direction).reduce((sum, each, i) => sum + each * cotangent[i]!, 0);
+      const given = direction.dataSync();
+      const product = Array.from(gradient.dataSync()).reduce((sum, each, i) => sum + each * given[i]!, 0);
+      expect(Math.abs(product - along) / Math.abs(along)).toBeLessThan(1e-4);
+      const nothing = found(tf.zeros([0, 5, 9, 32]), tf.zeros([0, 5, 9, 48]));
+      expect(nothing.dataSync().every((each) => each === 0)).toBe(true);
+      expect(() => found(x, tf.zeros([2, 5, 9, 48]))).toThrow(/the gradient is of other images/);
+    });
+  });
+
   it('takes no images at all', () => {
     tf.tidy(() =>
       expect(convolve(tf.zeros([0, 4, 4, 16]), filterOf(wave([3, 3, 16, 32], 1))).shape).toEqual([0, 4, 4, 32]),

@@ -13,10 +13,10 @@ export interface ConvolutionSizes {
   readonly filters: number;
 }
 
-/** The library has our own ops `BulwarkFilter` and `BulwarkConvolution` (native/operators.h). */
+/** The library has our own ops (native/operators.h). */
 export interface OwnConvolution {
   /**
-   * Are they faster than the library's convolution, and its gradient in the images?
+   * Are they faster than the library's convolution and its gradients?
    * @param options.kept a transformed filter serves many passes; otherwise each transforms it anew
    */
   worthwhile(sizes: ConvolutionSizes, options: { kept: boolean }): boolean;

@@ -40,7 +40,7 @@ async function compilerOf(compiler: string, { build, packageFolder, libraries }:
  */
 export async function compileAddons(compiler: string, target: Target): Promise<string | undefined> {
   const compile = await compilerOf(compiler, target);
-  await compile({ sources: [quietSource()], flags: ['-O2'], output: quietAddon, link: [] });
+  await compile({ sources: [quietSource], flags: ['-O2'], output: quietAddon, link: [] });
   // a function that an older library lacks is then missed when the addon is loaded, not when it is called
   const atOnce = process.platform === 'darwin' ? [] : ['-Wl,-z,now'];
   const { code, tail } = await compile({

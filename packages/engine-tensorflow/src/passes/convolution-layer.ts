@@ -3,7 +3,7 @@ import { symmetric } from '../convolution.js';
 import { integerOf, typeOf } from './attributes.js';
 import type { JoinedStep } from './joined-sums.js';
 import { batchShape, type TracedLayer, type Tracing } from './layer.js';
-import { ownFilter } from './own-filter.js';
+import { isOwn, ownFilter } from './own-filter.js';
 import { convolutionAttributes, paddingOf, sizesLike, type Value } from './nodes.js';
 
 type Convolution = Node & { op: 'conv' };
@@ -63,6 +63,7 @@ function inputGradient(tracing: Tracing, node: Convolution, { dy, filter }: { dy
 /** The gradient in the filter; images that TensorFlow would have to pad explicitly are padded before (see ops.ts). */
 function filterGradient(tracing: Tracing, node: Convolution, { x, dy }: { x: Value; dy: Value }): Value {
   const { graph, network, type } = tracing;
+  if (isOwn(tracing, node, { kept: false })) return graph.op('BulwarkFilterGradient', [x, dy], {});
   const image = network.shapes[node.input] as [number, number, number];
   if (node.kernel === 1 && node.stride > 1 && node.padding === 0) {
     // see convolution.ts: oneDNN is given what the filter reads

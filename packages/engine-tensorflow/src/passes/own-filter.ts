@@ -8,8 +8,20 @@ import type { Value } from './nodes.js';
 /** A graph is made before the number of images is known; this many is usual in training. */
 const usualImages = 32;
 
+/** Are our own ops (native/operators.h) the faster ones for it? `kept` says of what they are for: a filter that is transformed once for many passes. */
+export function isOwn(
+  { network, own, type }: Tracing,
+  node: Node & { op: 'conv' },
+  options: { kept: boolean },
+): boolean {
+  const image = network.shapes[node.input] as [number, number, number];
+  // bfloat16 would lose too much in the transforms, and the library is fast in it
+  if (type !== 'float' || !isOwnKind(node)) return false;
+  return own?.worthwhile({ images: usualImages, image, filters: node.filters }, options) === true;
+}
+
 /**
- * Our own convolution (native/operators.h), where it is faster than the library's. A transformed filter is four times its filter, so most are
+ * Our own convolution, where it is faster than the library's. A transformed filter is four times its filter, so most are
  * made anew where they come to be used, in both directions, which takes a few per cent of the convolution's time. They are kept, until the
  * weights change, where images are so small that it would take more, in passes with fixed statistics, of which a step makes many.
  */
@@ -18,14 +30,11 @@ export function ownFilter(
   node: Node & { op: 'conv' },
   fold: (() => Value) | undefined,
 ): Filter | undefined {
-  const { graph, network, weight, ofWeights, kept, own, type, batchStatistics } = tracing;
-  const image = network.shapes[node.input] as [number, number, number];
-  const sizes = { images: usualImages, image, filters: node.filters };
-  // bfloat16 would lose too much in the transforms, and the library is fast in it
-  if (type !== 'float' || !isOwnKind(node) || !own?.worthwhile(sizes, { kept: true })) return undefined;
+  if (!isOwn(tracing, node, { kept: true })) return undefined;
+  const { graph, network, weight, ofWeights, kept, batchStatistics } = tracing;
 
   const name = `${node.name} filter`;
-  const channels = image[2];
+  const channels = network.shapes[node.input]!.at(-1)!;
   const shape = [3, 3, channels, node.filters];
   const plain = () => weight(`${node.name}.weight`, shape);
   const transformed = (filter: Value, after?: Value) =>
@@ -38,7 +47,7 @@ export function ownFilter(
   /** Not before `x` is there; batches side by side share it. */
   const anew = (at: string, filter: () => Value, x: Value) => graph.once(at, () => transformed(filter(), x));
 
-  const keep = !batchStatistics && !own.worthwhile(sizes, { kept: false });
+  const keep = !batchStatistics && !isOwn(tracing, node, { kept: false });
   const whole = keep ? ofNow(() => transformed((fold ?? plain)()), [36, channels, node.filters]) : undefined;
   const folded = !keep && fold ? ofNow(fold, shape) : undefined;
   const forward = (x: Value) => whole?.value ?? anew(`${name} transformed`, () => folded?.value ?? plain(), x);
