@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { NativeBinding } from './binding.js';
 import { wrongOwnConvolution } from './numerics.js';
-import { bindingPath, operatorsAddon } from './package.js';
+import { operatorsPath } from './package.js';
 
 /** Sizes of a 3x3 convolution of stride 1 with one zero around. */
 export interface ConvolutionSizes {
@@ -44,11 +42,10 @@ const nodeRequire = createRequire(import.meta.url);
  * Brings our own ops to a library that is loaded already, and checks their numbers. For processors only.
  */
 export function loadOwnConvolution(folder: string, binding: NativeBinding, threads: number): OwnOrLack {
-  const binary = bindingPath(folder);
-  const path = binary && join(dirname(binary), operatorsAddon());
-  if (!path || !existsSync(path))
+  const path = operatorsPath(folder);
+  if (path === undefined)
     return {
-      lack: 'this installation was made without them: `bulwark engine install tensorflow --force` compiles them',
+      lack: 'this installation is without our own ops of this version; `bulwark engine install tensorflow --force` compiles them',
     };
   try {
     const addon = nodeRequire(path) as Addon;

@@ -29,6 +29,13 @@ export const quietAddon = 'quiet.node';
 /** An addon beside the binding that our installer builds from the present sources: it brings ops of our own (native/operators.h). */
 export const operatorsAddon = (): string => `bulwark-operators-${sourcesDigest()}.node`;
 
+/** Where that addon lies, if it is there. */
+export function operatorsPath(folder: string): string | undefined {
+  const binding = bindingPath(folder);
+  const path = binding && join(dirname(binding), operatorsAddon());
+  return path && existsSync(path) ? path : undefined;
+}
+
 /** Where our installer puts the addons that it builds. */
 export const bindingFolder = (folder: string): string => join(folder, 'lib', `napi-v${nodeApiLevel}`);
 

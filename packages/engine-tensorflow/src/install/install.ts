@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { fetchPackage, requireCompiler, requirePip, requirePython, requireSpace } from '@bulwark/core/install';
-import type { NodePackage } from '../package.js';
+import { operatorsPath, type NodePackage } from '../package.js';
 import { tfjsNodePackages, tfjsNodeVersion } from '../versions.js';
 import { builds, packageFolder, slotName } from './cache.js';
 import type { InstalledEngine } from './cache.js';
@@ -150,7 +150,8 @@ export const installTensorflow = (options: InstallOptions = {}): Promise<Install
         () => true,
         () => false,
       );
-      if (works) options.progress?.('already installed and working; --force installs it again');
+      const without = operatorsPath(packageFolder(present)) ? '' : ", without Bulwark's own ops of this version";
+      if (works) options.progress?.(`already installed and working${without}; --force installs it again`);
       return works;
     },
     make: (folder) => make(folder, options),
