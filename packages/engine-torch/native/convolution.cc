@@ -5,6 +5,8 @@
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty.h>
 
+#include "filtering.h"
+
 namespace bulwark {
 
 namespace {
@@ -48,6 +50,11 @@ at::Tensor fewerPixels(const at::Tensor& x, const Geometry& g) {
   return x.slice(1, 0, x.size(1), g.stride[0]).slice(2, 0, x.size(2), g.stride[1]).contiguous();
 }
 
+/** Whether it is a Winograd convolution that transforms its filter for itself. @param x images, or a gradient of the output, as many and as large */
+bool filtersAlone(const at::Tensor& x, const at::Tensor& filter, const Geometry& g) {
+  return filter.scalar_type() == at::kFloat && winograd::fits(x, filter.sizes(), g, /*kept=*/false);
+}
+
 /** Images of which only the shape is read. */
 at::Tensor shapeOnly(at::IntArrayRef shape, const Geometry& g, const at::TensorOptions& options) {
   const bool even = g.symmetric();
@@ -58,10 +65,12 @@ at::Tensor shapeOnly(at::IntArrayRef shape, const Geometry& g, const at::TensorO
 }  // namespace
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const std::optional<at::Tensor>& bias, const Geometry& g) {
+  if (filtersAlone(x, filter, g)) return winograd::convolve(x, winograd::transformFilter(filter), {bias.value_or(at::Tensor()), {}, false});
   return nhwc(at::convolution(nchw(padded(x, g)), filter, bias, g.stride, ownPadding(g), g.dilation, /*transposed=*/false, {0, 0}, g.groups));
 }
 
 at::Tensor convolutionInputGradient(const at::Tensor& dy, const at::Tensor& filter, at::IntArrayRef shape, const Geometry& g) {
+  if (filtersAlone(dy, filter, g)) return winograd::inputGradient(dy, winograd::transformFilter(filter));
   return backward(dy, shapeOnly(shape, g, dy.options()), filter, g, {true, false}).input;
 }
 
@@ -71,11 +80,12 @@ at::Tensor convolutionFilterGradient(const at::Tensor& dy, const at::Tensor& x, 
     dense.stride = {1, 1};
     return backward(dy, fewerPixels(x, g), filter, dense, {false, true}).filter;
   }
+  if (filtersAlone(x, filter, g)) return winograd::filterGradient(dy, x);
   return backward(dy, padded(x, g), filter, g, {false, true}).filter;
 }
 
 ConvolutionGradients convolutionGradients(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& filter, const Geometry& g) {
-  if (needsFewerPixels(x, filter, g))
+  if (needsFewerPixels(x, filter, g) || filtersAlone(x, filter, g))
     return {convolutionInputGradient(dy, filter, x.sizes(), g), convolutionFilterGradient(dy, x, filter, g)};
   return backward(dy, padded(x, g), filter, g, {true, true});
 }

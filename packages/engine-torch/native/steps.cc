@@ -27,21 +27,17 @@ at::Tensor sumOf(const at::Tensor& a, const at::Tensor& b) { return b.defined() 
 // ---- convolution, with a norm in its filter, an addition and a cut below zero ----
 
 /** Passes that weights do not learn from are many before these change, and share transformed filters. */
-bool sharesFilters(const Mode& mode) { return !mode.parameters; }
-
-/** @param x images, or a gradient of the output, which are as many and as large */
-bool usesWinograd(const StepContext& c, const at::Tensor& x) {
+bool sharesTransformed(const StepContext& c, const at::Tensor& x) {
   const auto shape = c.weight(0).sizes();
-  return winograd::fits(x, {shape[3], shape[2], shape[0], shape[1]}, c.node().geometry, sharesFilters(c.mode));
+  return !c.mode.parameters && winograd::fits(x, {shape[3], shape[2], shape[0], shape[1]}, c.node().geometry, /*kept=*/true);
 }
 
 at::Tensor convolutionForward(const StepContext& c, const at::Tensor& input, const at::Tensor& other, Residuals& kept) {
   const at::Tensor x = input.to(c.mode.type);
   const Filter& filter = c.weights.filter(c.step, c.mode.type);
-  const bool shared = sharesFilters(c.mode), minimal = usesWinograd(c, x);
+  const at::Tensor transformed = sharesTransformed(c, x) ? c.weights.transformed(c.step) : at::Tensor();
   at::Tensor y;
-  if (minimal) {
-    const at::Tensor transformed = shared ? c.weights.transformed(c.step) : winograd::transformFilter(filter.filter);
+  if (transformed.defined()) {
     y = winograd::convolve(x, transformed, {filter.bias, other, c.step.relu});
   } else {
     y = convolve(x, filter.filter, filter.bias.defined() ? std::optional(filter.bias) : std::nullopt, c.node().geometry);
@@ -49,10 +45,8 @@ at::Tensor convolutionForward(const StepContext& c, const at::Tensor& input, con
     if (c.step.relu) y.relu_();
   }
   if (c.mode.gradients()) {
-    if (minimal && shared)
-      kept.transformed = c.weights.transformed(c.step);
-    else
-      kept.filter = filter.filter;
+    kept.transformed = transformed;
+    if (!transformed.defined()) kept.filter = filter.filter;
     if (c.step.relu) kept.y = y;
     if (c.mode.parameters) kept.x = x;
   }
@@ -65,18 +59,14 @@ StepGradients convolutionBackward(const StepContext& c, const at::Tensor& dOutpu
   StepGradients found;
   if (c.step.add >= 0) found.other = dy;
   const Geometry& geometry = c.node().geometry;
-  const bool minimal = usesWinograd(c, dy);
-  if (wantsInput && minimal) {
-    const bool there = kept.transformed.defined();
-    found.input = winograd::inputGradient(dy, there ? kept.transformed : winograd::transformFilter(kept.filter));
-  } else if (wantsInput && !c.mode.parameters) {
-    found.input = convolutionInputGradient(dy, kept.filter, kept.shape, geometry);
+  if (!c.mode.parameters) {
+    if (!wantsInput) return found;
+    const bool minimal = kept.transformed.defined();
+    found.input = minimal ? winograd::inputGradient(dy, kept.transformed) : convolutionInputGradient(dy, kept.filter, kept.shape, geometry);
+    return found;
   }
-  if (!c.mode.parameters) return found;
   at::Tensor dFilter;
-  if (minimal) {
-    dFilter = winograd::filterGradient(dy, kept.x);
-  } else if (wantsInput) {
+  if (wantsInput) {
     auto both = convolutionGradients(dy, kept.x, kept.filter, geometry);
     found.input = both.input;
     dFilter = both.filter;
