@@ -126,8 +126,7 @@ function sideBySide(passes: readonly Pass[]): Pass {
 
 /**
  * Runs passes as TensorFlow graphs: those of attacks and evaluations, and those of two or more batches that weights learn from. A single
- * batch that weights learn from goes op by op: that takes a sixth longer, but frees activations on the way back and peaks at much less
- * memory.
+ * batch that weights learn from goes op by op: that frees activations on the way back, peaks at less memory, and takes as long.
  */
 export function tensorflowExecutor(
   { graph, store, eager }: PrepareRequest,

@@ -35,31 +35,21 @@ export function ownFilter(
 
   const name = `${node.name} filter`;
   const channels = network.shapes[node.input]!.at(-1)!;
-  const shape = [3, 3, channels, node.filters];
-  const plain = () => weight(`${node.name}.weight`, shape);
-  const transformed = (filter: Value, after?: Value) =>
-    graph.op('BulwarkFilter', [filter, ...(after === undefined ? [] : [`^${after.split(':')[0]!}`])], {});
-  // the weights may be others when the gradient is asked for, so what is computed of them goes along
-  const ofNow = (compute: () => Value, of: readonly number[]) => {
-    const value = ofWeights(name, compute, of);
-    return { value, back: () => kept(graph.float('Identity', value), of) };
-  };
+  const filter = fold ?? (() => weight(`${node.name}.weight`, [3, 3, channels, node.filters]));
+  const transformed = (...after: readonly Value[]) =>
+    graph.op('BulwarkFilter', [filter(), ...after.map((x) => `^${x.split(':')[0]!}`)], {});
   /** Not before `x` is there; batches side by side share it. */
-  const anew = (at: string, filter: () => Value, x: Value) => graph.once(at, () => transformed(filter(), x));
+  const anew = (part: string, x: Value) => graph.once(`${name} ${part}`, () => transformed(x));
 
   const keep = !batchStatistics && !isOwn(tracing, node, { kept: false });
-  const whole = keep ? ofNow(() => transformed((fold ?? plain)()), [36, channels, node.filters]) : undefined;
-  const folded = !keep && fold ? ofNow(fold, shape) : undefined;
-  const forward = (x: Value) => whole?.value ?? anew(`${name} transformed`, () => folded?.value ?? plain(), x);
-  const back = (dy: Value) => {
-    if (whole) return whole.back();
-    const filter = folded?.back(); // of each batch, since each keeps the same things
-    return anew(`${name} transformed back`, () => filter ?? plain(), dy);
-  };
+  const of = [36, channels, node.filters];
+  const once = keep ? ofWeights(name, transformed, of) : undefined;
+  // the weights may be others when the gradient is asked for, so what is computed of them goes along
+  const back = (dy: Value) => (once === undefined ? anew('backward', dy) : kept(graph.float('Identity', once), of));
   const none = () => graph.once('nothing to add', () => graph.floats([0], []));
   return {
     forward: (x, { bias = none(), other = none(), relu }) =>
-      graph.op('BulwarkConvolution', [x, forward(x), bias, other], { relu: flagOf(relu) }),
+      graph.op('BulwarkConvolution', [x, once ?? anew('forward', x), bias, other], { relu: flagOf(relu) }),
     gradient: (dy) => graph.op('BulwarkConvolutionGradient', [dy, back(dy)], {}),
   };
 }
