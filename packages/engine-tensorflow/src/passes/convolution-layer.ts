@@ -8,8 +8,17 @@ import { convolutionAttributes, paddingOf, sizesLike, type Value } from './nodes
 
 type Convolution = Node & { op: 'conv' };
 
+/** What a BatchNorm makes of a convolution that it follows. */
+export interface Fold {
+  /** One number for each filter. */
+  scale(): Value;
+  /** The filter times such a scale. */
+  filter(scale: Value): Value;
+  readonly bias: Value;
+}
+
 /** Filter and bias with the BatchNorm that follows multiplied into them: s w and s (b - mean) + beta, s = gamma / sqrt(var + epsilon). */
-function folded(tracing: Tracing, node: Convolution, norm: string, shape: readonly number[]) {
+function folded(tracing: Tracing, node: Convolution, norm: string, shape: readonly number[]): Fold {
   const { graph, weight, ofWeights } = tracing;
   const perChannel = (name: string) => weight(name, [node.filters]);
   const scale = () => {
@@ -22,8 +31,8 @@ function folded(tracing: Tracing, node: Convolution, norm: string, shape: readon
     return graph.float('AddV2', graph.float('Mul', centre, scale()), perChannel(`${norm}.bias`));
   };
   return {
-    /** Computed where it is wanted. */
-    filter: () => graph.float('Mul', weight(`${node.name}.weight`, shape), scale()),
+    scale,
+    filter: (given) => graph.float('Mul', weight(`${node.name}.weight`, shape), given),
     bias: ofWeights(`${node.name} bias`, bias, [node.filters]),
   };
 }
@@ -90,13 +99,15 @@ function filterGradient(tracing: Tracing, node: Convolution, { x, dy }: { x: Val
 }
 
 /** The library's convolution with a filter; `fold` is the one with a BatchNorm in it, if there is one. */
-function libraryFilter(tracing: Tracing, node: Convolution, fold: (() => Value) | undefined): Filter {
+function libraryFilter(tracing: Tracing, node: Convolution, fold: Fold | undefined): Filter {
   const { graph, network, weight, ofWeights, kept, type } = tracing;
   const image = network.shapes[node.input] as [number, number, number];
   const shape = [node.kernel, node.kernel, image[2], node.filters];
   const own = () => weight(`${node.name}.weight`, shape);
   const computed = fold !== undefined || type !== 'float';
-  const filter = computed ? ofWeights(`${node.name} filter`, fold ?? own, shape) : own();
+  const filter = computed
+    ? ofWeights(`${node.name} filter`, () => (fold ? fold.filter(fold.scale()) : own()), shape)
+    : own();
   // the weights may be others when the gradient is asked for
   const filterBack = () => (computed ? kept(graph.typed(type, 'Identity', filter), shape) : own());
   const geometry = symmetric(node);
@@ -122,7 +133,7 @@ export function convolutionLayer(
   const { graph, network, weight, ofWeights, at, kept, type } = tracing;
   const shape = [node.kernel, node.kernel, network.shapes[node.input]!.at(-1)!, node.filters];
   const fold = norm === undefined ? undefined : folded(tracing, node, norm, shape);
-  const filter = ownFilter(tracing, node, fold?.filter) ?? libraryFilter(tracing, node, fold?.filter);
+  const filter = ownFilter(tracing, node, fold) ?? libraryFilter(tracing, node, fold);
   const own = () => weight(`${node.name}.bias`, [node.filters]);
   const plain = () => (type === 'float' ? own() : ofWeights(`${node.name} bias`, own, [node.filters]));
   const bias = fold?.bias ?? (node.bias ? plain() : undefined);
