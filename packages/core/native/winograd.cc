@@ -140,6 +140,7 @@ void filterGradient(const Convolution& c, const float* x, const float* dy, const
   const int64_t perTile = products * (c.in + c.out), most = std::min(tiles, std::max(blockTiles, mostCorrelated / perTile));
   float* sums = filterScratch.take(products * rows * columns);
   float* memory = tileScratch.take(products * (strideOf(most, c.in) + strideOf(most, c.out)));
+  threads.run(products, [&](int64_t i) { std::fill_n(sums + i * rows * columns, rows * columns, 0.0f); });
   for (int64_t first = 0; first < tiles; first += most) {
     const int64_t count = std::min(most, tiles - first);
     const Block factors{first, count, memory, strideOf(count, c.in)};
@@ -151,7 +152,6 @@ void filterGradient(const Convolution& c, const float* x, const float* dy, const
     threads.run(products, [&](int64_t i) {
       const float *one = factors.data + i * factors.stride, *two = found.data + i * found.stride;
       float* sum = sums + i * rows * columns;
-      if (first == 0) std::fill_n(sum, rows * columns, 0.0f);
       kernels.correlate({byFilters ? one : two, byFilters ? two : one, sum, count, rows, columns});
     });
   }
