@@ -6,7 +6,7 @@ import type { KernelBackend } from '@tensorflow/tfjs-core';
 import type { NativeBinding, NodeBackend } from './binding.js';
 import { packageRequire } from './commonjs.js';
 import { nodeApiLevel } from '@bulwark/core/install';
-import { sourcesDigest } from './sources.js';
+import { operatorSources } from './sources.js';
 
 const nodeRequire = createRequire(import.meta.url);
 
@@ -27,7 +27,7 @@ const utilForTfjsNode = {
 export const quietAddon = 'quiet.node';
 
 /** An addon beside the binding that our installer builds from the present sources: it brings ops of our own (native/operators.h). */
-export const operatorsAddon = (): string => `bulwark-operators-${sourcesDigest()}.node`;
+export const operatorsAddon = (): string => `bulwark-operators-${operatorSources().digest}.node`;
 
 /** Where that addon lies, if it is there. */
 export function operatorsPath(folder: string): string | undefined {

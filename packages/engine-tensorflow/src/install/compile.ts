@@ -44,7 +44,7 @@ export async function compileAddons(compiler: string, target: Target): Promise<s
   // a function that an older library lacks is then missed when the addon is loaded, not when it is called
   const atOnce = process.platform === 'darwin' ? [] : ['-Wl,-z,now'];
   const { code, tail } = await compile({
-    sources: operatorSources(),
+    sources: operatorSources().files,
     flags: ['-O3', '-pthread', `-I${kernelSources}`, ...atOnce],
     output: operatorsAddon(),
     link: target.libraries.files,

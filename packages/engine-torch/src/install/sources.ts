@@ -1,30 +1,14 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { kernelSources } from '@bulwark/core/install';
+import { nativeSources } from '@bulwark/core/install';
 
 // beside src in the repository, beside dist in the package
 const own = fileURLToPath(new URL('../../native/', import.meta.url));
 
-const files = (): string[] =>
-  [kernelSources, own].flatMap((folder) =>
-    readdirSync(folder)
-      .filter((name) => /\.(cc|h)$/.test(name))
-      .sort()
-      .map((name) => join(folder, name)),
-  );
-
 /** The addon's sources as one: compiled together, PyTorch's headers are read once. */
 export const wholeSource = (): string =>
-  files()
-    .filter((path) => path.endsWith('.cc'))
-    .map((path) => `#include ${JSON.stringify(path)}\n`)
+  nativeSources(own)
+    .files.map((path) => `#include ${JSON.stringify(path)}\n`)
     .join('');
 
 /** Tells builds of other sources apart. */
-export function sourcesDigest(): string {
-  const hash = createHash('sha256');
-  for (const path of files()) hash.update(basename(path)).update(readFileSync(path));
-  return hash.digest('hex').slice(0, 16);
-}
+export const sourcesDigest = (): string => nativeSources(own).digest;

@@ -8,7 +8,7 @@ export type { Build, Built } from './build.js';
 export { buildCache, type BuildCache, type BuildKind, type Useless } from './build-cache.js';
 export { fetchPackage, type PinnedPackage } from './fetch-package.js';
 export { nodeApiLevel, nodeHeaders } from './headers.js';
-export { kernelSources } from './kernel-sources.js';
+export { kernelSources, nativeSources, type NativeSources } from './native-sources.js';
 export { withLock } from './lock.js';
 export { pipWheel, sha256Of, unknownWheel, type PinnedWheel } from './pinned-wheel.js';
 export { printReport, probeInChild, type ProbeHints, type ProbeReport } from './probe.js';
