@@ -46,7 +46,7 @@ export function wrongProducts(binding: NativeBinding): string | undefined {
   });
 }
 
-/** What our own convolution and its gradients compute differently from the library's, or undefined. Odd sizes, all that it adds, NaN. */
+/** What our own convolution and its gradients compute differently from the library's, or undefined: images of odd sides, with all that it adds. */
 export function wrongOwnConvolution(binding: NativeBinding): string | undefined {
   const [from, to] = [16, 32];
   const x = integers([2, 5, 7, from], 8);
