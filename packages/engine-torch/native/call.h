@@ -108,5 +108,6 @@ void provideUpdates(napi_env env, napi_value exports);
 void providePasses(napi_env env, napi_value exports);
 void provideSums(napi_env env, napi_value exports);
 void provideStore(napi_env env, napi_value exports);
+void provideProfile(napi_env env, napi_value exports);
 
 }  // namespace bulwark

@@ -20,7 +20,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
   auto* engine = new Engine();
   napi_set_instance_data(env, engine, [](napi_env, void* data, void*) { delete static_cast<Engine*>(data); }, nullptr);
   try {
-    for (auto* each : {provideData, provideOperators, provideSettings, provideLayers, providePasses, provideUpdates, provideSums, provideStore}) each(env, exports);
+    for (auto* each : {provideData, provideOperators, provideSettings, provideLayers, providePasses, provideUpdates, provideSums, provideStore, provideProfile}) each(env, exports);
   } catch (const std::exception& error) {
     napi_throw_error(env, "TORCH", error.what());
   }

@@ -117,6 +117,14 @@ export interface Native {
   storeDelete(keys: readonly string[]): void;
   storeClose(): void;
 
+  // absent from a PyTorch without its profiler
+  /** Notes all that runs from now on: operators on the processor, kernels on the GPU. */
+  startProfile?(): void;
+  /**
+   * @returns names; place of the name, 1 for the GPU, start and length in microseconds of each event, in a row
+   */
+  stopProfile?(): [string[], number[]];
+
   useDevice(name: string): void;
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
