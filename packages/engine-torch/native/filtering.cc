@@ -4,6 +4,8 @@
 #include <ATen/ops/empty.h>
 #include <winograd.h>
 
+#include "own-kernels.h"
+
 namespace bulwark::winograd {
 
 namespace {
@@ -28,7 +30,7 @@ const float* addressOf(const at::Tensor& tensor) { return tensor.defined() ? ten
 bool fits(const at::Tensor& x, at::IntArrayRef filter, const Geometry& g, bool kept) {
   const bool same = g.stride == std::array<int64_t, 2>{1, 1} && g.dilation == std::array<int64_t, 2>{1, 1} && g.groups == 1 &&
       g.padding == std::array<int64_t, 4>{1, 1, 1, 1};
-  return x.is_cpu() && x.scalar_type() == at::kFloat && same && filter[2] == 3 && filter[3] == 3 &&
+  return ownKernels && x.is_cpu() && x.scalar_type() == at::kFloat && same && filter[2] == 3 && filter[3] == 3 &&
       worthwhile({x.size(0), x.size(1), x.size(2), filter[1], filter[0]}, kept);
 }
 

@@ -9,6 +9,7 @@
 #include <ATen/ops/sub.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/threshold_backward.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "convolution.h"
@@ -45,22 +46,25 @@ std::vector<int64_t> allButLast(const at::Tensor& x) {
 
 }  // namespace
 
-Normed normalizeBatch(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, double epsilon, const After& after) {
+bool normalizesItself(const at::Tensor& x) { return rows::fits(x); }
+
+Normed normalizeBatch(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, double epsilon, const After& after,
+                      const at::Tensor& room) {
   if (onRows(x, after)) {
     auto [mean, variance] = rows::moments(x);
     const at::Tensor factor = at::mul(scale, inverseDeviation(variance, epsilon));
-    return {rows::affine(x, factor, at::sub(shift, at::mul(mean, factor)), after.other, after.relu), mean, variance};
+    return {rows::affine(x, factor, at::sub(shift, at::mul(mean, factor)), after.other, after.relu), {mean, variance}, {}};
   }
+  const at::Tensor zeros = room.defined() ? room : at::zeros({2, scale.size(0)}, scale.options());
+  const Statistics found{zeros.select(0, 0), zeros.select(0, 1), true};
   // with a momentum of 1 the running statistics are those of this batch, the variance among them, not only its inverse root
-  at::Tensor mean = at::zeros_like(scale), variance = at::zeros_like(scale);
-  auto [y, saved, inverse] = at::native_batch_norm(second(x), scale, shift, mean, variance, /*training=*/true, 1.0, epsilon);
-  const double count = countOf(x);
-  // a single value has no unbiased variance; its biased one is 0
-  variance = count > 1 ? at::mul(variance, (count - 1) / count) : at::zeros_like(scale);
-  return {finish(last(y), after), mean, variance};
+  auto [y, mean, inverse] = at::native_batch_norm(second(x), scale, shift, found.mean, found.variance, /*training=*/true, 1.0, epsilon);
+  // a single value has no unbiased variance; 0 is the harmless choice
+  if (countOf(x) <= 1) found.variance.zero_();
+  return {finish(last(y), after), found, inverse};
 }
 
-at::Tensor normalizeGiven(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const Normed& given, double epsilon,
+at::Tensor normalizeGiven(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const Statistics& given, double epsilon,
                           const After& after) {
   const at::Tensor factor = at::mul(scale, inverseDeviation(given.variance, epsilon));
   const at::Tensor offset = at::sub(shift, at::mul(given.mean, factor));
@@ -75,13 +79,22 @@ at::Tensor reluGradient(const at::Tensor& a, const at::Tensor& b, const at::Tens
 }
 
 NormGradients normGradients(const NormBackward& norm, const at::Tensor& dy, const at::Tensor& more, bool parameters) {
-  const at::Tensor inverse = inverseDeviation(norm.variance, norm.epsilon), factor = at::mul(norm.scale, inverse);
   const bool onRows = rows::fits(norm.x) && rows::fits(dy) && dy.scalar_type() == norm.x.scalar_type();
   // what was added needs the cut gradient, too; without that, a norm finds from x again where it was cut
   const bool cutHere = norm.relu && (norm.added || more.defined() || !onRows);
   at::Tensor d = cutHere ? reluGradient(dy, more, norm.y) : more.defined() ? at::add(dy, more) : dy;
   NormGradients gradients;
   if (norm.added) gradients.other = d;
+  const at::Tensor inverse = norm.inverse.defined() ? norm.inverse : inverseDeviation(norm.variance, norm.epsilon);
+  if (norm.ofBatch && !onRows) {
+    auto [dx, dScale, dShift] = at::native_batch_norm_backward(second(d), second(norm.x), norm.scale, {}, {}, norm.mean, inverse,
+                                                               /*train=*/true, norm.epsilon, {true, parameters, parameters});
+    gradients.x = last(dx);
+    gradients.scale = dScale;
+    gradients.shift = dShift;
+    return gradients;
+  }
+  const at::Tensor factor = at::mul(norm.scale, inverse);
   if (onRows) {
     const at::Tensor offset = at::sub(norm.shift, at::mul(norm.mean, factor));
     const rows::NormGradient given{d, norm.x, norm.mean, factor, offset, norm.relu && !cutHere};
@@ -99,14 +112,6 @@ NormGradients normGradients(const NormBackward& norm, const at::Tensor& dy, cons
     } else {
       gradients.x = rows::gradient(given, factor, none, none);
     }
-    return gradients;
-  }
-  if (norm.ofBatch) {
-    auto [dx, dScale, dShift] = at::native_batch_norm_backward(second(d), second(norm.x), norm.scale, {}, {}, norm.mean, inverse,
-                                                               /*train=*/true, norm.epsilon, {true, parameters, parameters});
-    gradients.x = last(dx);
-    gradients.scale = dScale;
-    gradients.shift = dShift;
     return gradients;
   }
   gradients.x = at::mul(d, factor.to(d.scalar_type()));

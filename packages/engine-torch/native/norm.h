@@ -6,10 +6,18 @@
 
 namespace bulwark {
 
+/** Of one norm, [channels] float32. */
+struct Statistics {
+  at::Tensor mean, variance;
+  /** Whether the sum of squares was divided by one less than there are values. */
+  bool unbiased = false;
+};
+
 struct Normed {
   at::Tensor y;
-  /** [channels] float32, of the batch or as given; the variance is the biased one. */
-  at::Tensor mean, variance;
+  Statistics statistics;
+  /** 1 / sqrt(biased variance + epsilon), where that was found on the way. */
+  at::Tensor inverse;
 };
 
 /** What a norm does besides normalising: adds `other` unless that is undefined, and cuts off what is below zero. */
@@ -18,15 +26,21 @@ struct After {
   bool relu = false;
 };
 
-/** Normalises with the batch's own statistics. */
-Normed normalizeBatch(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, double epsilon, const After& after);
+/** Whether kernels of our own normalise a batch of such features, which need no room. */
+bool normalizesItself(const at::Tensor& x);
 
-/** Normalises with given statistics. */
-at::Tensor normalizeGiven(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const Normed& given, double epsilon,
+/** Normalises with the batch's own statistics. @param room [2, channels] float32 zeros for these, or undefined: they get memory of their own */
+Normed normalizeBatch(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, double epsilon, const After& after,
+                      const at::Tensor& room);
+
+/** Normalises with given statistics, of which the variance is the biased one. */
+at::Tensor normalizeGiven(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, const Statistics& given, double epsilon,
                           const After& after);
 
 struct NormBackward {
   at::Tensor x, y, scale, shift, mean, variance;
+  /** As in `Normed`; undefined: it is found from the variance. */
+  at::Tensor inverse;
   double epsilon;
   /** Statistics of the batch, which depend on x? */
   bool ofBatch;

@@ -51,6 +51,16 @@ std::vector<std::vector<int>> firstUsesIn(const Graph& graph, const std::vector<
 
 }  // namespace
 
+Output Output::clone() const {
+  Output copy{logits.clone(), {}, room.defined() ? room.clone() : at::Tensor()};
+  const auto copied = [&](const at::Tensor& tensor) {
+    return room.defined() ? copy.room.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset() - room.storage_offset()) : tensor.clone();
+  };
+  for (const auto& [node, found] : statistics)
+    copy.statistics.emplace_back(node, Statistics{copied(found.mean), copied(found.variance), found.unbiased});
+  return copy;
+}
+
 Program::Program(Graph graph)
     : graph(std::move(graph)),
       weights(this->graph),
@@ -65,6 +75,15 @@ Batch::Batch(Program& program, Weights& weights, const Mode& mode, const at::Ten
     : program_(program), weights_(weights), mode_(mode), shape_(images.sizes().vec()), options_(images.options()) {
   const auto& steps = program.steps(mode);
   std::vector<at::Tensor> outputs(program.graph.size());
+  output.room = roomForStatistics(images);
+  int64_t taken = 0;
+  /** The next norm's share. */
+  const auto roomFor = [&](const Node& node) {
+    if (node.op != Op::norm || !output.room.defined()) return at::Tensor();
+    const int64_t channels = weights_.at(node.weights[0]).size(0);
+    taken += channels;
+    return output.room.narrow(1, taken - channels, channels);
+  };
   residuals_.resize(steps.size());
   types_.resize(program.graph.size(), at::kFloat);
   for (size_t at = 0; at < steps.size(); at++) {
@@ -74,8 +93,8 @@ Batch::Batch(Program& program, Weights& weights, const Mode& mode, const at::Ten
     const int other = step.add >= 0 ? step.add : node.other;
     const at::Tensor x = node.op == Op::input ? images : outputOf(node.input);
     Residuals& kept = residuals_[at];
-    at::Tensor y = stepForward({program.graph, step, weights_, mode_}, x, outputOf(other), kept);
-    if (node.op == Op::norm && mode.ofBatch) output.statistics.push_back({step.node, kept.mean, kept.variance});
+    at::Tensor y = stepForward({program.graph, step, weights_, mode_, roomFor(node)}, x, outputOf(other), kept);
+    if (node.op == Op::norm && mode.ofBatch) output.statistics.emplace_back(step.node, kept.statistics);
     types_[static_cast<size_t>(step.output)] = y.scalar_type();
     outputs[static_cast<size_t>(step.output)] = std::move(y);
     for (int id : step.done) outputs[static_cast<size_t>(id)].reset();
@@ -119,6 +138,14 @@ at::Tensor Batch::pullBack(const at::Tensor& dLogits, bool keep, WeightGradients
   const Incoming& images = incoming[0];
   if (!images.first.defined()) return zeros();
   return images.second.defined() ? at::add(images.first, images.second) : images.first;
+}
+
+at::Tensor Batch::roomForStatistics(const at::Tensor& images) const {
+  if (!mode_.ofBatch || normalizesItself(images)) return {};
+  int64_t channels = 0;
+  for (const Node& node : program_.graph)
+    if (node.op == Op::norm) channels += weights_.at(node.weights[0]).size(0);
+  return at::zeros({2, channels}, images.options().dtype(at::kFloat));
 }
 
 at::Tensor Batch::zeros() const { return at::zeros(shape_, options_); }

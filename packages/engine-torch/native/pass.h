@@ -33,7 +33,8 @@ class Program {
   Shapes shapes;
 
   /** Norms with given statistics are linear; they are folded where nobody asks for gradients in their parts. */
-  const std::vector<Step>& steps(const Mode& mode) const { return mode.ofBatch || mode.parameters ? plain : folded; }
+  bool folds(const Mode& mode) const { return !mode.ofBatch && !mode.parameters; }
+  const std::vector<Step>& steps(const Mode& mode) const { return folds(mode) ? folded : plain; }
 };
 
 /** Gradients in weights, by their places. */
@@ -45,11 +46,13 @@ using TakeGradient = std::function<void(int place, at::Tensor gradient)>;
 /** What a pass finds of one batch. */
 struct Output {
   at::Tensor logits;
-  struct Statistics {
-    int node;
-    at::Tensor mean, variance;
-  };
-  std::vector<Statistics> statistics;
+  /** Of each norm that normalised with statistics of the batch, by node. */
+  std::vector<std::pair<int, Statistics>> statistics;
+  /** What all these lie in, if anything. */
+  at::Tensor room;
+
+  /** A copy with memory of its own. */
+  Output clone() const;
 };
 
 /** One batch. */
@@ -73,6 +76,9 @@ class Batch {
   const Mode mode_;
   std::vector<int64_t> shape_;
   at::TensorOptions options_;
+  /** Zeros for the statistics of all norms; undefined where kernels of our own find them. */
+  at::Tensor roomForStatistics(const at::Tensor& images) const;
+
   std::vector<Residuals> residuals_;  // of each step
   std::vector<at::ScalarType> types_;  // of each node's output
 };

@@ -44,7 +44,7 @@ napi_value unrecorded(Call& call) {
 
 /**
  * pass(program, images, weights, [statistics of the batch?, gradients in images?, in weights?, bfloat16?])
- * -> [pass, logits of each batch, [node, mean, variance, ...] of each batch]
+ * -> [pass, logits of each batch, [node, mean, variance, is it unbiased?, ...] of each batch]
  */
 napi_value pass(Call& call) {
   std::shared_ptr<Program> program = call.engine.programs.at(call.handle(0));
@@ -66,10 +66,11 @@ napi_value pass(Call& call) {
   for (const Output& output : pass->outputs) {
     logits.push_back(call.result(output.logits));
     std::vector<napi_value> found;
-    for (const auto& [node, mean, variance] : output.statistics) {
+    for (const auto& [node, each] : output.statistics) {
       found.push_back(call.result(static_cast<double>(node)));
-      found.push_back(call.result(mean));
-      found.push_back(call.result(variance));
+      found.push_back(call.result(each.mean));
+      found.push_back(call.result(each.variance));
+      found.push_back(call.result(each.unbiased ? 1.0 : 0.0));
     }
     statistics.push_back(call.result(found));
   }

@@ -28,11 +28,7 @@ class RecordedPass : public Pass {
       recording_->busy = false;
       throw;
     }
-    for (const Batch& batch : recording_->batches()) {
-      Output output{batch.output.logits.clone(), {}};
-      for (const auto& [node, mean, variance] : batch.output.statistics) output.statistics.push_back({node, mean.clone(), variance.clone()});
-      outputs.push_back(std::move(output));
-    }
+    for (const Batch& batch : recording_->batches()) outputs.push_back(batch.output.clone());
     if (!mode.gradients()) recording_->busy = false;
   }
   ~RecordedPass() override { recording_->busy = false; }
@@ -70,20 +66,41 @@ std::vector<int64_t> kindOf(const Mode& mode, const std::vector<at::Tensor>& ima
 
 }  // namespace
 
-Recording::Recording(Program& program, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how)
-    : program_(program), mode_(mode), how_(how), device_(images.front().device()), views_(program.weights.places()), weights_(program.graph) {
+RecordedFilters::RecordedFilters(const Program& program, Recorded how, const at::Device& device)
+    : weights(program.graph), how_(how), device_(device), places_(program.weights.places()) {
+  weights.bind(program.weights.views());
+}
+
+void RecordedFilters::refresh(const Program& program, const Mode& mode) {
+  const bool folded = program.folds(mode);
+  // these are the weights themselves
+  if (!folded && mode.type == at::kFloat) return;
+  auto contents = program.weights.contents();
+  Made& made = made_[{folded, mode.type}];
+  if (made.contents == contents) return;
+  if (!made.recorder) {
+    auto recorder = makeRecorder(how_, device_);
+    recorder->record([this, &steps = program.steps(mode), type = mode.type] { weights.make(steps, type); });
+    made.recorder = std::move(recorder);
+  }
+  made.recorder->replay();
+  made.contents = std::move(contents);
+}
+
+Recording::Recording(Program& program, std::shared_ptr<RecordedFilters> filters, const Mode& mode, const std::vector<at::Tensor>& images,
+                     Recorded how)
+    : program_(program), mode_(mode), how_(how), device_(images.front().device()), filters_(std::move(filters)) {
   for (const at::Tensor& each : images) inputs_.push_back(at::empty_like(each));
-  weights_.bind(program.weights.views());
 }
 
 void Recording::forward(const std::vector<at::Tensor>& images) {
+  filters_->refresh(program_, mode_);
   for (size_t at = 0; at < images.size(); at++) inputs_[at].copy_(images[at]);
   if (!forward_) {
     auto recorder = makeRecorder(how_, device_);
     recorder->record([this] {
-      weights_.clear();
       batches_.clear();
-      for (const at::Tensor& input : inputs_) batches_.emplace_back(program_, weights_, mode_, input);
+      for (const at::Tensor& input : inputs_) batches_.emplace_back(program_, filters_->weights, mode_, input);
     });
     forward_ = std::move(recorder);
   }
@@ -123,15 +140,18 @@ std::unique_ptr<Pass> Recordings::open(const std::shared_ptr<Program>& program, 
   if (kinds_.size() >= mostKinds && kinds_.count(name) == 0) return nullptr;
   Kind& kind = kinds_[name];
   auto& made = kind.recordings;
-  std::erase_if(made, [&](const auto& each) { return !each->busy && !each->fits(program->weights); });
-  auto idle = std::find_if(made.begin(), made.end(), [&](const auto& each) { return !each->busy && each->fits(program->weights); });
+  const auto places = program->weights.places();
+  if (filters_ && !filters_->fits(places)) filters_.reset();
+  std::erase_if(made, [&](const auto& each) { return !each->busy && !each->fits(places); });
+  auto idle = std::find_if(made.begin(), made.end(), [&](const auto& each) { return !each->busy && each->fits(places); });
   if (idle == made.end()) {
     if (kind.seen++ < warmUp || made.size() >= atOnce) return nullptr;
     if (kind.made++ >= mostMade) {
       failure = "the weights do not stay where they are in memory";
       return nullptr;
     }
-    made.push_back(std::make_shared<Recording>(*program, mode, images, how));
+    if (!filters_) filters_ = std::make_shared<RecordedFilters>(*program, how, images.front().device());
+    made.push_back(std::make_shared<Recording>(*program, filters_, mode, images, how));
     idle = made.end() - 1;
   }
   try {
@@ -139,6 +159,7 @@ std::unique_ptr<Pass> Recordings::open(const std::shared_ptr<Program>& program, 
   } catch (const std::exception& error) {
     failure = error.what();
     kinds_.clear();
+    filters_.reset();
     return nullptr;
   }
 }

@@ -15,13 +15,40 @@
 
 namespace bulwark {
 
+/**
+ * Filters as recordings read them, with norms multiplied in and in the type that is computed in, at addresses that stay. An attack makes its
+ * passes with one content of the weights, so they are not made in each pass, but by a recording of their own after the content has changed.
+ */
+class RecordedFilters {
+ public:
+  RecordedFilters(const Program& program, Recorded how, const at::Device& device);
+
+  /** Whether the weights still lie where they were. */
+  bool fits(const std::vector<WeightPlace>& places) const { return places_ == places; }
+  /** Makes the filters of these passes of what the weights hold now, unless they are. */
+  void refresh(const Program& program, const Mode& mode);
+
+  Weights weights;
+
+ private:
+  struct Made {
+    std::unique_ptr<Recorder> recorder;
+    std::vector<uint64_t> contents;
+  };
+  const Recorded how_;
+  const at::Device device_;
+  const std::vector<WeightPlace> places_;
+  /** By whether norms are in them, and by type. */
+  std::map<std::pair<bool, at::ScalarType>, Made> made_;
+};
+
 /** One such pass, at addresses of its own: images are copied in, logits and gradients out. */
 class Recording {
  public:
-  Recording(Program& program, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how);
+  Recording(Program& program, std::shared_ptr<RecordedFilters> filters, const Mode& mode, const std::vector<at::Tensor>& images, Recorded how);
 
   /** Whether the weights still lie where they were when this was recorded. */
-  bool fits(const Weights& weights) const { return views_ == weights.places(); }
+  bool fits(const std::vector<WeightPlace>& places) const { return filters_->fits(places); }
 
   void forward(const std::vector<at::Tensor>& images);
   /** The gradients in the images of those batches that have one in their logits; undefined for the others. */
@@ -43,9 +70,7 @@ class Recording {
   const Recorded how_;
   const at::Device device_;
   std::vector<at::Tensor> inputs_;
-  std::vector<WeightPlace> views_;
-  /** Filters made of the weights within the recording, so that a replay sees what the weights have become. */
-  Weights weights_;
+  const std::shared_ptr<RecordedFilters> filters_;
   std::vector<Batch> batches_;
   std::unique_ptr<Recorder> forward_;
   /** By the batches that have a gradient. */
@@ -68,6 +93,7 @@ class Recordings {
     std::vector<std::shared_ptr<Recording>> recordings;
   };
   std::map<std::vector<int64_t>, Kind> kinds_;
+  std::shared_ptr<RecordedFilters> filters_;
 };
 
 }  // namespace bulwark

@@ -10,6 +10,8 @@
 
 #include <processor.h>
 
+#include "own-kernels.h"
+
 namespace bulwark::rows {
 
 namespace {
@@ -215,7 +217,7 @@ std::pair<at::Tensor, at::Tensor> sums(const at::Tensor& x, Work work) {
 }  // namespace
 
 bool fits(const at::Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.is_contiguous() && x.numel() > 0;
+  return ownKernels && x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && x.is_contiguous() && x.numel() > 0;
 }
 
 Moments moments(const at::Tensor& x) {

@@ -13,6 +13,7 @@
 #include "call.h"
 #include "gpu.h"
 #include "meta.h"
+#include "own-kernels.h"
 
 namespace bulwark {
 
@@ -73,6 +74,12 @@ napi_value useDeterministic(Call& call) {
   return call.none();
 }
 
+/** useOwnKernels(flag): on processors. */
+napi_value useOwnKernels(Call& call) {
+  ownKernels = call.flag(0);
+  return call.none();
+}
+
 /** useRecordings(how): 0 never, 1 as CUDA graphs, 2 simulated, 3 that without ways back -> whether they are to be had */
 napi_value useRecordings(Call& call) {
   const auto how = static_cast<Recorded>(call.integer(0));
@@ -127,6 +134,7 @@ void provideSettings(napi_env env, napi_value exports) {
            {"useThreads", useThreads},
            {"useTf32", useTf32},
            {"useDeterministic", useDeterministic},
+           {"useOwnKernels", useOwnKernels},
            {"useRecordings", useRecordings},
            {"synchronize", synchronize},
            {"facts", facts},

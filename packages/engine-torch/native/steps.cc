@@ -86,13 +86,13 @@ at::Tensor normForward(const StepContext& c, const at::Tensor& x, const at::Tens
   const After after{other, c.step.relu};
   Normed found;
   if (c.mode.ofBatch) {
-    found = normalizeBatch(x, c.weight(0), c.weight(1), node.epsilon, after);
+    found = normalizeBatch(x, c.weight(0), c.weight(1), node.epsilon, after, c.room);
   } else {
-    found = {{}, c.weight(2), c.weight(3)};
-    found.y = normalizeGiven(x, c.weight(0), c.weight(1), found, node.epsilon, after);
+    found.statistics = {c.weight(2), c.weight(3)};
+    found.y = normalizeGiven(x, c.weight(0), c.weight(1), found.statistics, node.epsilon, after);
   }
-  kept.mean = found.mean;
-  kept.variance = found.variance;
+  kept.statistics = found.statistics;
+  kept.inverse = found.inverse;
   if (c.mode.gradients()) {
     kept.x = x;
     kept.scale = c.weight(0);
@@ -105,8 +105,8 @@ at::Tensor normForward(const StepContext& c, const at::Tensor& x, const at::Tens
 
 StepGradients normBackward(const StepContext& c, const at::Tensor& dy, const at::Tensor& more, const Residuals& kept) {
   const Node& node = c.node();
-  const NormBackward norm{kept.x,       kept.y,         kept.scale,       kept.shift, kept.mean, kept.variance,
-                          node.epsilon, c.mode.ofBatch, c.step.add >= 0, c.step.relu};
+  const NormBackward norm{kept.x,       kept.y,       kept.scale,     kept.shift,      kept.statistics.mean, kept.statistics.variance,
+                          kept.inverse, node.epsilon, c.mode.ofBatch, c.step.add >= 0, c.step.relu};
   NormGradients gradients = normGradients(norm, dy, more, c.mode.parameters);
   StepGradients found;
   found.input = gradients.x;

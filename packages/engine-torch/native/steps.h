@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graph.h"
+#include "norm.h"
 #include "weights.h"
 
 namespace bulwark {
@@ -25,7 +26,8 @@ struct Mode {
 
 /** What a step leaves for its way back. Tensors that its kind does not need are undefined. */
 struct Residuals {
-  at::Tensor x, y, filter, transformed, scale, shift, mean, variance, places;
+  at::Tensor x, y, filter, transformed, scale, shift, inverse, places;
+  Statistics statistics;
   std::vector<int64_t> shape;
 };
 
@@ -34,6 +36,8 @@ struct StepContext {
   const Step& step;
   Weights& weights;
   const Mode& mode;
+  /** Where a norm's statistics of the batch go, as `normalizeBatch` takes it. */
+  at::Tensor room{};
 
   const Node& node() const { return graph[static_cast<size_t>(step.node)]; }
   const at::Tensor& weight(size_t i) const { return weights.at(node().weights.at(i)); }

@@ -28,6 +28,12 @@ std::vector<WeightPlace> Weights::places() const {
   return places;
 }
 
+std::vector<uint64_t> Weights::contents() const {
+  std::vector<uint64_t> contents;
+  for (Handle handle : handles_) contents.push_back(engine_->tensors.at(handle).content);
+  return contents;
+}
+
 std::vector<at::Tensor> Weights::views() const {
   std::vector<at::Tensor> views;
   for (Handle handle : handles_) {
@@ -85,6 +91,14 @@ Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
     made.contents = std::move(contents);
   }
   return made;
+}
+
+void Weights::make(const std::vector<Step>& steps, at::ScalarType type) {
+  for (const Step& step : steps) {
+    if (graph_[static_cast<size_t>(step.node)].op != Op::convolution) continue;
+    made_.erase({step.node, step.norm, type});
+    current(step, type);
+  }
 }
 
 const Filter& Weights::filter(const Step& step, at::ScalarType type) { return current(step, type).filter; }

@@ -38,10 +38,12 @@ class Weights {
 
   /** Reads from these tensors of JavaScript's from now on. */
   void bind(Engine& engine, std::vector<Handle> handles);
-  /** Reads from these, whose content may change without notice: what was made of them holds until `clear`. */
+  /** Reads from these, whose content may change without notice: what was made of them holds until it is made anew. */
   void bind(std::vector<at::Tensor> views) { views_ = std::move(views); }
 
   std::vector<WeightPlace> places() const;
+  /** Numbers that change with the content of any weight. */
+  std::vector<uint64_t> contents() const;
   /** The weights without a share in their memory, which therefore may still be written in place. */
   std::vector<at::Tensor> views() const;
 
@@ -49,6 +51,8 @@ class Weights {
   const at::Tensor& at(int place) const;
   /** A convolution's filter and bias, with the norm that follows it multiplied in where one is named. */
   const Filter& filter(const Step& step, at::ScalarType type);
+  /** Makes the filters of all these steps anew. */
+  void make(const std::vector<Step>& steps, at::ScalarType type);
   /** The same filter, transformed for Winograd convolution. */
   const at::Tensor& transformed(const Step& step);
 

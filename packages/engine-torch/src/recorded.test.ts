@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import * as tf from '@tensorflow/tfjs-core';
 import { available } from '../test/kit.js';
 import { smallTraining } from '../test/training.js';
-import { nativeInUse } from './session.js';
+import { kitInUse, nativeInUse } from './session.js';
+import { torchUpdates } from './updates.js';
 
 type Network = ReturnType<typeof smallTraining>['model'];
 
@@ -21,12 +22,33 @@ const look = (model: Network, mode: 'eval' | 'batch', seed: number): number[] =>
   return numbers;
 };
 
+/** How often the addon calls operators of PyTorch's, by name. */
+const operatorsOf = (work: () => void): Map<string, number> => {
+  const native = nativeInUse()!;
+  native.startProfile!();
+  work();
+  const [names, numbers] = native.stopProfile!();
+  const counts = new Map<string, number>();
+  for (let at = 0; at < numbers.length; at += 4)
+    counts.set(names[numbers[at]!]!, (counts.get(names[numbers[at]!]!) ?? 0) + 1);
+  return counts;
+};
+
 // what a GPU does at one launch is run anew here at every replay: all but the graph itself is the same
-(available ? describe : describe.skip)('passes that are recorded and replayed', () => {
+(available ? describe : describe.skip).each([
+  ['kernels of our own', true],
+  ["PyTorch's kernels, as on GPUs", false],
+] as const)('passes that are recorded and replayed, with %s', (_, own) => {
   const use = (how: 0 | 2 | 3) => nativeInUse()!.useRecordings(how);
-  beforeAll(() => tf.setBackend('torch'));
+  beforeAll(async () => {
+    await tf.setBackend('torch');
+    nativeInUse()!.useOwnKernels(own);
+  });
   beforeEach(() => void use(0));
-  afterAll(() => void use(0));
+  afterAll(() => {
+    use(0);
+    nativeInUse()!.useOwnKernels(true);
+  });
 
   it.each(['eval', 'batch'] as const)('give what others give while weights learn, mode %s', async (mode) => {
     const [plain, recorded] = [
@@ -78,6 +100,26 @@ const look = (model: Network, mode: 'eval' | 'batch', seed: number): number[] =>
     for (let round = 0; round < 5; round++) expect(walk()).toEqual(expected);
     expect(nativeInUse()!.counts()[4] - before).toBe(8); // the first round as usual, then two at once of three
     tf.dispose([...batches, ...dLogits]);
+    dispose();
+  });
+
+  it('multiply norms into filters once for each content of the weights', () => {
+    const { model, dispose } = smallTraining('at', { inner: { steps: 1 } });
+    use(2);
+    for (let round = 0; round < 4; round++) look(model, 'eval', round);
+    // the inverse root of a variance is taken for this alone
+    const roots = () => operatorsOf(() => look(model, 'eval', 5)).get('aten::rsqrt');
+    expect(roots()).toBeUndefined();
+    const norms = [...model.statistics.keys()].filter((name) => name.endsWith('running_var'));
+    const variance = model.statistics.get(norms[0]!)!;
+    const before = look(model, 'eval', 6);
+    tf.tidy(() => torchUpdates(kitInUse()!).approach([variance], [tf.mul(variance, 4)], 1)); // where it lies
+    expect(look(model, 'eval', 6)).not.toEqual(before);
+    use(0);
+    const expected = look(model, 'eval', 6);
+    use(2);
+    expect(look(model, 'eval', 6)).toEqual(expected);
+    expect(roots()).toBeUndefined();
     dispose();
   });
 

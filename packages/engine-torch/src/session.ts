@@ -65,6 +65,8 @@ export async function startTorch({
   native.useThreads(count);
   native.useTf32(tf32 && !onProcessor);
   native.useDeterministic(deterministic, benchmark);
+  // for comparisons and tests: `library` takes the ways that GPUs take
+  native.useOwnKernels(process.env['BULWARK_TORCH_KERNELS'] !== 'library');
   const records = native.useRecordings(graphs ? 1 : 0) === 1;
   const [, instructions, , , seesMemory, , multipliesBfloat16] = native.facts();
   await setBackend(backendName);

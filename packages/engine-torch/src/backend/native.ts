@@ -46,7 +46,7 @@ export interface Native {
   forget(program: ProgramHandle): void;
   /**
    * @param flags 1 for: statistics of the batch; gradients in images, in weights; bfloat16
-   * @returns the pass; logits of each batch; node, mean and biased variance of each norm with statistics of the batch, in a row, of each batch
+   * @returns the pass; logits of each batch; node, mean, variance and 1 if that is unbiased of each norm with statistics of the batch, in a row, of each batch
    */
   pass(
     program: ProgramHandle,
@@ -129,6 +129,8 @@ export interface Native {
   useThreads(threads: number): void;
   useTf32(allowed: boolean): void;
   useDeterministic(deterministic: boolean, benchmark: boolean): void;
+  /** Whether kernels of our own serve on processors where they can; without them passes go as they do on GPUs. */
+  useOwnKernels(flag: boolean): void;
   /**
    * Whether passes to the images alone are recorded and replayed from their fourth on.
    * @param how 0: never; 1: as CUDA graphs; 2: by running them anew, which tests all but the graph; 3: so, and ways back fail to be recorded

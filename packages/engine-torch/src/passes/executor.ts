@@ -49,17 +49,17 @@ export function torchExecutor(
   const tensor = <T extends Tensor>(handle: Handle): T =>
     engine().makeTensorFromTensorInfo(backend.adopt(handle)) as unknown as T;
 
-  /** Statistics of one batch, as the addon lists them: node, mean, variance, node, ... */
+  /** Statistics of one batch, as the addon lists them: node, mean, variance, is that unbiased?, node, ... */
   const statisticsOf = (found: readonly number[], batch: number): BatchStatistics => {
     const statistics = new Map<string, LayerStatistics>();
-    for (let at = 0; at < found.length; at += 3) {
-      const [node, mean, variance] = found.slice(at, at + 3) as [number, Handle, Handle];
+    for (let at = 0; at < found.length; at += 4) {
+      const [node, mean, variance, unbiased] = found.slice(at, at + 4) as [number, Handle, Handle, number];
       const count = batch * volume(graph.shapes[node]!.slice(0, -1));
       statistics.set(layers[node]!, {
         mean: tensor<Tensor1D>(mean),
         variance: tensor<Tensor1D>(variance),
         // a single value has no unbiased variance; the biased one (0) is the harmless choice
-        bessel: count > 1 ? count / (count - 1) : 1,
+        bessel: count > 1 && unbiased === 0 ? count / (count - 1) : 1,
         count,
       });
     }
