@@ -1,6 +1,7 @@
 // What fewer bits do to training: trains the demo's methods with each seed in float32 and otherwise, and evaluates all in float32:
 //   npm run build && node scripts/measure-reduced-precision.mjs [--engine torch] [--threads 1] [--methods at,trades,st] [--seeds 5] [--jobs 1]
-// bfloat16 concerns the passes of attacks. On an NVIDIA GPU: --device cuda:0 --precisions tf32,bfloat16,tf32+bfloat16 --jobs 8, where tf32 is all products.
+// bfloat16 concerns the passes of attacks, tf32 all products of training. On an NVIDIA GPU: --device cuda:0 --precisions tf32,bfloat16,tf32+bfloat16 --jobs 8.
+// Elsewhere tf32 is emulated (--engine torch --precisions tf32): accuracies are those that rounded factors give, times mean nothing.
 // On tensorflow, without instructions for bfloat16 the times mean nothing; BULWARK_BFLOAT16=1 gives the accuracies all the same.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,12 +28,13 @@ const { values: flags } = parseArgs({
   },
 });
 const precisions = ['float32', ...flags.precisions.split(',')];
+const onNvidia = flags.device?.startsWith('cuda') ?? false;
 const bitsOf = (precision) => ({ tf32: precision.includes('tf32'), reducedPrecision: precision.includes('bfloat16') });
 const engineOf = ({ tf32 }) => ({
   use: flags.engine,
   ...(flags.threads && { threads: Number(flags.threads) }),
   ...(flags.device && { device: flags.device }),
-  ...(tf32 && { tf32 }),
+  ...(tf32 && { tf32: onNvidia || 'emulated' }),
 });
 
 /** Accuracies in [0, 1], and what an epoch took. */
@@ -46,7 +48,8 @@ async function train(method, { seed, precision }) {
   const tell = (message) => {
     if (message.kind === 'result') ({ result } = message);
   };
-  await runDemoMethod(method, { seed, folder, tell, change: { engine, reducedPrecision } });
+  const beforeEvaluation = () => useEngine(engineOf({}), { engines: enginesOf(builtinRegistry()) });
+  await runDemoMethod(method, { seed, folder, tell, change: { engine, reducedPrecision }, beforeEvaluation });
   rmSync(folder, { recursive: true });
   return result;
 }
@@ -69,6 +72,7 @@ const inProcess = (method, seed) =>
     child.on('close', (code) => (code === 0 ? done(JSON.parse(text)) : failed(new Error(`${args.at(-1)}: ${code}`))));
   });
 
+if (!onNvidia && precisions.some((each) => bitsOf(each).tf32)) console.log('tf32 is emulated: no --device cuda');
 const methods = flags.methods.split(',');
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, i) => i + 1);
 const waiting = seeds.flatMap((seed) => methods.map((method) => ({ method, seed })));

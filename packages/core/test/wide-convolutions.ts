@@ -5,7 +5,7 @@ import { networkGraph } from '../src/network/index.js';
 import { createRandom } from '../src/random.js';
 
 /** 3x3 convolutions with so many channels that native engines compute them by transforms. */
-interface Sizes {
+export interface Sizes {
   readonly images: number;
   readonly height: number;
   readonly width: number;
@@ -40,7 +40,12 @@ function eachTap({ images, height, width }: Sizes, visit: (pixel: number, seen: 
 }
 
 /** A convolution, or with `transposed` its gradient in the images; filters [3, 3, in, out]; sums are float64. */
-function convolution(x: Float64Array, filter: ArrayLike<number>, sizes: Sizes, transposed = false): Float64Array {
+export function convolution(
+  x: Float64Array,
+  filter: ArrayLike<number>,
+  sizes: Sizes,
+  transposed = false,
+): Float64Array {
   const { images, height, width, from, to } = sizes;
   const y = new Float64Array(images * height * width * (transposed ? from : to));
   eachTap(sizes, (pixel, seen, tap) => {
@@ -55,7 +60,7 @@ function convolution(x: Float64Array, filter: ArrayLike<number>, sizes: Sizes, t
 }
 
 /** The gradient in the filter. */
-function filterGradient(x: Float64Array, dy: Float64Array, sizes: Sizes): Float64Array {
+export function filterGradient(x: Float64Array, dy: Float64Array, sizes: Sizes): Float64Array {
   const { from, to } = sizes;
   const gradient = new Float64Array(9 * from * to);
   eachTap(sizes, (pixel, seen, tap) => {

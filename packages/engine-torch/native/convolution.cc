@@ -6,6 +6,7 @@
 #include <ATen/ops/empty.h>
 
 #include "filtering.h"
+#include "tf32.h"
 
 namespace bulwark {
 
@@ -24,8 +25,10 @@ std::array<int64_t, 2> ownPadding(const Geometry& g) {
 
 ConvolutionGradients backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& filter, const Geometry& g,
                               std::array<bool, 2> wanted) {
+  // only the factors of what is wanted are read, of the other one the shape
+  const at::Tensor images = wanted[1] ? tf32::factor(x) : x, taps = wanted[0] ? tf32::factor(filter) : filter;
   auto [input, weight, bias] =
-      at::convolution_backward(nchw(dy), nchw(x), filter, std::nullopt, g.stride, ownPadding(g), g.dilation, /*transposed=*/false,
+      at::convolution_backward(nchw(tf32::factor(dy)), nchw(images), taps, std::nullopt, g.stride, ownPadding(g), g.dilation, /*transposed=*/false,
                                {0, 0}, g.groups, {wanted[0], wanted[1], false});
   if (!input.defined()) return {{}, weight};
   input = nhwc(input);
@@ -66,7 +69,7 @@ at::Tensor shapeOnly(at::IntArrayRef shape, const Geometry& g, const at::TensorO
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const std::optional<at::Tensor>& bias, const Geometry& g) {
   if (filtersAlone(x, filter, g)) return winograd::convolve(x, winograd::transformFilter(filter), {bias.value_or(at::Tensor()), {}, false});
-  return nhwc(at::convolution(nchw(padded(x, g)), filter, bias, g.stride, ownPadding(g), g.dilation, /*transposed=*/false, {0, 0}, g.groups));
+  return nhwc(at::convolution(nchw(padded(tf32::factor(x), g)), tf32::factor(filter), bias, g.stride, ownPadding(g), g.dilation, /*transposed=*/false, {0, 0}, g.groups));
 }
 
 at::Tensor convolutionInputGradient(const at::Tensor& dy, const at::Tensor& filter, at::IntArrayRef shape, const Geometry& g) {

@@ -5,6 +5,7 @@
 #include <winograd.h>
 
 #include "own-kernels.h"
+#include "tf32.h"
 
 namespace bulwark::winograd {
 
@@ -34,7 +35,8 @@ bool fits(const at::Tensor& x, at::IntArrayRef filter, const Geometry& g, bool k
       worthwhile({x.size(0), x.size(1), x.size(2), filter[1], filter[0]}, kept);
 }
 
-at::Tensor transformFilter(const at::Tensor& filter, at::Tensor before) {
+at::Tensor transformFilter(const at::Tensor& given, at::Tensor before) {
+  const at::Tensor filter = tf32::factor(given);
   const int64_t out = filter.size(0), in = filter.size(1);
   at::Tensor transformed = before.defined() ? before : at::empty({products, out / lanes, in, lanes}, at::TensorOptions(at::kFloat));
   const Filter taps{filter.const_data_ptr<float>(), filter.stride(0), filter.stride(1), filter.stride(2), filter.stride(3)};
@@ -43,7 +45,7 @@ at::Tensor transformFilter(const at::Tensor& filter, at::Tensor before) {
 }
 
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& transformed, const After& after) {
-  const at::Tensor input = x.contiguous(), bias = after.bias, other = after.other.defined() ? after.other.contiguous() : after.other;
+  const at::Tensor input = tf32::factor(x).contiguous(), bias = after.bias, other = after.other.defined() ? after.other.contiguous() : after.other;
   const Convolution shape = convolutionOf(x, transformed);
   at::Tensor y = at::empty({shape.images, shape.height, shape.width, shape.out}, input.options());
   convolve(shape, input.const_data_ptr<float>(), transformed.const_data_ptr<float>(), {addressOf(bias), addressOf(other), after.relu},
@@ -52,7 +54,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& transformed, const Af
 }
 
 at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& transformed) {
-  const at::Tensor gradient = dy.contiguous();
+  const at::Tensor gradient = tf32::factor(dy).contiguous();
   const Convolution shape = convolutionOf(dy, transformed);
   at::Tensor dx = at::empty({shape.images, shape.height, shape.width, shape.in}, gradient.options());
   convolveGradient(shape, gradient.const_data_ptr<float>(), transformed.const_data_ptr<float>(), dx.data_ptr<float>(), threadsOfPyTorch());
@@ -60,7 +62,7 @@ at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& transformed) {
 }
 
 at::Tensor filterGradient(const at::Tensor& dy, const at::Tensor& x) {
-  const at::Tensor gradient = dy.contiguous(), input = x.contiguous();
+  const at::Tensor gradient = tf32::factor(dy).contiguous(), input = tf32::factor(x).contiguous();
   const Convolution shape{x.size(0), x.size(1), x.size(2), x.size(3), dy.size(3)};
   at::Tensor found = at::empty({shape.out, shape.in, 3, 3}, input.options(), at::MemoryFormat::ChannelsLast);
   const FilterAt<float> taps{found.data_ptr<float>(), found.stride(0), found.stride(1), found.stride(2), found.stride(3)};

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "call.h"
+#include "tf32.h"
 
 namespace bulwark {
 
@@ -17,7 +18,23 @@ namespace {
 struct Operator {
   c10::OperatorHandle handle;
   std::string name;
+  /** So many of its first arguments are factors of products. */
+  size_t factors;
 };
+
+size_t factorsOf(const std::string& name) {
+  if (name == "aten::matmul" || name == "aten::einsum" || name == "aten::convolution") return 2;
+  return name == "aten::convolution_backward" ? 3 : 0;
+}
+
+/** What TF32's emulation has an operator multiply. */
+c10::IValue factor(const c10::IValue& given) {
+  if (given.isTensor()) return tf32::factor(given.toTensor());
+  if (!given.isTensorList() || given.toTensorList().size() < 2) return given;
+  c10::List<at::Tensor> factors;
+  for (const at::Tensor& each : given.toTensorVector()) factors.push_back(tf32::factor(each));
+  return factors;
+}
 
 /** A whole number stays one: with it, a float32 tensor stays float32 and an int32 tensor int32. */
 c10::Scalar scalarOf(double number) {
@@ -108,6 +125,8 @@ napi_value invoke(napi_env env, napi_callback_info info) {
       else
         throw std::invalid_argument("argument " + argument.name() + " is missing");
     }
+    if (tf32::emulated())
+      for (size_t i = 0; i < op->factors; i++) stack[i] = factor(stack[i]);
     op->handle.callBoxed(stack);
     if (stack.size() == 1) return convert(call, stack[0]);
     std::vector<napi_value> all;
@@ -121,7 +140,7 @@ napi_value find(Call& call) {
   const std::string name = call.text(0), overload = call.given(1) ? call.text(1) : "";
   auto found = c10::Dispatcher::singleton().findSchema({name, overload});
   if (!found) throw std::invalid_argument("this PyTorch has no operator " + name + (overload.empty() ? "" : "." + overload));
-  auto op = std::make_unique<Operator>(Operator{*found, name});
+  auto op = std::make_unique<Operator>(Operator{*found, name, factorsOf(name)});
   napi_value function;
   check(napi_create_function(call.env, name.c_str(), NAPI_AUTO_LENGTH, invoke, op.get(), &function), "a function");
   check(napi_add_finalizer(call.env, function, op.get(), [](napi_env, void* data, void*) { delete static_cast<Operator*>(data); }, nullptr, nullptr), "a finalizer");

@@ -14,6 +14,9 @@
 #include "gpu.h"
 #include "meta.h"
 #include "own-kernels.h"
+#include "pass.h"
+#include "recording.h"
+#include "tf32.h"
 
 namespace bulwark {
 
@@ -56,10 +59,18 @@ napi_value useThreads(Call& call) {
   return call.none();
 }
 
-/** usePrecision(TF32 allowed?): PyTorch's own default has convolutions in TF32. */
+/** useTf32(how): 0 never, which PyTorch's own default is not, 1 where a GPU has it, 2 emulated on any device */
 napi_value useTf32(Call& call) {
-  at::globalContext().setAllowTF32CuDNN(call.flag(0));
-  at::globalContext().setAllowTF32CuBLAS(call.flag(0));
+  const int64_t how = call.integer(0);
+  at::globalContext().setAllowTF32CuDNN(how == 1);
+  at::globalContext().setAllowTF32CuBLAS(how == 1);
+  if (tf32::emulated() != (how == 2))
+    // what was made of rounded weights is of no use to others, and the other way round
+    call.engine.programs.each([](const std::shared_ptr<Program>& program) {
+      program->weights.clear();
+      program->recordings = std::make_unique<Recordings>();
+    });
+  tf32::emulate(how == 2);
   return call.none();
 }
 

@@ -17,6 +17,7 @@
 
 #include "filtering.h"
 #include "norm.h"
+#include "tf32.h"
 
 namespace bulwark {
 
@@ -123,14 +124,15 @@ at::Tensor linearForward(const StepContext& c, const at::Tensor& input, Residual
     kept.filter = c.weight(0);
     if (c.mode.parameters) kept.x = x;
   }
-  return at::addmm(c.weight(1), x, c.weight(0));
+  return at::addmm(c.weight(1), tf32::factor(x), tf32::factor(c.weight(0)));
 }
 
 StepGradients linearBackward(const StepContext& c, const at::Tensor& dy, const Residuals& kept, bool wantsInput) {
   StepGradients found;
-  if (wantsInput) found.input = at::matmul(dy, kept.filter.t());
+  const at::Tensor factor = tf32::factor(dy);
+  if (wantsInput) found.input = at::matmul(factor, tf32::factor(kept.filter).t());
   if (c.mode.parameters)
-    found.weights = {{c.node().weights[0], at::matmul(kept.x.t(), dy)}, {c.node().weights[1], at::sum(dy, {0})}};
+    found.weights = {{c.node().weights[0], at::matmul(tf32::factor(kept.x).t(), factor)}, {c.node().weights[1], at::sum(dy, {0})}};
   return found;
 }
 

@@ -28,9 +28,11 @@ export const torch = defineEngine({
       .default('auto')
       .describe('threads of one op on the processor; auto: BULWARK_THREADS, else one per core'),
     tf32: z
-      .boolean()
+      .union([z.boolean(), z.literal('emulated')])
       .default(false)
-      .describe('on NVIDIA GPUs: products in TF32, faster and with 10 bits of mantissa in place of 23'),
+      .describe(
+        'on NVIDIA GPUs: products in TF32, faster and with 10 bits of mantissa in place of 23; emulated: rounded likewise on any device, slowly',
+      ),
     deterministic: z
       .boolean()
       .default(false)

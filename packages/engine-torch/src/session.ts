@@ -13,7 +13,7 @@ import { torchUpdates } from './updates.js';
 export interface TorchOptions {
   readonly device: string;
   readonly threads: number | 'auto';
-  readonly tf32: boolean;
+  readonly tf32: boolean | 'emulated';
   readonly deterministic: boolean;
   readonly graphs: boolean;
   readonly benchmark: boolean;
@@ -63,7 +63,9 @@ export async function startTorch({
   const onProcessor = name === 'cpu';
   const count = threads === 'auto' ? Number(process.env['BULWARK_THREADS']) || availableParallelism() : threads;
   native.useThreads(count);
-  native.useTf32(tf32 && !onProcessor);
+  const products =
+    tf32 === 'emulated' ? 'products in emulated TF32' : tf32 && !onProcessor ? 'products in TF32' : undefined;
+  native.useTf32(tf32 === 'emulated' ? 2 : products ? 1 : 0);
   native.useDeterministic(deterministic, benchmark);
   // for comparisons and tests: `library` takes the ways that GPUs take
   native.useOwnKernels(process.env['BULWARK_TORCH_KERNELS'] !== 'library');
@@ -73,7 +75,7 @@ export async function startTorch({
   const reduced = !onProcessor || multipliesBfloat16 === 1;
   const how = [
     ...(onProcessor ? [instructions] : []),
-    ...(tf32 && !onProcessor ? ['products in TF32'] : []),
+    ...(products ? [products] : []),
     ...(deterministic ? ['deterministic'] : []),
     ...(graphs && records ? ['attacks as CUDA graphs'] : []),
   ];
@@ -85,7 +87,7 @@ export async function startTorch({
     ...(!reduced && { withoutDtypes: 'this processor has no instructions for bfloat16 (avx512_bf16)' }),
     ...(onProcessor && { threads: count }),
     hostMemory: onProcessor,
-    ...(tf32 && !onProcessor && { arithmetic: 'products in TF32' }),
+    ...(products && { arithmetic: products }),
     repeatable: deterministic,
     remarks: [
       ...remarks,
@@ -96,7 +98,9 @@ export async function startTorch({
               : "graphs have an effect on NVIDIA's GPUs only",
           ]
         : []),
-      ...(tf32 && onProcessor ? ['tf32 has no effect on processors'] : []),
+      ...(tf32 && !products
+        ? ['tf32 has no effect on processors; `tf32: emulated` shows what it does to results']
+        : []),
       ...(name.startsWith('cuda') && seesMemory !== 1
         ? ['PyTorch 2.10 or newer would tell how full the memory of the GPU is']
         : []),

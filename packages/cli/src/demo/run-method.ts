@@ -28,9 +28,11 @@ export async function runDemoMethod(
     tell: (message: DemoMessage) => void;
     /** Sections of the config that measurements have otherwise. */
     change?: RunConfigInput;
+    /** Awaited between training and evaluation, for measurements that evaluate otherwise than they train. */
+    beforeEvaluation?: () => Promise<unknown>;
   },
 ): Promise<void> {
-  const { seed, folder, tell, change } = options;
+  const { seed, folder, tell, change, beforeEvaluation } = options;
   const registry = builtinRegistry();
   const run = await startRun(
     { ...demoConfig(method, seed), ...change },
@@ -49,6 +51,7 @@ export async function runDemoMethod(
     tell({ kind: 'epoch', metrics: event.metrics, seconds: event.seconds });
   });
   await run.train();
+  await beforeEvaluation?.();
   const attacks = demoEvaluation.attacks.map(({ use, ...given }) => {
     const plugin = registry.find('attack', use);
     return plugin.create(plugin.options.parse(given), run.services);

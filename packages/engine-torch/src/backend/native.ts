@@ -127,7 +127,8 @@ export interface Native {
 
   useDevice(name: string): void;
   useThreads(threads: number): void;
-  useTf32(allowed: boolean): void;
+  /** @param how products of float32 in TF32: 0: never; 1: where a GPU has it; 2: emulated, with rounded factors, on any device */
+  useTf32(how: 0 | 1 | 2): void;
   useDeterministic(deterministic: boolean, benchmark: boolean): void;
   /** Whether kernels of our own serve on processors where they can; without them passes go as they do on GPUs. */
   useOwnKernels(flag: boolean): void;

@@ -5,7 +5,7 @@ import { wrongNativeProducts } from './known-products.js';
 printReport(() => {
   const native = loadAddon(process.argv[2]!);
   const [torch, , , cuda] = native.facts();
-  native.useTf32(false);
+  native.useTf32(0);
   const wrong = wrongNativeProducts(native);
   if (wrong !== undefined) return { wrong: `on the processor, ${wrong}` };
   if (!cuda) return { torch, gpu: 'built without CUDA' };
