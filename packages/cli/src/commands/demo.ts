@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BulwarkError } from '@bulwark/core';
 import { writeAtomically } from '@bulwark/core/files';
+import { counted } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { demoConfig, demoMethods, type DemoMethod } from '../demo/configs.js';
 import { demoTable } from '../demo/table.js';
@@ -35,7 +36,7 @@ export function demoCommand(): Command {
       const { data, model, threat, epochs } = demoConfig('st', 1);
       const { norm, epsilon } = [threat].flat()[0]!;
       output.line(
-        `${methods.length} methods, ${(data as { use: string }).use}, ${String(model)}, ${norm} epsilon ${epsilon}, ${epochs} epochs, engine wasm`,
+        `${counted(methods.length, 'method')}, ${(data as { use: string }).use}, ${String(model)}, ${norm} epsilon ${epsilon}, ${counted(epochs, 'epoch')}, engine wasm`,
       );
       const began = Date.now();
       const jobs = numberFlag('jobs', flags.jobs, { min: 1, integer: true });

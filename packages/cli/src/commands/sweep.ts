@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { BulwarkError, type PluginRegistry } from '@bulwark/core';
 import { writeAtomically } from '@bulwark/core/files';
 import { loadPlugins, lockHolder, lockRunFolder } from '@bulwark/core/run';
+import { counted } from '@bulwark/core/plugins';
 import { Command } from 'commander';
 import { importUserModule } from '../config/load.js';
 import {
@@ -108,7 +109,7 @@ async function dryRun(conducted: Conducted, registry: PluginRegistry, output: Ou
   const priced = runs.filter(({ seconds }) => seconds !== undefined);
   const jobs = priced.reduce((sum, one) => sum + one.runs, 0);
   const total = priced.reduce((sum, one) => sum + one.runs * one.seconds!, 0);
-  output.line(`${missing} runs: ${inAll({ missing, jobs, total })}`);
+  output.line(`${counted(missing, 'run')}: ${inAll({ missing, jobs, total })}`);
   output.result({ runs, jobs: missing, priced: jobs, ...(jobs > 0 && { seconds: total }) });
 }
 
@@ -157,7 +158,7 @@ async function run(file: string | undefined, flags: Flags): Promise<void> {
   try {
     beginSweep(folder, sweep);
     output.line(
-      `sweep ${sweep.name}: ${conducted.points.length} points, ${sweep.seeds.length} seeds; ${chosen.launcher.description}`,
+      `sweep ${sweep.name}: ${counted(conducted.points.length, 'point')}, ${counted(sweep.seeds.length, 'seed')}; ${chosen.launcher.description}`,
     );
     const launch = { ...chosen, root: folder, output, signal, retries: retriesOf(flags), wait: flags.wait };
     const standing = await conduct(conducted, launch);
@@ -208,7 +209,7 @@ const cancelCommand = () =>
       const holder = lockHolder(folder);
       // who has handed the jobs over takes them away: a job that is asked twice stops without saving
       if (holder) output.line(`process ${holder.pid} on ${holder.host} takes its jobs away and stops`);
-      else output.line(`${await cancelJobs(conducted, chosen.open)} jobs were asked to stop`);
+      else output.line(`${counted(await cancelJobs(conducted, chosen.open), 'job was', 'jobs were')} asked to stop`);
       output.line(`go on with: bulwark sweep --resume ${folder}`);
     });
 

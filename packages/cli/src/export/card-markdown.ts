@@ -1,3 +1,4 @@
+import { counted } from '@bulwark/core/plugins';
 import { stringify } from 'yaml';
 import type { CardEvaluation, ModelCard } from './model-card.js';
 
@@ -36,7 +37,7 @@ function trainingLines({ training }: ModelCard): string[] {
   if (!training) return ['The weights were not trained by this installation; how is not recorded.', ''];
   const { objective, cite, seed, engine, arithmetic, versions, config } = training;
   return [
-    `Objective \`${String(objective['use'])}\`${cite ? ` (${cite})` : ''}, ${config.epochs} epochs, seed ${seed}, engine ${engine}.`,
+    `Objective \`${String(objective['use'])}\`${cite ? ` (${cite})` : ''}, ${counted(config.epochs, 'epoch')}, seed ${seed}, engine ${engine}.`,
     ...(arithmetic ? [`**Not float32 throughout: ${arithmetic}.**`] : []),
     `Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { join } from 'node:path';
 import { BulwarkError, type LaunchedJob, type Launcher, type LaunchJob } from '@bulwark/core';
+import { counted } from '@bulwark/core/plugins';
 import { bulwarkCommand } from '../terminal/child.js';
 import { stoppedCode } from '../terminal/interrupt.js';
 import { duration, type Output } from '../terminal/output.js';
@@ -110,7 +111,7 @@ export async function runJobs(jobs: readonly Job[], launch: Launch): Promise<Job
   }
   const ids = (...states: Tracked['state'][]) => states.flatMap(inState).map(({ job }) => job.id);
   const pending = ids('handed over');
-  if (pending.length > 0) output.line(`${pending.length} jobs stay in the queue`);
+  if (pending.length > 0) output.line(`${counted(pending.length, 'job stays', 'jobs stay')} in the queue`);
   return {
     finished: ids('finished'),
     failed: ids('failed'),
@@ -230,10 +231,11 @@ function createWork(board: readonly Tracked[], { launcher, name, output, retries
       }
       if (refused === undefined || taken === next.length) return;
       if (board.every(({ state }) => state !== 'handed over'))
-        throw new BulwarkError('LAUNCH_REFUSED', `${refused} (${next.length} jobs of ${root})`, {
+        throw new BulwarkError('LAUNCH_REFUSED', `${refused} (${counted(next.length, 'job')} of ${root})`, {
           hint: 'give the same command again when there is room, or change what the jobs ask for',
         });
-      if (refused !== refusal) output.warn(`${refused}; ${next.length - taken} jobs wait until there is room`);
+      if (refused !== refusal)
+        output.warn(`${refused}; ${counted(next.length - taken, 'job waits', 'jobs wait')} until there is room`);
       refusal = refused;
     },
   };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { BulwarkError, type PluginRegistry, type RunSummary } from '@bulwark/core';
 import { writeAtomically } from '@bulwark/core/files';
 import { openRunFolder } from '@bulwark/core/run';
+import { counted } from '@bulwark/core/plugins';
 import { runJobs, type JobsResult, type Launch } from '../launch/index.js';
 import { jobOf, planPoints, runsOf, type PlannedPoint, type PlannedRun } from './plan.js';
 import { pointsOf } from './points.js';
@@ -96,7 +97,9 @@ async function conductHalving({ sweep, folder, points }: Conducted, launch: Laun
   let runs: readonly PlannedRun[] = [];
   for (const [i, epochs] of rounds.entries()) {
     runs = runsOf(alive, { sweep, folder, epochs });
-    launch.output.line(`round ${i + 1} of ${rounds.length}: ${alive.length} points for ${epochs} epochs`);
+    launch.output.line(
+      `round ${i + 1} of ${rounds.length}: ${counted(alive.length, 'point')} for ${counted(epochs, 'epoch')}`,
+    );
     const result = await runJobs(
       runs.map((run) => jobOf(run, { sweep, folder })),
       launch,

@@ -249,7 +249,7 @@ describe('where jobs run', () => {
     ]);
     const { stdout, stderr, status } = sweep(folder, file, '--out', join(folder, 'out'));
     expect(stderr).toBe('');
-    expect(stdout).toContain('4 points, 1 seeds; in a shell');
+    expect(stdout).toContain('4 points, 1 seed; in a shell');
     expect(status).toBe(0);
   });
 });

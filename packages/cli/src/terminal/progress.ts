@@ -1,4 +1,5 @@
 import type { EpochMetrics, StepReport, TrainerBus } from '@bulwark/core';
+import { counted } from '@bulwark/core/plugins';
 import logUpdate from 'log-update';
 import { duration, paint, percent, type Output } from './output.js';
 
@@ -59,7 +60,7 @@ export function showProgress(bus: TrainerBus, output: Output, options: { name: s
     output.line(
       resumedAt
         ? `${options.name}: resumed at epoch ${resumedAt.epoch + 1}, step ${resumedAt.step}`
-        : `${options.name}: ${n} epochs of ${stepsPerEpoch} steps`,
+        : `${options.name}: ${counted(n, 'epoch')} of ${counted(stepsPerEpoch, 'step')}`,
     );
   });
   bus.on('step', (report) => {

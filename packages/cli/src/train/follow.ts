@@ -1,4 +1,5 @@
 import { BulwarkError, type RunHandle, type RunSummary } from '@bulwark/core';
+import { counted } from '@bulwark/core/plugins';
 import { onInterrupt } from '../terminal/interrupt.js';
 import { ownRank } from '../terminal/ranks.js';
 import { duration, percent, type Output } from '../terminal/output.js';
@@ -38,8 +39,11 @@ function summaryLines({
     lines.push(
       `catastrophic overfitting in epoch ${epoch}: ${attack} from ${percent(before)}% to ${percent(robust)}% on validation${rolledBack ? ', rolled back' : ''}`,
     );
-  if (how.extended) lines.push(`extended: it was planned for ${how.extended.join(', then ')} epochs`);
-  if (rollbacks > 0) lines.push(`the guard rolled back ${rollbacks} times`);
+  if (how.extended)
+    lines.push(
+      `extended: it was planned for ${how.extended.map((epochs) => counted(epochs, 'epoch')).join(', then ')}`,
+    );
+  if (rollbacks > 0) lines.push(`the guard rolled back ${counted(rollbacks, 'time')}`);
   if (how.arithmetic !== undefined) lines.push(`computed with ${how.arithmetic}`);
   if (how.repeatable === false)
     lines.push(

@@ -1,4 +1,5 @@
 import type { CostPreview } from '@bulwark/core';
+import { counted } from '@bulwark/core/plugins';
 import { duration } from '../terminal/output.js';
 
 const bytes = (size: number): string =>
@@ -10,7 +11,7 @@ export function previewLines(preview: CostPreview): string[] {
   const rows: [string, string][] = [
     ['engine', preview.engine],
     ['parameters', preview.parameters.toLocaleString('en')],
-    ['steps', `${epochs} epochs of ${stepsPerEpoch}, ${preview.batchSize} images each`],
+    ['steps', `${counted(epochs, 'epoch')} of ${stepsPerEpoch}, ${counted(preview.batchSize, 'image')} each`],
     ['one step', `${preview.forwardPasses} forward and ${preview.backwardPasses} backward passes`],
     ['time per step', `${duration(secondsPerStep)} (${(preview.batchSize / secondsPerStep).toFixed(0)} images/s)`],
     ['time per epoch', duration(stepsPerEpoch * secondsPerStep + preview.secondsPerValidation)],

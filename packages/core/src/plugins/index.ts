@@ -22,6 +22,7 @@ export {
   type PluginDefinition,
 } from './define.js';
 export { conditionOf, derivedSteps, onlyWith, updateLength, type Condition } from './dependent-option.js';
+export { counted } from '../counted.js';
 export { contradiction, doubt, type Finding, type RunPlan } from './findings.js';
 export { enginesOf } from './engines.js';
 export {

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { z } from 'zod';
 import { defineAverage, doubt, integer, number } from '../plugins/index.js';
 import { createEma, createFairAverage, createSwa } from '../trainer/index.js';
@@ -43,7 +44,7 @@ const swa = defineAverage({
     from > epochs
       ? [
           doubt(
-            `from is ${from}, and the run has ${epochs} epochs: nothing is averaged`,
+            `from is ${from}, and the run has ${counted(epochs, 'epoch')}: nothing is averaged`,
             'set from to one of the epochs',
           ),
         ]

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../counted.js';
 import { attackPlugins } from '../attacks/index.js';
 import { coreEngines } from '../engine/index.js';
 import { averagePlugins } from './averages.js';
@@ -206,7 +207,7 @@ const warmCosine = defineSchedule({
       ? []
       : [
           doubt(
-            `warmup is ${warmup}, and the run has ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}: the learning rate only grows${warmup > epochs ? `, up to ${Number(((100 * epochs) / warmup).toPrecision(3))} % of learningRate` : ''}`,
+            `warmup is ${warmup}, and the run has ${counted(epochs, 'epoch')}: the learning rate only grows${warmup > epochs ? `, up to ${Number(((100 * epochs) / warmup).toPrecision(3))} % of learningRate` : ''}`,
             'set warmup below epochs',
           ),
         ],

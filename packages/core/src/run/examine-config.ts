@@ -7,6 +7,7 @@ import {
   type RunPlan,
 } from '../plugins/index.js';
 import type { Progress, Schedule } from '../hooks/index.js';
+import { counted } from '../counted.js';
 import { shown } from '../files/index.js';
 import { norms } from '../threat/index.js';
 import { pluginPart } from './plugin-part.js';
@@ -36,7 +37,7 @@ function ofSchedule({ use }: PluginSpec, schedule: Pick<Schedule, 'factor'>, { e
   });
   const factors = places.map((place) => schedule.factor(place));
   const [least, most] = [Math.min(...factors), Math.max(...factors)];
-  const run = `the run has ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}`;
+  const run = `the run has ${counted(epochs, 'epoch')}`;
   const hint = 'fit the schedule to epochs';
   if (least === most && use !== 'constant')
     return [doubt(`schedule is ${use}, and ${run}: the learning rate stays at ${percent(most)} of learningRate`, hint)];

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import type { ComposedRun } from './compose.js';
 import type { RunConfig } from './config.js';
 import type { RunFolder } from './run-folder.js';
@@ -26,6 +27,6 @@ export function warnOfSchedule(
   const last = before.done - 1;
   const text = (value: number) => Number(value.toPrecision(3));
   before.warn?.(
-    `the schedule ${config.optimizer.schedule.use} depends on the number of epochs: epoch ${before.done} was trained at ${text(rate(before.epochs, last))}, the next begins at ${text(rate(config.epochs, before.done))}; a run of ${config.epochs} epochs from the start would be another one`,
+    `the schedule ${config.optimizer.schedule.use} depends on the number of epochs: epoch ${before.done} was trained at ${text(rate(before.epochs, last))}, the next begins at ${text(rate(config.epochs, before.done))}; a run of ${counted(config.epochs, 'epoch')} from the start would be another one`,
   );
 }

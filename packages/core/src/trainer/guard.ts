@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import type { ImageSet } from '../batch.js';
 import { BulwarkError } from '../errors.js';
 import type { EpochMetrics } from '../hooks/index.js';
@@ -77,7 +78,7 @@ export function checkCollapse(history: readonly EpochMetrics[], chance: number, 
   const accuracy = (100 * accuracyOf(history.at(-1)!)).toFixed(1);
   const since =
     lastGood === 0
-      ? `never rose above chance in ${history.length} epochs`
+      ? `never rose above chance in ${counted(history.length, 'epoch')}`
       : `has been at chance since epoch ${lastGood + 1}`;
   throw new BulwarkError(
     'TRAINING_COLLAPSED',

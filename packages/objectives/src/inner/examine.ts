@@ -1,5 +1,5 @@
 import { type Finding, type RunPlan } from '@bulwark/core';
-import { contradiction, doubt } from '@bulwark/core/plugins';
+import { contradiction, counted, doubt } from '@bulwark/core/plugins';
 import type { InnerSettings } from './settings.js';
 
 type Start = Pick<InnerSettings, 'steps' | 'start' | 'startScale'>;
@@ -60,7 +60,7 @@ export const examineFirstPart = (
     ? []
     : [
         doubt(
-          `${option}, and the run has ${plan.epochs} ${plan.epochs === 1 ? 'epoch' : 'epochs'}: ${meanwhile} to its end`,
+          `${option}, and the run has ${counted(plan.epochs, 'epoch')}: ${meanwhile} to its end`,
           `train longer, or set ${option.split(' ')[0]} lower`,
         ),
       ];
