@@ -4,7 +4,7 @@ import { takeExamples, type Batch } from '../batch.js';
 import { logitsOf, surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { linf } from '../threat/index.js';
-import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
+import { goldenRandom, readGolden, evaluated, toyClassifier, toyImages, type GoldenTensor } from '../testing/golden.js';
 import { margin, stopGradient } from '../loss/index.js';
 import { fixedStepAttack, type FixedStep } from './fixed-step.js';
 import { momentum } from './mi-fgsm.js';
@@ -64,7 +64,7 @@ describe('fixed-step attacks', () => {
   let batch: Batch;
   beforeAll(async () => {
     await useEngine('wasm');
-    model = toyClassifier();
+    model = evaluated(toyClassifier());
     batch = takeExamples(images, [...images.labels.keys()]);
   });
   afterAll(() => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import { surrounded, type Classifier, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
-import { toyClassifier, toyImages } from '../testing/golden.js';
+import { evaluated, toyClassifier, toyImages } from '../testing/golden.js';
 import { norms } from '../threat/index.js';
 import { probeTrust } from './probes.js';
 import { spread } from './tiers.js';
@@ -10,7 +10,7 @@ import { spread } from './tiers.js';
 let model: Network;
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
 });
 afterAll(() => model.dispose());
 

@@ -4,7 +4,7 @@ import { rangeOf } from '../batch.js';
 import { inputGradient, straightThrough, surrounded, type Network } from '../classifier/index.js';
 import { useEngine } from '../engine/index.js';
 import { evaluate, fingerprintModel } from '../evaluation/index.js';
-import { toyClassifier, toyImages } from '../testing/golden.js';
+import { evaluated, toyClassifier, toyImages } from '../testing/golden.js';
 import { norms } from '../threat/index.js';
 import { iterativeFgsm } from './i-fgsm.js';
 import { autoAttack } from './autoattack.js';
@@ -18,7 +18,7 @@ const data = { ...images, ...rangeOf(images, 0, 30) };
 let model: Network;
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
 });
 afterAll(() => model.dispose());
 

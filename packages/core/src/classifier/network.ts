@@ -45,7 +45,12 @@ export function createNetwork(
   const variables = initialVariables(graph, options.random);
   const { parameters, statistics } = variables;
   const store = storeOf(variables);
-  const eager = eagerExecutor({ graph, store, hostMemory: () => currentSession()?.hostMemory ?? true });
+  const eager = eagerExecutor({
+    graph,
+    store,
+    hostMemory: () => currentSession()?.hostMemory ?? true,
+    updatesInPlace: () => currentSession()?.updates !== undefined,
+  });
   const prepared = preparedFor({ graph, store, eager });
   const classes = graph.shapes.at(-1)![0]!;
   const features = featureNames(graph).flatMap((name) => [name, `${name}.input`]);
@@ -101,6 +106,7 @@ export function createNetwork(
     dispose() {
       alive = false;
       prepared.dispose();
+      eager.dispose();
       for (const variable of [...parameters.values(), ...statistics.values()]) variable.dispose();
     },
   };

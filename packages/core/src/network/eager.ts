@@ -2,6 +2,7 @@ import { add, tidy, zeros } from '../tensor/index.js';
 import type { Tensor, Tensor2D, Tensor4D } from '../tensor/index.js';
 import { BulwarkError } from '../errors.js';
 import { foldedBackward, foldedForward, isFolded } from './folded-convolution.js';
+import { foldedWeights } from './folded-weights.js';
 import { featureNode, joinedGradients } from './features.js';
 import { layerOf, type NetworkGraph } from './graph.js';
 import { inputsOf, type Backward, type Forward, type NodeId, type Shape } from './layer.js';
@@ -18,6 +19,8 @@ export interface EagerOptions {
    * back; elsewhere the look would cost more than it saves.
    */
   readonly hostMemory: () => boolean;
+  /** Are variables updated in place, so that other values of one may be under the same data? */
+  readonly updatesInPlace: () => boolean;
 }
 
 /** One batch on its way through the network, with what it leaves for the way back. */
@@ -73,14 +76,16 @@ function reached(graph: NetworkGraph, request: PassRequest): readonly boolean[] 
 
 /**
  * Runs passes of a graph op by op, both ways, on any backend of TensorFlow.js. Each activation and each gradient is freed at its last use.
- * In mode `eval`, where only images are differentiated, BatchNorms and ReLUs become part of the convolutions before them.
+ * In mode `eval`, where only images are differentiated, BatchNorms and ReLUs become part of the convolutions before them; the weights that
+ * this takes are kept from pass to pass until variables or the backend change, or a pass with gradients of parameters begins.
  */
-export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Executor {
+export function eagerExecutor({ graph, store, hostMemory, updatesInPlace }: EagerOptions): Executor {
   const plain = planPass(graph, { fold: false });
   const folded = planPass(graph, { fold: true });
   const plan = (request: PassRequest): readonly Step[] =>
     request.mode === 'eval' && !wrtParameters(request) && !request.features?.length ? folded : plain;
   const { value } = store;
+  const weights = foldedWeights(updatesInPlace);
 
   const forward = (images: Tensor4D, request: PassRequest): Trace => {
     const context = { value, mode: request.mode, wrtParameters: wrtParameters(request), ranks: request.ranks };
@@ -94,7 +99,9 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
       const { node, id, done } = step;
       const inputs = node.op === 'input' ? [images] : inputsOf(node).map((from) => outputs[from]!);
       const found = scoped(() =>
-        isFolded(step) ? foldedForward(step, inputs[0]!, context) : layerOf(node).forward(node, inputs, context),
+        isFolded(step)
+          ? foldedForward(step, inputs[0]!, context, weights)
+          : layerOf(node).forward(node, inputs, context),
       );
       outputs[id] = found.y;
       held.hold(found.y);
@@ -181,6 +188,8 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
   return {
     dtypes: ['float32'],
     pass(images, request) {
+      // such a pass needs the most memory, and weights change after it
+      if (wrtParameters(request)) weights.release();
       const traces = images.map((batch) => forward(batch, request));
       let kept = request.wrt !== 'nothing';
       let alive = true;
@@ -222,6 +231,6 @@ export function eagerExecutor({ graph, store, hostMemory }: EagerOptions): Execu
         },
       } satisfies Pass;
     },
-    dispose: () => undefined,
+    dispose: weights.release,
   };
 }

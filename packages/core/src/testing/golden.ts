@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '../tensor/index.js';
 import type { ImageSet, ImageShape } from '../batch.js';
-import { createNetwork, type Network } from '../classifier/index.js';
+import { createNetwork, logitsOf, type Classifier, type Network } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import { networkGraph, type NetworkGraph } from '../network/index.js';
 import { createRandom, mulberry32, randomFrom, type Random } from '../random.js';
@@ -103,4 +103,10 @@ export function toyImages(): ImageSet & { readonly logits: number[][] } {
     shape: shape.slice(1) as unknown as ImageShape,
     logits,
   };
+}
+
+/** The same classifier, after a pass: it keeps weights with BatchNorm in them from then on, and as many tensors as ever. */
+export function evaluated<C extends Classifier>(model: C): C {
+  tf.tidy(() => logitsOf(model, tf.zeros<tf.Rank.R4>([1, ...model.inputShape])));
+  return model;
 }

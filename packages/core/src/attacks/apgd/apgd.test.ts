@@ -4,7 +4,14 @@ import { takeExamples, type Batch } from '../../batch.js';
 import type { Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
 import { crossEntropy, dlr, targetedDlr } from '../../loss/index.js';
-import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
+import {
+  goldenRandom,
+  readGolden,
+  evaluated,
+  toyClassifier,
+  toyImages,
+  type GoldenTensor,
+} from '../../testing/golden.js';
 import { norms, type NormName } from '../../threat/index.js';
 import type { LogitLoss } from '../attack-loss.js';
 import { misclassified } from '../judge.js';
@@ -43,7 +50,7 @@ let batch: Batch;
 const images = toyImages();
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
   batch = takeExamples(images, [...images.labels.keys()]);
 });
 afterAll(() => {

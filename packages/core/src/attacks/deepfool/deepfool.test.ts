@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../../batch.js';
 import { logitsOf, type Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
-import { readGolden, toyClassifier, toyImages } from '../../testing/golden.js';
+import { readGolden, evaluated, toyClassifier, toyImages } from '../../testing/golden.js';
 import { norms } from '../../threat/index.js';
 import { deepFool, type DeepFoolRun } from './run.js';
 
@@ -26,7 +26,7 @@ let model: Network;
 let batch: Batch;
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
   batch = takeExamples(toyImages(), [...Array(16).keys()]);
 });
 afterAll(() => model.dispose());

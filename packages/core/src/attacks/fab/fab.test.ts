@@ -3,7 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../../batch.js';
 import type { Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
-import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
+import {
+  goldenRandom,
+  readGolden,
+  evaluated,
+  toyClassifier,
+  toyImages,
+  type GoldenTensor,
+} from '../../testing/golden.js';
 import { norms, type NormName } from '../../threat/index.js';
 import { misclassified } from '../judge.js';
 import { fabAttack } from './plugin.js';
@@ -27,7 +34,7 @@ const images = toyImages();
 let model: Network;
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
 });
 afterAll(() => model.dispose());
 

@@ -4,7 +4,7 @@ import { disposeBatch, takeExamples, type Batch } from '../../batch.js';
 import type { Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
 import { createRandom } from '../../random.js';
-import { readGolden, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
+import { readGolden, evaluated, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
 import { norms, type NormName } from '../../threat/index.js';
 import { ddn } from './ddn.js';
 import { fmn } from './fmn.js';
@@ -42,7 +42,7 @@ let model: Network;
 let batch: Batch;
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
   batch = takeExamples(images, first24);
 });
 afterAll(() => {

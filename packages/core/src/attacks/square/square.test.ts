@@ -3,7 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { takeExamples, type Batch } from '../../batch.js';
 import type { Network } from '../../classifier/index.js';
 import { useEngine } from '../../engine/index.js';
-import { goldenRandom, readGolden, toyClassifier, toyImages, type GoldenTensor } from '../../testing/golden.js';
+import {
+  goldenRandom,
+  readGolden,
+  evaluated,
+  toyClassifier,
+  toyImages,
+  type GoldenTensor,
+} from '../../testing/golden.js';
 import { norms } from '../../threat/index.js';
 import { misclassified } from '../judge.js';
 import { bump } from './bump.js';
@@ -43,7 +50,7 @@ let batch: Batch;
 
 beforeAll(async () => {
   await useEngine('wasm');
-  model = toyClassifier();
+  model = evaluated(toyClassifier());
   batch = takeExamples(images, [...images.labels.keys()]);
 });
 afterAll(() => {

@@ -88,7 +88,12 @@ async function prepare(runner: Runner, { side, channels, images }: (typeof sizes
   const graph = graphOf(side, channels);
   const variables = initialVariables(graph, createRandom(1, 'auto'));
   const store = storeOf(variables);
-  const eager = eagerExecutor({ graph, store, hostMemory: () => session.hostMemory });
+  const eager = eagerExecutor({
+    graph,
+    store,
+    hostMemory: () => session.hostMemory,
+    updatesInPlace: () => session.updates !== undefined,
+  });
   return {
     runner,
     executor: executorOf(session, { graph, store, eager }).executor,
