@@ -1,6 +1,6 @@
 // What scripts/gpu-check.sh runs: the torch engine on this machine, from its build to an epoch of training, within a time limit.
 //   scripts/gpu-check.sh [--device cuda:0 | cpu] [--batch 128] [--python python3] [--out gpu-check] [--limit 230] [--methods at,trades,st]
-//                        [--models resnet18,wrn-28-10] [--pairs 3] [--steps 10] [--parts epoch,compare,verify,graphs,profile,larger,bench,webgpu] [--cache folder]
+//                        [--models resnet18,wrn-28-10] [--pairs 3] [--steps 10] [--parts epoch,compare,verify,tf32,graphs,profile,larger,bench,webgpu] [--cache folder]
 // More parts, which take minutes: autoattack (on 1,000 images, against PyTorch's). `--cache` keeps the engine that was built for the next call.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
     models: { type: 'string', default: 'resnet18,wrn-28-10' },
     pairs: { type: 'string', default: '3' },
     steps: { type: 'string', default: '10' },
-    parts: { type: 'string', default: 'epoch,compare,verify,graphs,profile,larger,bench,webgpu' },
+    parts: { type: 'string', default: 'epoch,compare,verify,tf32,graphs,profile,larger,bench,webgpu' },
     cache: { type: 'string' },
   },
 });
@@ -149,6 +149,12 @@ const parts = {
     part('verify', 60, bulwark('verify', '--engine', engine, '--json'), (text) => ({
       cases: JSON.parse(text).summary,
     })),
+  async tf32() {
+    if (!onGpu) return;
+    const file = join(out, 'tf32.json');
+    const check = [process.execPath, join(here, 'scripts', 'tf32-check.mjs'), '--device', flags.device, '--json', file];
+    await part('tf32', 40, check, () => JSON.parse(readFileSync(file, 'utf8')));
+  },
   graphs: () =>
     onGpu && part('graphs', 60, bulwark('verify', '--engine', `${engine}:graphs=true`, '--json'), (text) => ({ cases: JSON.parse(text).summary })), // prettier-ignore
   async profile() {
