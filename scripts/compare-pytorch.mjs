@@ -38,6 +38,8 @@ if (unknown !== undefined)
   throw new Error(
     `--precisions ${unknown}: float32, tf32 and bfloat16 are known, each with +graphs (CUDA's) and +heuristics (cuDNN's, in place of measuring)`,
   );
+if (!['resnet18', 'wrn-28-10'].includes(flags.model))
+  throw new Error(`--model ${flags.model}: resnet18 and wrn-28-10 are known, of which PyTorch's side has copies`);
 const onGpu = flags.device.startsWith('cuda');
 const theirSteps = fileURLToPath(new URL('compare_pytorch.py', import.meta.url));
 
