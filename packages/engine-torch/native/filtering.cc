@@ -35,10 +35,10 @@ bool fits(const at::Tensor& x, at::IntArrayRef filter, const Geometry& g, bool k
       worthwhile({x.size(0), x.size(1), x.size(2), filter[1], filter[0]}, kept);
 }
 
-at::Tensor transformFilter(const at::Tensor& given, at::Tensor before) {
+at::Tensor transformFilter(const at::Tensor& given) {
   const at::Tensor filter = tf32::factor(given);
   const int64_t out = filter.size(0), in = filter.size(1);
-  at::Tensor transformed = before.defined() ? before : at::empty({products, out / lanes, in, lanes}, at::TensorOptions(at::kFloat));
+  at::Tensor transformed = at::empty({products, out / lanes, in, lanes}, at::TensorOptions(at::kFloat));
   const Filter taps{filter.const_data_ptr<float>(), filter.stride(0), filter.stride(1), filter.stride(2), filter.stride(3)};
   transform(taps, in, out, transformed.data_ptr<float>(), threadsOfPyTorch());
   return transformed;

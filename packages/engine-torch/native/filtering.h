@@ -13,11 +13,8 @@ namespace bulwark::winograd {
  */
 bool fits(const at::Tensor& x, at::IntArrayRef filterShape, const Geometry& geometry, bool kept);
 
-/**
- * The filter, OIHW, as the convolution and its gradient take it: [36, out / 16, in, 16].
- * @param before one of this shape that nobody reads any more, to be written over, or undefined
- */
-at::Tensor transformFilter(const at::Tensor& filter, at::Tensor before = {});
+/** The filter, OIHW, as the convolution and its gradient take it: [36, out / 16, in, 16]. */
+at::Tensor transformFilter(const at::Tensor& filter);
 
 /** What is done to the outputs while they are at hand: a bias [out] and other images are added where they are defined. */
 struct After {

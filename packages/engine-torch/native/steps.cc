@@ -35,19 +35,19 @@ bool sharesTransformed(const StepContext& c, const at::Tensor& x) {
 
 at::Tensor convolutionForward(const StepContext& c, const at::Tensor& input, const at::Tensor& other, Residuals& kept) {
   const at::Tensor x = input.to(c.mode.type);
-  const Filter& filter = c.weights.filter(c.step, c.mode.type);
-  const at::Tensor transformed = sharesTransformed(c, x) ? c.weights.transformed(c.step) : at::Tensor();
+  const bool transformed = sharesTransformed(c, x);
+  const Filter& filter = transformed ? c.weights.transformed(c.step) : c.weights.filter(c.step, c.mode.type);
   at::Tensor y;
-  if (transformed.defined()) {
-    y = winograd::convolve(x, transformed, {filter.bias, other, c.step.relu});
+  if (transformed) {
+    y = winograd::convolve(x, filter.transformed, {filter.bias, other, c.step.relu});
   } else {
     y = convolve(x, filter.filter, filter.bias.defined() ? std::optional(filter.bias) : std::nullopt, c.node().geometry);
     if (other.defined()) y.add_(other);
     if (c.step.relu) y.relu_();
   }
   if (c.mode.gradients()) {
-    kept.transformed = transformed;
-    if (!transformed.defined()) kept.filter = filter.filter;
+    if (transformed) kept.transformed = filter.transformed;
+    else kept.filter = filter.filter;
     if (c.step.relu) kept.y = y;
     if (c.mode.parameters) kept.x = x;
   }

@@ -64,32 +64,22 @@ std::vector<uint64_t> Weights::contentsOf(const Step& step) const {
   return contents;
 }
 
-void Weights::Made::release() {
-  if (filter.transformed.defined()) spare = std::move(filter.transformed);
-  filter = {};
-  contents.clear();
-}
-
 void Weights::release(const std::unordered_set<Handle>& written) {
   for (auto& [of, made] : made_) {
     const auto handles = handlesOf(std::get<0>(of), std::get<1>(of));
-    if (std::any_of(handles.begin(), handles.end(), [&](Handle handle) { return written.count(handle) > 0; })) made.release();
+    if (std::any_of(handles.begin(), handles.end(), [&](Handle handle) { return written.count(handle) > 0; })) made = {};
   }
 }
 
 void Weights::releaseFolded() {
   for (auto& [of, made] : made_)
-    if (std::get<1>(of) >= 0) made.release();
+    if (std::get<1>(of) >= 0) made = {};
 }
 
 Weights::Made& Weights::current(const Step& step, at::ScalarType type) {
   Made& made = made_[{step.node, step.norm, type}];
   auto contents = contentsOf(step);
-  if (made.contents != contents || !made.filter.filter.defined()) {
-    made.release();
-    made.filter = make(step, type);
-    made.contents = std::move(contents);
-  }
+  if (!made.valid || made.contents != contents) made = {true, std::move(contents), {}};
   return made;
 }
 
@@ -97,24 +87,27 @@ void Weights::make(const std::vector<Step>& steps, at::ScalarType type) {
   for (const Step& step : steps) {
     if (graph_[static_cast<size_t>(step.node)].op != Op::convolution) continue;
     made_.erase({step.node, step.norm, type});
-    current(step, type);
+    filter(step, type);
   }
 }
 
-const Filter& Weights::filter(const Step& step, at::ScalarType type) { return current(step, type).filter; }
-
-const at::Tensor& Weights::transformed(const Step& step) {
-  Made& made = current(step, at::kFloat);
-  if (!made.filter.transformed.defined()) {
-    // a pass that is under way may still read it
-    const bool free = made.spare.defined() && made.spare.use_count() == 1;
-    made.filter.transformed = winograd::transformFilter(made.filter.filter, free ? made.spare : at::Tensor());
-    made.spare.reset();
-  }
-  return made.filter.transformed;
+const Filter& Weights::filter(const Step& step, at::ScalarType type) {
+  Filter& filter = current(step, type).filter;
+  if (!filter.filter.defined()) std::tie(filter.filter, filter.bias) = make(step, type);
+  return filter;
 }
 
-Filter Weights::make(const Step& step, at::ScalarType type) {
+const Filter& Weights::transformed(const Step& step) {
+  Filter& filter = current(step, at::kFloat).filter;
+  if (!filter.transformed.defined()) {
+    filter.transformed = winograd::transformFilter(this->filter(step, at::kFloat).filter);
+    // passes that read this one do not read that
+    filter.filter.reset();
+  }
+  return filter;
+}
+
+std::pair<at::Tensor, at::Tensor> Weights::make(const Step& step, at::ScalarType type) {
   const Node& node = graph_[step.node];
   at::Tensor filter = at(node.weights.at(0)).permute({3, 2, 0, 1});
   if (!filter.is_contiguous(at::MemoryFormat::ChannelsLast)) {
@@ -131,7 +124,7 @@ Filter Weights::make(const Step& step, at::ScalarType type) {
     bias = at::add(at::mul(bias.defined() ? at::sub(bias, mean) : at::neg(mean), scale), at(norm.weights.at(1)));
     filter = at::mul(filter, scale.view({-1, 1, 1, 1}));
   }
-  return {filter.to(type), bias.defined() ? bias.to(type) : bias, {}};
+  return {filter.to(type), bias.defined() ? bias.to(type) : bias};
 }
 
 }  // namespace bulwark

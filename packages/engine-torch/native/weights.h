@@ -17,7 +17,7 @@
 namespace bulwark {
 
 struct Filter {
-  /** OIHW, in channels_last memory. */
+  /** OIHW, in channels_last memory; undefined where only the transformed one was asked for. */
   at::Tensor filter;
   /** [channels], or undefined. */
   at::Tensor bias;
@@ -53,8 +53,8 @@ class Weights {
   const Filter& filter(const Step& step, at::ScalarType type);
   /** Makes the filters of all these steps anew. */
   void make(const std::vector<Step>& steps, at::ScalarType type);
-  /** The same filter, transformed for Winograd convolution. */
-  const at::Tensor& transformed(const Step& step);
+  /** The same with the filter transformed for Winograd convolution. */
+  const Filter& transformed(const Step& step);
 
   /** Lets go of tensors that are about to be written; what was made of them will be made again. */
   void release(const std::unordered_set<Handle>& written);
@@ -67,11 +67,9 @@ class Weights {
 
  private:
   struct Made {
+    bool valid = false;
     std::vector<uint64_t> contents;
     Filter filter;
-    /** A transformed filter of earlier content, whose memory the next one takes. */
-    at::Tensor spare;
-    void release();
   };
   const Graph& graph_;
   Engine* engine_ = nullptr;
@@ -82,7 +80,8 @@ class Weights {
   Made& current(const Step& step, at::ScalarType type);
   std::vector<Handle> handlesOf(int node, int norm) const;
   std::vector<uint64_t> contentsOf(const Step& step) const;
-  Filter make(const Step& step, at::ScalarType type);
+  /** Filter and bias. */
+  std::pair<at::Tensor, at::Tensor> make(const Step& step, at::ScalarType type);
 };
 
 }  // namespace bulwark
