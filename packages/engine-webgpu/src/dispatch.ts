@@ -22,6 +22,8 @@ interface Program {
   readonly outputShape: number[];
   readonly outputComponent?: number;
   readonly dispatch: readonly [number, number, number];
+  /** Of Bulwark's own shaders. */
+  readonly moreOutputs?: readonly TensorInfo[];
 }
 
 /** The part of TensorFlow.js's backend that hands shaders to the GPU. */
@@ -128,11 +130,12 @@ export function dispatchSparingly(given: WebgpuBackend): void {
   backend.recordAndSubmit = function (program, output, inputs, own = []) {
     const tensors = [...inputs, output];
     const bindings = [output, ...inputs].map((tensor) => backend.tensorToBinding(tensor));
+    const more = (program.moreOutputs ?? []).map((tensor) => backend.tensorToBinding(tensor));
     const ordinary = bindings.every(({ buffer }) => buffer !== undefined);
-    if (!ordinary || program.pixelsOpType != null || backend.activeTimers != null)
-      return stock.call(backend, program, output, inputs, own);
+    const timed = backend.activeTimers != null && more.length === 0;
+    if (!ordinary || program.pixelsOpType != null || timed) return stock.call(backend, program, output, inputs, own);
 
-    const group = groupFor(program.pipeline, [...bindings, uniformsFor(program, tensors, own)]);
+    const group = groupFor(program.pipeline, [...bindings, uniformsFor(program, tensors, own), ...more]);
     backend.ensureCommandEncoderReady();
     const pass = (backend.computePassEncoder ??= backend.commandEncoder.beginComputePass());
     pass.setPipeline(program.pipeline);

@@ -16,11 +16,15 @@ interface Program {
   readonly workgroupSize: Vector3;
   readonly dispatchLayout: { x: number[]; y?: number[] };
   readonly dispatch: Vector3;
+  /** Outputs beside the one that TensorFlow.js knows of; their bindings follow that of the uniforms. */
+  readonly moreOutputs: readonly TensorInfo[];
   getUserCode(): string;
 }
 
 /** The part of TensorFlow.js's WebGPU backend that runs shaders. */
 interface Runner extends WebgpuBackend {
+  makeTensorInfo(shape: number[], dtype: 'float32'): TensorInfo;
+  uploadToGPU(dataId: object): void;
   runWebGPUProgram(
     program: Program,
     inputs: TensorInfo[],
@@ -44,7 +48,9 @@ interface Computation {
   readonly name: string;
   /** By their names in the code, which begin with a capital. */
   readonly inputs: Readonly<Record<string, TensorInfo>>;
-  /** Of the inputs, 1 where not given. */
+  /** Tensors that it writes beside its output, which are `emptyTensor`s; the code writes to `Name[index]`. */
+  readonly outputs?: Readonly<Record<string, TensorInfo>>;
+  /** Of the inputs and of these outputs, 1 where not given. */
   readonly widths?: Readonly<Record<string, Width>>;
   readonly shape: number[];
   /** Of the output. */
@@ -93,6 +99,17 @@ export const flat = ({ dataId, dtype, shape }: TensorInfo): TensorInfo => ({
 const reader = (name: string, width: Width): string =>
   `fn read${name}(index : i32) -> ${typeOf(width)} { return ${typeOf(width)}(${name}[index]); }`;
 
+/** Declares an output beside the first one. */
+const output = (name: string, binding: number, width: Width): string =>
+  `@group(0) @binding(${binding}) var<storage, read_write> ${name} : array<${typeOf(width)}>;`;
+
+/** A tensor for a shader to write. */
+export function emptyTensor(backend: unknown, shape: number[]): TensorInfo {
+  const tensor = (backend as Runner).makeTensorInfo(shape, 'float32');
+  (backend as Runner).uploadToGPU(tensor.dataId);
+  return tensor;
+}
+
 export type RunShader = (backend: unknown, shader: Shader | GroupShader) => TensorInfo;
 
 const groupSize: Vector3 = [128, 1, 1];
@@ -119,7 +136,7 @@ export function shaderRunner(util: WebgpuUtil): RunShader {
     };
   };
   return (backend, shader) => {
-    const { name, inputs, widths = {}, shape, width = 1, integers = {}, floats = {} } = shader;
+    const { name, inputs, outputs = {}, widths = {}, shape, width = 1, integers = {}, floats = {} } = shader;
     const names = Object.keys(inputs);
     const program: Program = {
       ...layout(shader),
@@ -133,7 +150,11 @@ export function shaderRunner(util: WebgpuUtil): RunShader {
       outputShape: shape,
       outputComponent: width,
       size: true,
+      moreOutputs: Object.values(outputs),
       getUserCode: () => `
+        ${Object.keys(outputs)
+          .map((name, i) => output(name, names.length + 2 + i, widths[name] ?? 1))
+          .join('\n')}
         ${names.map((input) => reader(input, widths[input] ?? 1)).join('\n')}
         ${'groups' in shader ? shader.code() : perElement(shader)}`,
     };

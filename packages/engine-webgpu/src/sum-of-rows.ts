@@ -42,9 +42,6 @@ function sumOfBlocks(run: RunShader, backend: WebgpuBackend, of: Required<RowSum
   });
 }
 
-/** A way of summing over rows: `sumOfRows`, or what GPUs have. */
-export type SumOfRows = (run: RunShader, backend: WebgpuBackend, of: RowSums) => TensorInfo;
-
 /** Sums over the rows of a matrix, or of an expression in matrices, times `scale`: [channels]. */
 export function sumOfRows(run: RunShader, backend: WebgpuBackend, of: RowSums): TensorInfo {
   const { channels } = of;

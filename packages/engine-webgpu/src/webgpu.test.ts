@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs-core';
 import {
   batchNormEval,
+  batchNormEvalInputGrad,
   batchNormTrain,
+  batchNormTrainGrad,
+  batchNormTrainInputGrad,
   conv2d,
   conv2dBias,
   coreEngines,
@@ -204,15 +207,45 @@ describe('webgpu', () => {
           inputs[2] as tf.Tensor1D,
           0,
         );
+        const [dy, gamma] = [wave(shape, 0.3), inputs[1]!];
+        const given = { dy, x: inputs[0]!, gamma, mean: statistics.mean, variance: statistics.variance };
         return [
           statistics.mean,
           statistics.variance,
+          batchNormTrainInputGrad(given, { epsilon: 1e-5 }),
+          // with more than it asks for, as layers call it
+          batchNormEvalInputGrad({ ...given, ...{ beta: gamma, variance } }, { epsilon: 0.1 }),
           ...norms.flatMap((norm) => [norm(...inputs), ...tf.grads((...given) => tf.square(norm(...given)))(inputs)]),
         ];
       },
       2e-6,
       { relative: true },
     );
+  });
+
+  whenFound.each([{ shape: [4, 6, 6, 68] }, { shape: [5, 2, 2, 33] }])(
+    'has BatchNorm of $shape, channels of several groups, as the cpu has it',
+    async ({ shape }) => {
+      await expectSame(
+        () => {
+          const [x, dy] = [wave(shape, 0.9), wave(shape, 0.3)];
+          const [gamma, beta] = [wave([shape.at(-1)!], 0.2), wave([shape.at(-1)!], 0.5)] as [tf.Tensor1D, tf.Tensor1D];
+          const { y, mean, variance } = batchNormTrain(x as tf.Tensor4D, gamma, beta, 1e-5);
+          const given = { dy, x, gamma, mean, variance };
+          const gradients = batchNormTrainGrad(given, { epsilon: 1e-5 });
+          return [y, mean, variance, batchNormTrainInputGrad(given, { epsilon: 1e-5 }), ...gradients];
+        },
+        2e-6,
+        { relative: true },
+      );
+    },
+  );
+
+  whenFound('normalises values far from zero without cancellation', async () => {
+    await expectSame(() => {
+      const [x, gamma, beta] = [tf.add(wave([4, 6, 6, 68], 0.9), 300), tf.ones([68]), tf.zeros([68])];
+      return [batchNormTrain(x as tf.Tensor4D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-5).variance];
+    }, 1e-5);
   });
 
   whenFound('has ReLU and pooling with their gradients as the cpu has them', async () => {

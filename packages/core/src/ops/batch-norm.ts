@@ -30,6 +30,16 @@ export const batchNormTrainGrad = defineOp<
   },
 });
 
+/** The first of these, for who needs no others: an engine may come by it with less work. */
+export const batchNormTrainInputGrad = defineOp<
+  { dy: Tensor; x: Tensor; gamma: Tensor; mean: Tensor; variance: Tensor },
+  { epsilon: number },
+  Tensor
+>({
+  name: 'BulwarkBatchNormTrainInputGrad',
+  composed: (inputs, attrs) => batchNormTrainGrad(inputs, attrs)[0]!,
+});
+
 const train = defineOp<{ x: Tensor; gamma: Tensor; beta: Tensor }, { epsilon: number }, Tensor[]>({
   name: 'BulwarkBatchNormTrain',
   composed: ({ x, gamma, beta }, { epsilon }) => {

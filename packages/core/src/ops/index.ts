@@ -7,6 +7,7 @@ export {
   batchNormEvalParameterGrads,
   batchNormTrain,
   batchNormTrainGrad,
+  batchNormTrainInputGrad,
 } from './batch-norm.js';
 export { pickOf } from './pick.js';
 export { relu, reluGrad } from './relu.js';

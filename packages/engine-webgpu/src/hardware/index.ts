@@ -1,10 +1,10 @@
 import type { RunShader } from '../shader.js';
-import { putBatchNorm } from '../batch-norm.js';
+import { putBatchNormEval } from '../batch-norm.js';
+import { putBatchNormTrain } from './batch-norm.js';
 import { putConvolutions } from './convolution.js';
 import { putFilterGradient } from './filter-gradient.js';
 import { putInputGradient } from './input-gradient.js';
 import { putLeadingSums } from './leading-sums.js';
-import { sumInGroups } from './sum-of-rows.js';
 
 /** Kernels for GPUs. */
 export function registerHardwareKernels(run: RunShader): void {
@@ -12,5 +12,6 @@ export function registerHardwareKernels(run: RunShader): void {
   putInputGradient(run);
   putFilterGradient(run);
   putLeadingSums(run);
-  putBatchNorm(run, sumInGroups);
+  putBatchNormEval(run);
+  putBatchNormTrain(run);
 }

@@ -1,6 +1,6 @@
 import type { RunShader } from '../shader.js';
-import { putBatchNorm } from '../batch-norm.js';
-import { sumOfRows } from '../sum-of-rows.js';
+import { putBatchNormEval } from '../batch-norm.js';
+import { putBatchNormTrain } from './batch-norm.js';
 import { putConvolutions } from './convolution.js';
 import { putMatrixProduct } from './matrix-product.js';
 import { putSums } from './sums.js';
@@ -13,5 +13,6 @@ export function registerSoftwareKernels(run: RunShader): void {
   putConvolutions(run);
   putMatrixProduct(run);
   putSums(run);
-  putBatchNorm(run, sumOfRows);
+  putBatchNormEval(run);
+  putBatchNormTrain(run);
 }

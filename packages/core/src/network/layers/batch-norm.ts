@@ -7,6 +7,7 @@ import {
   batchNormEvalParameterGrads,
   batchNormTrain,
   batchNormTrainGrad,
+  batchNormTrainInputGrad,
 } from '../../ops/index.js';
 import { defineLayer, stockName, type LayerContext, type NodeId, type VariableSpec } from '../layer.js';
 import { besselOf, gradientOverRanks, statisticsOverRanks } from './batch-norm-ranks.js';
@@ -77,6 +78,8 @@ export const batchNorm = defineLayer<BatchNormNode, [name: string, input: NodeId
         ...(context.wrtParameters && { parameters: named(...batchNormEvalParameterGrads(dy, x, variables)) }),
       };
     const of = { dy, x, gamma: variables.gamma, mean, variance };
+    if (!context.ranks && !context.wrtParameters)
+      return { inputs: [batchNormTrainInputGrad(of, { epsilon: batchNormEpsilon })] };
     const [dx, dGamma, dBeta] = context.ranks
       ? gradientOverRanks(of, { epsilon: batchNormEpsilon, ranks: context.ranks })
       : (batchNormTrainGrad(of, { epsilon: batchNormEpsilon }) as [Tensor, Tensor, Tensor]);
