@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureConvolutions, measureKernels } from './webgpu-check/kernels.mjs';
 import { checkNumbers } from './webgpu-check/numbers.mjs';
-import { measureSteps, profileSteps } from './webgpu-check/steps.mjs';
+import { countShaders, measureSteps, profileSteps } from './webgpu-check/steps.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -50,6 +50,7 @@ const parts = {
   },
   numbers: { seconds: 25, measure: checkNumbers },
   kernels: { seconds: 15, measure: measureKernels },
+  shaders: { seconds: 30, measure: countShaders },
 };
 
 /** Runs a part as a child, and hands on what it prints; its lines of JSON are what it found. */

@@ -104,3 +104,30 @@ export async function profileSteps(settings) {
     subject.dispose();
   }
 }
+
+/** Shaders of a step by name, the most frequent first, without computing any: any adapter will do, at any batch. */
+export async function countShaders(settings) {
+  const { backend } = await openGpu();
+  const counts = new Map();
+  backend.runWebGPUProgram = function (program, inputs, dtype, ...[, output]) {
+    const found = output ?? this.makeTensorInfo(program.outputShape, dtype);
+    for (const { dataId } of [...inputs, found]) this.uploadToGPU(dataId);
+    const { name } = program.constructor;
+    const key = name === 'Object' ? program.shaderKey : name;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    return found;
+  };
+  for (const method of ['at', 'trades', 'st']) {
+    const subject = await subjectOf(method, settings);
+    subject.step();
+    subject.step();
+    counts.clear();
+    subject.step();
+    const sorted = [...counts].sort(([, a], [, b]) => b - a);
+    const total = sorted.reduce((sum, [, count]) => sum + count, 0);
+    console.log(`${method}: ${total} shaders`);
+    for (const [name, count] of sorted.slice(0, 12)) console.log(`  ${String(count).padStart(5)} x ${name}`);
+    print({ method, shaders: total, byName: Object.fromEntries(sorted) });
+    subject.dispose();
+  }
+}

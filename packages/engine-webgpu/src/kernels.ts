@@ -2,7 +2,8 @@ import { getKernel, util } from '@tensorflow/tfjs-core';
 import type { DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { composedKernels, registerComposedKernels } from '@bulwark/core/engine';
 import type { WebgpuBackend } from './backend.js';
-import { capital, flat, put, type RunShader } from './shader.js';
+import { putClassKernels } from './classes.js';
+import { capital, emptyTensor, flat, put, type RunShader } from './shader.js';
 
 /** One shader over equally shaped tensors: `expression` is one in the inputs' and options' names. */
 function putElementwise(
@@ -21,6 +22,28 @@ function putElementwise(
         value = ${expression};`,
     }),
   );
+}
+
+/** SGD with momentum: parameter and velocity in one shader. */
+function putMomentumStep(run: RunShader): void {
+  put('BulwarkMomentumStep', ({ inputs, attrs, backend }) => {
+    const { parameter, gradient, velocity } = inputs as Record<string, TensorInfo>;
+    const { rate, momentum, nesterov } = attrs as { rate: number; momentum: number; nesterov: boolean };
+    const next = emptyTensor(backend, velocity!.shape);
+    const after = run(backend, {
+      name: `momentum step ${nesterov}`,
+      inputs: { Parameter: flat(parameter!), Gradient: flat(gradient!), Velocity: flat(velocity!) },
+      outputs: { Next: next },
+      shape: flat(parameter!).shape,
+      floats: { rate, momentum },
+      code: `
+        let gradient = readGradient(index);
+        let next = uniforms.momentum * readVelocity(index) + gradient;
+        Next[index] = next;
+        value = readParameter(index) - uniforms.rate * ${nesterov ? '(gradient + uniforms.momentum * next)' : 'next'};`,
+    });
+    return [{ ...after, shape: parameter!.shape }, next];
+  });
 }
 
 /** Sums of many tensors in parts: the backend's own asks for more buffers in one shader than a GPU has. */
@@ -74,6 +97,16 @@ export function registerWebgpuKernels(run: RunShader): void {
   putElementwise('BulwarkRelu', { run, names: ['x'], expression: 'max(x, 0.0)' });
   putElementwise('BulwarkReluGrad', { run, names: ['dy', 'y'], expression: 'select(0.0, dy, y > 0.0)' });
   putElementwise('BulwarkSignOf', { run, names: ['x'], expression: 'f32(x > 0.0) - f32(x < 0.0)' });
+  putElementwise('BulwarkWeightedSum', {
+    ...{ run, names: ['a', 'b'], options: ['ofA', 'ofB'] },
+    expression: 'ofA * a + ofB * b',
+  });
+  putElementwise('BulwarkApproached', {
+    ...{ run, names: ['variable', 'aim'], options: ['share'] },
+    expression: 'variable + share * (aim - variable)',
+  });
+  putMomentumStep(run);
+  putClassKernels(run);
   putElementwise('BulwarkSignStep', {
     run,
     names: ['x', 'g', 'origin'],

@@ -3,16 +3,23 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   batchNormEval,
   batchNormEvalInputGrad,
+  approached,
   batchNormTrain,
   batchNormTrainGrad,
   batchNormTrainInputGrad,
   conv2d,
   conv2dBias,
   coreEngines,
+  logSoftmax,
+  momentumStep,
+  pickOf,
   relu,
   signOf,
   signStep,
+  softmaxCrossEntropy,
+  spatialMean,
   useEngine,
+  weightedSum,
 } from '@bulwark/core/engine';
 import { webgpu } from './engine.js';
 import { loadWebgpu } from './load.js';
@@ -247,6 +254,68 @@ describe('webgpu', () => {
       return [batchNormTrain(x as tf.Tensor4D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-5).variance];
     }, 1e-5);
   });
+
+  whenFound.each([{ classes: 3 }, { classes: 10 }, { classes: 1000 }])(
+    'has log-softmax and cross-entropy of $classes classes with their gradients as the cpu has them',
+    async ({ classes }) => {
+      await expectSame(
+        () => {
+          const logits = tf.mul(wave([5, classes], 0.7), 30) as tf.Tensor2D;
+          const targets = tf.softmax(wave([5, classes], 0.2)) as tf.Tensor2D;
+          const entropy = (z: tf.Tensor, t: tf.Tensor) => softmaxCrossEntropy(z as tf.Tensor2D, t as tf.Tensor2D);
+          return [
+            logSoftmax(logits),
+            tf.grad((z) => tf.square(logSoftmax(z as tf.Tensor2D)))(logits),
+            entropy(logits, targets),
+            ...tf.grads((z, t) => tf.square(entropy(z!, t!)))([logits, targets]),
+          ];
+        },
+        2e-6,
+        { relative: true },
+      );
+    },
+  );
+
+  whenFound.each([{ shape: [3, 5, 4, 8] }, { shape: [2, 7, 3, 5] }])(
+    'averages $shape over pixels, and picks one of three for each, as the cpu does, with gradients',
+    async ({ shape }) => {
+      await expectSame(() => {
+        const x = wave(shape, 0.3) as tf.Tensor4D;
+        const masks = [0, 1, 2].map((which) =>
+          tf.tensor1d(Array.from({ length: shape[0]! }, (_, i) => Number(i % 3 === which))),
+        ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const pick = (...of: tf.Tensor[]) => pickOf(masks, of as [tf.Tensor, tf.Tensor, tf.Tensor]);
+        const three = [0.1, 0.2, 0.4].map((step) => wave(shape, step));
+        return [
+          spatialMean(x),
+          tf.grad((of) => tf.square(spatialMean(of as tf.Tensor4D)))(x),
+          pick(...three),
+          ...tf.grads((...of) => tf.square(pick(...of)))(three),
+        ];
+      }, 1e-6);
+    },
+  );
+
+  whenFound.each([{ shape: [7] }, { shape: [3, 3, 4, 8] }])(
+    'updates variables of $shape as the cpu does',
+    async ({ shape }) => {
+      await expectSame(() => {
+        const [parameter, gradient, velocity] = [0.1, 0.3, 0.7].map((step) => wave(shape, step)) as [
+          tf.Tensor,
+          tf.Tensor,
+          tf.Tensor,
+        ];
+        return [
+          ...[true, false].flatMap((nesterov) =>
+            momentumStep({ parameter, gradient, velocity }, { rate: 0.3, momentum: 0.9, nesterov }),
+          ),
+          weightedSum({ a: parameter, b: gradient }, { ofA: 0.9, ofB: 0.1 }),
+          weightedSum({ a: parameter, b: gradient }, { ofA: 1, ofB: -0.4 }),
+          approached({ variable: parameter, aim: gradient }, { share: 0.2 }),
+        ];
+      }, 5e-7);
+    },
+  );
 
   whenFound('has ReLU and pooling with their gradients as the cpu has them', async () => {
     await expectSame(() => {

@@ -1,27 +1,29 @@
+import { approached, momentumStep, weightedSum } from '../ops/index.js';
 import * as tf from '../tensor/index.js';
 import { currentSession } from './current.js';
 import type { Updates } from './engine.js';
 
-/** Updates made of TensorFlow.js's operations: each variable gets a new tensor. */
+/** Updates variable by variable: each gets a new tensor. */
 const opByOp: Updates = {
-  plusScaled: (a, b, factor) => a.map((each, i) => tf.tidy(() => tf.add(each, tf.mul(b[i]!, factor)))),
+  plusScaled: (a, b, factor) => a.map((each, i) => weightedSum({ a: each, b: b[i]! }, { ofA: 1, ofB: factor })),
   sgd({ parameters, gradients, velocity }, { rate, momentum, nesterov }) {
     parameters.forEach((parameter, i) =>
       tf.tidy(() => {
-        const [g, v] = [gradients[i]!, velocity?.[i]];
-        v?.assign(tf.add(tf.mul(v, momentum), g));
-        const direction = !v ? g : nesterov ? tf.add(g, tf.mul(v, momentum)) : v;
-        parameter.assign(tf.sub(parameter, tf.mul(direction, rate)));
+        const [gradient, before] = [gradients[i]!, velocity?.[i]];
+        if (!before) return parameter.assign(weightedSum({ a: parameter, b: gradient }, { ofA: 1, ofB: -rate }));
+        const [after, next] = momentumStep({ parameter, gradient, velocity: before }, { rate, momentum, nesterov });
+        before.assign(next!);
+        parameter.assign(after!);
       }),
     );
   },
   approach: (variables, targets, share) =>
     variables.forEach((variable, i) =>
-      tf.tidy(() => variable.assign(tf.add(variable, tf.mul(tf.sub(targets[i]!, variable), share)))),
+      tf.tidy(() => variable.assign(approached({ variable, aim: targets[i]! }, { share }))),
     ),
   blend: ({ variables, values }, { keep, add }) =>
     variables.forEach((variable, i) =>
-      tf.tidy(() => variable.assign(tf.add(tf.mul(variable, keep[i]!), tf.mul(values[i]!, add[i]!)))),
+      tf.tidy(() => variable.assign(weightedSum({ a: variable, b: values[i]! }, { ofA: keep[i]!, ofB: add[i]! }))),
     ),
   sums: (variables) =>
     variables.length === 0

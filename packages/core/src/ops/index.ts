@@ -16,3 +16,4 @@ export { spatialMean, spatialMeanGrad } from './spatial-mean.js';
 export { logSoftmax, softmaxCrossEntropy } from './softmax.js';
 export { inTwoForms, markHostMemory } from './two-forms.js';
 export { padAxis, sameMargins, undilated } from './dilation.js';
+export { approached, momentumStep, weightedSum } from './updates.js';

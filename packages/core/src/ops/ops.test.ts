@@ -4,15 +4,18 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { registerWasmKernels } from '../engine/wasm/register.js';
 import {
+  approached,
   batchNormEval,
   batchNormTrain,
   conv2d,
   conv2dBias,
+  momentumStep,
   pickOf,
   relu,
   signOf,
   signStep,
   spatialMean,
+  weightedSum,
 } from './index.js';
 
 type Shape4D = [number, number, number, number];
@@ -386,5 +389,38 @@ describe('spatialMean', () => {
       through((x) => tf.mean(x, [1, 2])),
     );
     for (const engine of ['cpu', 'wasm'] as const) expectClose(await on(engine, through(spatialMean)), expected, 1e-6);
+  });
+});
+
+describe('updates of variables', () => {
+  const inputs = () =>
+    [1, 2, 3].map((seed) => tf.tensor(values(seed, [5, 3]), [5, 3])) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  it.each(['cpu', 'wasm'] as const)('are to the last bit what they are written out, on %s', async (backend) => {
+    const found = await on(backend, () => {
+      const [a, b, c] = inputs();
+      const steps = [true, false].flatMap((nesterov) =>
+        momentumStep({ parameter: a, gradient: b, velocity: c }, { rate: 0.1, momentum: 0.9, nesterov }),
+      );
+      return [
+        ...steps,
+        weightedSum({ a, b }, { ofA: 1, ofB: -0.1 }),
+        weightedSum({ a, b }, { ofA: 0.9, ofB: 0.1 }),
+        approached({ variable: a, aim: b }, { share: 0.3 }),
+      ];
+    });
+    const written = await on(backend, () => {
+      const [a, b, c] = inputs();
+      const velocity = tf.add(tf.mul(c, 0.9), b);
+      return [
+        tf.sub(a, tf.mul(tf.add(b, tf.mul(velocity, 0.9)), 0.1)),
+        velocity,
+        tf.sub(a, tf.mul(velocity, 0.1)),
+        velocity.clone(),
+        tf.sub(a, tf.mul(b, 0.1)),
+        tf.add(tf.mul(a, 0.9), tf.mul(b, 0.1)),
+        tf.add(a, tf.mul(tf.sub(b, a), 0.3)),
+      ];
+    });
+    expect(found.map((each) => [...each])).toEqual(written.map((each) => [...each]));
   });
 });
