@@ -2,7 +2,10 @@
 
 /** The floors of core, from the ground: a room (a folder or file of packages/core/src) imports only from floors below its own. */
 export const floors = [
-  { rooms: ['errors.ts', 'event-loop.ts'], what: 'errors with a code, a message and a hint; a turn for others' },
+  {
+    rooms: ['errors.ts', 'event-loop.ts', 'counted.ts'],
+    what: 'errors with a code, a message and a hint; a turn for others; numbers of things in words',
+  },
   {
     rooms: ['tensor', 'tfjs'],
     what: 'the functions of TensorFlow.js that core uses, and the whole of it as doors for plugins: nothing else of core knows the package',

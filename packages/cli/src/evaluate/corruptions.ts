@@ -54,6 +54,7 @@ export function corruptionReport(result: CorruptionResult): string[] {
     table(['corruption', ...levels.map((level) => `severity ${level} %`), 'mean %'], cells),
     '',
     `mean over ${rows.length} corruptions and their severities: ${percent(mean)} % (${images} images${result.complete ? '' : '; not finished'})`,
+    ...(result.arithmetic === undefined ? [] : [`not float32 throughout: ${result.arithmetic}`]),
   ];
 }
 

@@ -43,7 +43,7 @@ function minimumNorms({ attacks, threat }: EvaluationResult): string[] {
 }
 
 /** Clean and worst-case accuracy with their 95 % intervals, and the classes at the ends. */
-function totals({ clean, worst, repeats }: EvaluationResult, classNames: readonly string[]): string[] {
+function totals({ clean, worst, repeats, arithmetic }: EvaluationResult, classNames: readonly string[]): string[] {
   const { class: lowest, robust } = worst.worstClass;
   const { count: images } = worst.perClass.find(({ class: k }) => k === lowest)!;
   const between = interval(wilsonInterval(Math.round(robust * images), images));
@@ -53,6 +53,7 @@ function totals({ clean, worst, repeats }: EvaluationResult, classNames: readonl
     `worst case     ${percent(worst.accuracy)} %  (95 % interval ${interval(worst.interval)})`,
     `worst class    ${percent(robust)} %  (${name(lowest)}; 95 % interval ${between} on ${images} images)`,
     ...(repeats === undefined ? [] : [`every answer is the most frequent of ${repeats} passes`]),
+    ...(arithmetic === undefined ? [] : [`not float32 throughout: ${arithmetic}`]),
   ];
 }
 

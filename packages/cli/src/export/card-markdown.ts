@@ -15,12 +15,13 @@ const promises: Readonly<Record<string, string>> = {
 };
 
 function evaluationLines(evaluation: CardEvaluation): string[] {
-  const { tier, images, clean, robust, complete, attacks, findings, seed, threat } = evaluation;
+  const { tier, images, clean, robust, complete, attacks, findings, seed, threat, arithmetic } = evaluation;
   return [
     `### Tier \`${tier}\`: ${promises[tier] ?? 'as named'}`,
     '',
     `${images} test images, ${threatText(threat)}, attack seed ${seed}.`,
     ...(complete ? [] : ['', '**Not complete: attacks are missing, the figures are upper bounds.**']),
+    ...(arithmetic === undefined ? [] : ['', `**Not float32 throughout: ${arithmetic}.**`]),
     '',
     '| | accuracy | 95% interval |',
     '| --- | --- | --- |',

@@ -26,6 +26,8 @@ export interface CardEvaluation {
   /** What makes the figures less trustworthy. */
   readonly findings: readonly string[];
   readonly seed: number;
+  /** How its passes rounded, where that was not float32 throughout. */
+  readonly arithmetic?: string;
 }
 
 /** What a user of an exported model has to know, as plain JSON. */
@@ -84,6 +86,7 @@ export const cardEvaluation = (result: EvaluationResult): CardEvaluation => ({
   attacks: result.attacks.map(({ label, accuracy }) => ({ label, accuracy })),
   findings: result.findings.map(({ what, meaning }) => `${what}: ${meaning}`),
   seed: result.seed,
+  ...(result.arithmetic !== undefined && { arithmetic: result.arithmetic }),
 });
 
 const dataOf = (data: DataSource, config: RunConfig): ModelCard['data'] => ({

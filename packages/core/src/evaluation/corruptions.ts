@@ -6,6 +6,7 @@ import { letOthersRun } from '../event-loop.js';
 import { digestOf, firstWrong, readIfThere, textOf, writeAtomically } from '../files/index.js';
 import type { TestGroup } from '../hooks/index.js';
 import { answersOf } from './answers.js';
+import { arithmeticInUse, arithmeticOf } from './arithmetic.js';
 import { fingerprintModel } from './fingerprint.js';
 import { wilsonInterval } from './statistics.js';
 
@@ -17,6 +18,8 @@ const schema = z.strictObject({
   /** Images at most of each group; absent: all. */
   data: z.strictObject({ name: z.string(), images: count.optional() }),
   repeats: z.number().int().min(2).optional(),
+  /** How passes rounded, if some of them were not float32 throughout: `products in TF32`. */
+  arithmetic: z.string().min(1).optional(),
   /** False while groups are missing. */
   complete: z.boolean(),
   /** One for each corruption and severity, in the order of the data. */
@@ -130,7 +133,7 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
     ...(repeats > 1 && { repeats }),
   };
   if (previous) {
-    const { groups: _groups, complete: _complete, ...other } = previous;
+    const { groups: _groups, complete: _complete, arithmetic: _arithmetic, ...other } = previous;
     if (JSON.stringify(other) !== JSON.stringify(head))
       throw refuse(
         'USAGE',
@@ -144,7 +147,12 @@ export async function evaluateCorruptions(evaluation: CorruptionEvaluation): Pro
   const total = plan.reduce((sum, { indices }) => sum + indices.length, 0);
   let seen = 0;
   const found: CorruptionGroup[] = [];
-  const result = (): CorruptionResult => ({ ...head, complete: found.length === groups.length, groups: [...found] });
+  const how = arithmeticOf([previous?.arithmetic, arithmeticInUse()]);
+  const result = (): CorruptionResult => ({
+    ...{ ...head, ...how },
+    complete: found.length === groups.length,
+    groups: [...found],
+  });
   for (const { group, indices } of plan) {
     const part = rangeOf(test, group.from, group.to);
     let correct = 0;

@@ -7,6 +7,7 @@ import type { Attack } from '../hooks/index.js';
 import { createRandom, type Random } from '../random.js';
 import { refuseBytes, type ThreatModel } from '../threat/index.js';
 import { answersOf } from './answers.js';
+import { arithmeticInUse, arithmeticOf } from './arithmetic.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
 import { checkNorm, judge } from './judge.js';
 import { Ledger } from './ledger.js';
@@ -179,7 +180,8 @@ export async function evaluate(evaluation: Evaluation): Promise<EvaluationResult
   const attacks = evaluation.attacks.map((attack) => attack.forClasses?.(model.classes) ?? attack);
   const identity = { model: await fingerprintModel(model), data: fingerprintData(data) };
   const { together } = evaluation;
-  const request = { model, data, threat, seed, repeats, tier, identity, ...(together && { together }) };
+  const how = { ...arithmeticOf([arithmeticInUse()]), ...(together && { together }) };
+  const request = { model, data, threat, seed, repeats, tier, identity, ...how };
   const clean = previous ? undefined : await cleanAnswers(evaluation);
   const ledger = previous ? Ledger.continue(previous, request) : Ledger.start(request, clean!.predictions);
   const stages = stagesOf(attacks);

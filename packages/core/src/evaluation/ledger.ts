@@ -3,6 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { Attack } from '../hooks/index.js';
 import type { ThreatModel } from '../threat/index.js';
+import { arithmeticOf } from './arithmetic.js';
 import { emptyEntry, include, isSameAttack, spanOf, type Entry } from './attack-entry.js';
 import { breaks } from './judge.js';
 import type { Verdict } from './recheck.js';
@@ -19,6 +20,8 @@ export interface LedgerRequest {
   readonly seed: number;
   readonly repeats: number;
   readonly tier: string;
+  /** How passes round that are made from now on, if not in float32 throughout. */
+  readonly arithmetic?: string;
   readonly identity: { readonly model: string; readonly data: string };
 }
 
@@ -38,20 +41,23 @@ export const repeatsOf = ({ repeats = 1 }: Pick<EvaluationResult, 'repeats'>): n
 /** Keeps the books of an evaluation: who is still robust, what each attack did, and what is left to do. */
 export class Ledger {
   readonly entries: Entry[];
+  /** How the parts round that it consists of. */
+  private readonly arithmetic: (string | undefined)[];
 
   private constructor(
     private readonly request: LedgerRequest,
     private readonly cleanFlags: string,
     /** Predicted class of the worst candidate so far; of the image where there is none. */
     private readonly predictions: number[],
-    entries: readonly AttackEntry[],
+    { attacks, arithmetic }: Pick<EvaluationResult, 'attacks' | 'arithmetic'>,
   ) {
-    this.entries = structuredClone([...entries]);
+    this.arithmetic = [arithmetic, request.arithmetic];
+    this.entries = structuredClone(attacks);
   }
 
   static start(request: LedgerRequest, predictions: Int32Array): Ledger {
     const flags = [...predictions].map((prediction, i) => (prediction === request.data.labels[i] ? '1' : '0'));
-    return new Ledger(request, flags.join(''), [...predictions], []);
+    return new Ledger(request, flags.join(''), [...predictions], { attacks: [] });
   }
 
   /** @throws BulwarkError USAGE where the result is of another model, data set, threat, seed or number of passes */
@@ -69,7 +75,7 @@ export class Ledger {
       throw new BulwarkError('USAGE', `the evaluation to be continued was made with ${differences.join(', ')}`, {
         hint: 'write this evaluation to another file (--out), or begin anew (--fresh)',
       });
-    return new Ledger(request, previous.clean.flags, [...previous.worst.predictions], previous.attacks);
+    return new Ledger(request, previous.clean.flags, [...previous.worst.predictions], previous);
   }
 
   get count(): number {
@@ -106,6 +112,7 @@ export class Ledger {
       throw new BulwarkError('USAGE', `the result within a smaller radius was made with ${differences.join(', ')}`, {
         hint: 'evaluate the radii of one curve with the same model, images and options',
       });
+    this.arithmetic.push(smaller.arithmetic);
     this.entries.forEach((entry, k) => {
       const found = smaller.attacks.find((other) => isSameAttack(entry, other));
       if (found) this.adoptEntry(String(k), found, smaller.worst.predictions);
@@ -254,6 +261,7 @@ export class Ledger {
         together.length > 1 && { together: together.map(({ norm, epsilon }) => ({ norm: norm.name, epsilon })) }),
       seed,
       ...(repeats > 1 && { repeats }),
+      ...arithmeticOf(this.arithmetic),
       complete: this.entries.every(({ done }) => done),
       clean: summary(this.cleanFlags),
       attacks: structuredClone(this.entries),

@@ -3,6 +3,7 @@ import type { Classifier } from '../classifier/index.js';
 import { BulwarkError } from '../errors.js';
 import type { ThreatModel } from '../threat/index.js';
 import { fingerprintData, fingerprintModel } from './fingerprint.js';
+import { arithmeticOf } from './arithmetic.js';
 import { isSameAttack, spanOf } from './attack-entry.js';
 import { Ledger, repeatsOf } from './ledger.js';
 import type { AttackEntry, EvaluationResult } from './result.js';
@@ -102,6 +103,7 @@ export async function mergeEvaluations(
   const attacks = first.attacks.map((_, k) => mergeEntries(shards, k, length));
   const previous: EvaluationResult = {
     ...first,
+    ...arithmeticOf(shards.map(({ arithmetic }) => arithmetic)),
     data: { ...first.data, count: length, fingerprint: identity.data },
     clean: {
       ...first.clean,

@@ -77,6 +77,8 @@ const schema = z.strictObject({
   seed: z.number().int(),
   /** Passes whose most frequent answer is a prediction; absent: 1. */
   repeats: z.number().int().min(2).optional(),
+  /** How passes rounded, if some of them were not float32 throughout: `products in TF32`. */
+  arithmetic: z.string().min(1).optional(),
   /** False while attacks are missing: the figures are upper bounds. */
   complete: z.boolean(),
   clean: z.strictObject({ flags, accuracy: share, interval: z.tuple([share, share]) }),

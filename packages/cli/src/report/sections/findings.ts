@@ -20,15 +20,25 @@ export function findingsSection(runs: readonly RunRecord[]): Html {
   );
   const blocks = evaluated.map(({ run, file, result }) => {
     const where = html`<b>${run.label}</b> <span class="soft">${file}</span>`;
+    const rounded =
+      result.arithmetic !== undefined &&
+      html`<div class="finding">
+        ${where}<br /><b>not float32 throughout</b>: ${result.arithmetic}<br />Published figures are float32's.<br />
+        <i>evaluate again in float32, into another file, before you compare</i>
+      </div>`;
     if (result.findings.length === 0)
-      return html`<div class="finding good">${where}<br />tier ${result.tier}: the trust checks found nothing.</div>`;
-    return result.findings.map(
-      ({ id, what, meaning, hint }) =>
-        html`<div class="finding">
-          ${where}<br /><b>${id}</b>: ${what}<br />${meaning}<br />
-          <i>${hint}</i>
-        </div>`,
-    );
+      return html`${rounded}
+        <div class="finding good">${where}<br />tier ${result.tier}: the trust checks found nothing.</div>`;
+    return [
+      rounded,
+      ...result.findings.map(
+        ({ id, what, meaning, hint }) =>
+          html`<div class="finding">
+            ${where}<br /><b>${id}</b>: ${what}<br />${meaning}<br />
+            <i>${hint}</i>
+          </div>`,
+      ),
+    ];
   });
   return html`<h2>Can these figures be trusted?</h2>
     ${lost}
