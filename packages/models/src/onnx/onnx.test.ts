@@ -271,7 +271,8 @@ describe('an ONNX file', () => {
     network.dispose();
   });
 
-  const python = (script: string) => spawnSync('python3', ['-c', script, written], { encoding: 'utf8' });
+  const interpreter = process.env['ONNX_PYTHON'] ?? 'python3';
+  const python = (script: string) => spawnSync(interpreter, ['-c', script, written], { encoding: 'utf8' });
   const hasChecker = python('import onnx').status === 0;
   (hasChecker ? it : it.skip)('passes the checker of ONNX with shapes inferred (needs pip install onnx)', () => {
     const { stdout, stderr } = python(
