@@ -12,7 +12,8 @@ import { builtinRegistry } from '@bulwark/cli';
 import { useEngine } from '@bulwark/core';
 import { currentSession } from '@bulwark/core/engine';
 import { enginesOf } from '@bulwark/core/plugins';
-import { peakBytes, resetPeak } from '../packages/cli/dist/bench/memory.js';
+import { peakBytes } from '@bulwark/core/run';
+import { resetPeak } from '../packages/cli/dist/bench/memory.js';
 import { sampleOf } from '../packages/cli/dist/bench/sample.js';
 import { makeSubject } from '../packages/cli/dist/bench/subject.js';
 

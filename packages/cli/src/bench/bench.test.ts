@@ -2,9 +2,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { peakBytes } from '@bulwark/core/run';
+import { resetPeak } from './memory.js';
 import { runCommand } from '../testing.js';
 import type { EngineBench } from './bench-engine.js';
-import { peakBytes, resetPeak } from './memory.js';
 import { benchReport, digits, spread } from './report.js';
 import { mapSample, sampleOf, sampleSeconds } from './sample.js';
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { peakBytes, resetPeak } from './memory.js';
+import { peakBytes } from '@bulwark/core/run';
+import { resetPeak } from './memory.js';
 import { sampleSeconds, type Repeats, type Sample } from './sample.js';
 import { benchMethods, type BenchModel, type BenchSettings } from './settings.js';
 import { makeSubject, type SubjectOptions } from './subject.js';

@@ -17,6 +17,7 @@ export { loadPlugins, type ImportModule, type PluginPolicy } from './load-plugin
 export { locatePlugin, pluginCode, type LocatedPlugin, type PluginCode } from './plugin-files.js';
 export { lockHolder, lockRunFolder, type RunLock } from './lock.js';
 export { createRunFolder, openRunFolder, type FrozenConfig, type RunFolder } from './run-folder.js';
+export { peakBytes } from './peak-memory.js';
 export { previewRun, type CostPreview, type PreviewOptions } from './preview.js';
 export { checkRun, checkRunFolder, engineOf, resumeRun, startRun, type RunServices, type CheckedRun } from './run.js';
 export type { RunHandle, RunResult } from './handle.js';

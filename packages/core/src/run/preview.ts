@@ -8,6 +8,7 @@ import { compose, type ComposedRun } from './compose.js';
 import { measureStep } from './measure-step.js';
 import { checkRun, engineOf, type RunServices } from './run.js';
 import { firstExamples, validate } from './validate.js';
+import { peakBytes } from './peak-memory.js';
 
 /** What a run will cost, measured on this machine. */
 export interface CostPreview {
@@ -91,7 +92,7 @@ export async function previewRun(
     secondsInAll:
       config.epochs * stepsPerEpoch * step.seconds + epochsWithValidation * checking.validation + checking.end,
     peakTensorBytes: step.peakBytes,
-    peakProcessBytes: process.resourceUsage().maxRSS * 1024,
+    peakProcessBytes: peakBytes(),
     checkpointBytes,
     diskBytes: checkpointsKept * checkpointBytes,
   };
