@@ -19,7 +19,8 @@ export interface NativeSources {
  * @param own folder of `.cc` and `.h` files
  * @param options.without names of files there that belong to something else
  */
-export function nativeSources(own: string, { without = [] }: { without?: readonly string[] } = {}): NativeSources {
+export function nativeSources(own: string, options: { readonly without?: readonly string[] } = {}): NativeSources {
+  const { without = [] } = options;
   const paths = [kernelSources, own].flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => /\.(cc|h)$/.test(name) && !(folder === own && without.includes(name)))
